@@ -1,0 +1,93 @@
+"""nlpseq: train, evaluate, generate with and fairly compare sequence models on language tasks.
+
+    import nlpseq
+
+    result = nlpseq.run("language_modeling/quickstart", training={"epochs": 2})
+    print(result.metrics["test"]["perplexity"])
+    model = nlpseq.load(result.folder)
+    print(model.generate(num_samples=3, seed=1))
+
+Importing the package is cheap: torch and the tasks are imported by the functions that need them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nlpseq.experiment import RunResult
+    from nlpseq.task import Task
+
+__all__ = ["__version__", "load", "run"]
+
+__version__ = "0.1.0"
+
+
+def run(
+    recipe: str,
+    *,
+    data_dir: str | Path | None = None,
+    output: str | Path | None = None,
+    device: str | None = None,
+    seeds: Sequence[int] = (),
+    test: bool = True,
+    resume: bool = False,
+    overwrite: bool = False,
+    track: str | None = None,
+    **overrides: Any,
+) -> "RunResult":
+    """Train as a recipe says, evaluate, and write the run directory: `nlpseq run` from Python.
+
+    Args:
+        recipe: name of a recipe that comes with nlpseq, or the path of a TOML file.
+        data_dir: folder of local files to read instead of the Hub.
+        output: run directory; `runs/<recipe>` by default.
+        device: `cpu`, `cuda`, ...; the fastest there is by default.
+        seeds: several seeds make one run each, and a summary.
+        test: whether the test split is scored.
+        resume: go on with a run that was stopped.
+        overwrite: replace an earlier run in `output`.
+        track: tracker to log to as well, by accelerate's name for it.
+        **overrides: what differs from the recipe, by its sections, as they stand in the TOML:
+            `seed=14, training={"epochs": 3, "learning_rate": 1e-3}`. They are checked as the recipe is.
+
+    Returns:
+        The folder, the metrics, whether it was interrupted, and samples of what the model generates.
+
+    Raises:
+        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+    """
+    from nlpseq import experiment
+    from nlpseq.overrides import assignments
+
+    return experiment.run(
+        recipe,
+        assignments(overrides),
+        data_dir=None if data_dir is None else Path(data_dir),
+        output=None if output is None else Path(output),
+        device=device,
+        seeds=seeds,
+        test=test,
+        resume=resume,
+        overwrite=overwrite,
+        track=track,
+    )
+
+
+def load(run: str | Path, device: str | None = None, task: "type[Task[Any]] | None" = None) -> Any:
+    """Load a trained model from its run directory or from the Hub.
+
+    Args:
+        run: a run directory, or a Hub id.
+        device: `cpu`, `cuda`, ...; the fastest there is by default.
+        task: the task's class, for one that does not come with nlpseq.
+
+    Returns:
+        The predictor of its task; a language model's has `generate`, `stream`, `predict` and `evaluate`.
+
+    Raises:
+        nlpseq.errors.UserError: nothing is there, or it is not a model of this version.
+    """
+    from nlpseq import hub
+
+    return hub.load(run, device, task)

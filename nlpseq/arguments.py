@@ -1,0 +1,286 @@
+"""What each command of the command line takes, its help, and its errors in one line.
+
+Standard library only: `nlpseq --help` answers at once.
+"""
+
+import argparse
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import nlpseq
+from nlpseq.errors import UserError
+
+_RUN_EXAMPLES = """\
+examples:
+  nlpseq run language_modeling/quickstart
+  nlpseq run language_modeling/quickstart training.epochs=3 encoder.kind=gru --output runs/gru
+  nlpseq run language_modeling/ptb --data-dir data/ptb --no-test
+  nlpseq run my_recipe.toml --seeds 13,14,15
+  nlpseq run language_modeling/ptb --data-dir data/ptb --resume
+
+`nlpseq recipes` lists the recipes, `nlpseq recipes show NAME` prints one.
+"""
+_EVALUATE_EXAMPLES = """\
+examples:
+  nlpseq evaluate runs/gru
+  nlpseq evaluate runs/gru --split validation --data-dir data/ptb
+
+The scores are also written to RUN/evaluations/; RUN/metrics.json stays as the run wrote it.
+"""
+_GENERATE_EXAMPLES = """\
+examples:
+  nlpseq generate runs/gru --prompt "the old" --seed 1
+  nlpseq generate runs/gru --num-samples 5 --temperature 0.7 --top-p 0.9
+  nlpseq generate runs/gru --prompt "the old" --method beam --beam-size 8
+
+One sample is printed while it is made. What is not given is the recipe's ([decoding]).
+"""
+_RECIPES_EXAMPLES = """\
+examples:
+  nlpseq recipes
+  nlpseq recipes show language_modeling/quickstart
+  nlpseq recipes copy language_modeling/quickstart my_recipe.toml
+"""
+_DECODING = ("max_new_tokens", "method", "temperature", "top_k", "top_p", "beam_size")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that abbreviates nothing and raises `UserError`."""
+
+    def __init__(self, *, prog: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line, with the nearest name where there is one.
+
+        Raises:
+            UserError: always.
+        """
+        choice = re.match(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)$", message)
+        if choice is None:
+            raise UserError(f"{message}; see `{self.prog} --help`")
+        argument, given, choices = choice.groups()
+        known = re.findall(r"[\w-]+", choices)
+        what = f"argument {argument}:" if argument.startswith("-") else "unknown command"
+        raise UserError(f"{what} {given!r}{_nearest(given, known)}; there are {', '.join(known)}")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read a command line.
+
+    Returns:
+        `command` (None if there was none, then `help`), and what the command takes; `overrides` and
+        `decoding` ready to be handed on.
+
+    Raises:
+        UserError: an unknown command, option or value.
+        SystemExit: help or the version was asked for and printed.
+    """
+    arguments, rest = _commands().parse_known_args(words)
+    options = [word for word in rest if word.startswith("-")]
+    if options or (rest and "overrides" not in arguments):
+        name = (options or rest)[0].partition("=")[0]
+        kind = "option" if options else "argument"
+        near = _nearest(name, re.findall(r"--[a-z-]+", arguments.help))
+        raise UserError(f"unknown {kind} {name!r}{near}; see `{arguments.prog} --help`")
+    if "overrides" in arguments:
+        arguments.overrides += (
+            rest  # argparse gives those that stand behind an option back as unknown
+        )
+    if arguments.command == "generate":
+        given = {name: getattr(arguments, name) for name in _DECODING}
+        arguments.decoding = {name: value for name, value in given.items() if value is not None}
+        if arguments.no_stop:
+            arguments.decoding["stop_at_eos"] = False
+    return arguments
+
+
+def _commands() -> Parser:
+    parser = Parser(
+        prog="nlpseq",
+        description="Train, evaluate, generate with and fairly compare sequence models on language tasks.",
+        epilog="`nlpseq COMMAND --help` shows what a command takes, with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"nlpseq {nlpseq.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", dest="word")
+    add: list[tuple[str, str, str, Callable[[Parser], None]]] = [
+        ("run", "train as a recipe says, evaluate, write a run directory", _RUN_EXAMPLES, _add_run),
+        ("evaluate", "score a trained model on a split", _EVALUATE_EXAMPLES, _add_evaluate),
+        ("generate", "let a trained model write", _GENERATE_EXAMPLES, _add_generate),
+        ("recipes", "list, show or copy the recipes", _RECIPES_EXAMPLES, _add_recipes),
+    ]
+    for name, summary, examples, arguments in add:
+        _add(commands, f"nlpseq {name}", summary, examples, arguments)
+    parser.set_defaults(command=None, prog="nlpseq", help=parser.format_help())
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[Parser]",
+    prog: str,
+    summary: str,
+    examples: str,
+    arguments: Callable[[Parser], None],
+) -> None:
+    command = prog.removeprefix("nlpseq ")
+    description = f"{summary[0].upper()}{summary[1:]}."
+    parser = commands.add_parser(
+        command.rpartition(" ")[2],
+        prog=prog,
+        help=summary,
+        description=description,
+        epilog=examples,
+    )
+    parser.set_defaults(command=command, prog=prog)
+    arguments(parser)
+    parser.set_defaults(help=parser.format_help())
+
+
+def _add_run(parser: Parser) -> None:
+    parser.add_argument(
+        "recipe", metavar="RECIPE", help="name of a recipe, or the path of a TOML file"
+    )
+    _add_overrides(parser)
+    _add_data_dir(parser)
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="run directory (default: runs/RECIPE)"
+    )
+    _add_device(parser)
+    parser.add_argument(
+        "--seeds",
+        type=_seeds,
+        default=(),
+        metavar="N,N,...",
+        help="one run for each seed, and a summary",
+    )
+    parser.add_argument(
+        "--no-test", action="store_true", help="leave the test split alone, for tuning"
+    )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    existing.add_argument("--overwrite", action="store_true", help="replace an earlier run")
+    parser.add_argument(
+        "--track",
+        metavar="NAME",
+        help="log to a tracker too, such as trackio, tensorboard or wandb",
+    )
+
+
+def _add_evaluate(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", type=Path, help="run directory")
+    _add_overrides(parser)
+    parser.add_argument(
+        "--split", default="test", metavar="NAME", help="split to score (default: test)"
+    )
+    _add_data_dir(parser)
+    _add_device(parser)
+
+
+def _add_generate(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", help="run directory, or the Hub id of a model")
+    parser.add_argument(
+        "--prompt", default="", metavar="TEXT", help="text to continue (default: none)"
+    )
+    parser.add_argument(
+        "--num-samples", type=_count, default=1, metavar="N", help="texts (default: 1)"
+    )
+    parser.add_argument("--max-new-tokens", type=_count, metavar="N", help="longest continuation")
+    parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
+    parser.add_argument(
+        "--method", choices=("greedy", "sample", "beam"), help="how to choose tokens"
+    )
+    parser.add_argument(
+        "--temperature", type=float, metavar="X", help="below 1: likelier tokens only"
+    )
+    parser.add_argument(
+        "--top-k", type=int, metavar="N", help="sample from the N likeliest; 0: all"
+    )
+    parser.add_argument("--top-p", type=float, metavar="X", help="sample from so much probability")
+    parser.add_argument(
+        "--beam-size", type=_count, metavar="N", help="hypotheses that a beam keeps"
+    )
+    parser.add_argument("--no-stop", action="store_true", help="go on after an end of text")
+    _add_device(parser)
+
+
+def _add_recipes(parser: Parser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", dest="action")
+    _add(actions, "nlpseq recipes list", "list the recipes", "", _add_nothing)
+    _add(actions, "nlpseq recipes show", "print a recipe", "", _add_name)
+    _add(actions, "nlpseq recipes copy", "copy a recipe, to change it", "", _add_copy)
+    parser.set_defaults(command="recipes list")
+
+
+def _add_nothing(_: Parser) -> None:
+    pass
+
+
+def _add_name(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="as `nlpseq recipes` lists it")
+
+
+def _add_copy(parser: Parser) -> None:
+    _add_name(parser)
+    parser.add_argument(
+        "destination",
+        metavar="DEST",
+        nargs="?",
+        default=Path(),
+        type=Path,
+        help="new file, or a folder (default: this one)",
+    )
+
+
+def _add_overrides(parser: Parser) -> None:
+    parser.add_argument(
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="changes to the recipe: training.epochs=3",
+    )
+
+
+def _add_data_dir(parser: Parser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="read the local files below DIR instead of the Hub",
+    )
+
+
+def _add_device(parser: Parser) -> None:
+    parser.add_argument(
+        "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: the fastest)"
+    )
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        seeds = (-1,)
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError(f"{text!r}: write different whole numbers, like 13,14,15")
+    return seeds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number above 0")
+    return int(text)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,179 @@
+"""The command line: `nlpseq run | evaluate | generate | recipes`.
+
+It turns arguments into one call of the library, and what comes back into a status: 0 done, 2 the user got
+something wrong (one line says what), 130 interrupted. Torch and the tasks are imported only by the commands
+that need them. What each command takes is in `nlpseq.arguments`.
+"""
+
+import contextlib
+import io
+import os
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from nlpseq.arguments import parse
+from nlpseq.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: its words; those of the process if None.
+
+    Returns:
+        The exit status.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter stops no run
+    try:
+        status = _dispatch(words)
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"nlpseq: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nnlpseq: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Who read our output has gone; Python would complain once more when it flushes at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status
+
+
+def _dispatch(words: Sequence[str]) -> int:
+    arguments = parse(words)
+    match arguments.command:
+        case "run":
+            return _run(arguments, words)
+        case "evaluate":
+            return _evaluate(arguments)
+        case "generate":
+            return _generate(arguments)
+        case "recipes list":
+            return _list()
+        case "recipes show":
+            return _show(arguments)
+        case "recipes copy":
+            return _copy(arguments)
+    print(arguments.help, end="", file=sys.stderr)
+    return 2
+
+
+def _run(arguments: Namespace, words: Sequence[str]) -> int:
+    from nlpseq import console, experiment
+
+    result = experiment.run(
+        arguments.recipe,
+        arguments.overrides,
+        data_dir=arguments.data_dir,
+        output=arguments.output,
+        device=arguments.device,
+        seeds=arguments.seeds,
+        test=not arguments.no_test,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        track=arguments.track,
+    )
+    speaks = (
+        os.environ.get("RANK", "0") == "0"
+    )  # a launcher numbers its processes; one speaks for all
+    if result.interrupted:
+        if speaks:
+            print(
+                f"Interrupted; what was done is saved. To go on: {_resumption(words)}",
+                file=sys.stderr,
+            )
+        return 130
+    if speaks:
+        console.report_run(result.metrics, result.samples, result.folder)
+    return 0
+
+
+def _resumption(words: Sequence[str]) -> str:
+    """The command that goes on where this one was interrupted."""
+    kept = (word for word in words if word not in ("--overwrite", "--resume"))
+    return shlex.join(["nlpseq", *kept, "--resume"])
+
+
+def _evaluate(arguments: Namespace) -> int:
+    from nlpseq import console, experiment
+
+    metrics = experiment.evaluate(
+        arguments.run,
+        split=arguments.split,
+        data_dir=arguments.data_dir,
+        device=arguments.device,
+        overrides=arguments.overrides,
+    )
+    console.report_scores(metrics, [arguments.split])
+    return 0
+
+
+def _generate(arguments: Namespace) -> int:
+    from nlpseq import hub
+
+    predictor = hub.load(arguments.run, arguments.device)
+    if arguments.num_samples == 1 and arguments.decoding.get("method") != "beam":
+        for piece in predictor.stream(arguments.prompt, seed=arguments.seed, **arguments.decoding):
+            print(piece, end="", flush=True)
+        print()
+        return 0
+    samples = predictor.generate(
+        arguments.prompt,
+        num_samples=arguments.num_samples,
+        seed=arguments.seed,
+        **arguments.decoding,
+    )
+    several_lines = any("\n" in sample for sample in samples)
+    print(("\n---\n" if several_lines else "\n").join(samples))
+    return 0
+
+
+def _list() -> int:
+    from nlpseq.recipe import locate, names
+
+    found = names()
+    width = max(map(len, found), default=0)
+    for name in found:
+        line = locate(name).read_text(encoding="utf-8").partition("\n")[0]
+        description = line.removeprefix("#").partition("   ")[0].strip()
+        print(f"{name:<{width}}  {description}")
+    return 0
+
+
+def _show(arguments: Namespace) -> int:
+    from nlpseq.recipe import locate
+
+    print(locate(arguments.name).read_text(encoding="utf-8"), end="")
+    return 0
+
+
+def _copy(arguments: Namespace) -> int:
+    from nlpseq.recipe import locate
+
+    text = locate(arguments.name).read_text(encoding="utf-8")
+    path: Path = arguments.destination
+    if path.is_dir():
+        path /= f"{arguments.name.rpartition('/')[2].removesuffix('.toml')}.toml"
+    if path.suffix != ".toml":
+        raise UserError(f"{path}: the name of a recipe ends in .toml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UserError(f"{path}: exists already; name another destination") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    print(f"Copied to {path}. To run it: nlpseq run {shlex.quote(str(path))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""What a finished run shows: its scores beside the known floor, what it cost, what it writes, where it is.
+
+Tables are rich's on a terminal and plain text in a log. It prints what it is given and computes nothing.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+FLOOR = "floor_"
+"""A score `floor_x` is the best `x` that any model can have on that split."""
+
+
+def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path) -> None:
+    """Print the end of a run.
+
+    Args:
+        metrics: what stands in its metrics.json, or in the summary.json of several seeds.
+        samples: texts that show what the model does.
+        folder: the run directory.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    splits = metrics.get(
+        "splits", [name for name, value in metrics.items() if isinstance(value, Mapping)]
+    )
+    if splits:
+        console.print(_score_table(metrics, splits))
+    console.print(_cost_table(metrics))
+    if samples:
+        console.print("samples", style="bold")
+        for sample in samples:
+            # soft_wrap: a text keeps its own line ends, so that it can be copied
+            console.print(f"  {sample}", markup=False, soft_wrap=True)
+        console.print()
+    console.print(f"run directory: {folder}", markup=False, soft_wrap=True)
+
+
+def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
+    """Print the scores of some splits."""
+    from rich.console import Console
+
+    Console(highlight=False, emoji=False).print(_score_table(metrics, splits))
+
+
+def _score_table(metrics: Mapping[str, Any], splits: Iterable[str]) -> "Table":
+    """One row a score, one column a split and, where it is known, one for the split's floor."""
+    from rich.table import Table
+
+    splits = list(splits)
+    names = list(
+        dict.fromkeys(n for split in splits for n in metrics[split] if not n.startswith(FLOOR))
+    )
+    table = Table("score")
+    rows = [[spell(name)] for name in names]
+    for split in splits:
+        scores = metrics[split]
+        table.add_column(split, justify="right")
+        for row, name in zip(rows, names, strict=True):
+            row.append(number(scores.get(name)))
+        if any(name.startswith(FLOOR) for name in scores):
+            table.add_column(f"{split} floor", justify="right", style="dim")
+            for row, name in zip(rows, names, strict=True):
+                row.append(number(scores.get(FLOOR + name)))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _cost_table(metrics: Mapping[str, Any]) -> "Table":
+    """What the run took; a line each for what is known."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    if "tokens_per_second" in metrics:
+        table.add_row("tokens per second", number(round(metrics["tokens_per_second"])))
+    if "parameters" in metrics:
+        table.add_row("parameters", parameter_line(metrics["parameters"]))
+    if "seconds" in metrics:
+        table.add_row("training time", duration(metrics["seconds"]))
+    if "steps" in metrics and "epochs" in metrics:
+        table.add_row("trained", f"{number(metrics['steps'])} steps, {metrics['epochs']:g} epochs")
+    if "seeds" in metrics:
+        table.add_row("seeds", ", ".join(str(seed) for seed in metrics["seeds"]))
+    table.add_row()
+    return table
+
+
+def parameter_line(parameters: Mapping[str, int]) -> str:
+    """Total and parts: `1,234 (embedding 1,000, encoder 234)`."""
+    parts = ", ".join(
+        f"{spell(name)} {number(count)}"
+        for name, count in parameters.items()
+        if name != "total" and count
+    )
+    return f"{number(parameters['total'])} ({parts})" if parts else number(parameters["total"])
+
+
+def spell(name: str) -> str:
+    """A score's name in words."""
+    return name.replace("_", " ")
+
+
+def number(value: Any) -> str:
+    """A number for people; `mean ± standard deviation` of several; nothing for what is not there."""
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        deviation = value.get("standard_deviation")
+        return number(value["mean"]) + (f" ± {number(deviation)}" if deviation is not None else "")
+    if float(value).is_integer() and abs(value) >= 1000 or isinstance(value, int):
+        return f"{int(value):,}"
+    if not math.isfinite(value):
+        return str(value)
+    return (
+        f"{value:,.2f}"
+        if abs(value) >= 10
+        else f"{value:.4g}"
+        if abs(value) < 0.01
+        else f"{value:.3f}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 5 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

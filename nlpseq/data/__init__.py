@@ -1,0 +1,1 @@
+"""From sources to batches: reading, tokenization, the built-in corpus, batching."""

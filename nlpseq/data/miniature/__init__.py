@@ -1,0 +1,35 @@
+"""The built-in corpus: a small world in an invented source language, with exactly known probabilities.
+
+Nothing is downloaded: sentences are drawn from a synchronous probabilistic grammar. One derivation gives the
+sentence, its entities, its sentiment, its translation into a second language and its headline.
+
+    grammar.py    rules, derivations, samples, probabilities, entropy
+    notation.py   how rules are written
+    lexicon.py    words and inflection
+    world.py      the rules
+    source.py     Example, sample, log_probability, entropy
+    views.py      splits for each task
+"""
+
+from nlpseq.data.miniature.source import (
+    VOCABULARY,
+    Example,
+    entropy,
+    expected_length,
+    log_probability,
+    sample,
+)
+from nlpseq.data.miniature.views import DEFAULT_SIZES, VIEWS, Splits, splits
+
+__all__ = [
+    "DEFAULT_SIZES",
+    "VIEWS",
+    "VOCABULARY",
+    "Example",
+    "Splits",
+    "entropy",
+    "expected_length",
+    "log_probability",
+    "sample",
+    "splits",
+]

@@ -1,0 +1,238 @@
+"""A synchronous probabilistic grammar: one derivation, read off in three ways.
+
+A rule rewrites a symbol as text, as translation and as headline at once; the three sides share their children
+and order them as they please (Aho and Ullman 1969, syntax-directed translation; Chiang 2007, synchronous
+context-free grammars). The probability of a derivation is the product of its rules. The grammar must not be
+recursive, so that its language is finite and every expectation is a short sum, and no symbol may have an empty
+text. Whether it is unambiguous is a property of the rules, not of this code: the tests prove it for ours.
+"""
+
+import math
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import accumulate
+from operator import attrgetter
+from random import Random
+from typing import NamedTuple
+
+Side = tuple[str | int, ...]  # words, and places (from 0) of children
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way to rewrite a symbol.
+
+    Attributes:
+        probability: Of this rule among those of its symbol.
+        children: Symbols to be rewritten, in the order of the text.
+        text: Words and places of children; each child exactly once, in order.
+        translation: The same children in the order of the other language; a child may be left out.
+        headline: The same children, shortened.
+    """
+
+    probability: float
+    children: tuple[str, ...]
+    text: Side
+    translation: Side
+    headline: Side
+
+
+class Derivation(NamedTuple):
+    """A tree of rules: `rule` rewrites `symbol`, and `children` rewrite the symbols of the rule.
+
+    Its `log_probability` (nats) is the sum over its rules.
+    """
+
+    symbol: str
+    rule: Rule
+    children: tuple["Derivation", ...]
+    log_probability: float
+
+    def translation(self) -> list[str]:
+        """Read off the words in the other language."""
+        return _read(self, attrgetter("translation"), [])
+
+    def headline(self) -> list[str]:
+        """Read off the words of the headline."""
+        return _read(self, attrgetter("headline"), [])
+
+    def text(self, entities: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Read off the words of the text and their BIO tags.
+
+        Args:
+            entities: Symbols whose words are one entity, and the type of that entity.
+
+        Returns:
+            Words and tags, of one length.
+        """
+        words: list[str] = []
+        tags: list[str] = []
+        _read_tagged(self, entities, words, tags)
+        tags.extend("O" * (len(words) - len(tags)))
+        return words, tags
+
+
+def _read(node: Derivation, side: Callable[[Rule], Side], words: list[str]) -> list[str]:
+    for item in side(node.rule):
+        if isinstance(item, str):
+            words.append(item)
+        else:
+            _read(node.children[item], side, words)
+    return words
+
+
+def _read_tagged(
+    node: Derivation, entities: Mapping[str, str], words: list[str], tags: list[str]
+) -> None:
+    """Append to `words`, and to `tags` up to the end of the last entity."""
+    begin = len(words)
+    for item in node.rule.text:
+        if isinstance(item, str):
+            words.append(item)
+        else:
+            _read_tagged(node.children[item], entities, words, tags)
+    if node.symbol in entities:
+        kind = entities[node.symbol]
+        tags.extend("O" * (begin - len(tags)))
+        tags.append(f"B-{kind}")
+        tags.extend([f"I-{kind}"] * (len(words) - begin - 1))
+
+
+class Grammar:
+    """The rules of every symbol, with what can be computed from them: samples, probabilities, entropy."""
+
+    def __init__(self, start: str, rules: Mapping[str, Sequence[Rule]]) -> None:
+        """Take rules whose probabilities sum to 1 for every symbol, and prepare their tables."""
+        self.start = start
+        self.rules = rules
+        self._first = _first_words(rules)
+        self._tables = {symbol: _table(symbol, rules[symbol]) for symbol in rules}
+
+    @property
+    def words(self) -> frozenset[str]:
+        """All words of the text side."""
+        sides = (rule.text for rules in self.rules.values() for rule in rules)
+        return frozenset(item for side in sides for item in side if isinstance(item, str))
+
+    @property
+    def first_words(self) -> frozenset[str]:
+        """Words with which a text can begin."""
+        return frozenset(self._first[self.start])
+
+    def restrict(self, allowed: Mapping[str, Iterable[str]]) -> "Grammar":
+        """Condition the grammar: keep only those rules of the named symbols whose text is an allowed word.
+
+        Args:
+            allowed: For each symbol (with rules of one word each), the words that stay.
+
+        Returns:
+            The grammar with the other rules of these symbols gone and the probabilities rescaled.
+        """
+        rules = dict(self.rules)
+        for symbol, words in allowed.items():
+            kept = [rule for rule in rules[symbol] if rule.text[0] in set(words)]
+            total = sum(rule.probability for rule in kept)
+            rules[symbol] = [replace(rule, probability=rule.probability / total) for rule in kept]
+        return Grammar(self.start, rules)
+
+    def derive(self, random: Random) -> Derivation:
+        """Draw a derivation of the start symbol."""
+        return self._derive(self.start, random.random)
+
+    def _derive(self, symbol: str, uniform: Callable[[], float]) -> Derivation:
+        cumulative, nodes = self._tables[symbol]
+        node = nodes[bisect(cumulative, uniform())]
+        rule = node.rule
+        if not rule.children:
+            return node
+        children = tuple([self._derive(child, uniform) for child in rule.children])
+        log_probability = node.log_probability
+        for child in children:
+            log_probability += child.log_probability
+        return Derivation(symbol, rule, children, log_probability)
+
+    def probability(self, words: Sequence[str]) -> float:
+        """Sum the probabilities of all derivations of a text (the inside algorithm, top down).
+
+        Args:
+            words: The text.
+
+        Returns:
+            Its probability, 0 where the grammar does not know it.
+        """
+
+        @cache
+        def ends(symbol: str, begin: int) -> dict[int, float]:
+            """Give the probability that `symbol` yields `words[begin:end]`, for every `end`."""
+            total: dict[int, float] = defaultdict(float)
+            if begin == len(words):
+                return total
+            for rule in self._first[symbol].get(words[begin], ()):
+                for end, probability in sweep(rule, begin).items():
+                    total[end] += probability
+            return total
+
+        def sweep(rule: Rule, begin: int) -> dict[int, float]:
+            reached = {begin: rule.probability}
+            for item in rule.text:
+                onward: dict[int, float] = defaultdict(float)
+                for place, probability in reached.items():
+                    if not isinstance(item, str):
+                        for end, inner in ends(rule.children[item], place).items():
+                            onward[end] += probability * inner
+                    elif place < len(words) and words[place] == item:
+                        onward[place + 1] += probability
+                reached = onward
+            return reached
+
+        return ends(self.start, 0).get(len(words), 0.0)
+
+    def entropy(self) -> float:
+        """Entropy of a derivation in nats; of a text, too, if each text has one derivation."""
+        return self._expect(lambda rule: -math.log(rule.probability))
+
+    def expected_length(self) -> float:
+        """Compute the mean number of words of a text."""
+        return self._expect(lambda rule: len(rule.text) - len(rule.children))
+
+    def _expect(self, value: Callable[[Rule], float]) -> float:
+        """Compute the expected sum of `value` over the rules of a derivation."""
+
+        @cache
+        def expected(symbol: str) -> float:
+            return sum(
+                rule.probability * (value(rule) + sum(map(expected, rule.children)))
+                for rule in self.rules[symbol]
+            )
+
+        return expected(self.start)
+
+
+def _table(symbol: str, rules: Sequence[Rule]) -> tuple[list[float], list[Derivation]]:
+    """Prepare the inner bounds between the rules of a symbol on [0, 1), and their childless nodes."""
+    bounds = list(accumulate(rule.probability for rule in rules))[:-1]
+    nodes = [Derivation(symbol, rule, (), math.log(rule.probability)) for rule in rules]
+    return bounds, nodes
+
+
+def _first_words(rules: Mapping[str, Sequence[Rule]]) -> dict[str, dict[str, list[Rule]]]:
+    """List, for each symbol, the words that can begin its text, each with the rules that can do so."""
+    table: dict[str, dict[str, list[Rule]]] = {}
+
+    def fill(symbol: str) -> dict[str, list[Rule]]:
+        if symbol not in table:
+            begins: dict[str, list[Rule]] = defaultdict(list)
+            for rule in rules[symbol]:
+                head = rule.text[0]
+                words = [head] if isinstance(head, str) else fill(rule.children[head])
+                for word in words:
+                    begins[word].append(rule)
+            table[symbol] = dict(begins)
+        return table[symbol]
+
+    for symbol in rules:
+        fill(symbol)
+    return table

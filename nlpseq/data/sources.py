@@ -1,0 +1,204 @@
+"""Where examples come from: local files, the Hub, or the built-in corpus; always `Split`s.
+
+Local files win when a folder is given, so that one recipe serves with and without a network. Small
+local texts live in memory; what the Hub gives stays memory-mapped.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlpseq.errors import UserError
+from nlpseq.recipe import DataConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+BUILTIN = "builtin"
+CORPUS_SEED = 0  # the built-in corpus is one corpus, whatever the seed of a run
+ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Split:
+    """A named part of a data set.
+
+    Attributes:
+        name: train, validation, test or another.
+        rows: the examples.
+        origin: where they came from, for people.
+    """
+
+    name: str
+    rows: "Dataset"
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> Sequence[Any]:
+        """One field of every example, read from disk only as it is used.
+
+        Raises:
+            UserError: there is no such column; those that are there are named.
+        """
+        if name not in self.rows.column_names:
+            raise _missing(name, self)
+        values: Sequence[Any] = self.rows[name]
+        return values
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the content: names of columns, and every value in order."""
+        digest = hashlib.sha256()
+        for rows in self.rows.iter(ROWS_AT_ONCE):
+            digest.update(json.dumps(rows, sort_keys=True, default=str).encode())
+        return digest.hexdigest()
+
+
+def load_splits(
+    config: DataConfig, *, data_dir: Path | None, seed: int, fields: Sequence[str]
+) -> dict[str, Split]:
+    """Read every split that a recipe names.
+
+    A field is taken from the column that `config.columns` gives for it, if the source has that one,
+    else from the column of its own name: the same recipe may thus read the Hub's and the local form
+    of a set.
+
+    Args:
+        config: the recipe's `data` section.
+        data_dir: folder of the local files; None: the Hub or the built-in corpus.
+        seed: of the run. It changes no example: tails are held out, not samples, and the built-in
+            corpus has a seed of its own.
+        fields: the columns that the task reads.
+
+    Raises:
+        UserError: a file, column or split is missing or bad, or the Hub cannot be reached.
+    """
+    if data_dir is not None:
+        splits = _local(config, data_dir)
+    elif config.source == BUILTIN:
+        splits = _builtin(config)
+    else:
+        splits = _hub(config)
+    by_characters = data_dir is not None and config.format == "text"
+    splits = _hold_out(splits, config.hold_out, by_characters)
+    return {name: _with_fields(split, config, fields) for name, split in splits.items()}
+
+
+def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
+    from datasets import Dataset
+
+    from nlpseq.data.readers import read
+
+    if not config.files:
+        raise UserError(
+            f"--data-dir {data_dir}: the recipe names no local files; "
+            'set them, for instance data.files={train="train.txt", test="test.txt"}'
+        )
+    splits = {}
+    for name, file in config.files.items():
+        table, origin = read(data_dir, file, config.format)
+        splits[name] = Split(name, Dataset(table), origin)
+    return splits
+
+
+def _builtin(config: DataConfig) -> dict[str, Split]:
+    from datasets import Dataset
+
+    from nlpseq.data import miniature
+
+    sizes = {**miniature.DEFAULT_SIZES, **config.sizes}
+    drawn = miniature.splits(config.view, sizes, CORPUS_SEED)
+    origin = f"built-in corpus, {config.view}"
+    return {name: Split(name, Dataset.from_list(rows), origin) for name, rows in drawn.items()}
+
+
+def _hub(config: DataConfig) -> dict[str, Split]:
+    import datasets
+
+    origin = "/".join(part for part in (config.source, config.name) if part)
+    try:
+        found = datasets.load_dataset(config.source, config.name, revision=config.revision)
+    except Exception as error:  # of many libraries, with no common base
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"data.source={config.source!r} could not be had from the Hub ({reason}); "
+            f"{_local_advice(config)}"
+        ) from error
+    return {str(name): Split(str(name), rows, origin) for name, rows in found.items()}
+
+
+def _local_advice(config: DataConfig) -> str:
+    if not config.files:
+        return "to read local files instead, set data.files and data.format and give --data-dir DIR"
+    files = ", ".join(config.files.values())
+    return (
+        f"to read local files instead, give --data-dir DIR, a folder with {files} ({config.format})"
+    )
+
+
+def _hold_out(
+    splits: dict[str, Split], shares: dict[str, float], by_characters: bool
+) -> dict[str, Split]:
+    """Cut the end of train into further splits, in the order given; the last is the very end."""
+    if not shares:
+        return splits
+    known = [name for name in shares if name in splits]
+    if known or "train" not in splits:
+        problem = f"split {known[0]} is there already" if known else "there is no train split"
+        raise UserError(f"data.hold_out: {problem}; the splits are {', '.join(splits)}")
+    if sum(shares.values()) >= 1:
+        raise UserError(
+            f"data.hold_out: the shares add up to {sum(shares.values()):g}, train keeps nothing"
+        )
+    train = splits["train"]
+    length = len(train.rows[0]["text"]) if by_characters else len(train)
+    names = ["train", *shares]
+    left = [sum(list(shares.values())[place:]) for place in range(len(shares))]
+    cuts = [0, *[int(length * (1 - share)) for share in left], length]
+    parts = {}
+    for name, begin, end in zip(names, cuts, cuts[1:], strict=True):
+        if begin == end:
+            raise UserError(
+                f"data.hold_out: nothing is left for {name} of {length} in {train.origin}"
+            )
+        parts[name] = replace(train, name=name, rows=_part(train.rows, begin, end, by_characters))
+    return {**splits, **parts}
+
+
+def _part(rows: "Dataset", begin: int, end: int, by_characters: bool) -> "Dataset":
+    if not by_characters:
+        return rows.select(range(begin, end))
+    from datasets import Dataset
+
+    return Dataset.from_dict({"text": [rows[0]["text"][begin:end]]})
+
+
+def _with_fields(split: Split, config: DataConfig, fields: Sequence[str]) -> Split:
+    rows = split.rows
+    for field in fields:
+        column = config.columns.get(field, field)
+        if column not in rows.column_names and "." in column:
+            rows = rows.flatten()  # the Hub nests some columns: translation.en
+        if column not in rows.column_names:
+            if field not in rows.column_names:
+                raise _missing(column, split)
+            continue
+        if column != field and field in rows.column_names:
+            rows = rows.remove_columns(field)
+        if column != field:
+            rows = rows.rename_column(column, field)
+    return replace(split, rows=rows)
+
+
+def _missing(column: str, split: Split) -> UserError:
+    present = ", ".join(split.rows.column_names)
+    return UserError(
+        f"{split.origin}: the {split.name} split has no column {column!r}, it has {present}; "
+        "data.columns maps a task's field to a column"
+    )

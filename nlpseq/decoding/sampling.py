@@ -1,0 +1,179 @@
+"""Greedy decoding and sampling, token by token, for a batch of rows that end at different times.
+
+A draw is one uniform number per row, looked up in the cumulative distribution of the tokens that are allowed.
+That costs less than noise for every token, and it makes a sample its row's own: each step draws the numbers of
+the whole original batch, so what a row gets does not depend on which other rows have ended before.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from nlpseq.contracts import State, StepFunction, select
+from nlpseq.decoding.options import SamplingOptions
+
+FIRST_NUCLEUS = 64  # candidates to try before looking for more; sorting a whole vocabulary is slow
+
+
+@torch.no_grad()
+def choose(
+    log_probs: Tensor,
+    options: SamplingOptions,
+    generator: torch.Generator | None = None,
+    forbidden: Sequence[int] = (),
+) -> Tensor:
+    """Choose one token for each row.
+
+    Args:
+        log_probs: (B, V).
+        options: how to choose.
+        generator: source of randomness; torch's global one by default. Not touched when greedy.
+        forbidden: ids that are never chosen, whatever their probability.
+
+    Returns:
+        ids (B,).
+    """
+    uniforms = _uniforms(len(log_probs), options, generator, log_probs.device)
+    return _pick(log_probs, options, uniforms, _as_ids(forbidden, log_probs.device))
+
+
+@torch.no_grad()
+def stream(
+    step: StepFunction,
+    ids: Tensor,
+    state: State,
+    options: SamplingOptions,
+    *,
+    eos_id: int | None = None,
+    generator: torch.Generator | None = None,
+    forbidden: Sequence[int] = (),
+) -> Iterator[Tensor]:
+    """Continue every row, yielding one token of each as soon as it is chosen.
+
+    Rows that have chosen `eos_id` leave the batch, and the stream ends with the last of them.
+
+    Args:
+        step: reads ids (B,) and gives the distribution of the tokens that follow.
+        ids: (B,) last id of each prompt, which `step` has not read yet.
+        state: what the model remembers of everything before `ids`.
+        options: how to choose.
+        eos_id: ends a row; None to let every row run to `max_new_tokens`.
+        generator: source of randomness; torch's global one by default.
+        forbidden: ids that are never chosen (padding, beginning of sentence, perhaps the unknown token).
+
+    Yields:
+        ids (B,); rows that ended earlier repeat `eos_id`.
+    """
+    batch_size = len(ids)
+    rows = torch.arange(batch_size, device=ids.device)  # (A,) rows still alive
+    banned = _as_ids(forbidden, ids.device)
+    for _ in range(options.max_new_tokens):
+        log_probs, state, _ = step(ids, state)
+        uniforms = _uniforms(batch_size, options, generator, ids.device)
+        ids = _pick(log_probs, options, uniforms[rows], banned)  # (A,)
+        if len(rows) == batch_size:
+            yield ids
+        else:
+            yield ids.new_full((batch_size,), eos_id or 0).index_copy_(0, rows, ids)  # (B,)
+        if eos_id is not None:
+            alive = (ids != eos_id).nonzero().squeeze(1)
+            if len(alive) == 0:
+                return
+            if len(alive) < len(ids):
+                ids, rows, state = ids[alive], rows[alive], select(state, alive)
+
+
+def generate(
+    step: StepFunction,
+    ids: Tensor,
+    state: State,
+    options: SamplingOptions,
+    *,
+    eos_id: int | None = None,
+    generator: torch.Generator | None = None,
+    forbidden: Sequence[int] = (),
+) -> list[list[int]]:
+    """Continue every row to its end; the arguments are those of `stream`.
+
+    Returns:
+        The new ids of each row, without `eos_id`.
+    """
+    texts: list[list[int]] = [[] for _ in range(len(ids))]
+    ended = [False] * len(ids)
+    for chosen in stream(
+        step, ids, state, options, eos_id=eos_id, generator=generator, forbidden=forbidden
+    ):
+        for row, token in enumerate(chosen.tolist()):
+            ended[row] = ended[row] or token == eos_id
+            if not ended[row]:
+                texts[row].append(token)
+    return texts
+
+
+def _pick(log_probs: Tensor, options: SamplingOptions, uniforms: Tensor, banned: Tensor) -> Tensor:
+    """Choose ids (B,) from log_probs (B, V) with one uniform number in [0, 1) for each row."""
+    if len(banned):
+        log_probs = log_probs.index_fill(1, banned, -torch.inf)
+    if options.greedy:
+        return log_probs.argmax(dim=1)
+    log_probs = log_probs.to(torch.promote_types(log_probs.dtype, torch.float32))
+    if options.temperature != 1.0:
+        # The largest becomes 0 first, so that no temperature can push all of them to -inf.
+        log_probs = (log_probs - log_probs.amax(dim=1, keepdim=True)) / options.temperature
+    vocab_size = log_probs.shape[1]
+    if 0 < options.top_k < vocab_size:
+        top, candidates = log_probs.topk(options.top_k, dim=1)  # (B, k)
+        kept = _nucleus(top.softmax(dim=1), options.top_p)
+    elif options.top_p < 1.0:
+        kept, candidates = _top_of_all(log_probs.softmax(dim=1), options.top_p)  # (B, k)
+    else:
+        return _look_up(log_probs.softmax(dim=1), uniforms)
+    return candidates.gather(1, _look_up(kept, uniforms).unsqueeze(1)).squeeze(1)  # (B,)
+
+
+def _top_of_all(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
+    """Nucleus of (B, V) as probabilities and ids (B, k), with k as small as doubling-up finds."""
+    vocab_size = probabilities.shape[1]
+    count = min(FIRST_NUCLEUS, vocab_size)
+    while True:
+        top, candidates = probabilities.topk(count, dim=1)  # (B, k)
+        if count == vocab_size or bool((top.sum(dim=1) > top_p).all()):
+            return _nucleus(top, top_p), candidates
+        count = min(8 * count, vocab_size)
+
+
+def _nucleus(falling: Tensor, top_p: float) -> Tensor:
+    """Set to zero what lies beyond the smallest set of mass p; probabilities (B, k) sorted falling."""
+    if top_p == 1.0:
+        return falling
+    before = falling.cumsum(dim=1) - falling  # mass of the tokens that are more probable
+    return falling.masked_fill(before >= top_p, 0.0)
+
+
+def _look_up(weights: Tensor, uniforms: Tensor) -> Tensor:
+    """Invert the cumulative distribution of unnormalised weights (B, k) at uniforms (B,).
+
+    `right=True` finds the first place whose cumulative weight is above u * total: a token of weight 0 is never
+    found, and as u < 1 by at least half a unit in the last place the product stays below the total.
+    """
+    cumulative = weights.cumsum(dim=1)  # (B, k)
+    levels = uniforms.to(weights.dtype).unsqueeze(1) * cumulative[:, -1:]  # (B, 1)
+    return torch.searchsorted(cumulative, levels, right=True).squeeze(1)
+
+
+def _uniforms(
+    batch_size: int,
+    options: SamplingOptions,
+    generator: torch.Generator | None,
+    device: torch.device,
+) -> Tensor:
+    """One number in [0, 1) per row of the original batch, drawn where the generator lives."""
+    if options.greedy:
+        return torch.zeros(batch_size, device=device)
+    source = device if generator is None else generator.device
+    return torch.rand(batch_size, generator=generator, device=source).to(device)
+
+
+def _as_ids(ids: Sequence[int], device: torch.device) -> Tensor:
+    return torch.tensor(ids, dtype=torch.long, device=device)

@@ -1,0 +1,128 @@
+"""The model directory: tensors in safetensors, everything else in JSON; nothing in it can run code.
+
+config.json            format, task, recipe, what the task learnt (labels)
+model.safetensors      weights; tied ones once
+tokenizer.json         with tokenizer_config.json, so that transformers loads it too
+README.md              model card
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+import nlpseq
+from nlpseq.data.tokenization import Tokenizer
+from nlpseq.errors import UserError
+from nlpseq.files import write_json
+from nlpseq.recipe import validate
+from nlpseq.task import Task, resolve
+
+FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
+    """Write a model directory; each file appears whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    task.tokenizer.save(folder)
+    temporary = folder / f".{WEIGHTS}.tmp"
+    save_model(model, str(temporary), metadata={"format": "pt"})
+    temporary.replace(folder / WEIGHTS)
+    config = {
+        "format": FORMAT,
+        "nlpseq_version": nlpseq.__version__,
+        "task": task.recipe.task,
+        "recipe": task.recipe.model_dump(mode="json"),
+        "learnt": task.state(),
+    }
+    write_json(folder / CONFIG, config)
+
+
+def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[Any], nn.Module]:
+    """Rebuild a task and its trained model.
+
+    Args:
+        folder: a model directory.
+        task_type: the task's class, for one that does not come with nlpseq.
+
+    Raises:
+        UserError: not a model directory, of another format or task, or a damaged file.
+    """
+    config = _config(folder)
+    if config.get("format") != FORMAT:
+        raise UserError(
+            f"{folder / CONFIG}: model format {config.get('format')!r}, this nlpseq "
+            f"({nlpseq.__version__}) reads {FORMAT}; it was written by {config.get('nlpseq_version')}"
+        )
+    task_type = task_type or resolve(str(config.get("task")))
+    try:
+        recipe = validate(task_type.Config, config["recipe"], str(folder / CONFIG))
+        task = task_type(recipe)
+        task.restore(Tokenizer.load(str(folder)), config["learnt"])
+    except KeyError as error:
+        raise UserError(f"{folder / CONFIG}: key {error} is missing") from error
+    model = task.build()
+    try:
+        load_model(model, str(folder / WEIGHTS), strict=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder}: there is no {WEIGHTS}; has the run finished?") from error
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder / WEIGHTS}: damaged or of another model: {reason}") from error
+    return task, model
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{folder}: not a model directory, there is no {CONFIG}") from error
+    except ValueError as error:
+        raise UserError(f"{folder / CONFIG}: not valid JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{folder / CONFIG}: not a JSON object")
+    return config
+
+
+def locate(name: str | Path) -> Path:
+    """The folder of a run or model, downloaded first where `name` is a Hub id.
+
+    Raises:
+        UserError: there is neither such a folder nor, as far as can be seen, such a Hub repository.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if str(name).count("/") != 1 or str(name).startswith((".", "/")):
+        raise UserError(f"{name}: no such folder")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        # Only these: nothing that could run code is even fetched.
+        return Path(
+            snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors", "README.md"])
+        )
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{name}: no such folder, and the Hub has not given it: {reason}"
+        ) from error
+
+
+def load(name: str | Path, device: str | None = None, task: type[Task[Any]] | None = None) -> Any:
+    """The predictor of a trained model: strings in, answers out.
+
+    Args:
+        name: a run or model directory, or a Hub id.
+        device: where to run it; CUDA where there is one, if None.
+        task: the task's class, for one that does not come with nlpseq.
+    """
+    found, model = read(locate(name), task)
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return found.predictor(model.to(chosen).eval(), chosen)

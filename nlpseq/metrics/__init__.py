@@ -1,0 +1,1 @@
+"""Metrics as additive statistics: batches, processes and intervals all just add vectors."""

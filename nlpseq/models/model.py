@@ -1,0 +1,27 @@
+"""The whole that every task trains: Model(embedding, encoder, head)."""
+
+from typing import Generic, TypeVar
+
+from torch import nn
+
+from nlpseq.contracts import Encoded, State
+from nlpseq.data.batch import Tokens
+from nlpseq.layers.embedding import TokenEmbedding
+from nlpseq.layers.recurrent import RecurrentEncoder
+
+Head = TypeVar("Head", bound=nn.Module)
+
+
+class Model(nn.Module, Generic[Head]):
+    """An embedding, an encoder of its vectors, and the task's own head on the encoder's outputs."""
+
+    def __init__(self, embedding: TokenEmbedding, encoder: RecurrentEncoder, head: Head) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+        self.head = head
+
+    def encode(self, tokens: Tokens, state: State | None = None) -> Encoded:
+        """Read tokens from `state` on (from a fresh one if None): outputs (B, T, H) and the next state."""
+        encoded: Encoded = self.encoder(self.embedding(tokens.ids), tokens.mask, state)
+        return encoded

@@ -1,0 +1,184 @@
+"""What a task is: the only thing the trainer, the model directory and the command line know of it.
+
+A task turns splits into batches, a recipe into a model, a batch into a loss and a trained model into
+answers. A new one is one file in `tasks/` that subclasses `Task`, a recipe, and a test.
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from nlpseq.contracts import State
+from nlpseq.data.batch import Batch
+from nlpseq.data.sources import Split
+from nlpseq.data.tokenization import Tokenizer
+from nlpseq.errors import UserError
+from nlpseq.metrics.base import Metric, Scores
+from nlpseq.recipe import Recipe
+
+
+class LossSum(NamedTuple):
+    """A loss that adds up: over windows, accumulation, processes and evaluation batches.
+
+    Attributes:
+        total: scalar, the sum that is back-propagated (in evaluation mode the plain nll in nats).
+        count: scalar, how many tokens (or examples) it is the sum over.
+    """
+
+    total: Tensor
+    count: Tensor
+
+
+class Progress(NamedTuple):
+    """How far training is: schedules of sampling and the like live on it."""
+
+    step: int = 0
+    epoch: int = 0
+    fraction: float = 0.0
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the training data: the next batch to be read. It is all that resuming needs."""
+
+    epoch: int = 0
+    batch: int = 0
+
+
+class Share(NamedTuple):
+    """This process's part of the work."""
+
+    rank: int = 0
+    processes: int = 1
+
+
+class Record(NamedTuple):
+    """One evaluated example: a line of `predictions/<split>.jsonl`.
+
+    Attributes:
+        index: its place in the data set.
+        statistics: the metric's vector; the sum over all records gives the split's scores.
+        target: what was asked for, as JSON.
+        prediction: what the model gave, as JSON; None where there is only a likelihood.
+    """
+
+    index: int
+    statistics: tuple[float, ...]
+    target: Any = None
+    prediction: Any = None
+
+
+RecipeT = TypeVar("RecipeT", bound=Recipe)
+
+
+class Task(ABC, Generic[RecipeT]):
+    """A language task, from raw splits to scores.
+
+    Subclasses set the attributes and write the methods below.
+
+    Attributes:
+        Config: the schema of the task's recipes.
+        fields: the columns that the task reads of its data.
+        metric: turns summed statistics into scores.
+        main_metric: the score by which the best weights are chosen on validation.
+        higher_is_better: whether that score should rise.
+        tokenizer: learnt in `prepare`, or restored.
+    """
+
+    Config: ClassVar[type[Recipe]]
+    fields: ClassVar[tuple[str, ...]]
+    metric: ClassVar[Metric]
+    main_metric: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+
+    tokenizer: Tokenizer
+
+    def __init__(self, recipe: RecipeT) -> None:
+        self.recipe = recipe
+
+    @abstractmethod
+    def prepare(self, splits: Mapping[str, Split], folders: Sequence[str] = ()) -> None:
+        """Learn vocabulary and labels, from train only; `folders` are where vectors are looked up."""
+
+    @abstractmethod
+    def batches(self, split: Split, *, training: bool, seed: int, start: Cursor) -> Iterator[Batch]:
+        """The global batches of one epoch, from `start` on; their order depends on (seed, epoch) only."""
+
+    @abstractmethod
+    def steps_per_epoch(self, split: Split) -> int:
+        """How many training batches an epoch has (to the schedule's precision)."""
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """A fresh model; everything it needs to know was learnt in `prepare` or restored."""
+
+    @abstractmethod
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: State, progress: Progress
+    ) -> tuple[LossSum, State]:
+        """The objective of one batch (in evaluation mode the plain nll), and the carry for the next one."""
+
+    @abstractmethod
+    def evaluate(
+        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+    ) -> Iterator[Record]:
+        """Score a split, example by example; the model is in evaluation mode, no gradient is taken.
+
+        Args:
+            model: what `build` gave, trained.
+            split: what to score.
+            device: where the model is.
+            share: which examples are this process's.
+            limit: score only the first so many tokens (or examples); 0: all.
+        """
+
+    @abstractmethod
+    def predictor(self, model: nn.Module, device: torch.device) -> Any:
+        """What `nlpseq.load` gives: strings in, answers out, with the same text processing as in training."""
+
+    def references(self, split: Split) -> Scores:
+        """Scores to read beside the model's own, such as the best possible one."""
+        return {}
+
+    def samples(self, model: nn.Module, device: torch.device) -> list[str]:
+        """A few lines that show what the trained model does."""
+        return []
+
+    def parameter_groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """Parameters for the optimiser; biases and norms are not decayed."""
+        matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
+        vectors = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
+        return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+
+    def state(self) -> dict[str, Any]:
+        """What `prepare` learnt beside the tokenizer, as JSON (labels, character table)."""
+        return {}
+
+    def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
+        """Take back what `prepare` had learnt, so that `build` and `predict` work without data."""
+        self.tokenizer = tokenizer
+
+
+def resolve(path: str) -> type[Task[Any]]:
+    """Import a task by its dotted name, `nlpseq.tasks.language_modeling:LanguageModeling`.
+
+    Raises:
+        UserError: the name is not below `nlpseq.tasks.`, or there is no such task.
+    """
+    module_name, colon, class_name = path.partition(":")
+    if not module_name.startswith("nlpseq.tasks.") or not colon:
+        raise UserError(f"task {path!r} is refused: a task is named nlpseq.tasks.<module>:<Class>")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise UserError(
+            f"task {path!r}: there is no such task in this version of nlpseq"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise UserError(f"task {path!r} is not a Task")
+    return found

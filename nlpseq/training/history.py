@@ -1,0 +1,55 @@
+"""`history.jsonl`: what happened in training, one JSON object a line, in the order of steps.
+
+A line is flushed as soon as it is written, so a run that is killed keeps its history up to that
+moment; a run that is resumed first cuts the file back to the checkpoint it goes on from, so no step
+is told twice.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .storage import disk, replace
+
+Line = dict[str, Any]
+
+
+class History:
+    """An append-only file of JSON lines, each with a `step`.
+
+    Args:
+        path: the file; it is created by the first line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Add one line.
+
+        Raises:
+            UserError: no space is left on the disk.
+        """
+        data = (json.dumps(line) + "\n").encode()
+        with disk(self.path):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                while data:
+                    data = data[os.write(descriptor, data) :]
+            finally:
+                os.close(descriptor)
+
+    def read(self) -> list[Line]:
+        """All lines; one that a kill left half-written, which can only be the last, is passed over."""
+        if not self.path.exists():
+            return []
+        whole, _, _ = self.path.read_bytes().rpartition(b"\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def cut(self, step: int) -> None:
+        """Drop the lines after `step`, all or nothing."""
+        if self.path.exists():
+            kept = [line for line in self.read() if line["step"] <= step]
+            replace(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())

@@ -1,0 +1,104 @@
+"""Everything that a run's future depends on, as tensors and JSON, and back.
+
+Bit for bit: tensors keep their bits in safetensors, and JSON keeps a float's (Python writes the
+shortest decimal that reads back as the same double).
+"""
+
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from nlpseq.errors import UserError
+
+from .checkpoint import Tensors
+
+Json = dict[str, Any]
+
+
+def model_tensors(model: nn.Module) -> Tensors:
+    """Parameters and persistent buffers by name; what is shared (tied weights) is there once."""
+    found: dict[int, str] = {}
+    kept: Tensors = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if found.setdefault(id(tensor), name) == name:
+            kept[name] = tensor.detach()
+    return kept
+
+
+@torch.no_grad()
+def load_model(model: nn.Module, tensors: Mapping[str, Tensor], origin: object) -> None:
+    """Copy tensors into a model; names and shapes must be exactly its own.
+
+    Args:
+        model: takes the values in place.
+        tensors: what `model_tensors` gave.
+        origin: named in the error.
+
+    Raises:
+        UserError: the tensors are of another model.
+    """
+    own = model_tensors(model)
+    differing = sorted(
+        (own.keys() ^ tensors.keys())
+        | {name for name in own.keys() & tensors.keys() if own[name].shape != tensors[name].shape}
+    )
+    if differing:
+        raise UserError(f"{origin} is of another model: {', '.join(differing[:3])} differ(s)")
+    for name, tensor in own.items():
+        tensor.copy_(tensors[name])
+
+
+def optimizer_tensors(optimizer: Optimizer) -> tuple[Tensors, Json]:
+    """The optimiser's state by `<parameter number>.<name>`: tensors, and what is no tensor as JSON."""
+    tensors: Tensors = {}
+    others: Json = {}
+    for number, state in optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            part = tensors if isinstance(value, Tensor) else others
+            part[f"{number}.{name}"] = value
+    return tensors, others
+
+
+def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], others: Json) -> None:
+    """Take back the state; rates and other settings stay those of the recipe."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in {**tensors, **others}.items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def seed_process(seed: int, rank: int) -> None:
+    """Start this process's random numbers: they depend on nothing but the seed and the rank."""
+    own = random.Random(f"{seed}/{rank}")
+    torch.manual_seed(own.getrandbits(63))
+    random.seed(own.getrandbits(63))
+
+
+def rank_state(carry: Iterable[Tensor]) -> tuple[Tensors, Json]:
+    """What differs from process to process: the carry and the states of the random generators."""
+    tensors = {f"carry.{number}": part.cpu() for number, part in enumerate(carry)}
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors |= {f"rng.cuda.{n}": s for n, s in enumerate(torch.cuda.get_rng_state_all())}
+    version, internal, gauss = random.getstate()
+    return tensors, {"random": [version, list(internal), gauss]}
+
+
+def load_rank_state(
+    tensors: Mapping[str, Tensor], others: Json, device: torch.device
+) -> tuple[Tensor, ...]:
+    """Take back the random generators, and return the carry."""
+    torch.set_rng_state(tensors["rng.cpu"])
+    cuda = [name for name in tensors if name.startswith("rng.cuda.")]
+    if cuda and torch.cuda.device_count() == len(cuda):
+        torch.cuda.set_rng_state_all([tensors[f"rng.cuda.{n}"] for n in range(len(cuda))])
+    version, internal, gauss = others["random"]
+    random.setstate((version, tuple(internal), gauss))
+    count = sum(name.startswith("carry.") for name in tensors)
+    return tuple(tensors[f"carry.{number}"].to(device) for number in range(count))

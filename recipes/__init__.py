@@ -1,0 +1,1 @@
+"""The recipes that come with nlpseq; data only. Installed as `nlpseq.recipes`."""

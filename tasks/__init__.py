@@ -1,0 +1,1 @@
+"""The task heads of nlpseq, one file each; installed as `nlpseq.tasks`."""

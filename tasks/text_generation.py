@@ -1,0 +1,231 @@
+"""Text from a trained language model: what `nlpseq.load` gives for this task."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+
+from nlpseq.contracts import State, Step
+from nlpseq.data.batch import Tokens
+from nlpseq.data.sources import Split
+from nlpseq.data.tokenization import Tokenizer
+from nlpseq.decoding.beam import beam_search
+from nlpseq.decoding.options import BeamOptions, SamplingOptions
+from nlpseq.decoding.sampling import generate, stream
+from nlpseq.errors import UserError
+from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
+from nlpseq.metrics.base import Scores
+from nlpseq.models.model import Model
+from nlpseq.recipe import DecodingConfig, merge, validate
+from nlpseq.task import Share
+
+if TYPE_CHECKING:
+    from .language_modeling import LanguageModeling
+
+LanguageModel = Model[SoftmaxLayer | AdaptiveSoftmaxLayer]
+
+
+class LanguageModelPredictor:
+    """A trained language model that continues prompts and scores texts.
+
+    Every option that is not given is the recipe's (`[decoding]`).
+    """
+
+    def __init__(
+        self, task: "LanguageModeling", model: LanguageModel, device: torch.device
+    ) -> None:
+        self.task = task
+        self.model = model.to(device).eval()
+        self.device = device
+
+    def generate(
+        self, prompt: str = "", *, num_samples: int = 1, seed: int | None = None, **options: Any
+    ) -> list[str]:
+        """Continue a prompt; the prompt is part of each result.
+
+        Args:
+            prompt: raw text; empty to start a text.
+            num_samples: results; of a beam, its best ones.
+            seed: makes sampling repeatable.
+            **options: keys of the recipe's `[decoding]` section, checked against it.
+
+        Raises:
+            UserError: an unknown option, or a prompt of which the model knows no token.
+        """
+        config = self._options(options)
+        ids, state = self._read(prompt, num_samples)
+        with torch.no_grad():
+            if config.method == "beam":
+                found = self._beam(ids[:1], tuple(part[:1] for part in state), config, num_samples)
+            else:
+                found = generate(
+                    self._step,
+                    ids,
+                    state,
+                    _sampling(config),
+                    eos_id=self._eos(config),
+                    generator=self._generator(seed),
+                    forbidden=self._forbidden,
+                )
+        prompt_ids = self.task.tokenizer.encode(prompt)
+        return [prompt + "".join(self._pieces(prompt_ids, one)).rstrip("\n") for one in found]
+
+    def stream(self, prompt: str = "", *, seed: int | None = None, **options: Any) -> Iterator[str]:
+        """Continue a prompt and give the text piece by piece; the prompt is the first piece.
+
+        Raises:
+            UserError: as `generate`; also for a beam, which knows its text only at the end.
+        """
+        config = self._options(options)
+        if config.method == "beam":
+            raise UserError("decoding.method = 'beam': a beam cannot be streamed")
+        ids, state = self._read(prompt, 1)
+        tokens = stream(
+            self._step,
+            ids,
+            state,
+            _sampling(config),
+            eos_id=self._eos(config),
+            generator=self._generator(seed),
+            forbidden=self._forbidden,
+        )
+        ids_of_row = (int(row[0]) for row in tokens)
+        return chain([prompt], self._pieces(self.task.tokenizer.encode(prompt), ids_of_row))
+
+    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """The nll in nats, the number of tokens and the perplexity of each text, read on its own."""
+        records = self._score(texts, documents=True)
+        results: list[dict[str, Any]] = [{"text": text, "nll": 0.0, "tokens": 0} for text in texts]
+        for index, statistics in records:
+            scores = self.task.metric.score(statistics)
+            nll, tokens = statistics[0], int(statistics[1])
+            results[index].update(nll=nll, tokens=tokens, perplexity=scores["perplexity"])
+        return results
+
+    def evaluate(self, texts: Sequence[str]) -> Scores:
+        """The scores of some texts, read as one stream.
+
+        Raises:
+            UserError: there is no token in them.
+        """
+        records = self._score(texts, documents=self.task.recipe.evaluation.documents)
+        return self.task.metric.score(
+            [sum(part) for part in zip(*(s for _, s in records), strict=True)]
+        )
+
+    def _score(self, texts: Sequence[str], documents: bool) -> list[tuple[int, tuple[float, ...]]]:
+        rows = Dataset.from_dict({"text": list(texts)})
+        split = Split(name="given", rows=rows, origin="the given texts")
+        evaluation = self.task.recipe.evaluation.model_copy(update={"documents": documents})
+        recipe = self.task.recipe.model_copy(update={"evaluation": evaluation})
+        task = type(self.task)(recipe)
+        task.restore(self.task.tokenizer, self.task.state())
+        with torch.no_grad():
+            records = task.evaluate(self.model, split, device=self.device, share=Share())
+            return [(record.index, record.statistics) for record in records]
+
+    def _pieces(self, prompt_ids: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
+        detokenizer = Detokenizer(self.task.tokenizer, prompt_ids)
+        return (detokenizer.add(one) for one in ids)
+
+    def _step(self, ids: Tensor, state: State) -> Step:
+        outputs, state = self.model.encoder.step(self.model.embedding.lookup(ids), state)
+        return Step(self.model.head.log_probs(outputs), state)
+
+    def _read(self, prompt: str, rows: int) -> tuple[Tensor, State]:
+        """Read all of a prompt but its last token; that one (B,) and the state before it."""
+        tokenizer = self.task.tokenizer
+        ids = tokenizer.encode(prompt)
+        if ids and all(one == tokenizer.unk_id for one in ids):
+            raise UserError(
+                f"prompt {prompt!r}: the model knows none of its {len(ids)} tokens; "
+                "use words or characters of its training text"
+            )
+        given = torch.tensor([[self.task.start_id, *ids]], device=self.device)
+        with torch.no_grad():
+            state = self.model.encoder.initial_state(1)
+            if given.size(1) > 1:
+                state = self.model.encode(Tokens.unpadded(given[:, :-1]), state).state
+        return given[:, -1].repeat(rows), tuple(part.repeat(rows, 1, 1) for part in state)
+
+    def _beam(
+        self, ids: Tensor, state: State, config: DecodingConfig, best: int
+    ) -> list[list[int]]:
+        options = BeamOptions(
+            beam_size=max(config.beam_size, best),
+            max_new_tokens=config.max_new_tokens,
+            num_return=best,
+            length_penalty=config.length_penalty,
+            alpha=config.length_alpha,
+        )
+        eos_id = self._eos(config)
+        found = beam_search(
+            self._step, ids, state, options, eos_id=eos_id, forbidden=self._forbidden
+        )
+        return [list(hypothesis.ids) for hypothesis in found[0]]
+
+    def _options(self, options: dict[str, Any]) -> DecodingConfig:
+        decoding = merge(self.task.recipe.decoding.model_dump(), options)
+        document = {"task": self.task.recipe.task, "decoding": decoding}
+        return validate(type(self.task.recipe), document, "options of generate").decoding
+
+    @property
+    def _forbidden(self) -> tuple[int, ...]:
+        """Tokens that no text is made of."""
+        tokenizer = self.task.tokenizer
+        return (tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id)
+
+    def _eos(self, config: DecodingConfig) -> int | None:
+        return self.task.tokenizer.eos_id if config.stop_at_eos else None
+
+    def _generator(self, seed: int | None) -> torch.Generator:
+        generator = torch.Generator(self.device)
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        return generator
+
+
+class Detokenizer:
+    """Turns ids into text as they come, at a cost a token that does not grow.
+
+    A token's text can depend on those before it (a space, a half character), so a short window of them is
+    decoded with it. An end of text within is a line's end.
+    """
+
+    window = 16
+
+    def __init__(self, tokenizer: Tokenizer, prompt: Sequence[int]) -> None:
+        self._tokenizer = tokenizer
+        self._ids = list(prompt[-self.window :])
+        self._shown = len(tokenizer.decode(self._ids))
+
+    def add(self, token_id: int) -> str:
+        """The text that a further token brings; empty while a character is incomplete."""
+        if token_id == self._tokenizer.eos_id:
+            self._ids, self._shown = [], 0
+            return "\n"
+        self._ids.append(token_id)
+        text = self._tokenizer.decode(self._ids)
+        if text.endswith("\N{REPLACEMENT CHARACTER}"):
+            return ""
+        piece = text[self._shown :]
+        if len(self._ids) > 2 * self.window:
+            self._ids = self._ids[-self.window :]
+            text = self._tokenizer.decode(self._ids)
+        self._shown = len(text)
+        return piece
+
+
+def _sampling(config: DecodingConfig) -> SamplingOptions:
+    return SamplingOptions(
+        max_new_tokens=config.max_new_tokens,
+        greedy=config.method == "greedy",
+        temperature=config.temperature,
+        top_k=config.top_k,
+        top_p=config.top_p,
+    )

@@ -1,0 +1,412 @@
+import gzip
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from nlpseq.data.readers import read
+from nlpseq.data.sources import Split, load_splits
+from nlpseq.errors import UserError
+from nlpseq.recipe import DataConfig
+
+
+def config(**options: object) -> DataConfig:
+    return DataConfig.model_validate(options)
+
+
+def load(folder: Path, fields: tuple[str, ...] = ("text",), **options: object) -> dict[str, Split]:
+    return load_splits(config(**options), data_dir=folder, seed=13, fields=fields)
+
+
+def rows(folder: Path, format: str, content: str, name: str = "train.txt") -> dict[str, list]:
+    (folder / name).write_bytes(content.encode())
+    return read(folder, name, format).table.to_pydict()
+
+
+# Formats
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ("a b\nc\n", ["a b", "c"]),
+        ("a b\nc", ["a b", "c"]),
+        ("a\n\n\nb\n", ["a", "", "", "b"]),
+        ("a\n\n", ["a", ""]),
+        ("a\r\nb\r\n", ["a", "b"]),
+        ("\ufeffa\n", ["a"]),
+        ("a\u2028b\x0bc\x85d\n e \n", ["a\u2028b\x0bc\x85d", " e "]),
+    ],
+)
+def test_lines(tmp_path, content, texts) -> None:
+    assert rows(tmp_path, "lines", content) == {"text": texts}
+
+
+@given(
+    lines=st.lists(st.text(st.characters(exclude_characters="\n\r\0", codec="utf-8")), min_size=1)
+)
+@settings(deadline=None, max_examples=50)
+def test_any_lines_come_back(tmp_path_factory, lines) -> None:
+    if not "".join(lines).strip() or lines[0].startswith("\ufeff"):
+        return
+    folder = tmp_path_factory.mktemp("lines")
+    assert rows(folder, "lines", "\n".join(lines) + "\n") == {"text": lines}
+
+
+def test_a_whole_file_is_one_text(tmp_path) -> None:
+    assert rows(tmp_path, "text", "a\n\n b\r\nc\n") == {"text": ["a\n\n b\r\nc\n"]}
+
+
+def test_label_text(tmp_path) -> None:
+    assert rows(tmp_path, "label_text", "1 good , really\n0  two\n") == {
+        "label": ["1", "0"],
+        "text": ["good , really", " two"],
+    }
+
+
+def test_conll(tmp_path) -> None:
+    content = "-DOCSTART- -X- O O\n\nRome NNP I-NP I-LOC\nwon VBD I-VP O\n\n\n-DOCSTART- -X- O
+    O\n\nIt PRP I-NP O" assert rows(tmp_path, "conll", content) == {
+        "tokens": [["Rome", "won"], ["It"]],
+        "tags": [["I-LOC", "O"], ["O"]],
+    }
+    assert read(tmp_path, "train.txt", "conll").origin.endswith("(2 -DOCSTART- lines skipped)")
+    assert rows(tmp_path, "conll", "a\tO\nb\tB-X\n")["tags"] == [["O", "B-X"]]
+
+
+def test_trees(tmp_path) -> None:
+    content = "(3 (2 It) (4 (2 really) (3 works)))\n(1 bad)\n"
+    assert rows(tmp_path, "trees", content) == {
+        "label": ["3", "1"],
+        "text": ["It really works", "bad"],
+        "phrase_labels": [["3", "2", "4", "2", "3"], ["1"]],
+        "phrases": [["It really works", "It", "really works", "really", "works"], ["bad"]],
+    }
+
+
+def test_csv_and_tsv(tmp_path) -> None:
+    content = 'text,label\n"a, ""b""\nc",1\nNA,02\n'
+    assert rows(tmp_path, "csv", content) == {"text": ['a, "b"\nc', "NA"], "label": ["1", "02"]}
+    content = 'sentence\tlabel\n"open quote\t1\nb \t0\n'
+    assert rows(tmp_path, "tsv", content) == {
+        "sentence": ['"open quote', "b "],
+        "label": ["1", "0"],
+    }
+    assert len(rows(tmp_path, "csv", "text\n" + "x" * 200_000 + "\n")["text"][0]) == 200_000
+
+
+def test_jsonl(tmp_path) -> None:
+    content = '{"body": "a\\nb", "id": 1}\n\n{"body": "c", "notes": ["x"]}\n'
+    assert rows(tmp_path, "jsonl", content) == {
+        "body": ["a\nb", "c"],
+        "id": [1, None],
+        "notes": [None, ["x"]],
+    }
+
+
+def test_parquet(tmp_path) -> None:
+    parquet.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), tmp_path / "train.parquet")
+    split = load(tmp_path, format="parquet", files={"train": "train.parquet"})["train"]
+    assert list(split.column("text")) == ["a", "b"]
+    assert list(split.column("label")) == [0, 1]
+
+
+def test_parallel(tmp_path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "train.en.gz").write_bytes(gzip.compress(b"a cat\n\nit\n"))
+    (tmp_path / "train.de").write_text("eine Katze\nleer\nes\n")
+    files = {"train": "train.en, train.de"}
+    split = load(tmp_path, ("source", "target"), format="parallel", files=files)["train"]
+    assert list(split.column("source")) == ["a cat", "", "it"]
+    assert list(split.column("target")) == ["eine Katze", "leer", "es"]
+
+
+# What is wrong with a file
+
+
+@pytest.mark.parametrize(
+    ("format", "content", "message"),
+    [
+        ("label_text", b"1 a\n\n", "line 2: not `label text`"),
+        ("label_text", b"1 a\n0\n", "line 2: not `label text`"),
+        ("conll", b"a O\n\nb X O\n", "line 3: 3 columns, 2 were expected"),
+        ("conll", b"a\n", "line 1: 1 columns, 2 were expected"),
+        ("conll", b"-DOCSTART- O\n\n", "holds no example"),
+        ("trees", b"(1 a)\n(2 (1 b)\n", "line 2: not a labelled tree"),
+        ("trees", b"(1 a) (2 b)\n", "line 1: not a labelled tree"),
+        ("trees", b"(1 (2 a) ())\n", "line 1: not a labelled tree"),
+        ("trees", b"(1)\n", "line 1: not a labelled tree"),
+        ("trees", b"(1 a))\n", "line 1: not a labelled tree"),
+        ("csv", b"text,label\na,1\nb\n", "line 3: 1 fields, the first line names 2 columns"),
+        ("csv", b'text\n"a\n', "line 2: unexpected end of data"),
+        ("tsv", b"text\tlabel\na\t1\t2\n", "line 2: 3 fields"),
+        ("csv", b"text,label\n", "holds no example"),
+        ("jsonl", b'{"a": 1}\n{"a"\n', "line 2: not JSON"),
+        ("jsonl", b'{"a": 1}\n[1]\n', "line 2: not a JSON object"),
+        ("jsonl", b'{"a": 1}\n{"a": "x"}\n', "column a mixes kinds of values"),
+        ("parquet", b"PAR1 nonsense", "not a parquet file"),
+        ("parallel", b"a\nb\n", "two files"),
+        ("lines", b"", "the file is empty"),
+        ("lines", b" \n\n", "the file is empty"),
+        ("lines", b"a\nb\0c\n", "line 2: a NUL byte"),
+        ("lines", b"a\nb\nna\xefve\n", "line 3: not UTF-8.*iconv"),
+        ("lines", "ab\n".encode("utf-16"), "UTF-16.*iconv"),
+        ("lines", gzip.compress(b"a\n" * 5000)[:-10], "damaged or cut short"),
+        ("lines", gzip.compress(os.urandom(500))[:300] + b"x" * 300, "damaged or cut short"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_line(tmp_path, format, content, message) -> None:
+    (tmp_path / "train.txt").write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        load(tmp_path, format=format, files={"train": "train.txt"})
+    assert "\n" not in str(caught.value)
+    assert format == "parallel" or str(tmp_path / "train.txt") in str(caught.value)
+
+
+def test_sides_of_unequal_length(tmp_path) -> None:
+    (tmp_path / "a").write_text("1\n2\n3\n")
+    (tmp_path / "b").write_text("1\n2\n")
+    with pytest.raises(UserError, match="has 3 lines.*has 2: they are not parallel"):
+        load(tmp_path, format="parallel", files={"train": "a,b"})
+
+
+# Where files are
+
+
+def test_gz_and_subfolders_are_found_unasked(tmp_path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "train.txt.gz").write_bytes(gzip.compress(b"a\n"))
+    (tmp_path / "test.txt").write_text("plain\n")
+    (tmp_path / "test.txt.gz").write_bytes(gzip.compress(b"compressed\n"))
+    splits = load(tmp_path, files={"train": "train.txt", "test": "test.txt"})
+    assert list(splits) == ["train", "test"]
+    assert list(splits["train"].column("text")) == ["a"]
+    assert splits["train"].origin == str(tmp_path / "deep" / "er" / "train.txt.gz")
+    assert list(splits["test"].column("text")) == ["plain"]
+    assert load(tmp_path, files={"train": "er/train.txt"})["train"].origin.endswith(
+        "er/train.txt.gz"
+    )
+
+
+def test_a_name_in_two_subfolders_is_ambiguous(tmp_path) -> None:
+    for name in ["one", "two"]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.txt").write_text("a\n")
+    with pytest.raises(UserError, match=r"one/train\.txt and two/train\.txt"):
+        load(tmp_path, files={"train": "train.txt"})
+    assert load(tmp_path, files={"train": "two/train.txt"})["train"].origin.endswith(
+        "two/train.txt"
+    )
+
+
+def test_missing_files(tmp_path) -> None:
+    with pytest.raises(UserError, match=f"{tmp_path}: no file train.txt or train.txt.gz"):
+        load(tmp_path, files={"train": "train.txt"})
+    with pytest.raises(UserError, match="no such folder"):
+        load(tmp_path / "absent", files={"train": "train.txt"})
+    with pytest.raises(UserError, match="names no local files"):
+        load(tmp_path)
+
+
+# Columns, fingerprints, hold-outs
+
+
+def test_columns_are_renamed(tmp_path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"body": "long", "source": "mail", "subject": "short"}\n')
+    columns = {"source": "body", "target": "subject"}
+    files = {"train": "t.jsonl"}
+    split = load(tmp_path, ("source", "target"), format="jsonl", files=files, columns=columns)[
+        "train"
+    ]
+    assert list(split.column("source")) == ["long"]
+    assert list(split.column("target")) == ["short"]
+    with pytest.raises(
+        UserError, match="train split has no column 'text', it has body, source, subject"
+    ):
+        load(tmp_path, format="jsonl", files=files)
+    with pytest.raises(UserError, match="no column 'x'"):
+        split.column("x")
+
+
+def test_a_mapping_for_the_hub_does_not_hinder_local_files(tmp_path) -> None:
+    (tmp_path / "train.txt").write_text("a\n")
+    split = load(tmp_path, files={"train": "train.txt"}, columns={"text": "sentence"})["train"]
+    assert list(split.column("text")) == ["a"]
+
+
+def test_nested_columns(tmp_path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"translation": {"en": "a", "de": "b"}}\n')
+    columns = {"source": "translation.en", "target": "translation.de"}
+    split = load(
+        tmp_path, ("source", "target"), format="jsonl", files={"train": "t.jsonl"}, columns=columns
+    )["train"]
+    assert [list(split.column(name)) for name in ("source", "target")] == [["a"], ["b"]]
+
+
+def test_fingerprints_follow_the_content_alone() -> None:
+    texts = [f"text {n}" for n in range(2500)]
+    one = Split("train", Dataset.from_dict({"text": texts}), "here")
+    two = Split(
+        "test", Dataset.from_dict({"text": ["first", *texts]}).select(range(1, 2501)), "there"
+    )
+    other = Split("train", Dataset.from_dict({"text": [*texts[:-1], "x"]}), "here")
+    renamed = Split("train", Dataset.from_dict({"body": texts}), "here")
+    assert len(one) == 2500
+    assert one.fingerprint == two.fingerprint
+    assert len({one.fingerprint, other.fingerprint, renamed.fingerprint}) == 3
+    assert len(one.fingerprint) == 64
+
+
+def test_hold_out_of_rows(tmp_path) -> None:
+    (tmp_path / "all.txt").write_text("".join(f"{n}\n" for n in range(25)))
+    splits = load(tmp_path, files={"train": "all.txt"}, hold_out={"validation": 0.1, "test": 0.2})
+    assert {name: list(map(int, split.column("text"))) for name, split in splits.items()} == {
+        "train": list(range(17)),
+        "validation": list(range(17, 20)),
+        "test": list(range(20, 25)),
+    }
+
+
+def test_hold_out_of_characters(tmp_path) -> None:
+    text = "".join(chr(97 + n % 26) for n in range(1_115_394))
+    (tmp_path / "input.txt").write_text(text)
+    splits = load(
+        tmp_path, format="text", files={"train": "input.txt"}, hold_out={"validation": 0.1}
+    )
+    (train,), (validation,) = splits["train"].column("text"), splits["validation"].column("text")
+    assert (len(train), len(validation)) == (1_003_854, 111_540)  # as Tiny Shakespeare is cut
+    assert train + validation == text
+
+
+@pytest.mark.parametrize(
+    ("hold_out", "message"),
+    [
+        ({"train": 0.1}, "split train is there already"),
+        ({"a": 0.5, "b": 0.5}, "add up to 1, train keeps nothing"),
+        ({"validation": 0.0}, "nothing is left for validation of 3"),
+        ({"validation": 0.99}, "nothing is left for train of 3"),
+    ],
+)
+def test_impossible_hold_outs(tmp_path, hold_out, message) -> None:
+    (tmp_path / "all.txt").write_text("a\nb\nc\n")
+    with pytest.raises(UserError, match=message):
+        load(tmp_path, files={"train": "all.txt"}, hold_out=hold_out)
+    with pytest.raises(UserError, match="there is no train split"):
+        load(tmp_path, files={"test": "all.txt"}, hold_out={"validation": 0.1})
+
+
+# The built-in corpus and the Hub
+
+
+@pytest.mark.parametrize(
+    ("view", "fields"),
+    [
+        ("text", ("text",)),
+        ("sentiment", ("text", "label")),
+        ("entities", ("tokens", "tags")),
+        ("translation", ("source", "target")),
+        ("headline", ("source", "target")),
+    ],
+)
+def test_the_built_in_corpus_does_not_depend_on_the_seed(view, fields) -> None:
+    given_ = config(view=view, sizes={"train": 30, "validation": 5, "test": 5})
+    splits = load_splits(given_, data_dir=None, seed=13, fields=fields)
+    again = load_splits(given_, data_dir=None, seed=14, fields=fields)
+    assert {name: len(split) for name, split in splits.items()} == given_.sizes
+    for name, split in splits.items():
+        assert split.fingerprint == again[name].fingerprint
+        assert all(len(split.column(field)) == len(split) for field in fields)
+
+
+def test_the_hub_without_network(monkeypatch) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    given_ = config(source="nobody/no-such-set", files={"train": "a.train", "test": "a.test"})
+    with pytest.raises(
+        UserError, match=r"--data-dir DIR, a folder with a\.train, a\.test \(lines\)"
+    ) as caught:
+        load_splits(given_, data_dir=None, seed=13, fields=("text",))
+    assert "nobody/no-such-set" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"set data\.files"):
+        load_splits(config(source="nobody/no-such-set"), data_dir=None, seed=13, fields=("text",))
+
+
+def test_a_set_of_the_hubs_kind(tmp_path, monkeypatch) -> None:
+    """A folder is a data set to `datasets` as a repository of the Hub is."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "sst"
+    folder.mkdir()
+    for name in ["train", "test"]:
+        line = json.dumps({"sentence": f"{name} text", "label": 1})
+        (folder / f"{name}.jsonl").write_text(line + "\n")
+    given_ = config(source=str(folder), columns={"text": "sentence"})
+    splits = load_splits(given_, data_dir=None, seed=13, fields=("text", "label"))
+    assert {name: list(split.column("text")) for name, split in splits.items()} == {
+        "train": ["train text"],
+        "test": ["test text"],
+    }
+    assert splits["train"].origin == str(folder)
+
+
+# The benchmark sets
+
+
+@pytest.fixture
+def real() -> Path:
+    root = Path(os.environ.get("NLPSEQ_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip(f"needs the benchmark sets: there is no {root}")
+    return root
+
+
+@pytest.mark.real
+def test_real_counts(real) -> None:
+    files = {"train": "ptb.train.txt", "test": "ptb.test.txt"}
+    ptb = load(real / "lm" / "ptb", files=files)
+    assert sum(len(text.split()) + 1 for text in ptb["train"].column("text")) == 929_589
+    assert sum(len(text.split()) + 1 for text in ptb["test"].column("text")) == 82_430
+    names = {"train": "eng.train", "validation": "eng.testa"}
+    ner = load(real / "ner", ("tokens", "tags"), format="conll", files=names)
+    assert [len(split) for split in ner.values()] == [14_041, 3_250]
+    assert sum(map(len, ner["validation"].column("tokens"))) == 51_362
+    files = {"train": "raw/train.en, raw/train.de"}
+    pairs = load(real / "translation", ("source", "target"), format="parallel", files=files)
+    assert len(pairs["train"]) == 29_000
+    mail = load(
+        real / "summarization",
+        ("source", "target"),
+        format="jsonl",
+        files={"train": "train.jsonl", "test": "test.jsonl"},
+        columns={"source": "body", "target": "subject"},
+    )
+    assert [len(split) for split in mail.values()] == [14_436, 1_906]
+
+
+@pytest.mark.real
+def test_real_trees_say_what_the_lines_say(real) -> None:
+    fields = ("label", "text")
+    trees = load(real / "sentiment" / "trees", fields, format="trees", files={"test": "test.txt"})[
+        "test"
+    ]
+    files = {"test": "stsa.fine.test"}
+    lines = load(real / "sentiment" / "sst5", fields, format="label_text", files=files)["test"]
+
+    def pairs(split: Split) -> Counter:
+        texts = (text.lower() for text in split.column("text"))
+        return Counter(zip(split.column("label"), texts, strict=True))
+
+    assert sum(map(len, trees.column("phrases"))) == 82_600
+    assert {label for label, _ in pairs(trees)} == set("01234")
+    assert sum((pairs(trees) - pairs(lines)).values()) == 0

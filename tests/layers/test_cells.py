@@ -1,0 +1,208 @@
+"""Every cell three ways (equations, step, sweep) against torch.nn, values and gradients."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nlpseq.contracts import State
+from nlpseq.errors import UserError
+from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, MinGRUCell, RNNCell
+
+BATCH, TIME, INPUT, HIDDEN = 5, 7, 6, 8
+
+PAIRS = {
+    "rnn-tanh": (RNNCell, nn.RNN, {}),
+    "rnn-relu": (RNNCell, nn.RNN, {"nonlinearity": "relu"}),
+    "gru": (GRUCell, nn.GRU, {}),
+    "lstm": (LSTMCell, nn.LSTM, {}),
+}
+ALL = {name: (cell, options) for name, (cell, _, options) in PAIRS.items()}
+ALL["mingru"] = (MinGRUCell, {})
+PRECISIONS = [(torch.float64, 1e-10), (torch.float32, 1e-5)]
+
+
+def make(name: str, dtype: torch.dtype = torch.float64) -> Cell:
+    torch.manual_seed(1)
+    cell, options = ALL[name]
+    return cell(INPUT, HIDDEN, **options).to(dtype)
+
+
+def window(cell: Cell, dtype: torch.dtype = torch.float64) -> tuple[Tensor, State]:
+    torch.manual_seed(2)
+    inputs = torch.randn(BATCH, TIME, INPUT, dtype=dtype, requires_grad=True)
+    state = tuple(
+        torch.randn(BATCH, HIDDEN, dtype=dtype, requires_grad=True) for _ in range(cell.num_states)
+    )
+    return inputs, state
+
+
+def gradients(results: tuple[Tensor, ...], wrt: list[Tensor]) -> list[Tensor]:
+    """Of a fixed random combination of all results."""
+    torch.manual_seed(3)
+    total = sum((torch.randn_like(part) * part).sum() for part in results)
+    return list(torch.autograd.grad(total, wrt))
+
+
+def assert_all_close(ours: list[Tensor], theirs: list[Tensor], tolerance: float) -> None:
+    assert len(ours) == len(theirs)
+    for left, right in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
+
+
+def unrolled(cell: Cell, how: str, inputs: Tensor, state: State) -> tuple[Tensor, ...]:
+    outputs = []
+    for token in inputs.unbind(1):
+        state = getattr(cell, how)(token, state)
+        outputs.append(state[0])
+    return torch.stack(outputs, dim=1), *state
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("name", PAIRS)
+def test_sweep_is_torch_nn(name: str, dtype: torch.dtype, tolerance: float) -> None:
+    cell = make(name, dtype)
+    _, library, options = PAIRS[name]
+    peer = library(INPUT, HIDDEN, batch_first=True, **options).to(dtype)
+    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
+    peer.load_state_dict({f"{n}_l0": getattr(cell, n) for n in names})
+    inputs, state = window(cell, dtype)
+
+    outputs, after = cell.sweep(inputs, state)
+    before = tuple(part.unsqueeze(0) for part in state)
+    expected, last = peer(inputs, before if name == "lstm" else before[0])
+    last = tuple(part.squeeze(0) for part in (last if name == "lstm" else (last,)))
+
+    assert_all_close([outputs, *after], [expected, *last], tolerance)
+    assert_all_close(
+        gradients((outputs, *after), [inputs, *state, *(getattr(cell, n) for n in names)]),
+        gradients((expected, *last), [inputs, *state, *(getattr(peer, n + "_l0") for n in names)]),
+        tolerance * 10,  # sums over batch and time
+    )
+
+
+@pytest.mark.parametrize("how", ["equations", "step"])
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("name", ALL)
+def test_sweep_is_repeated_steps(name: str, dtype: torch.dtype, tolerance: float, how: str) -> None:
+    cell = make(name, dtype)
+    inputs, state = window(cell, dtype)
+    outputs, after = cell.sweep(inputs, state)
+    expected = unrolled(cell, how, inputs, state)
+    assert_all_close([outputs, *after], list(expected), tolerance)
+    wrt = [inputs, *state, *cell.parameters()]
+    assert_all_close(gradients((outputs, *after), wrt), gradients(expected, wrt), tolerance * 10)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_state_is_that_after_the_last_real_token(name: str) -> None:
+    cell = make(name)
+    inputs, state = window(cell)
+    lengths = torch.tensor([7, 3, 1, 0, 5])
+    outputs, after = cell.sweep(inputs, state, lengths)
+    wrt = [inputs, *state, *cell.parameters()]
+    values, parts = [], []
+    for row, length in enumerate(lengths.tolist()):
+        row_state = tuple(part[row : row + 1] for part in state)
+        result = (
+            unrolled(cell, "equations", inputs[row : row + 1, :length], row_state) if length else ()
+        )
+        values.append(result[1:] or row_state)
+        parts.append(outputs[row, :length])
+        if length:
+            torch.testing.assert_close(parts[-1], result[0][0], rtol=1e-10, atol=1e-10)
+    expected = tuple(torch.cat(columns) for columns in zip(*values, strict=True))
+    assert_all_close(list(after), list(expected), 1e-10)
+    assert_all_close(gradients(after, wrt), gradients(expected, wrt), 1e-10)
+
+
+@pytest.mark.parametrize("name", ["rnn-tanh", "rnn-relu", "gru"])
+def test_library_sweep_is_the_same(name: str) -> None:
+    """What runs where there is no CPU kernel of ours."""
+    cell = make(name)
+    inputs, state = window(cell)
+    torch.testing.assert_close(cell.library_sweep(inputs, state), cell.sweep(inputs, state)[0])
+
+
+@pytest.mark.parametrize("name", ["rnn-tanh", "gru", "mingru"])
+def test_gradcheck_of_our_kernels(name: str) -> None:
+    torch.manual_seed(0)
+    cell = ALL[name][0](2, 3).double()
+    inputs = torch.randn(2, 4, 2, dtype=torch.float64, requires_grad=True)
+    hidden = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    names, values = zip(*cell.named_parameters(), strict=True)
+
+    def run(inputs: Tensor, hidden: Tensor, *parameters: Tensor) -> Tensor:
+        with torch.no_grad():
+            pass
+        return torch.func.functional_call(_Sweep(cell), _named(names, parameters), (inputs, hidden))
+
+    assert torch.autograd.gradcheck(run, (inputs, hidden, *values))
+
+
+def _named(names: tuple[str, ...], values: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    return {f"cell.{name}": value for name, value in zip(names, values, strict=True)}
+
+
+class _Sweep(nn.Module):
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, inputs: Tensor, hidden: Tensor) -> Tensor:
+        return self.cell.sweep(inputs, (hidden,))[0]
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("weight_drop", [0.0, 0.5])
+def test_lstm_takes_the_onednn_kernel_in_training(weight_drop: float, ragged: bool) -> None:
+    cell = LSTMCell(INPUT, HIDDEN, weight_drop=weight_drop)
+    inputs, state = window(cell, torch.float32)
+    lengths = torch.tensor([7, 3, 1, 2, 5]) if ragged else None
+    with torch.profiler.profile() as profile:
+        cell.sweep(inputs, state, lengths)[0].sum().backward()
+    kernels = {event.key for event in profile.key_averages()}
+    assert "aten::mkldnn_rnn_layer" in kernels
+    assert "aten::mkldnn_rnn_layer_backward" in kernels
+
+
+@pytest.mark.parametrize("name", ["rnn-tanh", "gru", "lstm"])
+def test_weight_drop_drops_in_training_only(name: str) -> None:
+    cell_class, options = ALL[name]
+    torch.manual_seed(4)
+    cell = cell_class(INPUT, 30, weight_drop=0.4, **options)
+    inputs = torch.randn(BATCH, TIME, INPUT)
+    state = tuple(torch.randn(BATCH, 30) for _ in range(cell.num_states))
+
+    one, two = cell.sweep(inputs, state)[0], cell.sweep(inputs, state)[0]
+    assert (one - two).abs().max() > 1e-3
+    one.square().sum().backward()
+    untouched = cell.weight_hh.grad == 0  # a dropped weight has no part in the result
+    assert abs(untouched.float().mean().item() - 0.4) < 0.05
+    assert cell.weight_hh.grad[~untouched].abs().min() > 0
+
+    cell.eval()
+    plain = cell_class(INPUT, 30, **options)
+    plain.load_state_dict(cell.state_dict())
+    assert torch.equal(cell.sweep(inputs, state)[0], plain.sweep(inputs, state)[0])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_sweep_under_autocast(name: str) -> None:
+    cell = make(name, torch.float32)
+    inputs, state = window(cell, torch.float32)
+    exact, _ = cell.sweep(inputs, state)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs, after = cell.sweep(inputs, state, torch.tensor([7, 3, 1, 2, 5]))
+        stepped = cell.step(inputs[:, 0], state)
+    outputs.float().sum().backward()
+    assert all(parameter.grad is not None for parameter in cell.parameters())
+    assert (outputs[0] - exact[0]).abs().max() < 0.05
+    assert (stepped[0] - exact[:, 0]).abs().max() < 0.05
+
+
+def test_bad_options() -> None:
+    with pytest.raises(UserError, match="tanh or relu"):
+        RNNCell(2, 3, nonlinearity="sigmoid")
+    with pytest.raises(UserError, match="weight_drop"):
+        LSTMCell(2, 3, weight_drop=1.0)

@@ -1,0 +1,262 @@
+"""The language-modelling task: what is read, what is counted, what is learnt."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from torch import Tensor
+
+from nlpseq import hub
+from nlpseq.data.sources import Split
+from nlpseq.errors import UserError
+from nlpseq.recipe import validate
+from nlpseq.task import Cursor, Progress, Share
+from nlpseq.tasks.language_modeling import LanguageModeling, LanguageModelingRecipe
+
+TEXTS = ["the cat sat", "a dog ran off", "", "the dog sat", "a cat ran"] * 8
+CPU = torch.device("cpu")
+
+
+def make_split(texts: Sequence[str], name: str = "train") -> Split:
+    return Split(name=name, rows=Dataset.from_dict({"text": list(texts)}), origin="test")
+
+
+def make_task(texts: Sequence[str] = TEXTS, **sections: Any) -> LanguageModeling:
+    document = {
+        "task": "nlpseq.tasks.language_modeling:LanguageModeling",
+        "embedding": {"dim": 8},
+        "encoder": {"hidden_size": 8},
+        "training": {"batch_size": 2, "bptt_length": 5},
+    }
+    for name, section in sections.items():
+        document[name] = {**document.get(name, {}), **section}
+    task = LanguageModeling(validate(LanguageModelingRecipe, document, "test"))
+    task.prepare({"train": make_split(texts)})
+    return task
+
+
+def windows(task: LanguageModeling, start: Cursor = Cursor()) -> list[tuple[Tensor, Tensor]]:
+    batches = task.batches(make_split(TEXTS), training=True, seed=1, start=start)
+    return [(batch.source.ids, batch.target) for batch in batches]
+
+
+def test_windows_predict_every_token_of_the_columns_once() -> None:
+    task = make_task()
+    ids = task.stream(make_split(TEXTS)).ids
+    targets = torch.cat([target for _, target in windows(task)], dim=1)  # (B, N)
+    length = len(ids) // 2
+    assert torch.equal(targets, ids[: 2 * length].view(2, length))
+
+
+def test_each_input_is_the_token_before_its_target() -> None:
+    task = make_task()
+    inputs, targets = (torch.cat(parts, dim=1) for parts in zip(*windows(task), strict=True))
+    assert torch.equal(inputs[:, 1:], targets[:, :-1])
+    assert inputs[0, 0] == task.tokenizer.eos_id
+    assert inputs[1, 0] == targets[0, -1]
+
+
+@pytest.mark.parametrize("random_windows", [False, True])
+def test_batches_resume_at_any_window(random_windows: bool) -> None:
+    task = make_task(training={"random_windows": random_windows})
+    whole = windows(task, Cursor(epoch=3))
+    for skipped in range(len(whole)):
+        rest = windows(task, Cursor(epoch=3, batch=skipped))
+        assert len(rest) == len(whole) - skipped
+        assert all(torch.equal(a[0], b[0]) for a, b in zip(whole[skipped:], rest, strict=True))
+
+
+def reference_nll(
+    task: LanguageModeling, model: torch.nn.Module, ids: Sequence[int]
+) -> list[float]:
+    """The nll of each token of a document, one step at a time, in the plainest way."""
+    state, before, found = model.encoder.initial_state(1), task.tokenizer.eos_id, []
+    for token in ids:
+        outputs, state = model.encoder.step(model.embedding.lookup(torch.tensor([before])), state)
+        found.append(-model.head.log_probs(outputs)[0, token].item())
+        before = token
+    return found
+
+
+@pytest.mark.parametrize("head", [{}, {"tied": False}, {"kind": "adaptive", "cutoffs": [6]}])
+def test_evaluation_counts_every_token_in_full_context(head: dict[str, Any]) -> None:
+    task = make_task(head=head)
+    model, split = task.build().eval(), make_split(TEXTS, "test")
+    with torch.no_grad():
+        expected = math.fsum(reference_nll(task, model, task.stream(split).ids.tolist()))
+        records = list(task.evaluate(model, split, device=CPU, share=Share()))
+    total = [math.fsum(part) for part in zip(*(r.statistics for r in records), strict=True)]
+    assert total[0] == pytest.approx(expected, rel=1e-5)
+    assert total[1] == len(task.stream(split)) == sum(len(text.split()) + 1 for text in TEXTS)
+    assert total[2] == sum(len(text) + 1 for text in TEXTS)
+    assert [record.index for record in records] == list(range(len(TEXTS)))
+
+
+@pytest.mark.parametrize("documents", [False, True])
+def test_evaluation_depends_on_no_window_and_no_batch_size(documents: bool) -> None:
+    model = make_task().build().eval()
+    found = []
+    for window, batch_size in [(1, 1), (3, 2), (7, 5), (512, 64)]:
+        evaluation = {"window": window, "batch_size": batch_size, "documents": documents}
+        task = make_task(evaluation=evaluation)
+        with torch.no_grad():
+            records = list(task.evaluate(model, make_split(TEXTS), device=CPU, share=Share()))
+        by_index = sorted((record.index, record.statistics[0]) for record in records)
+        found.append(torch.tensor([nll for _, nll in by_index], dtype=torch.float64))
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], atol=1e-5, rtol=0)
+
+
+def test_documents_start_afresh() -> None:
+    task = make_task(evaluation={"documents": True, "batch_size": 4})
+    model = task.build().eval()
+    with torch.no_grad():
+        records = task.evaluate(model, make_split(TEXTS), device=CPU, share=Share())
+        for record in records:
+            ids = [*task.tokenizer.encode(TEXTS[record.index]), task.tokenizer.eos_id]
+            expected = math.fsum(reference_nll(task, model, ids))
+            assert record.statistics[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_shares_of_processes_add_up() -> None:
+    task = make_task(evaluation={"documents": True})
+    model = task.build().eval()
+    with torch.no_grad():
+        shares = [
+            list(task.evaluate(model, make_split(TEXTS), device=CPU, share=Share(rank, 3)))
+            for rank in range(3)
+        ]
+    assert sorted(r.index for share in shares for r in share) == list(range(len(TEXTS)))
+
+
+def test_a_limit_scores_the_first_tokens_only() -> None:
+    task = make_task()
+    model = task.build().eval()
+    with torch.no_grad():
+        records = list(task.evaluate(model, make_split(TEXTS), device=CPU, share=Share(), limit=10))
+        expected = math.fsum(
+            reference_nll(task, model, task.stream(make_split(TEXTS)).ids[:10].tolist())
+        )
+    assert sum(record.statistics[1] for record in records) == 10
+    assert sum(record.statistics[0] for record in records) == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_is_the_sum_of_the_nll_and_carries_the_state() -> None:
+    task = make_task()
+    model, split, total, carry = task.build().eval(), make_split(TEXTS), 0.0, ()
+    task_one = make_task(training={"batch_size": 1})
+    with torch.no_grad():
+        for batch in task_one.batches(split, training=True, seed=1, start=Cursor()):
+            loss, carry = task_one.loss(model, batch, carry, Progress())
+            total += loss.total.item()
+        expected = math.fsum(reference_nll(task, model, task.stream(split).ids.tolist()))
+    assert total == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn", "mingru"])
+@pytest.mark.parametrize("head", [{}, {"tied": False}, {"kind": "adaptive", "cutoffs": [4]}])
+def test_one_step_changes_every_parameter(kind: str, head: dict[str, Any]) -> None:
+    task = make_task(encoder={"kind": kind, "num_layers": 2}, head=head)
+    model = task.build().train()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizer = torch.optim.SGD(task.parameter_groups(model), lr=1.0)
+    carry: tuple[Tensor, ...] = ()
+    for batch in task.batches(make_split(TEXTS), training=True, seed=1, start=Cursor()):
+        loss, carry = task.loss(model, batch, carry, Progress())
+        loss.total.backward()
+        carry = tuple(part.detach() for part in carry)
+    optimizer.step()
+    assert [n for n, p in model.named_parameters() if torch.equal(before[n], p)] == []
+
+
+def test_penalties_are_objective_only() -> None:
+    training = {"activation_penalty": 2.0, "temporal_penalty": 1.0, "label_smoothing": 0.1}
+    plain, penalised = make_task(), make_task(training=training)
+    model = plain.build()
+    batch = next(plain.batches(make_split(TEXTS), training=True, seed=1, start=Cursor()))
+
+    def totals() -> list[float]:
+        return [
+            task.loss(model, batch, (), Progress())[0].total.item() for task in (plain, penalised)
+        ]
+
+    model.eval()
+    assert totals()[0] == totals()[1]
+    model.train()
+    assert totals()[0] < totals()[1]
+
+
+def test_saved_and_loaded_gives_the_same_output(tmp_path: Any) -> None:
+    task = make_task()
+    model = task.build().eval()
+    hub.save(tmp_path, task, model)
+    loaded, again = hub.read(tmp_path)
+    assert isinstance(loaded, LanguageModeling)
+    again.eval()
+    for one in (0, 1):
+        records = [
+            [r.statistics for r in t.evaluate(m, make_split(TEXTS), device=CPU, share=Share())]
+            for t, m in ((task, model), (loaded, again))
+        ]
+        assert records[0] == records[1], one
+    assert again.head.weight is again.embedding.weight
+
+
+def test_learns_a_small_language_for_real() -> None:
+    """Alternation over a distance: what follows `x` depends on the word two before it."""
+    generator = torch.Generator().manual_seed(0)
+    picks = torch.randint(0, 2, (400,), generator=generator).tolist()
+    texts = [f"{'ab'[pick]} x {'cd'[pick]}" for pick in picks]
+    task = make_task(
+        texts, training={"batch_size": 4, "bptt_length": 8}, encoder={"hidden_size": 16}
+    )
+    torch.manual_seed(0)
+    model, split = task.build().train(), make_split(texts)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for epoch in range(3):
+        carry: tuple[Tensor, ...] = ()
+        for batch in task.batches(split, training=True, seed=1, start=Cursor(epoch)):
+            loss, carry = task.loss(model, batch, carry, Progress())
+            optimizer.zero_grad()
+            (loss.total / loss.count).backward()
+            optimizer.step()
+            carry = tuple(part.detach() for part in carry)
+    records = list(task.evaluate(model.eval(), split, device=CPU, share=Share()))
+    nll = sum(r.statistics[0] for r in records) / sum(r.statistics[1] for r in records)
+    # One fair coin in four tokens is the source's entropy.
+    assert nll == pytest.approx(math.log(2) / 4, abs=0.03)
+
+
+def test_references_give_the_sources_own_perplexity() -> None:
+    rows = Dataset.from_dict({"text": ["a b", "c"], "log_probability": [-3.0, -2.0]})
+    task = make_task(["a b c"])
+    found = task.references(Split(name="test", rows=rows, origin="test"))
+    assert found == {"floor_perplexity": pytest.approx(math.exp(5 / 5))}
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({"encoder": {"bidirectional": True}}, "encoder.bidirectional"),
+        ({"head": {"kind": "adaptive"}}, "cutoffs"),
+        (
+            {"head": {"kind": "adaptive", "cutoffs": [4]}, "training": {"label_smoothing": 0.1}},
+            "label_smoothing",
+        ),
+    ],
+)
+def test_impossible_combinations_are_refused(sections: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        make_task(**sections)
+
+
+def test_too_short_and_empty_splits_are_refused() -> None:
+    task = make_task(training={"batch_size": 50})
+    with pytest.raises(UserError, match="less than one window"):
+        next(task.batches(make_split(TEXTS), training=True, seed=1, start=Cursor()))
+    task = make_task(tokenization={"add_eos": False})
+    with pytest.raises(UserError, match="no token"):
+        task.stream(make_split(["", ""], "validation"))

@@ -1,0 +1,156 @@
+"""What is declared in setup.cfg and constraints.txt is what lies on the disk."""
+
+import configparser
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import nlpseq
+from nlpseq import recipe
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").rglob("*.toml"))
+PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9]+(\.[0-9]+)*((a|b|rc|\.post)[0-9]+)?$")
+
+
+@pytest.fixture(scope="module")
+def setup() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def lines(text: str) -> list[str]:
+    return [
+        line.strip()
+        for line in text.splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    ]
+
+
+def pins() -> dict[str, str]:
+    found = [
+        line.split("==") for line in lines((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    ]
+    return {canonicalize_name(name): version for name, version in found}
+
+
+def test_packages_are_the_folders(setup: configparser.ConfigParser) -> None:
+    folders = {
+        path.parent for top in ("nlpseq", "tasks", "recipes") for path in (ROOT / top).rglob("*.py")
+    }
+    for folder in folders:
+        assert (folder / "__init__.py").is_file(), folder
+    names = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    expected = {name if name.startswith("nlpseq") else f"nlpseq.{name}" for name in names}
+    assert set(lines(setup["options"]["packages"])) == expected
+
+
+def test_typed_marker_and_recipes_are_package_data(setup: configparser.ConfigParser) -> None:
+    data = setup["options.package_data"]
+    assert "py.typed" in data["nlpseq"]
+    assert (ROOT / "nlpseq" / "py.typed").is_file()
+    matched = {
+        path
+        for pattern in lines(data["nlpseq.recipes"])
+        for path in (ROOT / "recipes").glob(pattern)
+    }
+    others = {
+        path
+        for path in (ROOT / "recipes").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert others == matched
+
+
+def test_the_installed_package_finds_every_recipe() -> None:
+    on_disk = [str(path.relative_to(ROOT / "recipes").with_suffix("")) for path in RECIPES]
+    assert recipe.names() == sorted(on_disk)
+    assert "language_modeling/quickstart" in on_disk
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipe_says_what_it_is_and_is_valid(path: Path) -> None:
+    from nlpseq.experiment import read_recipe
+
+    name = str(path.relative_to(ROOT / "recipes").with_suffix(""))
+    text = path.read_text(encoding="utf-8")
+    first = re.match(r"# (?P<what>\S.*\S)\.   (?P<command>nlpseq run (?P<name>\S+).*)\n", text)
+    assert first is not None, "line 1: `# What it is.   nlpseq run task/name`"
+    assert first["name"] == name
+    assert ("--data-dir" in first["command"]) or tomllib.loads(text)["data"]["source"] == "builtin"
+    assert read_recipe(name).task.startswith(f"nlpseq.tasks.{path.parent.name}:")
+
+
+def test_version_stands_in_setup_cfg_too(setup: configparser.ConfigParser) -> None:
+    assert nlpseq.__version__ == setup["metadata"]["version"]
+    assert metadata.version("nlpseq") == nlpseq.__version__
+    assert f"## [{nlpseq.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_command_is_installed() -> None:
+    from nlpseq.cli import main
+
+    (command,) = metadata.entry_points(group="console_scripts", name="nlpseq")
+    assert command.load() is main
+
+
+def test_constraints_are_exact_pins_without_places() -> None:
+    for line in lines((ROOT / "constraints.txt").read_text(encoding="utf-8")):
+        assert PIN.match(line), line
+
+
+def test_constraints_pin_every_requirement(setup: configparser.ConfigParser) -> None:
+    asked = [
+        *lines(setup["options"]["install_requires"]),
+        *lines(setup["options.extras_require"]["dev"]),
+    ]
+    assert len(asked) > 10
+    for line in asked:
+        requirement = Requirement(line)
+        version = pins()[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), line
+
+
+def test_constraints_pin_what_the_requirements_bring(setup: configparser.ConfigParser) -> None:
+    missing, todo, seen = set(), ["nlpseq"], set()
+    while todo:
+        name = todo.pop()
+        for line in metadata.requires(name) or []:
+            requirement = Requirement(line)
+            extra = {"extra": "dev" if name == "nlpseq" else ""}
+            needed = canonicalize_name(requirement.name)
+            if needed in seen or (requirement.marker and not requirement.marker.evaluate(extra)):
+                continue
+            seen.add(needed)
+            try:
+                metadata.version(needed)
+            except metadata.PackageNotFoundError:
+                continue  # a build for another accelerator: torch pins it itself
+            todo.append(needed)
+            if needed not in pins() and not needed.startswith(("nvidia-", "triton", "setuptools")):
+                missing.add(needed)
+    assert missing == set()
+
+
+def test_the_check_script_runs_from_anywhere() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    subprocess.run(["bash", "-n", script], check=True)
+    text = script.read_text(encoding="utf-8")
+    for stage in ("ruff", "mypy", "pytest", "language_modeling/quickstart", "wheel"):
+        assert stage in text
+
+
+def test_licence_is_whole() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "The nlpseq authors" in text
+    assert len(text) > 11_000

@@ -1,0 +1,143 @@
+"""A run that is killed at any moment and resumed ends with the same bytes as one never stopped."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SETTINGS = [
+    "data.sizes={ train = 900, validation = 60, test = 60 }",
+    "embedding.embedding_dropout=0.1",
+    "embedding.word_dropout=0.05",
+    "encoder.num_layers=2",
+    "encoder.hidden_size=64",
+    "encoder.dropout=0.2",
+    "encoder.weight_drop=0.2",
+    "training.epochs=4.5",
+    "training.batch_size=8",
+    "training.bptt_length=12",
+    "training.random_windows=true",
+    "training.accumulation=2",
+    "training.average=ema",
+    "training.schedule=plateau",
+    "training.validate_steps=29",
+    "training.checkpoint_steps=7",
+    "training.log_steps=5",
+    "decoding.max_new_tokens=5",
+]
+KILLS = 10
+
+
+def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "nlpseq", "run", "language_modeling/quickstart", *SETTINGS]
+    return subprocess.Popen(
+        [*command, "--output", str(folder), "--device", "cpu", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def finish(process: "subprocess.Popen[str]", status: int = 0) -> str:
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == status, output
+    return output
+
+
+def checkpoints(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "checkpoints").glob("step-*")}
+
+
+def half_written(folder: Path) -> bool:
+    return any("tmp" in name for name in checkpoints(folder))
+
+
+def wait_for_progress(process: "subprocess.Popen[str]", folder: Path, before: set[str]) -> None:
+    while process.poll() is None and checkpoints(folder) <= before:
+        time.sleep(0.001)
+
+
+def same_files(folder: Path, other: Path) -> None:
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "recipe.toml"):
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+    for name in ("predictions/validation.jsonl", "predictions/test.jsonl"):
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def untimed(folder: Path) -> list[dict[str, object]]:
+    from nlpseq.training.history import History
+
+    timed = {"seconds", "tokens_per_second"}
+    lines = History(folder / "history.jsonl").read()
+    return [{key: value for key, value in line.items() if key not in timed} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that was never stopped."""
+    folder = tmp_path_factory.mktemp("resume") / "whole"
+    finish(start(folder))
+    return folder
+
+
+@pytest.mark.slow
+def test_sigkill_at_ten_moments_changes_nothing(whole: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    moments = random.Random(7)
+    in_writing, finished_early = 0, 0
+    for number in range(KILLS):
+        before = checkpoints(killed) if killed.exists() else set()
+        process = start(killed, "--resume")
+        wait_for_progress(process, killed, before)
+        if number % 3 == 1:
+            # Strike inside the writing of a checkpoint: its temporary folder is there.
+            while process.poll() is None and not half_written(killed):
+                pass
+        else:
+            time.sleep(moments.uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        finished_early += process.returncode == 0
+        in_writing += half_written(killed)
+    finish(start(killed, "--resume"))
+    assert finished_early == 0, "the run was too short to be killed ten times"
+    assert in_writing >= 1
+    same_files(whole, killed)
+    assert untimed(whole) == untimed(killed)
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_says_how_to_go_on(whole: Path, tmp_path: Path) -> None:
+    stopped = tmp_path / "stopped"
+    process = start(stopped)
+    wait_for_progress(process, stopped, set())
+    process.send_signal(signal.SIGINT)
+    output = finish(process, status=130)
+    assert "--resume" in output
+    assert "Traceback" not in output
+    finish(start(stopped, "--resume"))
+    same_files(whole, stopped)
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    whole: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    process = start(damaged)
+    wait_for_progress(process, damaged, set())
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    finish(process, status=130)
+    newest = max(path for path in (damaged / "checkpoints").glob("step-*"))
+    weights = next(newest.glob("model*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-100])
+    output = finish(start(damaged, "--resume"))
+    assert newest.name in output
+    same_files(whole, damaged)
