@@ -152,12 +152,17 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
 
     # Data
 
+    @property
+    def start_id(self) -> int:
+        """What stands before the first token: an end of text where texts have ends, else `<bos>`."""
+        return self.tokenizer.eos_id if self.recipe.tokenization.add_eos else self.tokenizer.bos_id
+
     def stream(self, split: Split) -> TextStream:
         """A split as token ids; it is encoded once."""
         key = split.fingerprint
         if key not in self._streams:
-            add_eos = self.recipe.tokenization.add_eos
-            self._streams[key] = TextStream.encode(split, self.tokenizer, add_eos)
+            ending = [self.tokenizer.eos_id] if self.recipe.tokenization.add_eos else []
+            self._streams[key] = TextStream.encode(split, self.tokenizer, self.start_id, ending)
         return self._streams[key]
 
     def _columns(self, split: Split) -> tuple[Tensor, Tensor]:

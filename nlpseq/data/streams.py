@@ -48,15 +48,14 @@ class TextStream:
     start_id: int
 
     @classmethod
-    def encode(cls, split: Split, tokenizer: Tokenizer, add_eos: bool) -> "TextStream":
-        """Encode a split.
-
-        Before the first token stands an end of text, where texts have ends, else the `<bos>` token.
+    def encode(
+        cls, split: Split, tokenizer: Tokenizer, start_id: int, ending: list[int]
+    ) -> "TextStream":
+        """Encode a split, with `ending` after each of its texts.
 
         Raises:
             UserError: the split holds no token.
         """
-        ending = [tokenizer.eos_id] if add_eos else []
         pieces, ends, place = [], [], 0
         for text in tokenizer.encode_batch(list(split.column("text"))):
             pieces.append(torch.tensor(text + ending, dtype=torch.long))
@@ -64,7 +63,7 @@ class TextStream:
             ends.append(place)
         if place == 0:
             raise UserError(f"{split.origin}: the {split.name} split holds no token")
-        return cls(torch.cat(pieces), ends, tokenizer.eos_id if add_eos else tokenizer.bos_id)
+        return cls(torch.cat(pieces), ends, start_id)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -315,12 +315,12 @@ def _too_small(config: TokenizationConfig, reason: str) -> UserError:
 
 
 def _special_id(backend: tokenizers.Tokenizer, name: str) -> int:
-    for known in FOREIGN_NAMES[name]:
-        id = backend.token_to_id(known)
+    for token in FOREIGN_NAMES[name]:
+        id = backend.token_to_id(token)
         if id is not None:
             return int(id)
     backend.add_special_tokens([AddedToken(name, special=True)])
-    return int(backend.token_to_id(name))
+    return int(backend.get_vocab()[name])
 
 
 def _kind(state: Mapping[str, Any]) -> str:

@@ -63,7 +63,7 @@ class NoAverage:
 
 
 class ExponentialAverage:
-    """Exponential moving average (Polyak & Juditsky 1992, with the decay of Tarvainen & Valpola 2017).
+    """Exponential moving average: Polyak & Juditsky (1992), Tarvainen & Valpola (2017).
 
     After update n (from 0) the average moves by `1 - d` towards the weights, where
     `d = min(decay, (1 + n) / (10 + n))`: early on it forgets the initialisation quickly.
@@ -169,7 +169,7 @@ def build_average(model: nn.Module, config: TrainingConfig) -> Average:
 
 @contextmanager
 def applied(average: Average, model: nn.Module) -> Iterator[None]:
-    """Put the averaged weights into the model, and give the plain ones back at the end, bit for bit."""
+    """Put the averaged weights into the model, and the plain ones back at the end, bit for bit."""
     weights, parameters = average.weights(), _trainable(model)
     plain = {name: parameters[name].detach().clone() for name in weights}
     try:

@@ -140,7 +140,7 @@ class Store:
                 warn(f"checkpoint {self.folder / name} is damaged ({error}); using the one before")
         if names:
             raise UserError(
-                f"every checkpoint in {self.folder} is damaged; --overwrite starts again from the beginning"
+                f"every checkpoint in {self.folder} is damaged; --overwrite starts from the beginning"
             )
         return None
 
@@ -150,7 +150,7 @@ class Store:
             shutil.rmtree(path, ignore_errors=True)
 
     def set_aside(self, after: str) -> None:
-        """Rename the damaged ones that are newer than the one resumed from, so that they count no more."""
+        """Rename the (damaged) ones newer than the one resumed from: they count no more."""
         for name in self.names():
             if name > after:
                 target = self.folder / f"{name}.damaged"

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .storage import disk, replace
+from nlpseq.files import write_lines
+
+from .storage import disk
 
 Line = dict[str, Any]
 
@@ -42,7 +44,7 @@ class History:
                 os.close(descriptor)
 
     def read(self) -> list[Line]:
-        """All lines; one that a kill left half-written, which can only be the last, is passed over."""
+        """All lines; the last one is passed over if a kill left it half-written."""
         if not self.path.exists():
             return []
         whole, _, _ = self.path.read_bytes().rpartition(b"\n")
@@ -52,4 +54,5 @@ class History:
         """Drop the lines after `step`, all or nothing."""
         if self.path.exists():
             kept = [line for line in self.read() if line["step"] <= step]
-            replace(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+            with disk(self.path):
+                write_lines(self.path, [json.dumps(line) + "\n" for line in kept])

@@ -68,7 +68,7 @@ class Loop:
         return stopped
 
     def _epoch(self) -> Iterator[tuple[list[Batch], bool]]:
-        """The rest of an epoch in groups of batches, one an update, and whether it is the last group."""
+        """The rest of an epoch, a group of batches an update, and whether it is the last group."""
         run, recipe = self.learner.run, self.task.recipe
         size = recipe.training.accumulation
         batches = self.task.batches(self.train, training=True, seed=recipe.seed, start=run.cursor)

@@ -30,8 +30,9 @@ class TrainingDivergedError(UserError):
     def __init__(self, step: int, loss: float, learning_rate: float, gradient_norm: float) -> None:
         self.step, self.learning_rate, self.gradient_norm = step, learning_rate, gradient_norm
         super().__init__(
-            f"training diverged at step {step}: loss {loss:.4g}, learning rate {learning_rate:.4g}, "
-            f"gradient norm {gradient_norm:.4g}; try a lower training.learning_rate or training.clip_norm"
+            f"training diverged at step {step}: loss {loss:.4g}, learning rate "
+            f"{learning_rate:.4g}, gradient norm {gradient_norm:.4g}; try a lower "
+            "training.learning_rate or training.clip_norm"
         )
 
 

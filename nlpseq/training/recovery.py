@@ -1,7 +1,6 @@
-"""Checkpoints of a run in several processes: the first one writes and chooses, all of them go along."""
+"""Checkpoints of a run in several processes: the first writes and chooses, all go along."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
@@ -11,8 +10,6 @@ from nlpseq.errors import UserError
 from .checkpoint import Checkpoint, DamagedError, Store
 from .learner import Learner, versions
 from .state import Best
-
-T = TypeVar("T")
 
 
 class Recovery:
@@ -73,8 +70,8 @@ class Recovery:
         self.store.clean()
         if names := self.store.names():
             raise UserError(
-                f"{self.store.folder} already holds {names[-1]}: --resume goes on from there, --overwrite "
-                "starts again"
+                f"{self.store.folder} already holds {names[-1]}: --resume goes on from there, "
+                "--overwrite starts again"
             )
         return ""
 
@@ -105,12 +102,12 @@ class Recovery:
             self.store.open(best.checkpoint)
         except DamagedError as error:
             self.note(
-                f"the best checkpoint, {best.checkpoint}, is damaged ({error}); looking for a new best"
+                f"the best checkpoint, {best.checkpoint}, is damaged ({error}); a new best is sought"
             )
             self.learner.run.best = None
 
     def _on_first(self, action: Callable[[], str]) -> str:
-        """What the first process finds; an error of a user's kind is raised by all, so that none waits."""
+        """What the first process finds; its `UserError` is raised by all, so that none waits."""
         answer = ["", ""]
         if self.accelerator.is_main_process:
             try:

@@ -63,7 +63,7 @@ def _cosine(start: float, end: float, done: float) -> float:
 
 
 def _one_cycle(step: int, warmup: int, done: float, final: float) -> float:
-    """Up from 1/25 to 1 and down to `final`, by cosines: Smith (2018), as fastai and torch shape it."""
+    """Up from 1/25 to 1 and down to `final`, by cosines: Smith (2018), shaped as in fastai."""
     if step < warmup:
         return _cosine(ONE_CYCLE_START, 1.0, step / warmup)
     return _cosine(1.0, final, done)

@@ -53,7 +53,7 @@ def load_model(model: nn.Module, tensors: Mapping[str, Tensor], origin: object) 
 
 
 def optimizer_tensors(optimizer: Optimizer) -> tuple[Tensors, Json]:
-    """The optimiser's state by `<parameter number>.<name>`: tensors, and what is no tensor as JSON."""
+    """The optimiser's state by `<parameter number>.<name>`: tensors, and the rest as JSON."""
     tensors: Tensors = {}
     others: Json = {}
     for number, state in optimizer.state_dict()["state"].items():

@@ -54,19 +54,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Give a file new content, all or nothing.
-
-    Raises:
-        UserError: no space is left; the old content stays.
-    """
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        with disk(path):
-            write(temporary, data)
-            os.replace(temporary, path)
-            sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)

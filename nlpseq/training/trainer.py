@@ -26,6 +26,8 @@ from .signals import Interruption
 from .snapshot import load_model
 from .state import FitResult, Plan
 
+__all__ = ["FitResult", "Trainer"]
+
 
 class Trainer:
     """Trains one model on one task.
@@ -78,6 +80,7 @@ class Trainer:
         recovery = Recovery(self.store, learner, self.accelerator, self.reporter.note)
         recovery.begin(resume)
         if self.accelerator.is_main_process:
+            self.history.path.parent.mkdir(parents=True, exist_ok=True)
             self.history.cut(learner.run.step)
         plan = Plan(self.task.steps_per_epoch(train), self.task.recipe.training)
         self.model.train()
@@ -112,7 +115,7 @@ class Trainer:
         )
 
     def _take_best(self, learner: Learner) -> None:
-        """Put the weights into the model that did best on validation, or the last ones, averaged if so wished."""
+        """Put in the weights that did best on validation, else the last; averaged if so wished."""
         best = learner.run.best
         if best is None:
             install(learner.average, self.model)
@@ -121,7 +124,8 @@ class Trainer:
             checkpoint = self.store.open(best.checkpoint)
         except DamagedError as error:
             self.reporter.note(
-                f"the best checkpoint, {best.checkpoint}, is damaged ({error}): these are the last weights"
+                f"the best checkpoint, {best.checkpoint}, is damaged ({error}); "
+                "the model has the last weights instead"
             )
             install(learner.average, self.model)
             return

@@ -26,7 +26,7 @@ SMALLEST_SCALE = 2.0**-24
 
 
 class Objective(nn.Module):
-    """Task and model as one module: what data-parallel training wraps has to be called by `forward`."""
+    """Task and model as one module: data-parallel training wraps what is called by `forward`."""
 
     def __init__(self, task: Task[Any], model: nn.Module) -> None:
         super().__init__()

@@ -332,9 +332,8 @@ def test_vocabulary_is_closed_and_reached() -> None:
 # ---- Splits
 
 
-@pytest.mark.parametrize("view", ["sentiment", "entities", "translation", "headline"])
-def test_splits_are_disjoint(view: str) -> None:
-    splits = miniature.splits(view, SIZES, seed=5)
+def test_splits_are_disjoint() -> None:
+    splits = miniature.splits("entities", SIZES, seed=5)
     assert {name: len(rows) for name, rows in splits.items()} == SIZES
     texts = {name: [text_of(row) for row in rows] for name, rows in splits.items()}
     assert not set(texts["test"]) & set(texts["train"])
@@ -350,7 +349,7 @@ def test_splits_are_disjoint(view: str) -> None:
 
 
 def test_a_sentence_seen_in_train_is_drawn_again() -> None:
-    sizes = {"train": 6000, "test": 3000}
+    sizes = {"train": 4000, "test": 3000}
     splits = miniature.splits("sentiment", sizes, seed=0)
     train, test = ({text_of(row) for row in splits[name]} for name in sizes)
     assert splits.rejected > 0
@@ -377,7 +376,7 @@ def test_views_show_one_world() -> None:
 
 
 def test_text_view_is_an_independent_sample() -> None:
-    splits = miniature.splits("text", {"test": 3000, "train": 100}, seed=3)
+    splits = miniature.splits("text", {"test": 2000, "train": 100}, seed=3)
     assert list(splits) == ["train", "test"]
     assert (splits.rejected, splits.unseen_names) == (0, frozenset())
     rows = splits["test"]
@@ -388,8 +387,8 @@ def test_text_view_is_an_independent_sample() -> None:
     surprises = [-row["log_probability"] for row in rows]
     error = stdev(surprises) / math.sqrt(len(rows))
     assert abs(fmean(surprises) - miniature.entropy()) < 4 * error
-    assert rows == miniature.splits("text", {"test": 3000}, seed=3)["test"]
-    assert rows != miniature.splits("text", {"test": 3000}, seed=4)["test"]
+    assert rows == miniature.splits("text", {"test": 2000}, seed=3)["test"]
+    assert rows != miniature.splits("text", {"test": 2000}, seed=4)["test"]
 
 
 def test_bad_requests() -> None:
@@ -410,7 +409,7 @@ def test_bad_notation(line: str) -> None:
 
 def test_a_bag_of_words_does_not_solve_sentiment() -> None:
     torch.manual_seed(0)
-    splits = miniature.splits("sentiment", {"train": 4000, "test": 1000}, seed=0)
+    splits = miniature.splits("sentiment", {"train": 3000, "test": 1000}, seed=0)
     column = {word: place for place, word in enumerate(miniature.VOCABULARY)}
 
     def bags(name: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -434,7 +433,7 @@ def test_a_bag_of_words_does_not_solve_sentiment() -> None:
         )
         optimizer = torch.optim.Adam(model.parameters(), 1e-2)
         best = 0.0
-        for _ in range(60):
+        for _ in range(40):
             loss = torch.nn.functional.binary_cross_entropy_with_logits(
                 model(train).squeeze(1), labels
             )

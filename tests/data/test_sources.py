@@ -72,8 +72,13 @@ def test_label_text(tmp_path) -> None:
 
 
 def test_conll(tmp_path) -> None:
-    content = "-DOCSTART- -X- O O\n\nRome NNP I-NP I-LOC\nwon VBD I-VP O\n\n\n-DOCSTART- -X- O
-    O\n\nIt PRP I-NP O" assert rows(tmp_path, "conll", content) == {
+    mark, first, second = (
+        "-DOCSTART- -X- O O\n",
+        "Rome NNP I-NP I-LOC\nwon VBD I-VP O\n",
+        "It PRP I-NP O",
+    )
+    content = f"{mark}\n{first}\n\n{mark}\n{second}"
+    assert rows(tmp_path, "conll", content) == {
         "tokens": [["Rome", "won"], ["It"]],
         "tags": [["I-LOC", "O"], ["O"]],
     }

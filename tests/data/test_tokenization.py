@@ -13,10 +13,14 @@ from nlpseq.data.tokenization import BOS, EOS, PAD, SPECIAL_TOKENS, UNK, Tokeniz
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
 
-KINDS = ["word", "character", "bpe", "wordpiece", "unigram", "byte_bpe"] EXACT = ["character",
-"bpe", "unigram"] WORDS = "the quick brown fox jumps over a lazy dog , and it doesn't stop . 42
-times ! Äpfel übrig".split() CORPUS = [" ".join(random.Random(n).choices(WORDS, k=12)) for n in
-range(200)] CORPUS += ["new\nline \t tab", "two  spaces", "".join(sorted(set("".join(WORDS))))]
+KINDS = ["word", "character", "bpe", "wordpiece", "unigram", "byte_bpe"]
+EXACT = ["character", "bpe", "unigram"]
+SENTENCE = (
+    "the quick brown fox jumps over a lazy dog , and it doesn't stop . 42 times ! Äpfel übrig"
+)
+WORDS = SENTENCE.split()
+CORPUS = [" ".join(random.Random(n).choices(WORDS, k=12)) for n in range(200)]
+CORPUS += ["new\nline \t tab", "two  spaces", "".join(sorted(set("".join(WORDS))))]
 ALPHABET = sorted(set("".join(CORPUS)))
 
 

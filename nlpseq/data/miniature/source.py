@@ -1,7 +1,7 @@
 """The miniature world as a source of examples whose probabilities are known."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
