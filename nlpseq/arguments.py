@@ -71,7 +71,8 @@ class Parser(argparse.ArgumentParser):
         argument, given, choices = choice.groups()
         known = re.findall(r"[\w-]+", choices)
         what = f"argument {argument}:" if argument.startswith("-") else "unknown command"
-        raise UserError(f"{what} {given!r}{_nearest(given, known)}; there are {', '.join(known)}")
+        others = f"; there are {', '.join(known)}"
+        raise UserError(f"{what} {given!r}{_nearest(given, known) or others}")
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -93,9 +94,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         near = _nearest(name, re.findall(r"--[a-z-]+", arguments.help))
         raise UserError(f"unknown {kind} {name!r}{near}; see `{arguments.prog} --help`")
     if "overrides" in arguments:
-        arguments.overrides += (
-            rest  # argparse gives those that stand behind an option back as unknown
-        )
+        # argparse gives those that stand behind an option back as unknown.
+        arguments.overrides = [*arguments.overrides, *rest]
     if arguments.command == "generate":
         given = {name: getattr(arguments, name) for name in _DECODING}
         arguments.decoding = {name: value for name, value in given.items() if value is not None}

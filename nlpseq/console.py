@@ -3,7 +3,6 @@
 Tables are rich's on a terminal and plain text in a log. It prints what it is given and computes nothing.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
     if splits:
         console.print(_score_table(metrics, splits))
     console.print(_cost_table(metrics))
+    console.print()
     if samples:
         console.print("samples", style="bold")
         for sample in samples:
@@ -87,7 +87,6 @@ def _cost_table(metrics: Mapping[str, Any]) -> "Table":
         table.add_row("trained", f"{number(metrics['steps'])} steps, {metrics['epochs']:g} epochs")
     if "seeds" in metrics:
         table.add_row("seeds", ", ".join(str(seed) for seed in metrics["seeds"]))
-    table.add_row()
     return table
 
 
@@ -113,17 +112,11 @@ def number(value: Any) -> str:
     if isinstance(value, Mapping):
         deviation = value.get("standard_deviation")
         return number(value["mean"]) + (f" ± {number(deviation)}" if deviation is not None else "")
-    if float(value).is_integer() and abs(value) >= 1000 or isinstance(value, int):
+    if isinstance(value, int) or (abs(value) >= 10 and float(value).is_integer()):
         return f"{int(value):,}"
-    if not math.isfinite(value):
-        return str(value)
-    return (
-        f"{value:,.2f}"
-        if abs(value) >= 10
-        else f"{value:.4g}"
-        if abs(value) < 0.01
-        else f"{value:.3f}"
-    )
+    if abs(value) >= 10:
+        return f"{value:,.2f}"
+    return f"{value:.4g}" if abs(value) < 0.01 else f"{value:.3f}"
 
 
 def duration(seconds: float) -> str:

@@ -276,7 +276,7 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
 
 def write_predictions(path: Path, records: Sequence[Record]) -> None:
     """One JSON line an example, in the order of the data set."""
-    lines = (json.dumps(record._asdict(), ensure_ascii=False) + "\n" for record in records)
+    lines = (json.dumps(vars(record), ensure_ascii=False) + "\n" for record in records)
     write_lines(path, lines)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import nlpseq
@@ -21,6 +21,7 @@ from nlpseq.errors import UserError
 from nlpseq.files import write_json
 from nlpseq.recipe import validate
 from nlpseq.task import Task, resolve
+from nlpseq.weights import Tensors, load_model, model_tensors
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -31,7 +32,7 @@ def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     task.tokenizer.save(folder)
     temporary = folder / f".{WEIGHTS}.tmp"
-    save_model(model, str(temporary), metadata={"format": "pt"})
+    save_file(model_tensors(model), str(temporary), metadata={"format": "pt"})
     temporary.replace(folder / WEIGHTS)
     config = {
         "format": FORMAT,
@@ -67,14 +68,18 @@ def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[A
     except KeyError as error:
         raise UserError(f"{folder / CONFIG}: key {error} is missing") from error
     model = task.build()
+    load_model(model, _tensors(folder), folder / WEIGHTS)
+    return task, model
+
+
+def _tensors(folder: Path) -> Tensors:
     try:
-        load_model(model, str(folder / WEIGHTS), strict=True)
+        return load_file(folder / WEIGHTS)
     except FileNotFoundError as error:
         raise UserError(f"{folder}: there is no {WEIGHTS}; has the run finished?") from error
-    except (SafetensorError, RuntimeError, OSError) as error:
+    except (SafetensorError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / WEIGHTS}: damaged or of another model: {reason}") from error
-    return task, model
+        raise UserError(f"{folder / WEIGHTS}: damaged: {reason}") from error
 
 
 def _config(folder: Path) -> dict[str, Any]:

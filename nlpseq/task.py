@@ -8,6 +8,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
@@ -18,11 +19,13 @@ from nlpseq.data.batch import Batch
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.errors import UserError
-from nlpseq.metrics.base import Metric, Scores
+from nlpseq.metrics.base import Metric
+from nlpseq.metrics.base import Scores as Scores
 from nlpseq.recipe import Recipe
 
 
-class LossSum(NamedTuple):
+@dataclass(frozen=True)
+class LossSum:
     """A loss that adds up: over windows, accumulation, processes and evaluation batches.
 
     Attributes:
@@ -57,7 +60,8 @@ class Share(NamedTuple):
     processes: int = 1
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True)
+class Record:
     """One evaluated example: a line of `predictions/<split>.jsonl`.
 
     Attributes:
@@ -102,7 +106,7 @@ class Task(ABC, Generic[RecipeT]):
         self.recipe = recipe
 
     @abstractmethod
-    def prepare(self, splits: Mapping[str, Split], folders: Sequence[str] = ()) -> None:
+    def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn vocabulary and labels, from train only; `folders` are where vectors are looked up."""
 
     @abstractmethod

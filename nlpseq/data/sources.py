@@ -8,7 +8,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,17 +154,18 @@ def _hold_out(
     if known or "train" not in splits:
         problem = f"split {known[0]} is there already" if known else "there is no train split"
         raise UserError(f"data.hold_out: {problem}; the splits are {', '.join(splits)}")
-    if sum(shares.values()) >= 1:
+    exact = [Fraction(str(share)) for share in shares.values()]  # 1 - 0.9 is 0.1, not a bit less
+    if sum(exact) >= 1:
         raise UserError(
-            f"data.hold_out: the shares add up to {sum(shares.values()):g}, train keeps nothing"
+            f"data.hold_out: the shares add up to {float(sum(exact)):g}, train keeps nothing"
         )
     train = splits["train"]
     length = len(train.rows[0]["text"]) if by_characters else len(train)
     names = ["train", *shares]
-    left = [sum(list(shares.values())[place:]) for place in range(len(shares))]
+    left = [sum(exact[place:]) for place in range(len(exact))]
     cuts = [0, *[int(length * (1 - share)) for share in left], length]
     parts = {}
-    for name, begin, end in zip(names, cuts, cuts[1:], strict=True):
+    for name, (begin, end) in zip(names, pairwise(cuts), strict=True):
         if begin == end:
             raise UserError(
                 f"data.hold_out: nothing is left for {name} of {length} in {train.origin}"

@@ -13,9 +13,9 @@ from nlpseq.errors import UserError
 
 
 class Span(NamedTuple):
-    """A text's tokens `begin:end` among the predicted tokens of its document; not `whole` if cut short."""
+    """The tokens `begin:end` of text number `text` in its document; not `whole` if cut short."""
 
-    index: int
+    text: int
     begin: int
     end: int
     whole: bool
@@ -76,15 +76,15 @@ class TextStream:
         """The whole stream as one document, or each text as its own; only `limit` tokens, if not 0."""
         size = min(len(self), limit or len(self))
         spans = [
-            Span(index, begin, min(end, size), end <= size)
-            for index, (begin, end) in enumerate(zip([0, *self.ends], self.ends, strict=False))
+            Span(text, begin, min(end, size), end <= size)
+            for text, (begin, end) in enumerate(zip([0, *self.ends], self.ends, strict=False))
             if begin < min(end, size)
         ]
         if not separate:
             return [Document(self._with_start(0, size), spans)]
         return [
-            Document(self._with_start(begin, end), [Span(index, 0, end - begin, whole)])
-            for index, begin, end, whole in spans
+            Document(self._with_start(begin, end), [Span(text, 0, end - begin, whole)])
+            for text, begin, end, whole in spans
         ]
 
     def _with_start(self, begin: int, end: int) -> Tensor:

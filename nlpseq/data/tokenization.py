@@ -19,19 +19,19 @@ the vocabulary anywhere.
 
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken
 
+from nlpseq.data.vocabularies import BOS, EOS, PAD, SPECIAL_TOKENS, UNK, learn, normalized
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
 
-PAD, UNK, BOS, EOS = "<pad>", "<unk>", "<bos>", "<eos>"
-SPECIAL_TOKENS = [PAD, UNK, BOS, EOS]  # ids 0, 1, 2, 3 of every vocabulary that is learnt here
+__all__ = ["BOS", "EOS", "PAD", "SPECIAL_TOKENS", "UNK", "Tokenizer"]
+
 FOREIGN_NAMES = {
     PAD: (PAD, "[PAD]", "<|pad|>"),
     UNK: (UNK, "[UNK]", "<|unk|>"),
@@ -39,13 +39,6 @@ FOREIGN_NAMES = {
     EOS: (EOS, "</s>", "[SEP]", "<|end_of_text|>", "<|endoftext|>"),
 }
 TEXTS_AT_ONCE = 4096  # `tokenizers` keeps about 100 bytes a token until a batch is done
-
-# A run of letters (with an apostrophe inside), of digits or of marks, each with one space before
-# it, or a single white space: pieces stay inside a word, and "<eos>" falls into "<", "eos", ">".
-RUNS = r" ?[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s"
-# Text at the word level that spells a special token; `<unk>` may stand for itself (Penn Treebank
-# has it).
-FORGED = r"(?<!\S)<(?:pad|bos|eos)>(?!\S)"
 
 
 class Tokenizer:
@@ -93,17 +86,7 @@ class Tokenizer:
             UserError: the texts hold no token, or more different characters than the vocabulary
                 may.
         """
-        backend = _TRAINERS[config.kind](config, texts)
-        backend.add_special_tokens([AddedToken(name, special=True) for name in SPECIAL_TOKENS])
-        size = backend.get_vocab_size()
-        if size > config.vocabulary_size:
-            raise _too_small(config, f"the special tokens and single characters alone take {size}")
-        if size == len(SPECIAL_TOKENS):
-            raise UserError(
-                f"no token to learn from: the train split is empty, or has no token as often as "
-                f"tokenization.min_frequency={config.min_frequency}"
-            )
-        return cls(backend)
+        return cls(learn(config, texts))
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
@@ -184,134 +167,8 @@ class Tokenizer:
         return [self.vocabulary[id] for id in self.encode(text)]
 
     def _spell(self, text: str) -> list[int]:
-        normalizer = self.backend.normalizer
         known, unknown = self._characters, self.unk_id
-        return [
-            known.get(c, unknown) for c in (normalizer.normalize_str(text) if normalizer else text)
-        ]
-
-
-def _start(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
-    backend = tokenizers.Tokenizer(model)
-    if config.lowercase:
-        backend.normalizer = normalizers.Lowercase()
-    return backend
-
-
-def _word(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
-    unforged = normalizers.Replace(Regex(FORGED), UNK)
-    steps = [normalizers.Lowercase(), unforged] if config.lowercase else [unforged]
-    backend.normalizer = normalizers.Sequence(steps)
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    counting = trainers.WordLevelTrainer(
-        vocab_size=2**62, min_frequency=config.min_frequency, special_tokens=[], show_progress=False
-    )
-    backend.train_from_iterator(texts, counting)  # sorts by falling frequency, then by spelling
-    words = sorted(backend.get_vocab().items(), key=lambda item: item[1])
-    backend.model = _vocabulary(config, (word for word, _ in words))
-    return backend
-
-
-def _character(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _start(config, models.WordLevel(unk_token=UNK))
-    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    backend.decoder = decoders.Fuse()
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(backend.normalizer.normalize_str(text) if config.lowercase else text)
-    frequent = [(c, n) for c, n in counts.items() if n >= config.min_frequency]
-    frequent.sort(key=lambda item: (-item[1], item[0]))
-    backend.model = _vocabulary(config, (character for character, _ in frequent))
-    return backend
-
-
-def _vocabulary(config: TokenizationConfig, tokens: Iterable[str]) -> models.WordLevel:
-    """The special tokens, then the most frequent others; a text's `<unk>` takes no second id."""
-    others = [token for token in tokens if token not in SPECIAL_TOKENS]
-    kept = SPECIAL_TOKENS + others[: max(config.vocabulary_size - len(SPECIAL_TOKENS), 0)]
-    return models.WordLevel({token: id for id, token in enumerate(kept)}, unk_token=UNK)
-
-
-def _bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _pieces(config, models.BPE(unk_token=UNK))
-    backend.train_from_iterator(texts, trainers.BpeTrainer(**_trainer_options(config)))
-    return backend
-
-
-def _unigram(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _pieces(config, models.Unigram())
-    trainer = trainers.UnigramTrainer(
-        vocab_size=config.vocabulary_size,
-        special_tokens=SPECIAL_TOKENS,
-        unk_token=UNK,
-        show_progress=False,
-    )
-    try:
-        backend.train_from_iterator(texts, trainer)
-    except Exception as error:  # the library raises nothing narrower
-        raise _too_small(config, str(error)) from error
-    # The library adds up in an order that changes from run to run: round that away, and order what
-    # ties.
-    learnt = json.loads(backend.to_str())["model"]["vocab"]
-    pieces = [(piece, round(score, 6)) for piece, score in learnt if piece not in SPECIAL_TOKENS]
-    pieces.sort(key=lambda item: (-item[1], item[0]))
-    special = [(name, 0.0) for name in SPECIAL_TOKENS]
-    backend.model = models.Unigram(special + pieces, SPECIAL_TOKENS.index(UNK), False)
-    return backend
-
-
-def _pieces(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
-    backend = _start(config, model)
-    runs = pre_tokenizers.Split(Regex(RUNS), "isolated")
-    spaces = pre_tokenizers.Metaspace(prepend_scheme="never", split=False)
-    backend.pre_tokenizer = pre_tokenizers.Sequence([runs, spaces])
-    backend.decoder = decoders.Metaspace(prepend_scheme="never")
-    return backend
-
-
-def _wordpiece(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _start(config, models.WordPiece(unk_token=UNK))
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.decoder = decoders.WordPiece(cleanup=False)
-    backend.train_from_iterator(texts, trainers.WordPieceTrainer(**_trainer_options(config)))
-    return backend
-
-
-def _byte_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _start(config, models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(**_trainer_options(config), initial_alphabet=alphabet)
-    backend.train_from_iterator(texts, trainer)
-    return backend
-
-
-_TRAINERS: dict[str, Callable[[TokenizationConfig, Iterable[str]], tokenizers.Tokenizer]] = {
-    "word": _word,
-    "character": _character,
-    "bpe": _bpe,
-    "unigram": _unigram,
-    "wordpiece": _wordpiece,
-    "byte_bpe": _byte_bpe,
-}
-
-
-def _trainer_options(config: TokenizationConfig) -> dict[str, Any]:
-    return {
-        "vocab_size": config.vocabulary_size,
-        "min_frequency": 2,  # a piece that was seen once is not worth an id
-        "special_tokens": SPECIAL_TOKENS,
-        "show_progress": False,
-    }
-
-
-def _too_small(config: TokenizationConfig, reason: str) -> UserError:
-    size = config.vocabulary_size
-    return UserError(
-        f"tokenization.vocabulary_size={size} is too small for {config.kind}: {reason}"
-    )
+        return [known.get(character, unknown) for character in normalized(self.backend, text)]
 
 
 def _special_id(backend: tokenizers.Tokenizer, name: str) -> int:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from nlpseq.errors import UserError
 
-Row = tuple[str, Sequence[float]]
+Vector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,10 @@ def places(name: str, folders: Sequence[str | Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _read(file: Path, wanted: set[str], dim: int) -> Mapping[str, Sequence[float]]:
+def _read(file: Path, wanted: set[str], dim: int) -> Mapping[str, Vector]:
     if file.suffix == ".safetensors":
         return _read_safetensors(file, wanted, dim)
-    found: dict[str, Sequence[float]] = {}
+    found: dict[str, Vector] = {}
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             for word, vector in _read_text(file, stream, wanted, dim):
@@ -161,7 +162,7 @@ def _read(file: Path, wanted: set[str], dim: int) -> Mapping[str, Sequence[float
 
 def _read_text(
     file: Path, stream: BinaryIO | gzip.GzipFile, wanted: set[str], dim: int
-) -> Iterator[Row]:
+) -> Iterator[tuple[str, Vector]]:
     """The wanted lines of a text file; words are compared as bytes, few lines are parsed."""
     keys = {word.encode(): word for word in wanted}
     first = True
@@ -210,7 +211,7 @@ def _ragged(file: Path, number: int, fields: int, dim: int) -> UserError:
     )
 
 
-def _read_safetensors(file: Path, wanted: set[str], dim: int) -> Mapping[str, Sequence[float]]:
+def _read_safetensors(file: Path, wanted: set[str], dim: int) -> Mapping[str, Vector]:
     try:
         with safe_open(file, framework="pt") as content:
             names = list(content.keys())

@@ -13,7 +13,7 @@ from torch import Tensor
 from nlpseq.contracts import State, StepFunction, select
 from nlpseq.decoding.options import SamplingOptions
 
-FIRST_NUCLEUS = 64  # candidates to try before looking for more; sorting a whole vocabulary is slow
+FIRST_NUCLEUS = 512  # candidates to try before looking for more; sorting a whole vocabulary is slow
 
 
 @torch.no_grad()
@@ -71,17 +71,20 @@ def stream(
     for _ in range(options.max_new_tokens):
         log_probs, state, _ = step(ids, state)
         uniforms = _uniforms(batch_size, options, generator, ids.device)
-        ids = _pick(log_probs, options, uniforms[rows], banned)  # (A,)
+        if len(rows) < batch_size:
+            uniforms = uniforms[rows]
+        ids = _pick(log_probs, options, uniforms, banned)  # (A,)
         if len(rows) == batch_size:
             yield ids
         else:
             yield ids.new_full((batch_size,), eos_id or 0).index_copy_(0, rows, ids)  # (B,)
-        if eos_id is not None:
-            alive = (ids != eos_id).nonzero().squeeze(1)
-            if len(alive) == 0:
-                return
-            if len(alive) < len(ids):
-                ids, rows, state = ids[alive], rows[alive], select(state, alive)
+        if eos_id is None:
+            continue
+        alive = (ids != eos_id).nonzero().squeeze(1)
+        if len(alive) == 0:
+            return
+        if len(alive) < len(ids):
+            ids, rows, state = ids[alive], rows[alive], select(state, alive)
 
 
 def generate(

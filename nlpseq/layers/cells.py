@@ -15,6 +15,7 @@ Weight drop belongs to a cell: in training each call of `step` or `sweep` draws 
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 import torch
@@ -24,10 +25,17 @@ from torch import Tensor, nn
 from nlpseq.contracts import State
 from nlpseq.errors import UserError
 from nlpseq.layers.dropout import drop_weight
-from nlpseq.layers.kernels import gru_sweep, lerp_sweep, rnn_sweep
+from nlpseq.layers.kernels import gru_sweep, mingru_sweep, rnn_sweep
 
 # What a padded position adds to the LSTM's input and forget gates: their sigmoids become 0 and 1.
 HOLD = 1e4
+
+
+def _without_cpu_autocast() -> AbstractContextManager[object]:
+    """On many CPUs oneDNN has no bfloat16 LSTM, and raises: it runs in the weights' own dtype."""
+    if torch.is_autocast_enabled("cpu"):
+        return torch.autocast("cpu", enabled=False)
+    return nullcontext()
 
 
 def last_real(outputs: Tensor, lengths: Tensor | None, before: Tensor) -> Tensor:
@@ -200,8 +208,10 @@ class GRUCell(RecurrentCell):
         """A window by our kernel on a CPU, by torch's (cuDNN's) elsewhere."""
         if inputs.device.type == "cpu":
             weight_ih, weight_hh, bias_ih, bias_hh = self.weights()
-            outside, bias_n = bias_hh.split([2 * self.hidden_size, self.hidden_size])
-            bias = bias_ih + F.pad(outside, (0, self.hidden_size))  # all but b_hn, which r scales
+            bias_rz, bias_n = bias_hh[: -self.hidden_size], bias_hh[-self.hidden_size :]
+            bias = bias_ih + F.pad(bias_rz, (0, self.hidden_size))  # all but b_hn, which r scales
+            # The kernel wants n, r, z: rolled weights are cheaper than rolled activations.
+            weight_ih, bias = weight_ih.roll(self.hidden_size, 0), bias.roll(self.hidden_size)
             projected = F.linear(inputs.transpose(0, 1), weight_ih, bias)  # (T, B, 3H)
             outputs = gru_sweep(projected, state[0], weight_hh, bias_n).transpose(0, 1)
         else:
@@ -254,9 +264,14 @@ class LSTMCell(RecurrentCell):
             hold = weight_ih.new_tensor([-HOLD, HOLD, 0.0, 0.0]).repeat_interleave(self.hidden_size)
             weight_ih = torch.cat([weight_ih, hold.unsqueeze(1)], dim=1)  # (4H, D + 1)
         stacked = [part.unsqueeze(0).contiguous() for part in state]
-        outputs, _, c = torch.lstm(
-            inputs, stacked, [weight_ih, *rest], True, 1, 0.0, self.training, False, True
-        )
+        weights = [weight_ih, *rest]
+        with _without_cpu_autocast():
+            if inputs.device.type == "cpu":
+                inputs = inputs.to(weight_ih.dtype)
+                stacked = [part.to(weight_ih.dtype) for part in stacked]
+            outputs, _, c = torch.lstm(
+                inputs, stacked, weights, True, 1, 0.0, self.training, False, True
+            )
         return outputs, (last_real(outputs, lengths, state[0]), c.squeeze(0))
 
 
@@ -299,6 +314,5 @@ class MinGRUCell(Cell):
     ) -> tuple[Tensor, State]:
         """One product for the whole window, then an interpolation a step."""
         projected = F.linear(inputs.transpose(0, 1), self.weight_ih, self.bias_ih)  # (T, B, 2H)
-        gate, candidate = projected.chunk(2, dim=2)
-        outputs = lerp_sweep(gate.sigmoid(), candidate, state[0]).transpose(0, 1)
+        outputs = mingru_sweep(projected, state[0]).transpose(0, 1)
         return outputs, (last_real(outputs, lengths, state[0]),)

@@ -13,6 +13,7 @@ first two, biases start at zero.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from nlpseq.layers.cells import Cell, LSTMCell, RecurrentCell, RNNCell
 SCHEMES = ("default", "uniform", "xavier", "he", "orthogonal", "identity")
 
 Draw = Callable[[Tensor], Tensor]
+Nonlinearity = Literal["linear", "tanh", "relu"]
 
 
 @torch.no_grad()
@@ -31,7 +33,7 @@ def initialize(
     scheme: str = "default",
     *,
     forget_bias: float | None = None,
-    nonlinearity: str = "relu",
+    nonlinearity: Nonlinearity = "relu",
     bound: float = 0.1,
 ) -> None:
     """Draw the weights of every cell in `module`, in place.
@@ -41,7 +43,7 @@ def initialize(
         scheme: one of `SCHEMES`.
         forget_bias: what the biases of an LSTM's forget gate add up to (Jozefowicz et al. 2015
             advise 1); None leaves them as drawn. Other cells have no such gate.
-        nonlinearity: whose gain "he" uses, a name that `nn.init.calculate_gain` knows.
+        nonlinearity: whose gain "he" uses.
         bound: of "uniform".
 
     Raises:
@@ -58,7 +60,7 @@ def initialize(
                 cell.bias_hh[forget] = 0  # the two are added: only one may carry the value
 
 
-def _draw(cell: Cell, scheme: str, nonlinearity: str, bound: float) -> None:
+def _draw(cell: Cell, scheme: str, nonlinearity: Nonlinearity, bound: float) -> None:
     if scheme == "default":
         cell.reset_parameters()
         return

@@ -5,9 +5,10 @@ backward loop only collects the gradients of the pre-activations, writing into b
 once, and every weight gradient is a single product at the end. (The LSTM needs no such help on a
 CPU: oneDNN's kernel already runs at the speed of its matrix products.)
 
-Inside, time is dimension 0, so that a step is a contiguous block: `projected` (T, B, G*H) is the
-input's share of the pre-activations, already computed for the whole window by one product.
-All return outputs (T, B, H) and are differentiable once, in every argument.
+Inside, time is dimension 0, so that a step is a contiguous block. `projected` (T, B, G*H) is the
+input's share of the pre-activations, computed for the whole window by one product. Outputs are kept
+in `states` (T + 1, B, H), behind the state before the window: what a step reads is states[t], what
+it gives is states[t + 1]. All sweeps return (T, B, H) and are differentiable once, in every tensor.
 """
 
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+tanh_backward = torch.ops.aten.tanh_backward  # (gradient, tanh(x)) -> gradient of x
+sigmoid_backward = torch.ops.aten.sigmoid_backward
 
 
 def rnn_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, nonlinearity: str) -> Tensor:
@@ -27,7 +31,14 @@ def rnn_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, nonlinearity
 
 
 def gru_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, bias_n: Tensor) -> Tensor:
-    """The GRU's equations (see `GRUCell`); `bias_n` (H,) is the one bias inside the reset gate."""
+    """The equations of `GRUCell`.
+
+    Args:
+        projected: (T, B, 3H), gates in the order n, r, z: the gradient then needs no rearranging.
+        hidden: (B, H).
+        weight_hh: (3H, H), gates in torch's order r, z, n.
+        bias_n: (H,) the one bias inside the reset gate; the others are in `projected`.
+    """
     dtype = weight_hh.dtype
     outputs: Tensor = _GRUSweep.apply(  # type: ignore[no-untyped-call]
         projected.to(dtype), hidden.to(dtype), weight_hh, bias_n
@@ -35,18 +46,19 @@ def gru_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, bias_n: Tens
     return outputs
 
 
-def lerp_sweep(gate: Tensor, candidate: Tensor, hidden: Tensor) -> Tensor:
-    """h_t = (1 - gate_t) h_{t-1} + gate_t candidate_t; gate and candidate (T, B, H)."""
-    dtype = hidden.dtype
-    outputs: Tensor = _LerpSweep.apply(  # type: ignore[no-untyped-call]
-        gate.to(dtype), candidate.to(dtype), hidden
+def mingru_sweep(projected: Tensor, hidden: Tensor) -> Tensor:
+    """h_t = (1 - z_t) h_{t-1} + z_t n_t, where `projected` (T, B, 2H) holds z before its sigmoid, n."""
+    outputs: Tensor = _MinGRUSweep.apply(  # type: ignore[no-untyped-call]
+        projected.to(hidden.dtype), hidden
     )
     return outputs
 
 
-def _shifted(first: Tensor, outputs: Tensor) -> Tensor:
-    """The state before each step: (T, B, H)."""
-    return torch.cat([first.unsqueeze(0), outputs[:-1]])
+def _states(hidden: Tensor, length: int) -> Tensor:
+    """An empty (T + 1, B, H) but for the state before the window."""
+    states = hidden.new_empty(length + 1, *hidden.shape)
+    states[0] = hidden
+    return states
 
 
 class _RNNSweep(torch.autograd.Function):
@@ -54,19 +66,20 @@ class _RNNSweep(torch.autograd.Function):
     def forward(
         ctx: Any, projected: Tensor, hidden: Tensor, weight_hh: Tensor, nonlinearity: str
     ) -> Tensor:
-        outputs = torch.empty_like(projected)
+        states = _states(hidden, len(projected))
         activate = torch.tanh_ if nonlinearity == "tanh" else torch.relu_
-        recurrent, h = weight_hh.t(), hidden
-        for p, out in zip(projected.unbind(0), outputs.unbind(0), strict=True):
+        recurrent, (h, *outputs) = weight_hh.t(), states.unbind(0)
+        for p, out in zip(projected.unbind(0), outputs, strict=True):
             h = activate(torch.addmm(p, h, recurrent, out=out))
-        ctx.save_for_backward(outputs, hidden, weight_hh)
+        ctx.save_for_backward(states, weight_hh)
         ctx.nonlinearity = nonlinearity
-        return outputs
+        return states[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        outputs, hidden, weight_hh = ctx.saved_tensors
+        states, weight_hh = ctx.saved_tensors
+        outputs = states[1:]
         if ctx.nonlinearity == "tanh":
             slope = 1 - outputs.square()
         else:
@@ -76,7 +89,7 @@ class _RNNSweep(torch.autograd.Function):
         torch.mul(grads[-1], slopes[-1], out=steps[-1])
         for t in range(len(steps) - 2, -1, -1):
             torch.addmm(grads[t], steps[t + 1], weight_hh, out=steps[t]).mul_(slopes[t])
-        d_weight = d_pre.flatten(0, 1).t() @ _shifted(hidden, outputs).flatten(0, 1)
+        d_weight = d_pre.flatten(0, 1).t() @ states[:-1].flatten(0, 1)
         return d_pre, steps[0] @ weight_hh, d_weight, None
 
 
@@ -85,78 +98,78 @@ class _GRUSweep(torch.autograd.Function):
     def forward(
         ctx: Any, projected: Tensor, hidden: Tensor, weight_hh: Tensor, bias_n: Tensor
     ) -> Tensor:
-        length, batch, size = *projected.shape[:2], hidden.shape[1]
-        outputs = projected.new_empty(length, batch, size)
-        gates = projected.new_empty(length, batch, 2 * size)  # r and z
-        new = torch.empty_like(outputs)  # n
-        inner = torch.empty_like(outputs)  # W_hn h + b_hn, which the reset gate multiplies
-        recurrent_rz, recurrent_n = weight_hh.t().split([2 * size, size], dim=1)
-        projected_rz, projected_n = (
-            part.unbind(0) for part in projected.split([2 * size, size], dim=2)
-        )
-        h = hidden
-        buffers = zip(
-            outputs.unbind(0), gates.unbind(0), new.unbind(0), inner.unbind(0), strict=True
-        )
+        length, batch, size = len(projected), *hidden.shape
+        states = _states(hidden, length)
+        gates = hidden.new_empty(length, batch, 2 * size)  # r and z
+        new = hidden.new_empty(length, batch, size)  # n
+        inner = hidden.new_empty(length, batch, size)  # W_hn h + b_hn, which r multiplies
+        recurrent_rz, recurrent_n = weight_hh[: 2 * size].t(), weight_hh[2 * size :].t()
+        projected_n = projected[..., :size].unbind(0)
+        projected_rz = projected[..., size:].unbind(0)
+        h, *outputs = states.unbind(0)
+        buffers = zip(outputs, gates.unbind(0), new.unbind(0), inner.unbind(0), strict=True)
         for t, (out, rz, n, q) in enumerate(buffers):
             torch.addmm(projected_rz[t], h, recurrent_rz, out=rz).sigmoid_()
             torch.addmm(bias_n, h, recurrent_n, out=q)
             torch.addcmul(projected_n[t], rz[:, :size], q, out=n).tanh_()
             h = torch.lerp(n, h, rz[:, size:], out=out)
-        ctx.save_for_backward(outputs, gates, new, inner, hidden, weight_hh)
-        return outputs
+        ctx.save_for_backward(states, gates, new, inner, weight_hh)
+        return states[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        outputs, gates, new, inner, hidden, weight_hh = ctx.saved_tensors
-        size = outputs.shape[2]
-        reset, update = gates.split(size, dim=2)
-        before = _shifted(hidden, outputs)
+        states, gates, new, inner, weight_hh = ctx.saved_tensors
+        length, batch, size = new.shape
+        before = states[:-1]
+        reset, update = gates.chunk(2, dim=2)
         # Whatever does not depend on the gradient is computed for all steps at once.
-        slope_n = (1 - update).mul_(1 - new.square()).unbind(0)
-        slope_z = (before - new).mul_(update).mul_(1 - update).unbind(0)
-        slope_r = (1 - reset).mul_(reset).mul_(inner).unbind(0)
+        slope_n = tanh_backward(1 - update, new).unbind(0)
+        slope_z = sigmoid_backward(before - new, update).unbind(0)
+        slope_r = sigmoid_backward(inner, reset).unbind(0)
         resets, updates, grads = reset.unbind(0), update.unbind(0), grad.unbind(0)
-        d_new = torch.empty_like(outputs)
-        d_recurrent = torch.empty_like(outputs.repeat(1, 1, 3))  # of W_hh h + b: r, z, n
-        steps, steps_n = d_recurrent.unbind(0), d_new.unbind(0)
-        d_h = torch.zeros_like(hidden)
-        for t in range(len(steps) - 1, -1, -1):
+        d_pre = new.new_empty(length, batch, 4 * size)  # of n, r, z, and of `inner`
+        d_recurrent = d_pre[..., size:]
+        parts, steps = d_pre.unbind(0), d_recurrent.unbind(0)
+        d_h = torch.zeros_like(before[0])
+        for t in range(length - 1, -1, -1):
             d_h.add_(grads[t])
-            d_r, d_z, d_q = steps[t].split(size, dim=1)
-            torch.mul(d_h, slope_n[t], out=steps_n[t])
-            torch.mul(steps_n[t], slope_r[t], out=d_r)
+            d_n, d_r, d_z, d_q = parts[t].chunk(4, dim=1)
+            torch.mul(d_h, slope_n[t], out=d_n)
+            torch.mul(d_n, slope_r[t], out=d_r)
             torch.mul(d_h, slope_z[t], out=d_z)
-            torch.mul(steps_n[t], resets[t], out=d_q)
+            torch.mul(d_n, resets[t], out=d_q)
             d_h.mul_(updates[t]).addmm_(steps[t], weight_hh)
-        rows = d_recurrent.flatten(0, 1)  # (T*B, 3H)
-        d_projected = torch.cat([d_recurrent[..., : 2 * size], d_new], dim=2)
-        d_bias_n = rows[:, 2 * size :].sum(0)
-        return d_projected, d_h, rows.t() @ before.flatten(0, 1), d_bias_n
+        rows = d_recurrent.flatten(0, 1)  # (T*B, 3H) in the order r, z, n of `weight_hh`
+        d_weight = rows.t() @ before.flatten(0, 1)
+        return d_pre[..., : 3 * size], d_h, d_weight, rows[:, 2 * size :].sum(0)
 
 
-class _LerpSweep(torch.autograd.Function):
+class _MinGRUSweep(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, gate: Tensor, candidate: Tensor, hidden: Tensor) -> Tensor:
-        outputs = torch.empty_like(candidate)
-        h = hidden
-        for z, new, out in zip(gate.unbind(0), candidate.unbind(0), outputs.unbind(0), strict=True):
-            h = torch.lerp(h, new, z, out=out)
-        ctx.save_for_backward(gate, candidate, hidden, outputs)
-        return outputs
+    def forward(ctx: Any, projected: Tensor, hidden: Tensor) -> Tensor:
+        states = _states(hidden, len(projected))
+        gate, candidate = projected.chunk(2, dim=2)
+        gate = gate.sigmoid()
+        h, *outputs = states.unbind(0)
+        for z, n, out in zip(gate.unbind(0), candidate.unbind(0), outputs, strict=True):
+            h = torch.lerp(h, n, z, out=out)
+        ctx.save_for_backward(gate, projected, states)
+        return states[1:]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        gate, candidate, hidden, outputs = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        gate, projected, states = ctx.saved_tensors
+        candidate = projected.chunk(2, dim=2)[1]
         keep = 1 - gate
-        d_outputs = torch.empty_like(
-            outputs
-        )  # everything that flows into h_t, later steps included
+        d_outputs = torch.empty_like(keep)  # all that flows into h_t, from later steps too
         steps, keeps, grads = d_outputs.unbind(0), keep.unbind(0), grad.unbind(0)
         steps[-1].copy_(grads[-1])
         for t in range(len(steps) - 2, -1, -1):
             torch.addcmul(grads[t], steps[t + 1], keeps[t + 1], out=steps[t])
-        d_gate = (candidate - _shifted(hidden, outputs)).mul_(d_outputs)
-        return d_gate, d_outputs * gate, steps[0] * keeps[0]
+        d_projected = torch.empty_like(projected)
+        d_gate, d_candidate = d_projected.chunk(2, dim=2)
+        torch.mul(d_outputs, gate, out=d_candidate)
+        d_gate.copy_(sigmoid_backward((candidate - states[:-1]).mul_(d_outputs), gate))
+        return d_projected, steps[0] * keeps[0]

@@ -11,6 +11,7 @@ from torch import nn
 from nlpseq.contracts import State
 from nlpseq.errors import UserError
 from nlpseq.task import Task
+from nlpseq.weights import load_model, model_tensors
 
 from . import snapshot
 from .averaging import build_average
@@ -59,7 +60,7 @@ class Learner:
         ranks = gather_object([snapshot.rank_state(self.carry)])
         optimizer, settings = snapshot.optimizer_tensors(self.optimizer)
         files = {
-            "model": snapshot.model_tensors(self.model),
+            "model": model_tensors(self.model),
             "evaluated": self.average.weights() if with_average else {},
             "optimizer": optimizer,
             "average": self.average.state(),
@@ -91,7 +92,7 @@ class Learner:
                 f"{origin} was written by {len(state['ranks'])} process(es), and this run has "
                 f"{accelerator.num_processes}: resume with as many"
             )
-        snapshot.load_model(self.model, checkpoint.tensors("model"), origin)
+        load_model(self.model, checkpoint.tensors("model"), origin)
         tensors = checkpoint.tensors("optimizer")
         snapshot.load_optimizer(self.optimizer, tensors, state["optimizer"])
         self.average.load(checkpoint.tensors("average"))

@@ -150,7 +150,8 @@ class Loop:
         with applied(learner.average, learner.model):
             scores, _ = evaluate(task, learner.model, self.validation, self.accelerator)
         score = scores[task.main_metric]
-        learner.plateau.update(score)
+        if task.recipe.training.schedule == "plateau":
+            learner.plateau.update(score)
         best = None if run.best is None else run.best.scores[task.main_metric]
         gain = better(score, best, task.higher_is_better)
         run.stale = 0 if gain else run.stale + 1

@@ -144,6 +144,6 @@ def _label(name: str) -> str:
 
 
 def _number(value: float) -> str:
-    if value == int(value) or abs(value) >= 1000:
+    if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}"

@@ -13,6 +13,7 @@ from torch import nn
 
 from nlpseq.data.sources import Split
 from nlpseq.task import Record, Scores, Task
+from nlpseq.weights import load_model
 
 from .averaging import install
 from .checkpoint import DamagedError, Store
@@ -23,7 +24,6 @@ from .loop import Loop
 from .recovery import Recovery
 from .report import Reporter, SilentReporter
 from .signals import Interruption
-from .snapshot import load_model
 from .state import FitResult, Plan
 
 __all__ = ["FitResult", "Trainer"]

@@ -43,9 +43,9 @@ METRICS: dict[str, Any] = {
 }
 
 
-def card(name: str = "language_modeling/quickstart", **data: Any) -> ModelCard:
+def card(run: str = "language_modeling/quickstart", **data: Any) -> ModelCard:
     recipe = RECIPE | {"data": RECIPE["data"] | data}
-    return ModelCard(model_card(recipe, name, METRICS, ["the old man", "```\na fence"]))
+    return ModelCard(model_card(recipe, run, METRICS, ["the old man", "```\na fence"]))
 
 
 def test_metadata_are_the_hubs() -> None:

@@ -269,6 +269,12 @@ def test_fingerprints_follow_the_content_alone() -> None:
     assert len(one.fingerprint) == 64
 
 
+def test_shares_are_exact_decimals(tmp_path) -> None:
+    (tmp_path / "all.txt").write_text("".join(f"{n}\n" for n in range(10)))
+    splits = load(tmp_path, files={"train": "all.txt"}, hold_out={"validation": 0.6, "test": 0.3})
+    assert [len(split) for split in splits.values()] == [1, 6, 3]  # in floats train keeps 0
+
+
 def test_hold_out_of_rows(tmp_path) -> None:
     (tmp_path / "all.txt").write_text("".join(f"{n}\n" for n in range(25)))
     splits = load(tmp_path, files={"train": "all.txt"}, hold_out={"validation": 0.1, "test": 0.2})

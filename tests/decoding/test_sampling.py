@@ -69,7 +69,7 @@ def test_frequencies_are_those_of_the_definition(
     assert statistic <= degrees + 4 * math.sqrt(2 * degrees)  # about four standard deviations
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
     vocab=st.integers(1, 200),
@@ -85,16 +85,18 @@ def test_the_support_is_exact(
     support = {
         token for token, p in enumerate(expected_distribution(log_probs[0], options, [])) if p > 0
     }
-    ids = choose(log_probs.expand(2000, -1), options, seeded(seed))
+    ids = choose(log_probs.expand(300, -1), options, seeded(seed))
     assert set(ids.tolist()) <= support
     if len(support) == 1:
         assert set(ids.tolist()) == support
 
 
 def test_a_wide_nucleus_is_found_in_a_large_vocabulary() -> None:
-    log_probs = torch.zeros(1, 5000).log_softmax(dim=1)
-    ids = choose(log_probs.expand(50_000, -1), SamplingOptions(top_p=0.5), seeded(0))
-    assert abs(len(ids.unique()) - 2500) <= 1
+    vocab, half = 1000, 500
+    log_probs = torch.linspace(0, -1e-3, vocab).log_softmax(dim=0).expand(2000, -1)
+    ids = choose(log_probs, SamplingOptions(top_p=0.5), seeded(0))
+    assert half * 0.98 < ids.max() <= half  # falling probabilities: the nucleus is the first half
+    assert len(ids.unique()) > half * 0.8
 
 
 def test_greedy_is_argmax_and_touches_no_generator() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from nlpseq.tasks.language_modeling import LanguageModeling, LanguageModelingRecipe
 from torch import Tensor
 
 from nlpseq import hub
@@ -14,7 +15,6 @@ from nlpseq.data.sources import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Share
-from nlpseq.tasks.language_modeling import LanguageModeling, LanguageModelingRecipe
 
 TEXTS = ["the cat sat", "a dog ran off", "", "the dog sat", "a cat ran"] * 8
 CPU = torch.device("cpu")
@@ -38,7 +38,8 @@ def make_task(texts: Sequence[str] = TEXTS, **sections: Any) -> LanguageModeling
     return task
 
 
-def windows(task: LanguageModeling, start: Cursor = Cursor()) -> list[tuple[Tensor, Tensor]]:
+def windows(task: LanguageModeling, epoch: int = 0, batch: int = 0) -> list[tuple[Tensor, Tensor]]:
+    start = Cursor(epoch, batch)
     batches = task.batches(make_split(TEXTS), training=True, seed=1, start=start)
     return [(batch.source.ids, batch.target) for batch in batches]
 
@@ -62,9 +63,9 @@ def test_each_input_is_the_token_before_its_target() -> None:
 @pytest.mark.parametrize("random_windows", [False, True])
 def test_batches_resume_at_any_window(random_windows: bool) -> None:
     task = make_task(training={"random_windows": random_windows})
-    whole = windows(task, Cursor(epoch=3))
+    whole = windows(task, epoch=3)
     for skipped in range(len(whole)):
-        rest = windows(task, Cursor(epoch=3, batch=skipped))
+        rest = windows(task, epoch=3, batch=skipped)
         assert len(rest) == len(whole) - skipped
         assert all(torch.equal(a[0], b[0]) for a, b in zip(whole[skipped:], rest, strict=True))
 

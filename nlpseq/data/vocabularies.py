@@ -1,0 +1,197 @@
+"""How each kind of vocabulary is learnt: the same texts always give the same one.
+
+The special tokens take ids 0 to 3 in every one of them.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tokenizers
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
+
+from nlpseq.errors import UserError
+from nlpseq.recipe import TokenizationConfig
+
+PAD, UNK, BOS, EOS = "<pad>", "<unk>", "<bos>", "<eos>"
+SPECIAL_TOKENS = [PAD, UNK, BOS, EOS]
+
+# A run of letters (with an apostrophe inside), of digits or of marks, each with one space before
+# it, or a single white space: pieces stay inside a word, and "<eos>" falls into "<", "eos", ">".
+RUNS = r" ?[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s"
+# Text at the word level that spells a special token; `<unk>` may stand for itself (Penn Treebank
+# has it).
+FORGED = r"(?<!\S)<(?:pad|bos|eos)>(?!\S)"
+
+
+def learn(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    """Learn a vocabulary of the kind that the recipe names.
+
+    Raises:
+        UserError: the texts hold no token, or more different characters than the vocabulary may.
+    """
+    backend = _KINDS[config.kind](config, texts)
+    backend.add_special_tokens([AddedToken(name, special=True) for name in SPECIAL_TOKENS])
+    size = backend.get_vocab_size()
+    if size > config.vocabulary_size:
+        raise _too_small(config, f"the special tokens and single characters alone take {size}")
+    if size == len(SPECIAL_TOKENS):
+        raise UserError(
+            f"no token to learn from: the train split is empty, or has no token as often as "
+            f"tokenization.min_frequency={config.min_frequency}"
+        )
+    return backend
+
+
+def normalized(backend: tokenizers.Tokenizer, text: str) -> str:
+    """Text as the tokenizer sees it (in lower case, if it wants that)."""
+    return backend.normalizer.normalize_str(text) if backend.normalizer else text
+
+
+def _start(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
+    backend = tokenizers.Tokenizer(model)
+    if config.lowercase:
+        backend.normalizer = normalizers.Lowercase()
+    return backend
+
+
+def _word(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
+    unforged = normalizers.Replace(Regex(FORGED), UNK)
+    steps = [normalizers.Lowercase(), unforged] if config.lowercase else [unforged]
+    backend.normalizer = normalizers.Sequence(steps)
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    counting = trainers.WordLevelTrainer(
+        vocab_size=2**62, min_frequency=config.min_frequency, special_tokens=[], show_progress=False
+    )
+    backend.train_from_iterator(texts, counting)  # sorts by falling frequency, then by spelling
+    words = sorted(backend.get_vocab().items(), key=lambda item: item[1])
+    backend.model = _vocabulary(config, (word for word, _ in words))
+    return backend
+
+
+def _character(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _start(config, models.WordLevel(unk_token=UNK))
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    backend.decoder = decoders.Fuse()
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(normalized(backend, text))
+    frequent = [(c, n) for c, n in counts.items() if n >= config.min_frequency]
+    frequent.sort(key=lambda item: (-item[1], item[0]))
+    backend.model = _vocabulary(config, (character for character, _ in frequent))
+    return backend
+
+
+def _vocabulary(config: TokenizationConfig, tokens: Iterable[str]) -> models.WordLevel:
+    """The special tokens, then the most frequent others; a text's `<unk>` takes no second id."""
+    others = [token for token in tokens if token not in SPECIAL_TOKENS]
+    kept = SPECIAL_TOKENS + others[: max(config.vocabulary_size - len(SPECIAL_TOKENS), 0)]
+    return models.WordLevel({token: id for id, token in enumerate(kept)}, unk_token=UNK)
+
+
+def _bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _pieces(config, models.BPE(unk_token=UNK))
+    backend.train_from_iterator(texts, trainers.BpeTrainer(**_trainer_options(config)))
+    return backend
+
+
+def _unigram(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _pieces(config, models.Unigram())
+    trainer = trainers.UnigramTrainer(
+        vocab_size=config.vocabulary_size,
+        special_tokens=SPECIAL_TOKENS,
+        unk_token=UNK,
+        show_progress=False,
+    )
+    try:
+        backend.train_from_iterator(texts, trainer)
+    except Exception as error:  # the library raises nothing narrower
+        raise _too_small(config, str(error)) from error
+    learnt = json.loads(backend.to_str())["model"]["vocab"]
+    pieces = _settled([one for one in learnt if one[0] not in SPECIAL_TOKENS])
+    special = [(name, 0.0) for name in SPECIAL_TOKENS]
+    backend.model = models.Unigram(special + pieces, SPECIAL_TOKENS.index(UNK), False)
+    return backend
+
+
+def _settled(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Undo what changes from run to run, as the library goes through words in a random order.
+
+    Sums differ by a rounding. Characters that are no piece by merit are appended, in a random
+    order, with scores that rise from the lowest one in steps of 1e-4: give them by code point.
+    """
+    scores = {piece: round(score, 6) for piece, score in pieces}
+    lowest = min(scores.values(), default=0.0)
+    steps = {piece: (score - lowest) / 1e-4 for piece, score in scores.items() if len(piece) == 1}
+    appended = sorted(
+        piece
+        for piece, step in steps.items()
+        if step < len(steps) and abs(step - round(step)) < 0.05
+    )
+    rising = sorted(scores[piece] for piece in appended)
+    scores.update(zip(appended, rising, strict=True))
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _pieces(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
+    backend = _start(config, model)
+    runs = pre_tokenizers.Split(Regex(RUNS), "isolated")
+    spaces = pre_tokenizers.Metaspace(prepend_scheme="never", split=False)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([runs, spaces])
+    backend.decoder = decoders.Metaspace(prepend_scheme="never")
+    return backend
+
+
+def _wordpiece(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _start(config, models.WordPiece(unk_token=UNK))
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.WordPiece(cleanup=False)
+    # The library numbers pieces like "##a" as it meets them, in an order that changes from run to
+    # run, and breaks ties by these numbers: number them first.
+    texts = list(texts)
+    known = "".join(sorted(set(normalized(backend, "".join(sorted(set().union(*texts)))))))
+    inner = [f"##{character}" for character in known if not character.isspace()]
+    options = {**_trainer_options(config), "special_tokens": [*SPECIAL_TOKENS, *inner]}
+    scratch = _start(config, models.WordPiece(unk_token=UNK))
+    scratch.pre_tokenizer = backend.pre_tokenizer
+    scratch.train_from_iterator(texts, trainers.WordPieceTrainer(**options))
+    backend.model = models.WordPiece(scratch.get_vocab(), unk_token=UNK)
+    return backend
+
+
+def _byte_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _start(config, models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(**_trainer_options(config), initial_alphabet=alphabet)
+    backend.train_from_iterator(texts, trainer)
+    return backend
+
+
+_KINDS: dict[str, Callable[[TokenizationConfig, Iterable[str]], tokenizers.Tokenizer]] = {
+    "word": _word,
+    "character": _character,
+    "bpe": _bpe,
+    "unigram": _unigram,
+    "wordpiece": _wordpiece,
+    "byte_bpe": _byte_bpe,
+}
+
+
+def _trainer_options(config: TokenizationConfig) -> dict[str, Any]:
+    return {
+        "vocab_size": config.vocabulary_size,
+        "min_frequency": 2,  # a piece that was seen once is not worth an id
+        "special_tokens": SPECIAL_TOKENS,
+        "show_progress": False,
+    }
+
+
+def _too_small(config: TokenizationConfig, reason: str) -> UserError:
+    size = config.vocabulary_size
+    return UserError(
+        f"tokenization.vocabulary_size={size} is too small for {config.kind}: {reason}"
+    )

@@ -1,0 +1,192 @@
+"""Cross-entropy of a linear layer, without ever holding the logits of all rows.
+
+Over a vocabulary of words most of the time and memory of a language model goes into its output layer. Here the
+N rows are walked through in chunks whose logits stay in cache and, when gradients are wanted, these are taken
+from the same probabilities on the way:
+
+    logits = x W' + b        loss = sum of log Z - logits[target]        G = softmax(logits) - onehot(target)
+    dx = G W                 dW += G' x                                  db += sum of G over rows
+
+Three matrix products are all that a softmax layer needs, and nothing is computed twice; the backward pass only
+hands the gradients over.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+CHUNK_ELEMENTS = 2**22  # 16 MB of float32 logits: fastest on a CPU, whose cache holds them
+MIN_CHUNK_ROWS = 128  # below this a product with W is bound by reading W
+
+
+def linear_cross_entropy(
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    chunk_size: int | None = None,
+) -> Tensor:
+    """Cross-entropy of a linear layer, summed over rows, without ever holding all the logits.
+
+    Equals `F.cross_entropy(F.linear(inputs, weight, bias), targets, reduction="sum", label_smoothing=...)`.
+    Products run in autocast's type where it is on; sums, exponentials and the gradient of the weight are kept
+    in float32 at least. It can be differentiated once.
+
+    Args:
+        inputs: (N, D).
+        weight: (V, D).
+        bias: (V,) or None.
+        targets: (N,) ids in [0, V).
+        label_smoothing: share of the target's mass spread evenly over the vocabulary.
+        chunk_size: rows at a time; by default as many as keep the logits in cache.
+
+    Returns:
+        A scalar, in nats.
+    """
+    if torch.is_grad_enabled() and any(
+        t is not None and t.requires_grad for t in (inputs, weight, bias)
+    ):
+        rows = chunk_size or _chunk_rows(*inputs.shape[:1], *weight.shape[:1])
+        loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            inputs, weight, bias, targets, label_smoothing, rows
+        )
+        return loss
+    return linear_nll(inputs, weight, bias, targets, label_smoothing, chunk_size).sum()
+
+
+@torch.no_grad()
+def linear_nll(
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    chunk_size: int | None = None,
+) -> Tensor:
+    """Per-row loss (N,) of `linear_cross_entropy`, without a gradient; the arguments are the same."""
+    rows = chunk_size or _chunk_rows(len(inputs), len(weight))
+    chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
+    for start, stop in chunks.spans:
+        chunks.exponentials(start, stop)
+    return chunks.nll
+
+
+class _Chunks:
+    """Operands in the type of the products, one buffer of logits, and the loss of each row."""
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        label_smoothing: float,
+        rows: int,
+    ) -> None:
+        dtype = inputs.dtype
+        if torch.is_autocast_enabled(inputs.device.type) and dtype != torch.float64:
+            dtype = torch.get_autocast_dtype(inputs.device.type)
+        self.inputs, self.weight = inputs.detach().to(dtype), weight.detach().to(dtype)
+        self.bias = None if bias is None else bias.detach().to(dtype)
+        self.targets, self.label_smoothing = targets, label_smoothing
+        self.working = _working_dtype(dtype)
+        self.spans = [(low, min(low + rows, len(inputs))) for low in range(0, len(inputs), rows)]
+        self.buffer = inputs.new_empty((min(rows, len(inputs)), len(weight)), dtype=dtype)
+        self.nll = inputs.new_empty(targets.shape, dtype=self.working)
+
+    def exponentials(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Exponentials (n, V) of the shifted logits and their sums (n, 1); fills in `nll`."""
+        inputs, targets = self.inputs[start:stop], self.targets[start:stop].unsqueeze(1)  # (n, 1)
+        logits = self.buffer[: stop - start]
+        if self.bias is None:
+            torch.mm(inputs, self.weight.t(), out=logits)  # (n, V)
+        else:
+            torch.addmm(self.bias, inputs, self.weight.t(), out=logits)
+        logits = logits.to(self.working)
+        logits.sub_(logits.amax(dim=1, keepdim=True))  # so that exp cannot overflow
+        expected = logits.gather(1, targets)
+        if self.label_smoothing:
+            expected = torch.lerp(expected, logits.mean(dim=1, keepdim=True), self.label_smoothing)
+        sums = logits.exp_().sum(dim=1, keepdim=True)
+        self.nll[start:stop] = (sums.log() - expected).squeeze(1)
+        return logits, sums
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Loss and gradients in one sweep; backward multiplies by the incoming gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        label_smoothing: float,
+        rows: int,
+    ) -> Tensor:
+        device = inputs.device.type
+        chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
+        wants_inputs, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        working, dtype = chunks.working, chunks.inputs.dtype
+        d_inputs = torch.empty_like(chunks.inputs) if wants_inputs else None
+        d_weight = torch.zeros_like(weight, dtype=working) if wants_weight else None
+        d_bias = weight.new_zeros(len(weight), dtype=working) if wants_bias else None
+        with torch.autocast(device, enabled=False):
+            for start, stop in chunks.spans:
+                exponentials, sums = chunks.exponentials(start, stop)
+                d_logits = exponentials.div_(sums)  # (n, V), now probabilities
+                _subtract_expected(d_logits, targets[start:stop], label_smoothing)
+                if d_bias is not None:
+                    d_bias.add_(d_logits.sum(dim=0))
+                d_logits = d_logits.to(dtype)
+                if d_inputs is not None:
+                    torch.mm(d_logits, chunks.weight, out=d_inputs[start:stop])
+                if d_weight is not None:
+                    _add_product(d_weight, d_logits.t(), chunks.inputs[start:stop])
+        ctx.save_for_backward(
+            None if d_inputs is None else d_inputs.to(inputs.dtype),
+            None if d_weight is None else d_weight.to(weight.dtype),
+            None if d_bias is None or bias is None else d_bias.to(bias.dtype),
+        )
+        return chunks.nll.sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        gradients = ctx.saved_tensors
+        # Asking for the value is free on a CPU and would wait for the queue on a GPU.
+        if grad_output.device.type != "cpu" or grad_output.item() != 1.0:
+            gradients = [None if g is None else g * grad_output.to(g.dtype) for g in gradients]
+        return (*gradients, None, None, None)
+
+
+def _subtract_expected(probabilities: Tensor, targets: Tensor, label_smoothing: float) -> None:
+    """Softmax (n, V) to the gradient of the logits, in place: minus the smoothed one-hot targets."""
+    if label_smoothing:
+        probabilities.sub_(label_smoothing / probabilities.shape[1])
+    minus = probabilities.new_full((len(targets), 1), label_smoothing - 1.0)
+    probabilities.scatter_add_(1, targets.unsqueeze(1), minus)
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add a matrix product in place; one of lower precision is added up in the precision of `total`."""
+    if total.dtype == left.dtype:
+        total.addmm_(left, right)
+    else:
+        total.add_(left @ right)
+
+
+def _chunk_rows(rows: int, vocab_size: int) -> int:
+    """Rows per chunk: few enough for the cache, many enough for the products, and evenly filled."""
+    most = max(MIN_CHUNK_ROWS, CHUNK_ELEMENTS // vocab_size)
+    chunks = max(1, -(-rows // most))
+    return max(1, -(-rows // chunks))
+
+
+def _working_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Type for sums and exponentials: float32 for half precision, else the type itself."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
