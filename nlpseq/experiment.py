@@ -154,12 +154,11 @@ class Run:
         folders = [self.options.data_dir] if self.options.data_dir else []
         self.task.prepare(splits, folders)
         model = self.task.build()
+        reporter = build_reporter(Console(quiet=not accelerator.is_main_process))
+        for note in self.task.notes:
+            reporter.note(note)
         trainer = Trainer(
-            self.task,
-            model,
-            accelerator=accelerator,
-            folder=self.folder,
-            reporter=build_reporter(Console()),
+            self.task, model, accelerator=accelerator, folder=self.folder, reporter=reporter
         )
         fitted = trainer.fit(splits["train"], splits.get("validation"), resume=self.options.resume)
         if fitted.stopped == "interrupted":
@@ -216,9 +215,7 @@ class Run:
 
     def _splits(self) -> dict[str, Split]:
         config, task = self.recipe.data, self.task
-        splits = load_splits(
-            config, data_dir=self.options.data_dir, seed=self.recipe.seed, fields=task.fields
-        )
+        splits = load_splits(config, data_dir=self.options.data_dir, fields=task.fields)
         if "train" not in splits:
             raise UserError(f"recipe {self.name}: data.files names no train split")
         return splits
@@ -245,6 +242,7 @@ class Run:
             "best_step": fitted.best_step,
             "stopped": fitted.stopped,
             "parameters": parameter_counts(model),
+            "notes": self.task.notes,
             "data": {
                 name: splits[name].fingerprint for name in splits if name in ["train", *scored]
             },
@@ -311,7 +309,7 @@ def evaluate(
     resolved = recipe.validate(type(trained).Config, document, str(folder))
     task = type(trained)(resolved)
     task.restore(trained.tokenizer, trained.state())
-    splits = load_splits(resolved.data, data_dir=data_dir, seed=resolved.seed, fields=task.fields)
+    splits = load_splits(resolved.data, data_dir=data_dir, fields=task.fields)
     if split not in splits:
         raise UserError(f"split {split!r}: the data have {', '.join(splits)}")
     accelerator = Accelerator(cpu=device == "cpu")

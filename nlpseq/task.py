@@ -92,6 +92,7 @@ class Task(ABC, Generic[RecipeT]):
         main_metric: the score by which the best weights are chosen on validation.
         higher_is_better: whether that score should rise.
         tokenizer: learnt in `prepare`, or restored.
+        notes: what a user should hear of the preparation, such as the coverage of vectors.
     """
 
     Config: ClassVar[type[Recipe]]
@@ -104,6 +105,7 @@ class Task(ABC, Generic[RecipeT]):
 
     def __init__(self, recipe: RecipeT) -> None:
         self.recipe = recipe
+        self.notes: list[str] = []
 
     @abstractmethod
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:

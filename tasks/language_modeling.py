@@ -40,6 +40,7 @@ from nlpseq.task import Cursor, LossSum, Progress, Record, Share, Task
 
 from .text_generation import LanguageModel, LanguageModelPredictor
 
+FREQUENCY_ORDERED = ("word", "character", "unigram")
 Penalty = Annotated[float, Field(ge=0)]
 
 
@@ -97,6 +98,11 @@ class LanguageModelingRecipe(Recipe):
             )
         if self.head.kind == "adaptive" and self.training.label_smoothing > 0:
             raise ValueError("training.label_smoothing: not with head.kind = 'adaptive'")
+        if self.head.kind == "adaptive" and self.tokenization.kind not in FREQUENCY_ORDERED:
+            raise ValueError(
+                "head.kind = 'adaptive' cuts a vocabulary by frequency, in which only the ids of "
+                f"tokenization.kind = {', '.join(FREQUENCY_ORDERED)} are ordered"
+            )
         if self.training.batch_tokens:
             raise ValueError("training.batch_tokens: windows have a fixed size, set batch_size")
         return self

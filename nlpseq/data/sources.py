@@ -63,9 +63,9 @@ class Split:
 
 
 def load_splits(
-    config: DataConfig, *, data_dir: Path | None, seed: int, fields: Sequence[str]
+    config: DataConfig, *, data_dir: Path | None, fields: Sequence[str]
 ) -> dict[str, Split]:
-    """Read every split that a recipe names.
+    """Read every split that a recipe names; no seed has a say in which examples there are.
 
     A field is taken from the column that `config.columns` gives for it, if the source has that one,
     else from the column of its own name: the same recipe may thus read the Hub's and the local form
@@ -74,8 +74,6 @@ def load_splits(
     Args:
         config: the recipe's `data` section.
         data_dir: folder of the local files; None: the Hub or the built-in corpus.
-        seed: of the run. It changes no example: tails are held out, not samples, and the built-in
-            corpus has a seed of its own.
         fields: the columns that the task reads.
 
     Raises:

@@ -14,10 +14,12 @@ hands the gradients over.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 CHUNK_ELEMENTS = 2**22  # 16 MB of float32 logits: fastest on a CPU, whose cache holds them
+SMALL_ELEMENTS = 2**17  # half a MB of logits: torch's own functions have less to do in Python
 MIN_CHUNK_ROWS = 128  # below this a product with W is bound by reading W
 
 
@@ -41,20 +43,24 @@ def linear_cross_entropy(
         bias: (V,) or None.
         targets: (N,) ids in [0, V).
         label_smoothing: share of the target's mass spread evenly over the vocabulary.
-        chunk_size: rows at a time; by default as many as keep the logits in cache.
+        chunk_size: rows at a time; by default as many as keep the logits in cache (and if all of them are
+            few, torch's own functions are used).
 
     Returns:
         A scalar, in nats.
     """
-    if torch.is_grad_enabled() and any(
-        t is not None and t.requires_grad for t in (inputs, weight, bias)
-    ):
-        rows = chunk_size or _chunk_rows(*inputs.shape[:1], *weight.shape[:1])
-        loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-            inputs, weight, bias, targets, label_smoothing, rows
-        )
-        return loss
-    return linear_nll(inputs, weight, bias, targets, label_smoothing, chunk_size).sum()
+    leaves = (inputs, weight, bias)
+    if not (torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in leaves)):
+        return linear_nll(inputs, weight, bias, targets, label_smoothing, chunk_size).sum()
+    if chunk_size is None and len(inputs) * len(weight) <= SMALL_ELEMENTS:
+        logits = F.linear(inputs, weight, bias)  # (N, V)
+        logits = logits.to(_working_dtype(logits.dtype))
+        return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
+    rows = chunk_size or _chunk_rows(len(inputs), len(weight))
+    loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        inputs, weight, bias, targets, label_smoothing, rows
+    )
+    return loss
 
 
 @torch.no_grad()

@@ -185,7 +185,7 @@ def _fill(folder: Path, files: Mapping[str, Tensors], state: State) -> None:
 
 def _compact(document: Mapping[str, Any]) -> bytes:
     """JSON without a byte to spare, so that no change of a byte can go unseen."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _verify(folder: Path) -> None:

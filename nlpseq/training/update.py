@@ -8,7 +8,8 @@ a batch that is split over accumulation or processes gives what the undivided on
 import contextlib
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -41,7 +42,8 @@ class Objective(nn.Module):
         return loss.total, loss.count, carry
 
 
-class Update(NamedTuple):
+@dataclass(frozen=True)
+class Update:
     """What one update reports; the same on every process.
 
     Attributes:

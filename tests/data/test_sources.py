@@ -22,7 +22,7 @@ def config(**options: object) -> DataConfig:
 
 
 def load(folder: Path, fields: tuple[str, ...] = ("text",), **options: object) -> dict[str, Split]:
-    return load_splits(config(**options), data_dir=folder, seed=13, fields=fields)
+    return load_splits(config(**options), data_dir=folder, fields=fields)
 
 
 def rows(folder: Path, format: str, content: str, name: str = "train.txt") -> dict[str, list]:
@@ -326,10 +326,10 @@ def test_impossible_hold_outs(tmp_path, hold_out, message) -> None:
         ("headline", ("source", "target")),
     ],
 )
-def test_the_built_in_corpus_does_not_depend_on_the_seed(view, fields) -> None:
+def test_the_built_in_corpus_is_one_corpus(view, fields) -> None:
     given_ = config(view=view, sizes={"train": 30, "validation": 5, "test": 5})
-    splits = load_splits(given_, data_dir=None, seed=13, fields=fields)
-    again = load_splits(given_, data_dir=None, seed=14, fields=fields)
+    splits = load_splits(given_, data_dir=None, fields=fields)
+    again = load_splits(given_, data_dir=None, fields=fields)
     assert {name: len(split) for name, split in splits.items()} == given_.sizes
     for name, split in splits.items():
         assert split.fingerprint == again[name].fingerprint
@@ -344,11 +344,11 @@ def test_the_hub_without_network(monkeypatch) -> None:
     with pytest.raises(
         UserError, match=r"--data-dir DIR, a folder with a\.train, a\.test \(lines\)"
     ) as caught:
-        load_splits(given_, data_dir=None, seed=13, fields=("text",))
+        load_splits(given_, data_dir=None, fields=("text",))
     assert "nobody/no-such-set" in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"set data\.files"):
-        load_splits(config(source="nobody/no-such-set"), data_dir=None, seed=13, fields=("text",))
+        load_splits(config(source="nobody/no-such-set"), data_dir=None, fields=("text",))
 
 
 def test_a_set_of_the_hubs_kind(tmp_path, monkeypatch) -> None:
@@ -363,7 +363,7 @@ def test_a_set_of_the_hubs_kind(tmp_path, monkeypatch) -> None:
         line = json.dumps({"sentence": f"{name} text", "label": 1})
         (folder / f"{name}.jsonl").write_text(line + "\n")
     given_ = config(source=str(folder), columns={"text": "sentence"})
-    splits = load_splits(given_, data_dir=None, seed=13, fields=("text", "label"))
+    splits = load_splits(given_, data_dir=None, fields=("text", "label"))
     assert {name: list(split.column("text")) for name, split in splits.items()} == {
         "train": ["train text"],
         "test": ["test text"],

@@ -7,9 +7,17 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from nlpseq.layers import cross_entropy
 from nlpseq.layers.cross_entropy import linear_cross_entropy, linear_nll
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+
+
+@pytest.fixture(autouse=True, params=["chunked", "small by itself"])
+def _size_limit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test through the chunked function too, which such small problems would not need."""
+    if request.param == "chunked":
+        monkeypatch.setattr(cross_entropy, "SMALL_ELEMENTS", -1)
 
 
 class LargestTensor(TorchDispatchMode):
@@ -125,7 +133,7 @@ def test_backward_twice_and_accumulation_do_not_spoil_the_saved_gradients() -> N
 
 def test_a_second_derivative_is_refused() -> None:
     inputs, weight, bias, targets = problem(3, 2, 4)
-    loss = linear_cross_entropy(inputs, weight, bias, targets)
+    loss = linear_cross_entropy(inputs, weight, bias, targets, chunk_size=2)
     (gradient,) = torch.autograd.grad(loss, inputs, create_graph=True)
     with pytest.raises(RuntimeError, match="does not require grad"):
         gradient.sum().backward()
@@ -161,7 +169,7 @@ def test_bfloat16_parameters() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_the_logits_of_all_rows_are_never_held(training: bool) -> None:
-    rows, dim, vocab = 600, 8, 4000
+    rows, dim, vocab = 1300, 8, 4000
     *leaves, targets = problem(rows, dim, vocab, dtype=torch.float32)
     with LargestTensor() as usual:
         plain(*leaves, targets).backward()

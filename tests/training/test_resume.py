@@ -98,7 +98,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path, name: str, 
     )
     straight, expected = run(made, tmp_path / "straight")
     assert expected.step > 10
-    for step in range(1, expected.step, 4):
+    for step in range(1, expected.step, 5):
         folder = tmp_path / f"stopped-{step}"
         if kill:
             with pytest.raises(KilledError):

@@ -1,6 +1,7 @@
 import errno
 import math
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,7 @@ def test_the_history_holds_token_weighted_means(tmp_path: Path) -> None:
     every = trainer(recipe(log_steps=1, epochs=1.5), tmp_path / "every")
     every.fit(TRAIN, VALIDATION)
     single = [line for line in every.history.read() if "loss" in line][:4]
-    sizes = [
-        b - a
-        for a, b in zip(
-            [0, *(x["tokens"] for x in single)], [x["tokens"] for x in single], strict=False
-        )
-    ]
+    sizes = [b - a for a, b in pairwise([0, *(x["tokens"] for x in single)])]
     mean = sum(x["loss"] * size for x, size in zip(single, sizes, strict=True)) / sum(sizes)
     assert training[0]["loss"] == pytest.approx(mean, rel=1e-6)
 
@@ -239,6 +235,15 @@ class ListTracker(GeneralTracker):
 
     def log(self, values: dict[str, Any], step: int | None = None, **kwargs: Any) -> None:
         self.logged.append((step, set(values)))
+
+
+def test_a_score_without_bound_is_survived(tmp_path: Path) -> None:
+    made = trainer(recipe({"boundless": True}, epochs=2.0), tmp_path)
+    result = made.fit(TRAIN, VALIDATION)
+    assert result.best_scores == {"loss": math.inf}
+    assert (
+        made.store.open(made.store.names()[-1]).state["run"]["best"]["scores"]["loss"] == math.inf
+    )
 
 
 def test_trackers_hear_of_everything(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ class TinyConfig(Section):
     """The loss of this batch of each epoch is not a number."""
     rising: bool = False
     """The validation score gets worse by itself."""
+    boundless: bool = False
+    """The validation score is infinite."""
 
 
 class TinyRecipe(Recipe):
@@ -138,6 +140,7 @@ class TinyTask(Task[TinyRecipe]):
         for place in range(share.rank, limit or len(split.rows), share.processes):
             batch = self._collate(split, [place]).to(device)
             nll, _ = self._nll(model, batch, ())
+            penalty = float("inf") if self.recipe.tiny.boundless else penalty
             yield Record(place, (float(nll.sum()) + penalty, float(batch.source.lengths.sum())))
 
     def predictor(self, model: nn.Module, device: torch.device) -> Any:
