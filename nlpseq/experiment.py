@@ -6,7 +6,6 @@ metrics.json, history.jsonl, predictions/<split>.jsonl, plots/, checkpoints/
 """
 
 import json
-import shutil
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from torch import nn
 from nlpseq import hub, recipe
 from nlpseq.analysis.card import model_card
 from nlpseq.analysis.plots import learning_curves
-from nlpseq.analysis.versions import versions
+from nlpseq.analysis.versions import machine, versions
 from nlpseq.data.sources import Split, load_splits
 from nlpseq.errors import UserError
 from nlpseq.files import write_json, write_lines, write_text
@@ -32,9 +31,8 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import Record, Task, resolve
 from nlpseq.training.history import History
 from nlpseq.training.report import SilentReporter, build_reporter
+from nlpseq.training.run_directory import METRICS, RunDirectory
 from nlpseq.training.trainer import FitResult, Trainer
-
-RECIPE, METRICS = "recipe.toml", "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ class Options:
     resume: bool = False
     overwrite: bool = False
     track: str | None = None
+    overrides: Sequence[str] = ()
 
 
 def run(
@@ -87,7 +86,9 @@ def run(
         UserError: anything that the user can mend.
     """
     folder = output or Path("runs") / (Path(name).stem if name.endswith(".toml") else name)
-    chosen = Options(**options)
+    chosen = Options(**options, overrides=tuple(overrides))
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"seeds {', '.join(map(str, seeds))}: one is given twice")
     if not seeds:
         return Run(folder, read_recipe(name, overrides), name, chosen).execute()
     results = []
@@ -142,25 +143,34 @@ class Run:
 
     def execute(self) -> RunResult:
         """Train, or go on, or show what is already there."""
-        accelerator = self._accelerator()
-        if accelerator.is_main_process:
-            self._claim_folder()
+        accelerator, options = self._accelerator(), self.options
+        resolved = tomli_w.dumps(self.recipe.model_dump(mode="json", exclude_none=True))
+        directory = RunDirectory(
+            self.folder, resolved, resume=options.resume, overwrite=options.overwrite
+        )
+        directory.check()
         accelerator.wait_for_everyone()
-        metrics_file = self.folder / METRICS
-        if self.options.resume and metrics_file.exists():
-            return RunResult(self.folder, json.loads(metrics_file.read_text(encoding="utf-8")))
+        if options.resume and (metrics := directory.metrics()) is not None:
+            return RunResult(self.folder, metrics)
         splits = self._splits()
         set_seed(self.recipe.seed)
-        folders = [self.options.data_dir] if self.options.data_dir else []
-        self.task.prepare(splits, folders)
+        folders = [options.data_dir] if options.data_dir else []
+        used = ["train", "validation", *self._scored(splits)]  # not test, where that is left alone
+        self.task.prepare({name: splits[name] for name in used if name in splits}, folders)
         model = self.task.build()
+        self.task.steps_per_epoch(splits["train"])  # tells of a corpus that is too short
+        if accelerator.is_main_process:
+            directory.claim()
+        accelerator.wait_for_everyone()
+        if options.track:
+            accelerator.init_trackers("nlpseq", config={"recipe": self.name})
         reporter = build_reporter(Console(quiet=not accelerator.is_main_process))
         for note in self.task.notes:
             reporter.note(note)
         trainer = Trainer(
             self.task, model, accelerator=accelerator, folder=self.folder, reporter=reporter
         )
-        fitted = trainer.fit(splits["train"], splits.get("validation"), resume=self.options.resume)
+        fitted = trainer.fit(splits["train"], splits.get("validation"), resume=options.resume)
         if fitted.stopped == "interrupted":
             return RunResult(self.folder, {}, interrupted=True)
         metrics = self._score(trainer, splits, fitted, model)
@@ -175,43 +185,12 @@ class Run:
 
     def _accelerator(self) -> Accelerator:
         precision = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
-        device = self.options.device
-        if device is not None and device.startswith("cuda:"):
-            torch.cuda.set_device(device)
-        accelerator = Accelerator(
-            cpu=device == "cpu",
+        return build_accelerator(
+            self.options.device,
             mixed_precision=precision[self.recipe.training.precision],
             log_with=self.options.track,
             project_dir=str(self.folder),
         )
-        if device is not None and accelerator.device.type != torch.device(device).type:
-            raise UserError(f"--device {device}: this machine gives {accelerator.device.type}")
-        if self.options.track:
-            accelerator.init_trackers("nlpseq", config={"recipe": self.name})
-        return accelerator
-
-    def _claim_folder(self) -> None:
-        """Make sure that the run directory is ours to write, and lose nothing that is there."""
-        folder, options = self.folder, self.options
-        resolved = tomli_w.dumps(self.recipe.model_dump(mode="json", exclude_none=True))
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder}: is a file; choose another --output")
-        known = (folder / RECIPE).exists()
-        if folder.exists() and any(folder.iterdir()) and not (options.resume or options.overwrite):
-            raise UserError(
-                f"{folder}: exists; go on with --resume, or start anew with --overwrite"
-            )
-        if options.overwrite and folder.exists() and any(folder.iterdir()):
-            if not known:
-                raise UserError(f"{folder}: is not a run directory, and is not overwritten")
-            shutil.rmtree(folder)
-        elif options.resume and known:
-            if (folder / RECIPE).read_text(encoding="utf-8") != resolved:
-                raise UserError(
-                    f"{folder / RECIPE}: the run was started with another recipe; resume it with the "
-                    "same overrides and seed, or choose another --output"
-                )
-        write_text(folder / RECIPE, resolved)
 
     def _splits(self) -> dict[str, Split]:
         config, task = self.recipe.data, self.task
@@ -220,12 +199,28 @@ class Run:
             raise UserError(f"recipe {self.name}: data.files names no train split")
         return splits
 
+    def _scored(self, splits: Mapping[str, Split]) -> list[str]:
+        """The splits to score at the end: those of the recipe that the data have."""
+        config = self.recipe.evaluation
+        missing = [name for name in config.splits if name not in splits]
+        if missing and "splits" in config.model_fields_set:
+            raise UserError(
+                f"evaluation.splits: the data have no split {missing[0]!r}, they have "
+                f"{', '.join(splits)}"
+            )
+        wanted = [name for name in config.splits if name in splits]
+        return [name for name in wanted if self.options.test or not name.startswith("test")]
+
     def _score(
         self, trainer: Trainer, splits: Mapping[str, Split], fitted: FitResult, model: nn.Module
     ) -> dict[str, Any]:
-        wanted = [name for name in self.recipe.evaluation.splits if name in splits]
-        scored = [name for name in wanted if self.options.test or not name.startswith("test")]
-        metrics: dict[str, Any] = {"recipe": self.name, "seed": self.recipe.seed, "splits": scored}
+        scored = self._scored(splits)
+        metrics: dict[str, Any] = {
+            "recipe": self.name,
+            "overrides": list(self.options.overrides),
+            "seed": self.recipe.seed,
+            "splits": scored,
+        }
         started = time.perf_counter()
         for name in scored:
             scores, records = trainer.evaluate(splits[name])
@@ -235,7 +230,7 @@ class Run:
         return metrics | {
             "seconds": fitted.seconds,
             "evaluation_seconds": time.perf_counter() - started,
-            "tokens": fitted.tokens,
+            "tokens": int(fitted.tokens),
             "tokens_per_second": fitted.tokens / max(fitted.seconds, 1e-9),
             "steps": fitted.step,
             "epochs": fitted.epoch,
@@ -246,8 +241,7 @@ class Run:
             "data": {
                 name: splits[name].fingerprint for name in splits if name in ["train", *scored]
             },
-            "threads": torch.get_num_threads(),
-            "device": trainer.accelerator.device.type,
+            "machine": machine(trainer.accelerator.device),
             "processes": trainer.accelerator.num_processes,
             "versions": versions(),
         }
@@ -259,6 +253,24 @@ class Run:
         card = model_card(self.recipe.model_dump(mode="json"), self.name, metrics, samples)
         write_text(self.folder / "README.md", card)
         write_json(self.folder / METRICS, metrics)
+
+
+def build_accelerator(device: str | None, **options: Any) -> Accelerator:
+    """Devices, precision, processes and trackers, by accelerate.
+
+    Raises:
+        UserError: this machine has no such device, or accelerate refuses an option.
+    """
+    chosen = None if device is None else hub.choose_device(device)
+    if chosen is not None and chosen.type == "cuda" and chosen.index is not None:
+        torch.cuda.set_device(chosen)
+    try:
+        accelerator = Accelerator(cpu=device == "cpu", **options)
+    except (ValueError, ImportError) as error:
+        raise UserError(f"accelerate refuses: {error}") from error
+    if chosen is not None and accelerator.device.type != chosen.type:
+        raise UserError(f"--device {device}: this process runs on {accelerator.device.type}")
+    return accelerator
 
 
 def parameter_counts(model: nn.Module) -> dict[str, int]:
@@ -312,7 +324,7 @@ def evaluate(
     splits = load_splits(resolved.data, data_dir=data_dir, fields=task.fields)
     if split not in splits:
         raise UserError(f"split {split!r}: the data have {', '.join(splits)}")
-    accelerator = Accelerator(cpu=device == "cpu")
+    accelerator = build_accelerator(device)
     trainer = Trainer(
         task, model, accelerator=accelerator, folder=folder, reporter=SilentReporter()
     )

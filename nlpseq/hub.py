@@ -7,6 +7,8 @@ README.md              model card
 """
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import nlpseq
+from nlpseq.data.online import hub_if_reachable
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.errors import UserError
-from nlpseq.files import write_json
+from nlpseq.files import replacing, write_json
 from nlpseq.recipe import validate
 from nlpseq.task import Task, resolve
 from nlpseq.weights import Tensors, load_model, model_tensors
@@ -29,11 +32,9 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
     """Write a model directory; each file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
     task.tokenizer.save(folder)
-    temporary = folder / f".{WEIGHTS}.tmp"
-    save_file(model_tensors(model), str(temporary), metadata={"format": "pt"})
-    temporary.replace(folder / WEIGHTS)
+    with replacing(folder / WEIGHTS) as temporary:
+        _write_weights(temporary, model_tensors(model))
     config = {
         "format": FORMAT,
         "nlpseq_version": nlpseq.__version__,
@@ -42,6 +43,16 @@ def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
         "learnt": task.state(),
     }
     write_json(folder / CONFIG, config)
+
+
+def _write_weights(path: Path, tensors: Tensors) -> None:
+    try:
+        save_file(tensors, str(path), metadata={"format": "pt"})
+    except SafetensorError as error:  # it wraps what the system says
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[Any], nn.Module]:
@@ -61,12 +72,11 @@ def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[A
             f"({nlpseq.__version__}) reads {FORMAT}; it was written by {config.get('nlpseq_version')}"
         )
     task_type = task_type or resolve(str(config.get("task")))
+    task = task_type(validate(task_type.Config, config["recipe"], str(folder / CONFIG)))
     try:
-        recipe = validate(task_type.Config, config["recipe"], str(folder / CONFIG))
-        task = task_type(recipe)
-        task.restore(Tokenizer.load(str(folder)), config["learnt"])
+        task.restore(Tokenizer.load(folder), config["learnt"])
     except KeyError as error:
-        raise UserError(f"{folder / CONFIG}: key {error} is missing") from error
+        raise UserError(f"{folder / CONFIG}: key learnt.{error} is missing") from error
     model = task.build()
     load_model(model, _tensors(folder), folder / WEIGHTS)
     return task, model
@@ -86,11 +96,20 @@ def _config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if (folder / "recipe.toml").exists():
+            raise UserError(
+                f"{folder}: the run has not finished; nlpseq run ... --resume goes on with it"
+            ) from error
         raise UserError(f"{folder}: not a model directory, there is no {CONFIG}") from error
+    except OSError as error:
+        raise UserError(f"{folder / CONFIG}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UserError(f"{folder / CONFIG}: not valid JSON: {error}") from error
     if not isinstance(config, dict):
         raise UserError(f"{folder / CONFIG}: not a JSON object")
+    for key in ("recipe", "learnt"):
+        if config.get("format") == FORMAT and not isinstance(config.get(key), dict):
+            raise UserError(f"{folder / CONFIG}: {key} is missing or not an object")
     return config
 
 
@@ -103,21 +122,49 @@ def locate(name: str | Path) -> Path:
     folder = Path(name)
     if folder.is_dir():
         return folder
-    if str(name).count("/") != 1 or str(name).startswith((".", "/")):
+    if str(name).count("/") != 1 or str(name).startswith((".", "/")) or folder.parent.is_dir():
         raise UserError(f"{name}: no such folder")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+    )
 
     try:
         # Only these: nothing that could run code is even fetched.
-        return Path(
-            snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors", "README.md"])
-        )
+        files = ["*.json", "*.safetensors", "README.md"]
+        with hub_if_reachable():
+            return Path(snapshot_download(str(name), allow_patterns=files))
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise UserError(
+            f"{name}: no such folder, the Hub cannot be reached, and no model of that id was "
+            "downloaded before"
+        ) from error
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().partition("\n")[0]
         raise UserError(
             f"{name}: no such folder, and the Hub has not given it: {reason}"
         ) from error
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name; CUDA where there is one, if None.
+
+    Raises:
+        UserError: it is no device's name, or this machine has no such device.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:
+        usable = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        usable += ["mps"] if torch.backends.mps.is_available() else []
+        raise UserError(f"--device {name}: not to be had; there is {', '.join(usable)}") from error
+    return device
 
 
 def load(name: str | Path, device: str | None = None, task: type[Task[Any]] | None = None) -> Any:
@@ -125,9 +172,9 @@ def load(name: str | Path, device: str | None = None, task: type[Task[Any]] | No
 
     Args:
         name: a run or model directory, or a Hub id.
-        device: where to run it; CUDA where there is one, if None.
+        device: where to run it, see `choose_device`.
         task: the task's class, for one that does not come with nlpseq.
     """
     found, model = read(locate(name), task)
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen = choose_device(device)
     return found.predictor(model.to(chosen).eval(), chosen)

@@ -28,7 +28,7 @@ Natural = Annotated[int, Field(ge=0)]
 class Section(BaseModel):
     """A frozen group of keys; a key it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Integers = Annotated[tuple[int, ...], Field(strict=False)]
@@ -194,7 +194,7 @@ class Recipe(Section):
     """Everything that a run depends on, data and code aside."""
 
     task: str
-    seed: Natural = 13
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 13
     data: DataConfig = DataConfig()
     tokenization: TokenizationConfig = TokenizationConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
@@ -249,6 +249,8 @@ def read(name: str) -> Document:
     base_name = document.pop("extends", None)
     if base_name is None:
         return document
+    if not isinstance(base_name, str):
+        raise UserError(f"recipe {name}: extends = {base_name!r}: write the name of a recipe")
     base = _load(base_name)
     if "extends" in base:
         raise UserError(
@@ -259,9 +261,14 @@ def read(name: str) -> Document:
 
 def _load(name: str) -> Document:
     try:
-        return tomllib.loads(locate(name).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(locate(name).read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
         raise UserError(f"recipe {name}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"recipe {name}, line {line}: not UTF-8") from error
+    except OSError as error:
+        raise UserError(f"recipe {name}: cannot be read: {error.strerror}") from error
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Document:
@@ -284,10 +291,11 @@ def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Documen
     merged = dict(document)
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
-        if not equals or not path.strip():
+        keys = [key.strip() for key in path.split(".")]
+        if not equals or not all(keys):
             raise UserError(f"override {assignment!r}: write it as section.key=value")
         change: Any = _toml_value(text.strip())
-        for key in reversed(path.strip().split(".")):
+        for key in reversed(keys):
             change = {key: change}
         merged = merge(merged, change)
     return merged

@@ -5,6 +5,8 @@ answers. A new one is one file in `tasks/` that subclasses `Task`, a recipe, and
 """
 
 import importlib
+import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +79,7 @@ class Record:
     prediction: Any = None
 
 
+_TASK_NAME = re.compile(r"nlpseq\.tasks(\.[a-z_][a-z0-9_]*)+:[A-Z]\w*", re.ASCII)
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
 
@@ -176,8 +179,8 @@ def resolve(path: str) -> type[Task[Any]]:
     Raises:
         UserError: the name is not below `nlpseq.tasks.`, or there is no such task.
     """
-    module_name, colon, class_name = path.partition(":")
-    if not module_name.startswith("nlpseq.tasks.") or not colon:
+    module_name, _, class_name = path.partition(":")
+    if not _TASK_NAME.fullmatch(path):
         raise UserError(f"task {path!r} is refused: a task is named nlpseq.tasks.<module>:<Class>")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
@@ -185,6 +188,6 @@ def resolve(path: str) -> type[Task[Any]]:
         raise UserError(
             f"task {path!r}: there is no such task in this version of nlpseq"
         ) from error
-    if not (isinstance(found, type) and issubclass(found, Task)):
+    if not (isinstance(found, type) and issubclass(found, Task)) or inspect.isabstract(found):
         raise UserError(f"task {path!r} is not a Task")
     return found

@@ -123,8 +123,12 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         self._vectors: Tensor | None = None
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
-        """Learn the tokenization from train, and look up the pretrained vectors."""
-        self.tokenizer = Tokenizer.train(self.recipe.tokenization, splits["train"].column("text"))
+        """Learn the tokenization from train, encode the splits, look up the pretrained vectors."""
+        self.tokenizer = Tokenizer.from_config(
+            self.recipe.tokenization, splits["train"].texts("text")
+        )
+        for split in splits.values():
+            self.stream(split)  # one without a token is told of now, not after the training
         config = self.recipe.embedding
         if config.pretrained is not None:
             vectors = load_vectors(

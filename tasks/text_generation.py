@@ -56,6 +56,13 @@ class LanguageModelPredictor:
             UserError: an unknown option, or a prompt of which the model knows no token.
         """
         config = self._options(options)
+        if num_samples < 1:
+            raise UserError(f"num_samples = {num_samples}: write a whole number above 0")
+        if config.method == "beam" and num_samples > config.beam_size:
+            raise UserError(
+                f"num_samples = {num_samples}: a beam of {config.beam_size} has no more than "
+                f"{config.beam_size} results; set beam_size={num_samples}"
+            )
         ids, state = self._read(prompt, num_samples)
         with torch.no_grad():
             if config.method == "beam":
@@ -138,7 +145,10 @@ class LanguageModelPredictor:
     def _read(self, prompt: str, rows: int) -> tuple[Tensor, State]:
         """Read all of a prompt but its last token; that one (B,) and the state before it."""
         tokenizer = self.task.tokenizer
-        ids = tokenizer.encode(prompt)
+        try:
+            ids = tokenizer.encode(prompt.encode().decode())
+        except UnicodeEncodeError as error:
+            raise UserError(f"prompt {prompt!r}: not valid Unicode text") from error
         if ids and all(one == tokenizer.unk_id for one in ids):
             raise UserError(
                 f"prompt {prompt!r}: the model knows none of its {len(ids)} tokens; "
@@ -155,7 +165,7 @@ class LanguageModelPredictor:
         self, ids: Tensor, state: State, config: DecodingConfig, best: int
     ) -> list[list[int]]:
         options = BeamOptions(
-            beam_size=max(config.beam_size, best),
+            beam_size=config.beam_size,
             max_new_tokens=config.max_new_tokens,
             num_return=best,
             length_penalty=config.length_penalty,
@@ -185,6 +195,8 @@ class LanguageModelPredictor:
         generator = torch.Generator(self.device)
         if seed is None:
             generator.seed()
+        elif not 0 <= seed < 2**63:
+            raise UserError(f"seed = {seed}: write a whole number from 0 to 2**63 - 1")
         else:
             generator.manual_seed(seed)
         return generator

@@ -4,19 +4,21 @@ Matplotlib's objects are used directly: no global figure, no display, nothing to
 """
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from nlpseq.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Line = Mapping[str, Any]
+Point = tuple[float, float]
 
 # Okabe & Ito (2008): told apart by colour-blind readers too; markers and dashes help in grey.
-BLUE, VERMILLION, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
-SIZE = "tokens"
+BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+SIZE, LOSS = "tokens", "nll_per_token"  # among the scores: no score, and what training minimises
 
 
 def learning_curves(history: Sequence[Line], folder: Path) -> Path | None:
@@ -43,46 +45,54 @@ def learning_curves(history: Sequence[Line], folder: Path) -> Path | None:
     axes: list[Axes] = list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
     panels = iter(axes)
     if training:
-        _draw(next(panels), training, "loss", "training loss (nats)", BLUE)
+        panel = next(panels)
+        _draw(panel, _points(training, "loss"), "loss (nats)", BLUE, name="training")
+        validation_loss = _validation_points(validations, LOSS)
+        if validation_loss:
+            _draw(panel, validation_loss, "loss (nats)", VERMILLION, "o", name="validation")
+        panel.legend()
     for score in scores:
-        points = [{"step": line["step"], score: line["validation"][score]} for line in validations]
         label = f"validation\n{score.replace('_', ' ')}"
-        _draw(next(panels), points, score, label, VERMILLION, marker="o")
+        _draw(next(panels), _validation_points(validations, score), label, VERMILLION, "o")
     if training:
-        _draw(next(panels), training, "learning_rate", "learning rate", GREEN, dashes="--")
+        _draw(next(panels), _points(training, "learning_rate"), "learning rate", GREEN, line="--")
     axes[-1].set_xlabel("updates of the weights (steps)")
     _add_minutes(axes[0], training)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "learning_curves.png"
     _save(figure, path)
     return path
 
 
 def _score_names(validations: Sequence[Line]) -> list[str]:
-    """Validation scores to draw, one panel each: not sizes, and no score in two units."""
-    names = list(dict.fromkeys(name for line in validations for name in line["validation"]))
-    return [name for name in names if name != SIZE and not name.startswith("floor_")][:2]
+    """The validation score to draw in a panel of its own: the first that a metric names."""
+    names = dict.fromkeys(name for line in validations for name in line["validation"])
+    return [name for name in names if name not in (SIZE, LOSS)][:1]
+
+
+def _points(lines: Sequence[Line], key: str) -> list[Point]:
+    return [(line["step"], line[key]) for line in lines if key in line]
+
+
+def _validation_points(lines: Sequence[Line], score: str) -> list[Point]:
+    return [
+        (line["step"], line["validation"][score]) for line in lines if score in line["validation"]
+    ]
 
 
 def _draw(
     axis: "Axes",
-    lines: Sequence[Line],
-    key: str,
+    points: Sequence[Point],
     label: str,
     colour: str,
     marker: str = "",
-    dashes: str = "-",
+    *,
+    line: str = "-",
+    name: str = "",
 ) -> None:
-    found = [(line["step"], line[key]) for line in lines if key in line]
-    steps, values = [step for step, _ in found], [value for _, value in found]
+    steps, values = [step for step, _ in points], [value for _, value in points]
     # One point makes no line: it needs a marker to be seen.
-    axis.plot(
-        steps,
-        values,
-        color=colour,
-        linestyle=dashes,
-        marker=marker or ("." if len(found) == 1 else ""),
-    )
+    marker = marker or ("." if len(points) == 1 else "")
+    axis.plot(steps, values, color=colour, linestyle=line, marker=marker, markersize=4, label=name)
     axis.set_ylabel(label)
     axis.grid(alpha=0.3)
     axis.margins(x=0.02)
@@ -100,7 +110,7 @@ def _add_minutes(axis: "Axes", lines: Sequence[Line]) -> None:
     ticks = [tick for tick in axis.get_xticks() if steps[0] <= tick <= min(high, steps[-1])]
     top = axis.twiny()
     top.set_xlim(low, high)
-    top.set_xticks(ticks, [f"{np.interp(tick, steps, minutes):.3g}" for tick in ticks])
+    top.set_xticks(ticks, [f"{np.interp(tick, steps, minutes):.2g}" for tick in ticks])
     top.set_xlabel("minutes of training")
 
 
@@ -108,9 +118,5 @@ def _save(figure: Any, path: Path) -> None:
     """Write the figure whole or not at all."""
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=120)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(image.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -72,6 +72,10 @@ def _table(file: Path, columns: Columns) -> pa.Table:
             arrays[name] = pa.array(values)
         except pa.ArrowException as error:
             raise UserError(f"{file}: column {name} mixes kinds of values: {error}") from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise UserError(
+                f"{file}: column {name} has a value that no table holds: {error}"
+            ) from error
     return pa.table(arrays)
 
 

@@ -14,8 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlpseq.data.online import hub_if_reachable
 from nlpseq.errors import UserError
-from nlpseq.recipe import DataConfig
+from nlpseq.recipe import DataConfig, suggest
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -53,6 +54,24 @@ class Split:
         values: Sequence[Any] = self.rows[name]
         return values
 
+    def texts(self, name: str) -> Sequence[str]:
+        """A column of texts.
+
+        Raises:
+            UserError: as `column`; also if it holds something else than text.
+        """
+        values = self.column(name)
+        kind = getattr(self.rows.features[name], "dtype", "lists")
+        if kind not in ("string", "large_string"):
+            raise UserError(
+                f"{self.origin}: column {name!r} of the {self.name} split holds {kind}, not text"
+            )
+        if self.rows.data.column(name).null_count and (empty := _first_none(values)) is not None:
+            raise UserError(
+                f"{self.origin}: row {empty + 1} of the {self.name} split has no {name!r}"
+            )
+        return values
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the content: names of columns, and every value in order."""
@@ -60,6 +79,10 @@ class Split:
         for rows in self.rows.iter(ROWS_AT_ONCE):
             digest.update(json.dumps(rows, sort_keys=True, default=str).encode())
         return digest.hexdigest()
+
+
+def _first_none(values: Sequence[Any]) -> int | None:
+    return next((place for place, value in enumerate(values) if value is None), None)
 
 
 def load_splits(
@@ -112,7 +135,14 @@ def _builtin(config: DataConfig) -> dict[str, Split]:
 
     from nlpseq.data import miniature
 
-    sizes = {**miniature.DEFAULT_SIZES, **config.sizes}
+    known = miniature.DEFAULT_SIZES
+    for name in config.sizes:
+        if name not in known:
+            raise UserError(
+                f"data.sizes.{name}: the built-in corpus has {', '.join(known)}"
+                f"{suggest(name, known)}".removesuffix(".")
+            )
+    sizes = {**known, **config.sizes}
     drawn = miniature.splits(config.view, sizes, CORPUS_SEED)
     origin = f"built-in corpus, {config.view}"
     return {name: Split(name, Dataset.from_list(rows), origin) for name, rows in drawn.items()}
@@ -123,7 +153,8 @@ def _hub(config: DataConfig) -> dict[str, Split]:
 
     origin = "/".join(part for part in (config.source, config.name) if part)
     try:
-        found = datasets.load_dataset(config.source, config.name, revision=config.revision)
+        with hub_if_reachable():
+            found = datasets.load_dataset(config.source, config.name, revision=config.revision)
     except Exception as error:  # of many libraries, with no common base
         reason = " ".join(str(error).split())[:200]
         raise UserError(

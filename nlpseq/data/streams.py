@@ -54,10 +54,10 @@ class TextStream:
         """Encode a split, with `ending` after each of its texts.
 
         Raises:
-            UserError: the split holds no token.
+            UserError: the split holds no token, or something else than text.
         """
         pieces, ends, place = [], [], 0
-        for text in tokenizer.encode_batch(list(split.column("text"))):
+        for text in tokenizer.encode_batch(list(split.texts("text"))):
             pieces.append(torch.tensor(text + ending, dtype=torch.long))
             place += len(text) + len(ending)
             ends.append(place)

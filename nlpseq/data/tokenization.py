@@ -18,7 +18,6 @@ the vocabulary anywhere.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,10 @@ from typing import Any
 import tokenizers
 from tokenizers import AddedToken
 
+from nlpseq.data.online import hub_if_reachable
 from nlpseq.data.vocabularies import BOS, EOS, PAD, SPECIAL_TOKENS, UNK, learn, normalized
 from nlpseq.errors import UserError
+from nlpseq.files import write_text
 from nlpseq.recipe import TokenizationConfig
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL_TOKENS", "UNK", "Tokenizer"]
@@ -102,9 +103,10 @@ class Tokenizer:
         try:
             if file.is_file():
                 return cls(tokenizers.Tokenizer.from_file(str(file)))
-            if _looks_like_a_path(str(path)):
+            if file != Path(path) or _looks_like_a_path(str(path)):
                 raise UserError(f"tokenizer {path}: there is no file {file}")
-            return cls(tokenizers.Tokenizer.from_pretrained(str(path)))
+            with hub_if_reachable():
+                return cls(tokenizers.Tokenizer.from_pretrained(str(path)))
         except UserError:
             raise
         except Exception as error:  # the library raises nothing narrower
@@ -127,9 +129,10 @@ class Tokenizer:
             "clean_up_tokenization_spaces": False,
             "model_max_length": 10**30,
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "tokenizer.json", self.backend.to_str(pretty=True))
-        _write(folder / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False))
+        write_text(folder / "tokenizer.json", self.backend.to_str(pretty=True))
+        write_text(
+            folder / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False)
+        )
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -200,10 +203,3 @@ def _by_id(vocabulary: Mapping[str, int]) -> list[str]:
 
 def _looks_like_a_path(path: str) -> bool:
     return path.endswith(".json") or path.startswith((".", "/", "~")) or path.count("/") > 1
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = file.with_name(f"{file.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, file)

@@ -44,7 +44,7 @@ class Perplexity:
         scores = {
             "perplexity": math.exp(per_token) if per_token < 700 else math.inf,
             "nll_per_token": per_token,
-            "tokens": tokens,
+            "tokens": int(tokens),
         }
         if size > 0:
             scores["bits_per_character"] = nll / characters / math.log(2)

@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nlpseq.files import write_lines
-
-from .storage import disk
+from nlpseq.files import disk, write_lines
 
 Line = dict[str, Any]
 

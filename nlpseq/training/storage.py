@@ -4,33 +4,8 @@ A file or folder gets its name only once it is whole and on the disk: it is writ
 name, flushed, and renamed, which POSIX makes atomic.
 """
 
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from nlpseq.errors import UserError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@contextmanager
-def disk(target: Path) -> Iterator[None]:
-    """Say in one line that the disk is full, when writing `target` fails for that.
-
-    Raises:
-        UserError: no space is left, or a quota is used up.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise UserError(
-            f"no space left on the disk to write {target}: what was there is untouched; free some, "
-            "then resume"
-        ) from error
 
 
 def write(path: Path, data: bytes | memoryview) -> None:

@@ -34,7 +34,7 @@ def test_one_panel_for_each_curve(tmp_path: Path) -> None:
     assert both == tmp_path / "both" / "learning_curves.png"
     assert both is not None
     assert only is not None
-    assert size(both)[1] == pytest.approx(120 * (0.6 + 4 * 2.3), abs=2)
+    assert size(both)[1] == pytest.approx(120 * (0.6 + 3 * 2.3), abs=2)
     assert size(only)[1] == pytest.approx(120 * (0.6 + 2 * 2.3), abs=2)
     assert size(both)[0] == size(only)[0] == 960
     assert [path.name for path in (tmp_path / "both").iterdir()] == ["learning_curves.png"]

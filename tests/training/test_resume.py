@@ -24,7 +24,8 @@ RECIPES = {
         {"stream": False},
         optimizer="sgd",
         momentum=0.9,
-        learning_rate=0.5,
+        learning_rate=2.0,
+        validate_steps=3,
         average="last_k",
         average_last=2,
         accumulation=2,
@@ -98,6 +99,8 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path, name: str, 
     )
     straight, expected = run(made, tmp_path / "straight")
     assert expected.step > 10
+    rates = {line["learning_rate"] for line in told(straight) if "loss" in line}
+    assert len(rates) > 1 or made.training.schedule == "constant"
     for step in range(1, expected.step, 5):
         folder = tmp_path / f"stopped-{step}"
         if kill:

@@ -1,4 +1,4 @@
-"""The built-in corpus: a small world in an invented source language, with exactly known probabilities.
+"""The built-in corpus: sentences about a small invented world, with exactly known probabilities.
 
 Nothing is downloaded: sentences are drawn from a synchronous probabilistic grammar. One derivation gives the
 sentence, its entities, its sentiment, its translation into a second language and its headline.

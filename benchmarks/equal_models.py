@@ -1,0 +1,85 @@
+"""One model for both sides of a benchmark: of any sizes, on random text, with equal weights."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from nlpseq.tasks.language_modeling import LanguageModeling, LanguageModelingRecipe
+from nlpseq.tasks.text_generation import LanguageModel
+from plain_language_model import PlainLanguageModel
+
+from nlpseq.data.sources import Split
+from nlpseq.recipe import validate
+
+SEED = 13
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a model; `hidden_size` is the embedding's too where that is 0."""
+
+    vocabulary: int
+    hidden_size: int
+    layers: int
+    embedding_dim: int = 0
+    tied: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """Components of a token's vector."""
+        return self.embedding_dim or self.hidden_size
+
+    def task(self, kind: str, **training: Any) -> LanguageModeling:
+        """A task of nlpseq's, with a vocabulary of just this size."""
+        document = {
+            "task": "nlpseq.tasks.language_modeling:LanguageModeling",
+            "seed": SEED,
+            "tokenization": {"kind": kind, "add_eos": False, "vocabulary_size": self.vocabulary},
+            "embedding": {"dim": self.inputs},
+            "encoder": {"hidden_size": self.hidden_size, "num_layers": self.layers},
+            "head": {"tied": self.tied},
+            "training": training,
+        }
+        task = LanguageModeling(validate(LanguageModelingRecipe, document, "of the benchmark"))
+        separator = " " if kind == "word" else ""
+        task.prepare({"train": text_split(separator.join(words(kind, self.vocabulary)))})
+        assert len(task.tokenizer) == self.vocabulary
+        return task
+
+    def plain(self, model: LanguageModel) -> PlainLanguageModel:
+        """The plain model with the weights of nlpseq's."""
+        plain = PlainLanguageModel(
+            self.vocabulary, self.inputs, self.hidden_size, self.layers, self.tied
+        )
+        ours = model.state_dict()
+        renamed = {
+            f"lstm.{name}_l{layer}": ours[f"encoder.layers.{layer}.cells.0.{name}"]
+            for layer in range(self.layers)
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        }
+        renamed["embedding.weight"] = ours["embedding.weight"]
+        renamed["linear.weight"], renamed["linear.bias"] = ours["head.weight"], ours["head.bias"]
+        plain.load_state_dict(renamed)
+        return plain
+
+
+def words(kind: str, vocabulary: int) -> list[str]:
+    """As many words or characters as leave room for the four special tokens."""
+    if kind == "word":
+        return [f"w{rank}" for rank in range(vocabulary - 4)]
+    return [chr(ord("!") + rank) for rank in range(vocabulary - 4)]
+
+
+def text_split(text: str) -> Split:
+    """A train split of one text."""
+    return Split("train", Dataset.from_dict({"text": [text]}), "random tokens")
+
+
+def zipf_split(vocabulary: int, length: int) -> Split:
+    """`length` random words, the one of rank r with a probability in proportion to 1 / (r + 2.7)."""
+    known = words("word", vocabulary)
+    weights = 1 / (torch.arange(len(known)) + 2.7)
+    rng = torch.Generator().manual_seed(SEED)
+    drawn = torch.multinomial(weights, length, replacement=True, generator=rng)
+    return text_split(" ".join(known[rank] for rank in drawn.tolist()))

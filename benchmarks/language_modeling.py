@@ -1,0 +1,381 @@
+"""Speed of nlpseq's language models, against a plain torch script and against the machine.
+
+    python benchmarks/language_modeling.py training      tokens per second of training
+    python benchmarks/language_modeling.py generation    tokens per second of sampling one text
+    python benchmarks/language_modeling.py adaptive      seconds to an equal validation perplexity
+
+`training` gives the same model, weights, data, windows and optimiser to both sides and lets them run
+in turns, so that whatever else the machine does meets both; that their mean losses agree is checked.
+nlpseq's side is what users run: its Task, Model and Trainer, history and all. The other side is
+`plain_language_model.py`. Between them `matrix_products.py` does nothing but the matrix products of
+such a step, which gives the share of the machine's own speed. `generation` samples from one model
+through nlpseq's single steps and by calling `nn.LSTM` on one token at a time; that both predict the
+same probabilities is checked. `adaptive` compares two output layers of nlpseq on real text.
+
+Data are random tokens, frequent and rare as Zipf's law has it, from a fixed seed: no download.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from adaptive_softmax import measure_adaptive
+from equal_models import SEED, Shape, zipf_split
+from matrix_products import MatrixProducts
+from nlpseq.tasks.language_modeling import LanguageModeling
+from nlpseq.tasks.text_generation import LanguageModel
+from plain_language_model import PlainLanguageModel, generate, train
+from torch import Tensor
+
+import nlpseq.decoding
+from nlpseq.analysis.versions import machine, versions
+from nlpseq.contracts import State, Step
+from nlpseq.data.sources import Split
+from nlpseq.decoding.options import SamplingOptions
+from nlpseq.errors import UserError
+from nlpseq.training.report import SilentReporter, Values
+from nlpseq.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+WINDOW = 35
+WARMUP = 3  # steps that are not timed: buffers are allocated, kernels chosen
+LEARNING_RATES = {"sgd": 1.0, "adam": 1e-3}
+CLIP_NORM = 0.25
+Result = dict[str, Any]
+
+
+class Clock(SilentReporter):
+    """Reads the clock after each of the trainer's steps, and keeps the lines of the history."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.lines: list[Values] = []
+
+    def advance(self, step: int, epoch: float, values: Values) -> None:
+        """A step was made."""
+        self.times.append(time.perf_counter())
+        if values:
+            self.lines.append(values)
+
+    @property
+    def mean_loss(self) -> float:
+        """Over all tokens; a line has the mean since the line before."""
+        total, before = 0.0, 0.0
+        for line in self.lines:
+            total += line["loss"] * (line["tokens"] - before)
+            before = line["tokens"]
+        return total / before
+
+
+def seconds_per_step(times: Sequence[float]) -> float:
+    """Mean over the steps after the warm-up."""
+    return (times[-1] - times[WARMUP - 1]) / (len(times) - WARMUP)
+
+
+# Training
+
+
+def measure_training(
+    shape: Shape, batch_size: int, steps: int, optimizer: str, rounds: int
+) -> Result:
+    """Train in turns with nlpseq and with the plain script, the bare products between them."""
+    steps += WARMUP
+    task = shape.task(
+        "word",
+        epochs=1.0,
+        batch_size=batch_size,
+        bptt_length=WINDOW,
+        optimizer=optimizer,
+        learning_rate=LEARNING_RATES[optimizer],
+        clip_norm=CLIP_NORM,
+    )
+    split = zipf_split(shape.vocabulary, batch_size * WINDOW * steps)
+    products = MatrixProducts(
+        batch_size=batch_size,
+        window=WINDOW,
+        embedding_dim=shape.inputs,
+        hidden_size=shape.hidden_size,
+        num_layers=shape.layers,
+        vocab_size=shape.vocabulary,
+    )
+    tokens, turns = batch_size * WINDOW, []
+    for _ in range(rounds):
+        ours, loss = train_nlpseq(task, split)
+        theirs, plain_loss = train_plain(shape, task, split)
+        if abs(loss - plain_loss) > 1e-3 * plain_loss:
+            raise SystemExit(f"not the same training: loss {loss:.5f} and {plain_loss:.5f}")
+        floor = seconds_per_step(products.run(WARMUP + max(3, steps // 2)))
+        turns.append(
+            {
+                "nlpseq_tokens_per_second": tokens / ours,
+                "plain_tokens_per_second": tokens / theirs,
+                "ratio": theirs / ours,
+                "share_of_matrix_products": floor / ours,
+                "plain_share_of_matrix_products": floor / theirs,
+                "gigaflops_of_matrix_products": products.operations / floor / 1e9,
+                "mean_loss": loss,
+                "plain_mean_loss": plain_loss,
+            }
+        )
+    return {"batch_size": batch_size, "steps": steps - WARMUP, "turns": turns, **medians(turns)}
+
+
+def train_nlpseq(task: LanguageModeling, split: Split) -> tuple[float, float]:
+    """Seconds a step and mean loss of nlpseq's own trainer."""
+    set_seed(SEED)
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            task,
+            task.build(),
+            accelerator=Accelerator(cpu=True),
+            folder=Path(folder),
+            reporter=clock,
+        )
+        trainer.fit(split, None)
+    return seconds_per_step(clock.times), clock.mean_loss
+
+
+def train_plain(shape: Shape, task: LanguageModeling, split: Split) -> tuple[float, float]:
+    """Seconds a step and mean loss of the plain script, from the same weights, in the same order."""
+    set_seed(SEED)
+    model = shape.plain(task.build())
+    config = task.recipe.training
+    inputs, targets = (
+        ids.view(config.batch_size, -1).t().contiguous()  # (N, B)
+        for ids in task.stream(split).training_pair()
+    )
+    times, loss = train(
+        model,
+        inputs,
+        targets,
+        window=config.bptt_length,
+        optimizer=config.optimizer,
+        learning_rate=config.learning_rate,
+        clip_norm=config.clip_norm,
+    )
+    return seconds_per_step(times), loss
+
+
+# Generation
+
+GENERATION_SHAPES = {
+    "word": Shape(vocabulary=10_000, hidden_size=200, layers=2),
+    "character": Shape(vocabulary=65, hidden_size=400, layers=2, embedding_dim=64),
+}
+
+
+def measure_generation(kind: str, length: int, rounds: int) -> Result:
+    """Sample in turns: ids by nlpseq, text by nlpseq, ids by the plain script."""
+    shape = GENERATION_SHAPES[kind]
+    task = shape.task(kind)
+    set_seed(SEED)
+    model = task.build()
+    plain = shape.plain(model).eval()
+    predictor = task.predictor(model, CPU)
+    check_same_probabilities(model, plain)
+    turns = []
+    for turn in range(rounds + 1):
+        started = time.perf_counter()
+        sampled = sum(1 for _ in sample(task, model, length))
+        ids_done = time.perf_counter()
+        predictor.generate("", seed=SEED, max_new_tokens=length, stop_at_eos=False)
+        text_done = time.perf_counter()
+        plainly = sum(1 for _ in generate(plain, task.start_id, length))
+        plain_done = time.perf_counter()
+        assert sampled == plainly == length
+        ours, text, theirs = ids_done - started, text_done - ids_done, plain_done - text_done
+        if turn:  # the first one warms up
+            turns.append(
+                {
+                    "nlpseq_tokens_per_second": length / ours,
+                    "nlpseq_text_tokens_per_second": length / text,
+                    "plain_tokens_per_second": length / theirs,
+                    "ratio": theirs / ours,
+                    "text_ratio": theirs / text,
+                }
+            )
+    return {"kind": kind, **asdict(shape), "length": length, "turns": turns, **medians(turns)}
+
+
+def sample(task: LanguageModeling, model: LanguageModel, length: int) -> Iterator[int]:
+    """Token ids, drawn as `nlpseq generate` draws them."""
+    tokenizer = task.tokenizer
+    stream = nlpseq.decoding.stream(
+        lambda ids, state: step(model, ids, state),
+        torch.tensor([task.start_id]),
+        model.encoder.initial_state(1),
+        SamplingOptions(max_new_tokens=length),
+        generator=torch.Generator().manual_seed(SEED),
+        forbidden=(tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id),
+    )
+    return (int(ids[0]) for ids in stream)
+
+
+def step(model: LanguageModel, ids: Tensor, state: State) -> Step:
+    """Read one token a row."""
+    outputs, state = model.encoder.step(model.embedding.lookup(ids), state)
+    return Step(model.head.log_probs(outputs), state)
+
+
+@torch.no_grad()
+def check_same_probabilities(model: LanguageModel, plain: PlainLanguageModel) -> None:
+    """After a few tokens, both must say the same."""
+    state, plain_state = model.encoder.initial_state(1), None
+    for token in range(4, 12):
+        log_probs, state, _ = step(model, torch.tensor([token]), state)
+        logits, plain_state = plain(torch.tensor([[token]]), plain_state)
+        torch.testing.assert_close(log_probs, logits[0].log_softmax(1), rtol=1e-4, atol=1e-4)
+
+
+# Command line
+
+
+def medians(turns: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each figure over the turns."""
+    return {name: median(turn[name] for turn in turns) for name in turns[0]}
+
+
+def named_turns(result: Result) -> list[tuple[str, Result]]:
+    """The turns by their numbers, and the medians."""
+    numbered = [(str(number), turn) for number, turn in enumerate(result["turns"], 1)]
+    return [*numbered, ("median", result)]
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Columns aligned, the first row a heading."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+
+
+def training(arguments: argparse.Namespace) -> list[Result]:
+    """Measure and show training."""
+    shape = Shape(
+        arguments.vocabulary, arguments.hidden_size, arguments.layers, tied=arguments.tied
+    )
+    heading = ("batch", "turn", "nlpseq tokens/s", "plain tokens/s", "ratio", "share of products")
+    rows: list[Sequence[str]] = [heading]
+    results = []
+    for batch_size in arguments.batch_size:
+        result = measure_training(
+            shape, batch_size, arguments.steps, arguments.optimizer, arguments.rounds
+        )
+        for name, turn in named_turns(result):
+            rows.append(
+                (
+                    str(batch_size),
+                    name,
+                    f"{turn['nlpseq_tokens_per_second']:,.0f}",
+                    f"{turn['plain_tokens_per_second']:,.0f}",
+                    f"{turn['ratio']:.2f}",
+                    f"{turn['share_of_matrix_products']:.0%}",
+                )
+            )
+        results.append({**asdict(shape), "optimizer": arguments.optimizer, **result})
+    print_table(rows)
+    return results
+
+
+def generation(arguments: argparse.Namespace) -> list[Result]:
+    """Measure and show generation."""
+    heading = ("tokens", "turn", "nlpseq tokens/s", "with text", "plain", "ratio", "with text")
+    rows: list[Sequence[str]] = [heading]
+    results = []
+    for kind in GENERATION_SHAPES:
+        result = measure_generation(kind, arguments.length, arguments.rounds)
+        for name, turn in named_turns(result):
+            speeds = ("nlpseq_tokens", "nlpseq_text_tokens", "plain_tokens")
+            rows.append(
+                (
+                    kind,
+                    name,
+                    *(f"{turn[f'{speed}_per_second']:,.0f}" for speed in speeds),
+                    f"{turn['ratio']:.2f}",
+                    f"{turn['text_ratio']:.2f}",
+                )
+            )
+        results.append(result)
+    print_table(rows)
+    return results
+
+
+def adaptive(arguments: argparse.Namespace) -> list[Result]:
+    """Measure and show the time to an equal perplexity."""
+    result = measure_adaptive(
+        arguments.recipe, arguments.data_dir, arguments.cutoffs, arguments.overrides
+    )
+    rows = [("softmax", "best perplexity", f"seconds to {result['perplexity']:.2f}")]
+    for head in ("full", "adaptive"):
+        best, seconds = result[f"{head}_best_perplexity"], result[f"{head}_seconds"]
+        rows.append((head, f"{best:.2f}", f"{seconds:.1f}"))
+    print_table(rows)
+    print(f"full / adaptive: {result['ratio']:.2f}")
+    return [result]
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own)")
+    common.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each side")
+    common.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    modes = parser.add_subparsers(required=True, metavar="MODE")
+    mode = modes.add_parser("training", parents=[common], help="tokens per second of training")
+    mode.add_argument("--batch-size", type=int, nargs="+", default=[64, 20], metavar="B")
+    mode.add_argument("--steps", type=int, default=20, metavar="N", help="timed in a turn")
+    mode.add_argument("--hidden-size", type=int, default=200, metavar="H")
+    mode.add_argument("--layers", type=int, default=2, metavar="L")
+    mode.add_argument("--vocabulary", type=int, default=10_000, metavar="V")
+    mode.add_argument("--optimizer", choices=sorted(LEARNING_RATES), default="sgd")
+    mode.add_argument("--tied", action="store_true", help="tie the softmax to the embedding")
+    mode.set_defaults(run=training)
+    mode = modes.add_parser("generation", parents=[common], help="tokens per second of sampling")
+    mode.add_argument("--length", type=int, default=500, metavar="N", help="tokens in a turn")
+    mode.set_defaults(run=generation)
+    mode = modes.add_parser("adaptive", parents=[common], help="seconds to an equal perplexity")
+    mode.add_argument("--recipe", default="language_modeling/quickstart", metavar="RECIPE")
+    mode.add_argument("--data-dir", type=Path, metavar="DIR", help="local files of the recipe")
+    mode.add_argument("--cutoffs", type=int, nargs="+", default=[100], metavar="ID")
+    mode.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the recipe")
+    mode.set_defaults(run=adaptive)
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str]) -> None:
+    """Run one mode."""
+    arguments = parse(words)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    asked = {name: value for name, value in vars(arguments).items() if name != "run"}
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    results = arguments.run(arguments)
+    if arguments.output:
+        document = {
+            "mode": arguments.run.__name__,
+            "arguments": asked,
+            "machine": machine(CPU),
+            "versions": versions(),
+            "results": results,
+        }
+        arguments.output.write_text(json.dumps(document, indent=2, default=str) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"error: {error}")
