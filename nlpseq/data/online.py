@@ -12,8 +12,12 @@ PATIENCE = 5.0
 
 
 @contextmanager
-def hub_if_reachable() -> Iterator[None]:
-    """Within, the Hub's clients ask the network if there is one, and else only their cache."""
+def hub_if_reachable() -> Iterator[bool]:
+    """Within, the Hub's clients ask the network if there is one, and else only their cache.
+
+    Yields:
+        whether the Hub answers.
+    """
     import datasets
     from huggingface_hub import constants
 
@@ -21,14 +25,14 @@ def hub_if_reachable() -> Iterator[None]:
     offline = any(before) or not _reachable(constants.ENDPOINT)
     constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = offline
     try:
-        yield
+        yield not offline
     finally:
         constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
 
 
 def _reachable(address: str) -> bool:
     """Whether there is any answer; asked by the Hub's own client, so that proxies are honoured."""
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import get_session
 
     try:
         get_session().head(address, timeout=PATIENCE)

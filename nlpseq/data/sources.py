@@ -152,11 +152,12 @@ def _hub(config: DataConfig) -> dict[str, Split]:
     import datasets
 
     origin = "/".join(part for part in (config.source, config.name) if part)
+    reachable = False
     try:
-        with hub_if_reachable():
+        with hub_if_reachable() as reachable:
             found = datasets.load_dataset(config.source, config.name, revision=config.revision)
     except Exception as error:  # of many libraries, with no common base
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200] if reachable else "it cannot be reached"
         raise UserError(
             f"data.source={config.source!r} could not be had from the Hub ({reason}); "
             f"{_local_advice(config)}"

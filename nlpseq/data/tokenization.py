@@ -100,23 +100,24 @@ class Tokenizer:
         """
         file = Path(path)
         file = file / "tokenizer.json" if file.is_dir() else file
+        reachable = False
         try:
             if file.is_file():
                 return cls(tokenizers.Tokenizer.from_file(str(file)))
             if file != Path(path) or _looks_like_a_path(str(path)):
                 raise UserError(f"tokenizer {path}: there is no file {file}")
-            with hub_if_reachable():
+            with hub_if_reachable() as reachable:
                 return cls(tokenizers.Tokenizer.from_pretrained(str(path)))
         except UserError:
             raise
         except Exception as error:  # the library raises nothing narrower
             reason = " ".join(str(error).split())[:200]
-            where = (
-                "is not a tokenizer.json"
-                if file.is_file()
-                else "is no file and not to be had from the Hub"
-            )
-            raise UserError(f"tokenizer {path} {where}: {reason}") from error
+            if file.is_file():
+                raise UserError(f"tokenizer {path} is not a tokenizer.json: {reason}") from error
+            reason = reason if reachable else "it cannot be reached"
+            raise UserError(
+                f"tokenizer {path} is no file and not to be had from the Hub: {reason}"
+            ) from error
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, and what lets `transformers.AutoTokenizer` load the folder."""
