@@ -44,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"nlpseq: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     return status
 
 

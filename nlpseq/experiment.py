@@ -16,6 +16,7 @@ from typing import Any
 import tomli_w
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from rich.console import Console
 from torch import nn
@@ -91,10 +92,13 @@ def run(
         raise UserError(f"seeds {', '.join(map(str, seeds))}: one is given twice")
     if not seeds:
         return Run(folder, read_recipe(name, overrides), name, chosen).execute()
+    recipes = {seed: read_recipe(name, [*overrides, f"seed={seed}"]) for seed in seeds}
+    runs = [Run(folder / f"seed-{seed}", recipes[seed], name, chosen) for seed in seeds]
+    for one in runs:
+        one.directory.check()  # all of them, before the first is trained
     results = []
-    for seed in seeds:
-        resolved = read_recipe(name, [*overrides, f"seed={seed}"])
-        results.append(Run(folder / f"seed-{seed}", resolved, name, chosen).execute())
+    for one in runs:
+        results.append(one.execute())
         if results[-1].interrupted:
             return results[-1]
     summary = summarize(
@@ -140,14 +144,16 @@ class Run:
         self.name = name
         self.options = options
         self.task: Task[Any] = resolve(resolved.task)(resolved)
+        self.directory = RunDirectory(
+            folder,
+            tomli_w.dumps(resolved.model_dump(mode="json", exclude_none=True)),
+            resume=options.resume,
+            overwrite=options.overwrite,
+        )
 
     def execute(self) -> RunResult:
         """Train, or go on, or show what is already there."""
-        accelerator, options = self._accelerator(), self.options
-        resolved = tomli_w.dumps(self.recipe.model_dump(mode="json", exclude_none=True))
-        directory = RunDirectory(
-            self.folder, resolved, resume=options.resume, overwrite=options.overwrite
-        )
+        accelerator, options, directory = self._accelerator(), self.options, self.directory
         directory.check()
         accelerator.wait_for_everyone()
         if options.resume and (metrics := directory.metrics()) is not None:
@@ -264,6 +270,8 @@ def build_accelerator(device: str | None, **options: Any) -> Accelerator:
     chosen = None if device is None else hub.choose_device(device)
     if chosen is not None and chosen.type == "cuda" and chosen.index is not None:
         torch.cuda.set_device(chosen)
+    # A process may make runs of several precisions; accelerate would keep the first one's.
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     try:
         accelerator = Accelerator(cpu=device == "cpu", **options)
     except (ValueError, ImportError) as error:

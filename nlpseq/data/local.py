@@ -17,7 +17,8 @@ def find(folder: Path, name: str) -> Path:
         UserError: there is no such folder or file, or several subfolders have one.
     """
     if not folder.is_dir():
-        raise UserError(f"data folder {folder}: no such folder")
+        problem = "is a file" if folder.exists() else "no such folder"
+        raise UserError(f"data folder {folder}: {problem}")
     for file in (folder / name, folder / f"{name}.gz"):
         if file.is_file():
             return file

@@ -62,7 +62,7 @@ class Split:
         """
         values = self.column(name)
         kind = getattr(self.rows.features[name], "dtype", "lists")
-        if kind not in ("string", "large_string"):
+        if len(self) and kind not in ("string", "large_string"):
             raise UserError(
                 f"{self.origin}: column {name!r} of the {self.name} split holds {kind}, not text"
             )

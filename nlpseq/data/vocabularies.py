@@ -31,6 +31,8 @@ def learn(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokeni
     Raises:
         UserError: the texts hold no token, or more different characters than the vocabulary may.
     """
+    if config.vocabulary_size <= len(SPECIAL_TOKENS):
+        raise _too_small(config, f"the special tokens alone take {len(SPECIAL_TOKENS)}")
     backend = _KINDS[config.kind](config, texts)
     backend.add_special_tokens([AddedToken(name, special=True) for name in SPECIAL_TOKENS])
     size = backend.get_vocab_size()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nlpseq.errors import UserError
 from nlpseq.files import disk, write_lines
 
 Line = dict[str, Any]
@@ -42,11 +43,24 @@ class History:
                 os.close(descriptor)
 
     def read(self) -> list[Line]:
-        """All lines; the last one is passed over if a kill left it half-written."""
+        """All lines; the last one is passed over if a kill left it half-written.
+
+        Raises:
+            UserError: a line is damaged; it is named.
+        """
         if not self.path.exists():
             return []
         whole, _, _ = self.path.read_bytes().rpartition(b"\n")
-        return [json.loads(line) for line in whole.splitlines()]
+        return [self._line(number, line) for number, line in enumerate(whole.split(b"\n"), 1) if whole]
+
+    def _line(self, number: int, data: bytes) -> Line:
+        try:
+            line = json.loads(data)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict) or "step" not in line:
+            raise UserError(f"{self.path}, line {number}: damaged; mend or delete the line")
+        return line
 
     def cut(self, step: int) -> None:
         """Drop the lines after `step`, all or nothing."""
