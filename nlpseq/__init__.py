@@ -1,4 +1,4 @@
-"""nlpseq: train, evaluate, generate with and fairly compare sequence models on language tasks.
+"""nlpseq: train, evaluate and generate with recurrent sequence models for language.
 
     import nlpseq
 

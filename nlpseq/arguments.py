@@ -107,7 +107,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 def _commands() -> Parser:
     parser = Parser(
         prog="nlpseq",
-        description="Train, evaluate, generate with and fairly compare sequence models on language tasks.",
+        description="Train, evaluate and generate with recurrent sequence models for language.",
         epilog="`nlpseq COMMAND --help` shows what a command takes, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"nlpseq {nlpseq.__version__}")

@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nlpseq: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nnlpseq: interrupted", file=sys.stderr)
+        hint = f"; to go on: {_resumption(words)}" if words[:1] == ["run"] else ""
+        print(f"\nnlpseq: interrupted{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Who read our output has gone; Python would complain once more when it flushes at exit.
@@ -125,7 +126,7 @@ def _generate(arguments: Namespace) -> int:
     from nlpseq import hub
 
     predictor = hub.load(arguments.run, arguments.device)
-    if arguments.num_samples == 1 and arguments.decoding.get("method") != "beam":
+    if arguments.num_samples == 1:
         for piece in predictor.stream(arguments.prompt, seed=arguments.seed, **arguments.decoding):
             print(piece, end="", flush=True)
         print()

@@ -15,7 +15,7 @@ from typing import Any
 
 import tomli_w
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from rich.console import Console
@@ -55,7 +55,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Options:
-    """How to run, beside the recipe itself; none of it changes the trained weights."""
+    """How to run, beside the recipe itself."""
 
     data_dir: Path | None = None
     device: str | None = None
@@ -104,7 +104,8 @@ def run(
     summary = summarize(
         {str(seed): result.metrics for seed, result in zip(seeds, results, strict=True)}
     )
-    write_json(folder / "summary.json", summary)
+    if PartialState().is_main_process:
+        write_json(folder / "summary.json", summary)
     return RunResult(folder, summary, samples=results[0].samples)
 
 
@@ -157,7 +158,7 @@ class Run:
         directory.check()
         accelerator.wait_for_everyone()
         if options.resume and (metrics := directory.metrics()) is not None:
-            return RunResult(self.folder, metrics)
+            return self._finished(metrics)
         splits = self._splits()
         set_seed(self.recipe.seed)
         folders = [options.data_dir] if options.data_dir else []
@@ -166,7 +167,8 @@ class Run:
         model = self.task.build()
         self.task.steps_per_epoch(splits["train"])  # tells of a corpus that is too short
         if accelerator.is_main_process:
-            directory.claim()
+            learnt_from = ("train", "validation")
+            directory.claim({n: splits[n].fingerprint for n in learnt_from if n in splits})
         accelerator.wait_for_everyone()
         if options.track:
             accelerator.init_trackers("nlpseq", config={"recipe": self.name})
@@ -186,14 +188,23 @@ class Run:
         if accelerator.is_main_process:
             self._write(model, metrics, samples)
         accelerator.wait_for_everyone()
-        accelerator.end_training()
+        for tracker in accelerator.trackers:
+            tracker.finish()  # not end_training: that would also end the group of processes
         return RunResult(self.folder, metrics, samples=samples)
 
+    def _finished(self, metrics: dict[str, Any]) -> RunResult:
+        """A run that is resumed after its end shows its figures once more."""
+        if self.options.test and metrics.get("left_alone"):
+            raise UserError(
+                f"{self.folder}: has finished, with --no-test; score the rest by `nlpseq evaluate "
+                f"{self.folder} --split {metrics['left_alone'][0]}`"
+            )
+        return RunResult(self.folder, metrics)
+
     def _accelerator(self) -> Accelerator:
-        precision = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
         return build_accelerator(
             self.options.device,
-            mixed_precision=precision[self.recipe.training.precision],
+            self.recipe.training.precision,
             log_with=self.options.track,
             project_dir=str(self.folder),
         )
@@ -226,6 +237,11 @@ class Run:
             "overrides": list(self.options.overrides),
             "seed": self.recipe.seed,
             "splits": scored,
+            "left_alone": [
+                name
+                for name in self.recipe.evaluation.splits
+                if name in splits and name not in scored
+            ],
         }
         started = time.perf_counter()
         for name in scored:
@@ -261,7 +277,7 @@ class Run:
         write_json(self.folder / METRICS, metrics)
 
 
-def build_accelerator(device: str | None, **options: Any) -> Accelerator:
+def build_accelerator(device: str | None, precision: str, **options: Any) -> Accelerator:
     """Devices, precision, processes and trackers, by accelerate.
 
     Raises:
@@ -273,7 +289,8 @@ def build_accelerator(device: str | None, **options: Any) -> Accelerator:
     # A process may make runs of several precisions; accelerate would keep the first one's.
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     try:
-        accelerator = Accelerator(cpu=device == "cpu", **options)
+        mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision]
+        accelerator = Accelerator(cpu=device == "cpu", mixed_precision=mixed, **options)
     except (ValueError, ImportError) as error:
         raise UserError(f"accelerate refuses: {error}") from error
     if chosen is not None and accelerator.device.type != chosen.type:
@@ -306,7 +323,9 @@ def evaluate(
     device: str | None = None,
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Score a trained model on a split, and write `evaluations/<split>.json` into its directory.
+    """Score a trained model on a split, and write `evaluations/<split>.json`.
+
+    It is written into the model's directory; of a model from the Hub, into the working folder.
 
     Args:
         name: a run or model directory, or a Hub id.
@@ -332,7 +351,7 @@ def evaluate(
     splits = load_splits(resolved.data, data_dir=data_dir, fields=task.fields)
     if split not in splits:
         raise UserError(f"split {split!r}: the data have {', '.join(splits)}")
-    accelerator = build_accelerator(device)
+    accelerator = build_accelerator(device, resolved.training.precision)
     trainer = Trainer(
         task, model, accelerator=accelerator, folder=folder, reporter=SilentReporter()
     )
@@ -343,6 +362,9 @@ def evaluate(
         "data": splits[split].fingerprint,
         "versions": versions(),
     }
-    write_predictions(folder / "evaluations" / f"{split}.predictions.jsonl", records)
-    write_json(folder / "evaluations" / f"{split}.json", result)
+    written = (
+        folder if folder == Path(name) else Path(str(name).replace("/", "-"))
+    ) / "evaluations"
+    write_predictions(written / f"{split}.predictions.jsonl", records)
+    write_json(written / f"{split}.json", result)
     return result

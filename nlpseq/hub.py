@@ -134,7 +134,7 @@ def locate(name: str | Path) -> Path:
 
     try:
         # Only these: nothing that could run code is even fetched.
-        files = ["*.json", "*.safetensors", "README.md"]
+        files = [CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "README.md"]
         with hub_if_reachable():
             return Path(snapshot_download(str(name), allow_patterns=files))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:

@@ -5,6 +5,7 @@ subclassing `Recipe`. The order is: default < extended recipe < recipe < command
 the wrong type or impossible is one line that names the key and what would do.
 """
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -162,6 +163,9 @@ class TrainingConfig(Section):
     ema_decay: Fraction = 0.999
     average_last: Count = Field(5, description="`last_k`: validations whose weights are averaged")
     patience: Natural = Field(0, description="validations without gain before stopping; 0: never")
+    validation_limit: Natural = Field(
+        0, description="tokens (or examples) scored while training; 0: the whole split"
+    )
     validate_steps: Natural = Field(0, description="updates between validations; 0: once an epoch")
     checkpoint_steps: Natural = Field(0, description="updates between further checkpoints; 0: none")
     log_steps: Count = Field(50, description="updates between lines of history.jsonl")
@@ -185,7 +189,7 @@ class DecodingConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """Which splits are scored at the end of a run, and by which number the best weights are chosen."""
+    """Which splits are scored at the end of a run."""
 
     splits: Annotated[tuple[str, ...], Field(strict=False)] = ("validation", "test")
 
@@ -285,20 +289,24 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Document:
 def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Document:
     """Apply `section.key=value` assignments; a value is TOML, or a plain string.
 
+    The value replaces what was there: `data.files={ train = "a.txt" }` leaves no other file.
+
     Raises:
         UserError: an assignment has no `=` or no key.
     """
-    merged = dict(document)
+    changed = copy.deepcopy(dict(document))
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
-        keys = [key.strip() for key in path.split(".")]
-        if not equals or not all(keys):
+        *sections, last = [key.strip() for key in path.split(".")]
+        if not equals or not all([*sections, last]):
             raise UserError(f"override {assignment!r}: write it as section.key=value")
-        change: Any = _toml_value(text.strip())
-        for key in reversed(keys):
-            change = {key: change}
-        merged = merge(merged, change)
-    return merged
+        table: Any = changed
+        for section in sections:
+            if not isinstance(table.get(section), dict):
+                table[section] = {}
+            table = table[section]
+        table[last] = _toml_value(text.strip())
+    return changed
 
 
 def _toml_value(text: str) -> Any:

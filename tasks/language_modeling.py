@@ -131,10 +131,11 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
             self.stream(split)  # one without a token is told of now, not after the training
         config = self.recipe.embedding
         if config.pretrained is not None:
-            vectors = load_vectors(
-                config.pretrained, self.tokenizer.vocabulary, config.dim, folders
-            )
+            words = self.tokenizer.vocabulary
+            counts = torch.bincount(self.stream(splits["train"]).ids, minlength=len(words)).tolist()
+            vectors = load_vectors(config.pretrained, words, config.dim, folders, counts=counts)
             self._vectors = vectors.weight
+            self.notes.append(str(vectors.coverage))
 
     def build(self) -> LanguageModel:
         """Embedding, causal encoder, softmax layer."""
@@ -225,7 +226,11 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         return LossSum(total, torch.tensor(target.numel(), device=target.device)), state
 
     def _activation_penalties(self, outputs: Tensor) -> Tensor:
-        """Activation and temporal activation regularisation: Merity et al. (2017), eq. 1 and 2."""
+        """Activation and temporal activation regularisation, after Merity et al. (2017).
+
+        Both are taken of the outputs that the head reads, dropout included; the paper takes the
+        temporal one before dropout, which with a locked mask differs only by a factor.
+        """
         config, penalty = self.recipe.training, outputs.new_zeros(())
         if config.activation_penalty:
             penalty = penalty + config.activation_penalty * outputs.square().mean()
@@ -272,11 +277,19 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         return torch.cat(parts, dim=1)
 
     def references(self, split: Split) -> Scores:
-        """The perplexity of the source itself, where the data know their own probability."""
-        if "log_probability" not in split.rows.column_names:
+        """The perplexity of the source itself, where the data know their own probability.
+
+        It is a floor only for a model that predicts the same strings: ends of texts included, every
+        word known.
+        """
+        config, stream = self.recipe.tokenization, self.stream(split)
+        closed = config.add_eos and not config.lowercase
+        if "log_probability" not in split.rows.column_names or not closed:
+            return {}
+        if bool((stream.ids == self.tokenizer.unk_id).any()):
             return {}
         nll = -math.fsum(split.rows["log_probability"])
-        return {"floor_perplexity": math.exp(nll / len(self.stream(split)))}
+        return {"floor_perplexity": math.exp(nll / len(stream))}
 
     # Use
 
@@ -286,5 +299,8 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         return LanguageModelPredictor(self, model, device)
 
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:
-        """A few texts in the recipe's way of decoding."""
-        return self.predictor(model, device).generate("", num_samples=3, seed=self.recipe.seed)
+        """A few texts in the recipe's way of decoding; greedy search has only one."""
+        config = self.recipe.decoding
+        number = {"greedy": 1, "beam": min(3, config.beam_size), "sample": 3}[config.method]
+        predictor = self.predictor(model, device)
+        return predictor.generate("", num_samples=number, seed=self.recipe.seed)

@@ -83,12 +83,14 @@ class LanguageModelPredictor:
     def stream(self, prompt: str = "", *, seed: int | None = None, **options: Any) -> Iterator[str]:
         """Continue a prompt and give the text piece by piece; the prompt is the first piece.
 
+        A beam knows its text only at the end: it is one piece.
+
         Raises:
-            UserError: as `generate`; also for a beam, which knows its text only at the end.
+            UserError: as `generate`.
         """
         config = self._options(options)
         if config.method == "beam":
-            raise UserError("decoding.method = 'beam': a beam cannot be streamed")
+            return iter(self.generate(prompt, **options))
         ids, state = self._read(prompt, 1)
         tokens = stream(
             self._step,
@@ -103,13 +105,21 @@ class LanguageModelPredictor:
         return chain([prompt], self._pieces(self.task.tokenizer.encode(prompt), ids_of_row))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """The nll in nats, the number of tokens and the perplexity of each text, read on its own."""
-        records = self._score(texts, documents=True)
-        results: list[dict[str, Any]] = [{"text": text, "nll": 0.0, "tokens": 0} for text in texts]
-        for index, statistics in records:
-            scores = self.task.metric.score(statistics)
-            nll, tokens = statistics[0], int(statistics[1])
-            results[index].update(nll=nll, tokens=tokens, perplexity=scores["perplexity"])
+        """The nll in nats, the number of tokens and the perplexity of each text, read on its own.
+
+        A text without a token has a perplexity of None.
+        """
+        empty = {"nll": 0.0, "tokens": 0, "perplexity": None}
+        results: list[dict[str, Any]] = [{"text": text, **empty} for text in texts]
+        if not any(texts) and not self.task.recipe.tokenization.add_eos or not texts:
+            return results
+        for index, statistics in self._score(texts, documents=True):
+            perplexity = self.task.metric.score(statistics)["perplexity"]
+            results[index] |= {
+                "nll": statistics[0],
+                "tokens": int(statistics[1]),
+                "perplexity": perplexity,
+            }
         return results
 
     def evaluate(self, texts: Sequence[str]) -> Scores:
@@ -186,7 +196,8 @@ class LanguageModelPredictor:
     def _forbidden(self) -> tuple[int, ...]:
         """Tokens that no text is made of."""
         tokenizer = self.task.tokenizer
-        return (tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id)
+        outside = {tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id}
+        return tuple(outside - {tokenizer.eos_id})  # foreign tokenizers may have one id for both
 
     def _eos(self, config: DecodingConfig) -> int | None:
         return self.task.tokenizer.eos_id if config.stop_at_eos else None

@@ -188,18 +188,14 @@ def test_an_override(here: Path, fails: Fails, override: str, said: str) -> None
     assert content(here) == before
 
 
-@pytest.mark.parametrize(
-    "kind", ["word", "character", "bpe", "unigram", "wordpiece", "byte_bpe"]
-)
+@pytest.mark.parametrize("kind", ["word", "character", "bpe", "unigram", "wordpiece", "byte_bpe"])
 def test_a_vocabulary_that_is_too_small(here: Path, fails: Fails, kind: str) -> None:
     said = fails(f"{RUN} tokenization.kind={kind} tokenization.vocabulary_size=4")
     assert f"tokenization.vocabulary_size=4 is too small for {kind}" in said
     assert not (here / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "kind", ["word", "character", "bpe", "unigram", "wordpiece", "byte_bpe"]
-)
+@pytest.mark.parametrize("kind", ["word", "character", "bpe", "unigram", "wordpiece", "byte_bpe"])
 def test_a_vocabulary_without_end(here: Path, fails: Fails, kind: str) -> None:
     said = fails(f"{RUN} tokenization.kind={kind} tokenization.vocabulary_size={10**30}")
     assert f"tokenization.vocabulary_size = {10**30}: " in said
@@ -380,7 +376,9 @@ def test_a_folder_with_a_recipe_of_its_own_is_not_a_run(here: Path, fails: Fails
     (here / "recipe.toml").write_text(RECIPE)
     (here / "README.md").write_text("mine")
     before = content(here)
-    assert "is not a run directory" in fails(f"{RUN.replace('--output out', '--output .')} --overwrite")
+    assert "is not a run directory" in fails(
+        f"{RUN.replace('--output out', '--output .')} --overwrite"
+    )
     assert content(here) == before
 
 
@@ -399,7 +397,9 @@ def test_divergence_names_step_rate_and_norm_and_keeps_what_was_there(
     here: Path, fails: Fails
 ) -> None:
     said = fails(f"{RUN} training.learning_rate=1e30 training.optimizer=sgd training.clip_norm=0")
-    pattern = r"diverged at step \d+: loss \S+, learning rate 1e\+30, gradient norm \S+; try a lower"
+    pattern = (
+        r"diverged at step \d+: loss \S+, learning rate 1e\+30, gradient norm \S+; try a lower"
+    )
     assert re.search(pattern, said)
     assert "the run has not finished" in fails("evaluate out --data-dir data")
     assert "the run has not finished" in fails("generate out")
@@ -446,9 +446,7 @@ def test_when_every_checkpoint_is_damaged(here: Path, fails: Fails, file: str) -
         ("recipe.toml", b"\xff", "run/recipe.toml: the run was started with another recipe"),
     ],
 )
-def test_other_damage_to_a_run(
-    here: Path, fails: Fails, name: str, data: bytes, said: str
-) -> None:
+def test_other_damage_to_a_run(here: Path, fails: Fails, name: str, data: bytes, said: str) -> None:
     (here / "run" / name).write_bytes(data)
     before = content(here)
     assert said in fails(f"{RERUN} --resume")
@@ -616,8 +614,6 @@ def test_use_from_python(here: Path) -> None:
             model.generate(**options)
     with pytest.raises(UserError, match="not valid Unicode"):
         model.generate("caf\udce9")
-    with pytest.raises(UserError, match="cannot be streamed"):
-        model.stream(method="beam")
     with pytest.raises(UserError, match="no token"):
         model.evaluate([])
 
@@ -824,9 +820,7 @@ def test_a_process(here: Path, words: list[bytes], said: bytes) -> None:
 # Odd, and not wrong
 
 
-def test_marks_and_line_ends_of_windows(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_marks_and_line_ends_of_windows(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(EVALUATE.split()) == 0
     file = here / "run" / "evaluations" / "test.json"
     usual = json.loads(file.read_text())

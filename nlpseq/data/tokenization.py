@@ -26,7 +26,16 @@ import tokenizers
 from tokenizers import AddedToken
 
 from nlpseq.data.online import hub_if_reachable
-from nlpseq.data.vocabularies import BOS, EOS, PAD, SPECIAL_TOKENS, UNK, learn, normalized
+from nlpseq.data.vocabularies import (
+    BOS,
+    EOS,
+    EVERY_CHARACTER,
+    PAD,
+    SPECIAL_TOKENS,
+    UNK,
+    learn,
+    normalized,
+)
 from nlpseq.errors import UserError
 from nlpseq.files import write_text
 from nlpseq.recipe import TokenizationConfig
@@ -187,9 +196,10 @@ def _special_id(backend: tokenizers.Tokenizer, name: str) -> int:
 def _kind(state: Mapping[str, Any]) -> str:
     """The kind of a tokenizer, ours or not, from its serialised form."""
     model = state["model"]["type"]
-    parts = json.dumps([state["pre_tokenizer"], state["decoder"]])
+    splitter = state["pre_tokenizer"] or {}
+    parts = json.dumps([splitter, state["decoder"]])
     if model == "WordLevel":
-        return "character" if '"Split"' in parts else "word"
+        return "character" if splitter.get("pattern") == {"Regex": EVERY_CHARACTER} else "word"
     if model == "BPE":
         return "byte_bpe" if '"ByteLevel"' in parts else "bpe"
     return str(model).lower()

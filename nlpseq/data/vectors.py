@@ -100,8 +100,12 @@ def load_vectors(
     known = torch.tensor(np.array([row for row in rows if row is not None], dtype=np.float32))
     if not known.isfinite().all():
         row = int((~known.isfinite().all(dim=1)).nonzero()[0])
-        word = [word for word, there in zip(vocabulary, covered.tolist(), strict=True) if there][row]
-        raise UserError(f"vectors {file}: the vector of {word!r} has a component that is not finite")
+        word = [word for word, there in zip(vocabulary, covered.tolist(), strict=True) if there][
+            row
+        ]
+        raise UserError(
+            f"vectors {file}: the vector of {word!r} has a component that is not finite"
+        )
     random = torch.Generator().manual_seed(seed)
     weight = torch.randn(len(vocabulary), dim, generator=random) * known.std()  # (V, D)
     weight[covered] = known

@@ -73,9 +73,12 @@ def _word(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokeni
     return backend
 
 
+EVERY_CHARACTER = r"[\s\S]"  # by it a saved tokenizer is known to be one of characters
+
+
 def _character(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
     backend = _start(config, models.WordLevel(unk_token=UNK))
-    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(EVERY_CHARACTER), "isolated")
     backend.decoder = decoders.Fuse()
     counts: Counter[str] = Counter()
     for text in texts:

@@ -34,7 +34,7 @@ def linear_cross_entropy(
     """Cross-entropy of a linear layer, summed over rows, without ever holding all the logits.
 
     Equals `F.cross_entropy(F.linear(inputs, weight, bias), targets, reduction="sum", label_smoothing=...)`.
-    Products run in autocast's type where it is on; sums, exponentials and the gradient of the weight are kept
+    Products run in autocast's type where it is on; sums, probabilities and the gradient of the weight are kept
     in float32 at least. It can be differentiated once.
 
     Args:
@@ -76,7 +76,7 @@ def linear_nll(
     rows = chunk_size or _chunk_rows(len(inputs), len(weight))
     chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
     for start, stop in chunks.spans:
-        chunks.exponentials(start, stop)
+        chunks.probabilities(start, stop)
     return chunks.nll
 
 
@@ -103,8 +103,8 @@ class _Chunks:
         self.buffer = inputs.new_empty((min(rows, len(inputs)), len(weight)), dtype=dtype)
         self.nll = inputs.new_empty(targets.shape, dtype=self.working)
 
-    def exponentials(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """Exponentials (n, V) of the shifted logits and their sums (n, 1); fills in `nll`."""
+    def probabilities(self, start: int, stop: int) -> Tensor:
+        """Softmax (n, V) of some rows; fills in their `nll`."""
         inputs, targets = self.inputs[start:stop], self.targets[start:stop].unsqueeze(1)  # (n, 1)
         logits = self.buffer[: stop - start]
         if self.bias is None:
@@ -112,13 +112,17 @@ class _Chunks:
         else:
             torch.addmm(self.bias, inputs, self.weight.t(), out=logits)
         logits = logits.to(self.working)
-        logits.sub_(logits.amax(dim=1, keepdim=True))  # so that exp cannot overflow
         expected = logits.gather(1, targets)
         if self.label_smoothing:
             expected = torch.lerp(expected, logits.mean(dim=1, keepdim=True), self.label_smoothing)
-        sums = logits.exp_().sum(dim=1, keepdim=True)
-        self.nll[start:stop] = (sums.log() - expected).squeeze(1)
-        return logits, sums
+        largest = logits.amax(dim=1, keepdim=True)
+        # torch's softmax goes over a row while it is in cache; on a CPU it may overwrite its input.
+        in_place = logits if logits.device.type == "cpu" else None
+        probabilities = torch.softmax(logits, dim=1, out=in_place)
+        # The likeliest token tells log Z: at a target's own place a probability could be 0.
+        log_z = largest - probabilities.amax(dim=1, keepdim=True).log()
+        self.nll[start:stop] = (log_z - expected).squeeze(1)
+        return probabilities
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -143,8 +147,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         d_bias = weight.new_zeros(len(weight), dtype=working) if wants_bias else None
         with torch.autocast(device, enabled=False):
             for start, stop in chunks.spans:
-                exponentials, sums = chunks.exponentials(start, stop)
-                d_logits = exponentials.div_(sums)  # (n, V), now probabilities
+                d_logits = chunks.probabilities(start, stop)  # (n, V)
                 _subtract_expected(d_logits, targets[start:stop], label_smoothing)
                 if d_bias is not None:
                     d_bias.add_(d_logits.sum(dim=0))
@@ -194,5 +197,5 @@ def _chunk_rows(rows: int, vocab_size: int) -> int:
 
 
 def _working_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Type for sums and exponentials: float32 for half precision, else the type itself."""
+    """Type for sums and probabilities: float32 for half precision, else the type itself."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype

@@ -42,7 +42,7 @@ class Perplexity:
             raise ValueError("perplexity of no tokens")
         per_token = nll / tokens
         scores = {
-            "perplexity": math.exp(per_token) if per_token < 700 else math.inf,
+            "perplexity": math.inf if per_token > 700 else math.exp(per_token),
             "nll_per_token": per_token,
             "tokens": int(tokens),
         }

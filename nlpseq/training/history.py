@@ -51,7 +51,9 @@ class History:
         if not self.path.exists():
             return []
         whole, _, _ = self.path.read_bytes().rpartition(b"\n")
-        return [self._line(number, line) for number, line in enumerate(whole.split(b"\n"), 1) if whole]
+        return [
+            self._line(number, line) for number, line in enumerate(whole.split(b"\n"), 1) if whole
+        ]
 
     def _line(self, number: int, data: bytes) -> Line:
         try:

@@ -148,7 +148,13 @@ class Loop:
         if self.validation is None:
             return False
         with applied(learner.average, learner.model):
-            scores, _ = evaluate(task, learner.model, self.validation, self.accelerator)
+            scores, _ = evaluate(
+                task,
+                learner.model,
+                self.validation,
+                self.accelerator,
+                task.recipe.training.validation_limit,
+            )
         score = scores[task.main_metric]
         if task.recipe.training.schedule == "plateau":
             learner.plateau.update(score)

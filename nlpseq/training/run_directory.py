@@ -7,13 +7,14 @@ before that leaves every folder as it was, an earlier run under `--overwrite` in
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nlpseq.errors import UserError
-from nlpseq.files import disk, write_text
+from nlpseq.files import disk, write_json, write_text
 
-RECIPE, METRICS = "recipe.toml", "metrics.json"
+RECIPE, DATA, METRICS = "recipe.toml", "data.json", "metrics.json"
 WRITTEN = (
     METRICS,
     "README.md",
@@ -27,10 +28,11 @@ WRITTEN = (
     "predictions",
     "evaluations",
     "plots",
+    DATA,
     RECIPE,
 )
 """What a run writes into its directory: all that overwriting deletes, and the recipe last."""
-_BEGUN = {METRICS, "history.jsonl", "checkpoints"}
+_BEGUN = {METRICS, DATA, "history.jsonl", "checkpoints"}
 _HALF_WRITTEN = re.compile(r"\..+\.tmp-\d+")
 
 
@@ -74,16 +76,27 @@ class RunDirectory:
                 "same overrides and seed, or choose another --output"
             )
 
-    def claim(self) -> None:
+    def claim(self, data: Mapping[str, str]) -> None:
         """Take the folder that was checked.
 
+        Args:
+            data: the fingerprint of each split that training reads.
+
         Raises:
-            UserError: it cannot be written.
+            UserError: it cannot be written, or the run to be resumed was started on other data.
         """
         if self.overwrite:
             self._clear()
         if not (self.resume and (self.path / RECIPE).exists()):
             write_text(self.path / RECIPE, self.recipe)
+        file = self.path / DATA
+        if not file.exists():
+            write_json(file, data)
+        elif json.loads(file.read_bytes()) != data:
+            raise UserError(
+                f"{file}: the run was started on other data; resume it with the same --data-dir and "
+                "files, or choose another --output"
+            )
 
     def metrics(self) -> dict[str, Any] | None:
         """The metrics of a run that has finished, else None.

@@ -1,6 +1,7 @@
 """Ctrl-C without loss: the first asks the run to stop after its step, the second stops at once."""
 
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -37,6 +38,7 @@ class Interruption:
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         self._restore()
+        print("\nstopping after this step; once more stops at once", file=sys.stderr)
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

@@ -238,6 +238,43 @@ def test_references_give_the_sources_own_perplexity() -> None:
     assert found == {"floor_perplexity": pytest.approx(math.exp(5 / 5))}
 
 
+def test_the_floor_is_one_only_for_a_closed_vocabulary() -> None:
+    rows = Dataset.from_dict({"text": ["a b", "z"], "log_probability": [-3.0, -2.0]})
+    split = Split(name="test", rows=rows, origin="test")
+    assert make_task(["a b c"]).references(split) == {}
+    assert make_task(["a b z"], tokenization={"add_eos": False}).references(split) == {}
+
+
+def test_any_way_of_decoding_gives_samples() -> None:
+    for decoding, number in [
+        ({"method": "beam", "beam_size": 2}, 2),
+        ({"method": "greedy"}, 1),
+        ({"method": "sample"}, 3),
+    ]:
+        task = make_task(decoding={**decoding, "max_new_tokens": 4})
+        assert len(task.samples(task.build(), CPU)) == number
+
+
+def test_streamed_text_is_the_generated_text() -> None:
+    for decoding in [{"method": "beam"}, {"method": "greedy"}, {}, {"stop_at_eos": False}]:
+        task = make_task(decoding={**decoding, "max_new_tokens": 40})
+        model = task.predictor(task.build(), CPU)
+        whole = model.generate("the cat", seed=3)[0]
+        assert "".join(model.stream("the cat", seed=3)).rstrip("\n") == whole
+        assert whole.startswith("the cat")
+
+
+def test_predict_puts_empty_texts_back_in_their_place() -> None:
+    task = make_task(tokenization={"add_eos": False})
+    model = task.predictor(task.build(), CPU)
+    assert model.predict([]) == []
+    found = model.predict(["", "the cat", ""])
+    assert [row["tokens"] for row in found] == [0, 2, 0]
+    assert found[0]["perplexity"] is None
+    assert found[1]["perplexity"] > 1
+    assert model.predict([""])[0]["nll"] == 0
+
+
 @pytest.mark.parametrize(
     ("sections", "expected"),
     [
