@@ -345,9 +345,9 @@ def test_vectors(here: Path, fails: Fails, name: str, data: bytes | None, said: 
     [
         (RERUN, "run: exists; go on with --resume, or start anew with --overwrite"),
         (RUN.replace("--output out", "--output data"), "data: exists"),
-        (RUN.replace("--output out", "--output data") + " --resume", "data: is not a run directory, and is left alone"),
-        (RUN.replace("--output out", "--output data") + " --overwrite", "data: is not a run directory, and is left alone"),
-        (RUN.replace("--output out", "--output .") + " --overwrite", r"\.: is not a run directory, and is left alone"),
+        (RUN.replace("--output out", "--output data") + " --resume", "data: is not a run directory"),
+        (RUN.replace("--output out", "--output data") + " --overwrite", "data: is not a run directory"),
+        (RUN.replace("--output out", "--output .") + " --overwrite", r"\.: is not a run directory"),
         (RUN.replace("--output out", "--output lm.toml"), "lm.toml: is a file; choose another --output"),
         (RUN.replace("--output out", "--output lm.toml/out"), "lm.toml/out.* cannot be written: Not a directory"),
         (RUN.replace("--output out", "--output " + "x" * 300), ": File name too long"),
