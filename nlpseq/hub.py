@@ -46,6 +46,8 @@ def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
 
 
 def _write_weights(path: Path, tensors: Tensors) -> None:
+    path.touch()
+    mode = path.stat().st_mode  # as for every other file; safetensors would let only its owner read
     try:
         save_file(tensors, str(path), metadata={"format": "pt"})
     except SafetensorError as error:  # it wraps what the system says
@@ -53,6 +55,7 @@ def _write_weights(path: Path, tensors: Tensors) -> None:
         if number is None:
             raise
         raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+    path.chmod(mode)
 
 
 def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[Any], nn.Module]:
@@ -83,13 +86,16 @@ def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[A
 
 
 def _tensors(folder: Path) -> Tensors:
+    file = folder / WEIGHTS
     try:
-        return load_file(folder / WEIGHTS)
+        file.open("rb").close()  # safetensors calls a file that may not be read a missing one
+        return load_file(file)
     except FileNotFoundError as error:
         raise UserError(f"{folder}: there is no {WEIGHTS}; has the run finished?") from error
-    except (SafetensorError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / WEIGHTS}: damaged: {reason}") from error
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
+    except SafetensorError as error:
+        raise UserError(f"{file}: damaged: {str(error).partition(chr(10))[0]}") from error
 
 
 def _config(folder: Path) -> dict[str, Any]:

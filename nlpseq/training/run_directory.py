@@ -92,7 +92,7 @@ class RunDirectory:
         file = self.path / DATA
         if not file.exists():
             write_json(file, data)
-        elif json.loads(file.read_bytes()) != data:
+        elif _read(file) != data:
             raise UserError(
                 f"{file}: the run was started on other data; resume it with the same --data-dir and "
                 "files, or choose another --output"
@@ -107,11 +107,7 @@ class RunDirectory:
         file = self.path / METRICS
         if not file.exists():
             return None
-        try:
-            metrics: dict[str, Any] = json.loads(file.read_bytes())
-        except ValueError as error:
-            raise UserError(f"{file}: damaged ({error}); delete it and --resume again") from error
-        return metrics
+        return _read(file)
 
     def _entries(self) -> set[str]:
         """What lies in it; half-written files of a run that was killed do not count."""
@@ -132,3 +128,13 @@ class RunDirectory:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise UserError(f"{file}: damaged ({error}); delete it and --resume again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: damaged (no JSON object); delete it and --resume again")
+    return content
