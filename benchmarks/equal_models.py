@@ -1,6 +1,8 @@
 """One model for both sides of a benchmark: of any sizes, on random text, with equal weights."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import torch
@@ -83,3 +85,8 @@ def zipf_split(vocabulary: int, length: int) -> Split:
     rng = torch.Generator().manual_seed(SEED)
     drawn = torch.multinomial(weights, length, replacement=True, generator=rng)
     return text_split(" ".join(known[rank] for rank in drawn.tolist()))
+
+
+def medians(turns: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each figure over the turns."""
+    return {name: median(turn[name] for turn in turns) for name in turns[0]}

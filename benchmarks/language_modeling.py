@@ -20,28 +20,23 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from adaptive_softmax import measure_adaptive
-from equal_models import SEED, Shape, zipf_split
+from equal_models import SEED, Shape, medians, zipf_split
+from generation_speed import GENERATION_SHAPES, measure_generation
 from matrix_products import MatrixProducts
 from nlpseq.tasks.language_modeling import LanguageModeling
-from nlpseq.tasks.text_generation import LanguageModel
-from plain_language_model import PlainLanguageModel, generate, train
-from torch import Tensor
+from plain_language_model import train
 
-import nlpseq.decoding
 from nlpseq.analysis.versions import machine, versions
-from nlpseq.contracts import State, Step
 from nlpseq.data.sources import Split
-from nlpseq.decoding.options import SamplingOptions
 from nlpseq.errors import UserError
 from nlpseq.training.report import SilentReporter, Values
 from nlpseq.training.trainer import Trainer
@@ -167,83 +162,7 @@ def train_plain(shape: Shape, task: LanguageModeling, split: Split) -> tuple[flo
     return seconds_per_step(times), loss
 
 
-# Generation
-
-GENERATION_SHAPES = {
-    "word": Shape(vocabulary=10_000, hidden_size=200, layers=2),
-    "character": Shape(vocabulary=65, hidden_size=400, layers=2, embedding_dim=64),
-}
-
-
-def measure_generation(kind: str, length: int, rounds: int) -> Result:
-    """Sample in turns: ids by nlpseq, text by nlpseq, ids by the plain script."""
-    shape = GENERATION_SHAPES[kind]
-    task = shape.task(kind)
-    set_seed(SEED)
-    model = task.build()
-    plain = shape.plain(model).eval()
-    predictor = task.predictor(model, CPU)
-    check_same_probabilities(model, plain)
-    turns = []
-    for turn in range(rounds + 1):
-        started = time.perf_counter()
-        sampled = sum(1 for _ in sample(task, model, length))
-        ids_done = time.perf_counter()
-        predictor.generate("", seed=SEED, max_new_tokens=length, stop_at_eos=False)
-        text_done = time.perf_counter()
-        plainly = sum(1 for _ in generate(plain, task.start_id, length))
-        plain_done = time.perf_counter()
-        assert sampled == plainly == length
-        ours, text, theirs = ids_done - started, text_done - ids_done, plain_done - text_done
-        if turn:  # the first one warms up
-            turns.append(
-                {
-                    "nlpseq_tokens_per_second": length / ours,
-                    "nlpseq_text_tokens_per_second": length / text,
-                    "plain_tokens_per_second": length / theirs,
-                    "ratio": theirs / ours,
-                    "text_ratio": theirs / text,
-                }
-            )
-    return {"kind": kind, **asdict(shape), "length": length, "turns": turns, **medians(turns)}
-
-
-def sample(task: LanguageModeling, model: LanguageModel, length: int) -> Iterator[int]:
-    """Token ids, drawn as `nlpseq generate` draws them."""
-    tokenizer = task.tokenizer
-    stream = nlpseq.decoding.stream(
-        lambda ids, state: step(model, ids, state),
-        torch.tensor([task.start_id]),
-        model.encoder.initial_state(1),
-        SamplingOptions(max_new_tokens=length),
-        generator=torch.Generator().manual_seed(SEED),
-        forbidden=(tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id),
-    )
-    return (int(ids[0]) for ids in stream)
-
-
-def step(model: LanguageModel, ids: Tensor, state: State) -> Step:
-    """Read one token a row."""
-    outputs, state = model.encoder.step(model.embedding.lookup(ids), state)
-    return Step(model.head.log_probs(outputs), state)
-
-
-@torch.no_grad()
-def check_same_probabilities(model: LanguageModel, plain: PlainLanguageModel) -> None:
-    """After a few tokens, both must say the same."""
-    state, plain_state = model.encoder.initial_state(1), None
-    for token in range(4, 12):
-        log_probs, state, _ = step(model, torch.tensor([token]), state)
-        logits, plain_state = plain(torch.tensor([[token]]), plain_state)
-        torch.testing.assert_close(log_probs, logits[0].log_softmax(1), rtol=1e-4, atol=1e-4)
-
-
 # Command line
-
-
-def medians(turns: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each figure over the turns."""
-    return {name: median(turn[name] for turn in turns) for name in turns[0]}
 
 
 def named_turns(result: Result) -> list[tuple[str, Result]]:

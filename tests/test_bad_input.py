@@ -364,6 +364,10 @@ def test_vectors(here: Path, fails: Fails, name: str, data: bytes | None, said: 
         (f"{RUN} --seeds 4294967296", "seed = 4294967296"),
         (f"{RUN} --seeds 1,4294967296", "seed = 4294967296"),
         (f"{RUN} --track nosuch", "nosuch"),
+        (
+            f"{RUN} head.kind=adaptive head.cutoffs=[5] training.label_smoothing=0.1",
+            "training.label_smoothing: not with head.kind = 'adaptive'",
+        ),
     ],
 )  # fmt: skip
 def test_a_run(here: Path, fails: Fails, words: str, said: str) -> None:

@@ -20,7 +20,7 @@ from nlpseq.errors import UserError
 ROOT = Path(__file__).parents[1]
 NAME = "language_modeling/quickstart"
 SMALL = [
-    "data.sizes={ train = 300, validation = 40, test = 60 }",
+    "data.sizes={ train = 4000, validation = 40, test = 60 }",
     "embedding.dim=8",
     "encoder.hidden_size=8",
     "training.max_steps=20",
@@ -219,7 +219,7 @@ def test_run_does_not_write_over_a_run(
 def test_python_and_command_line_change_a_recipe_alike(trained: tuple[Path, str]) -> None:
     folder, _ = trained
     options = {
-        "data": {"sizes": {"train": 300, "validation": 40, "test": 60}},
+        "data": {"sizes": {"train": 4000, "validation": 40, "test": 60}},
         "embedding": {"dim": 8},
         "encoder": {"hidden_size": 8},
         "training": {"max_steps": 20},

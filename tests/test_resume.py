@@ -110,34 +110,3 @@ def test_sigkill_at_ten_moments_changes_nothing(whole: Path, tmp_path: Path) -> 
     assert in_writing >= 1
     same_files(whole, killed)
     assert untimed(whole) == untimed(killed)
-
-
-@pytest.mark.slow
-def test_ctrl_c_saves_and_says_how_to_go_on(whole: Path, tmp_path: Path) -> None:
-    stopped = tmp_path / "stopped"
-    process = start(stopped)
-    wait_for_progress(process, stopped, set())
-    process.send_signal(signal.SIGINT)
-    output = finish(process, status=130)
-    assert "--resume" in output
-    assert "Traceback" not in output
-    finish(start(stopped, "--resume"))
-    same_files(whole, stopped)
-
-
-@pytest.mark.slow
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
-    whole: Path, tmp_path: Path
-) -> None:
-    damaged = tmp_path / "damaged"
-    process = start(damaged)
-    wait_for_progress(process, damaged, set())
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    finish(process, status=130)
-    newest = max(path for path in (damaged / "checkpoints").glob("step-*"))
-    weights = next(newest.glob("model*.safetensors"))
-    weights.write_bytes(weights.read_bytes()[:-100])
-    output = finish(start(damaged, "--resume"))
-    assert newest.name in output
-    same_files(whole, damaged)
