@@ -14,13 +14,10 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 from equal_models import SEED, Shape, medians
-from nlpseq.tasks.language_modeling import LanguageModeling
-from nlpseq.tasks.text_generation import LanguageModel
+from nlpseq.tasks.text_generation import LanguageModelPredictor
 from plain_language_model import PlainLanguageModel, generate
-from torch import Tensor
 
 import nlpseq.decoding
-from nlpseq.contracts import State, Step
 from nlpseq.decoding.options import SamplingOptions
 
 GENERATION_SHAPES = {
@@ -37,11 +34,11 @@ def measure_generation(kind: str, length: int, rounds: int) -> dict[str, Any]:
     model = task.build()
     plain = shape.plain(model).eval()
     predictor = task.predictor(model, torch.device("cpu"))
-    check_same_probabilities(model, plain)
+    check_same_probabilities(predictor, plain)
     turns = []
     for turn in range(rounds + 1):
         started = time.perf_counter()
-        sampled = sum(1 for _ in sample(task, model, length))
+        sampled = sum(1 for _ in sample(predictor, length))
         ids_done = time.perf_counter()
         predictor.generate("", seed=SEED, max_new_tokens=length, stop_at_eos=False)
         text_done = time.perf_counter()
@@ -62,13 +59,13 @@ def measure_generation(kind: str, length: int, rounds: int) -> dict[str, Any]:
     return {"kind": kind, **asdict(shape), "length": length, "turns": turns, **medians(turns)}
 
 
-def sample(task: LanguageModeling, model: LanguageModel, length: int) -> Iterator[int]:
+def sample(predictor: LanguageModelPredictor, length: int) -> Iterator[int]:
     """Token ids, drawn as `nlpseq generate` draws them."""
-    tokenizer = task.tokenizer
+    task, tokenizer = predictor.task, predictor.task.tokenizer
     stream = nlpseq.decoding.stream(
-        lambda ids, state: step(model, ids, state),
+        predictor.step,
         torch.tensor([task.start_id]),
-        model.encoder.initial_state(1),
+        predictor.model.encoder.initial_state(1),
         SamplingOptions(max_new_tokens=length),
         generator=torch.Generator().manual_seed(SEED),
         forbidden=(tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id),
@@ -76,17 +73,11 @@ def sample(task: LanguageModeling, model: LanguageModel, length: int) -> Iterato
     return (int(ids[0]) for ids in stream)
 
 
-def step(model: LanguageModel, ids: Tensor, state: State) -> Step:
-    """Read one token a row."""
-    outputs, state = model.encoder.step(model.embedding.lookup(ids), state)
-    return Step(model.head.log_probs(outputs), state)
-
-
 @torch.no_grad()
-def check_same_probabilities(model: LanguageModel, plain: PlainLanguageModel) -> None:
+def check_same_probabilities(predictor: LanguageModelPredictor, plain: PlainLanguageModel) -> None:
     """After a few tokens, both must say the same."""
-    state, plain_state = model.encoder.initial_state(1), None
+    state, plain_state = predictor.model.encoder.initial_state(1), None
     for token in range(4, 12):
-        log_probs, state, _ = step(model, torch.tensor([token]), state)
+        log_probs, state, _ = predictor.step(torch.tensor([token]), state)
         logits, plain_state = plain(torch.tensor([[token]]), plain_state)
         torch.testing.assert_close(log_probs, logits[0].log_softmax(1), rtol=1e-4, atol=1e-4)

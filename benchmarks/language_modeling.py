@@ -12,7 +12,7 @@ such a step, which gives the share of the machine's own speed. `generation` samp
 through nlpseq's single steps and by calling `nn.LSTM` on one token at a time; that both predict the
 same probabilities is checked. `adaptive` compares two output layers of nlpseq on real text.
 
-Data are random tokens, frequent and rare as Zipf's law has it, from a fixed seed: no download.
+But for `adaptive`, data are random tokens, frequent and rare as Zipf's law has it: no download.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Text from a trained language model: what `nlpseq.load` gives for this task."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from nlpseq.decoding.beam import beam_search
 from nlpseq.decoding.options import BeamOptions, SamplingOptions
 from nlpseq.decoding.sampling import generate, stream
 from nlpseq.errors import UserError
+from nlpseq.layers.single_steps import for_single_steps
 from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 from nlpseq.metrics.base import Scores
 from nlpseq.models.model import Model
@@ -31,7 +33,8 @@ LanguageModel = Model[SoftmaxLayer | AdaptiveSoftmaxLayer]
 class LanguageModelPredictor:
     """A trained language model that continues prompts and scores texts.
 
-    Every option that is not given is the recipe's (`[decoding]`).
+    Every option that is not given is the recipe's (`[decoding]`). It generates with the weights of
+    the first time that it does.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class LanguageModelPredictor:
                 found = self._beam(ids[:1], tuple(part[:1] for part in state), config, num_samples)
             else:
                 found = generate(
-                    self._step,
+                    self.step,
                     ids,
                     state,
                     _sampling(config),
@@ -93,7 +96,7 @@ class LanguageModelPredictor:
             return iter(self.generate(prompt, **options))
         ids, state = self._read(prompt, 1)
         tokens = stream(
-            self._step,
+            self.step,
             ids,
             state,
             _sampling(config),
@@ -133,6 +136,16 @@ class LanguageModelPredictor:
             [sum(part) for part in zip(*(s for _, s in records), strict=True)]
         )
 
+    def step(self, ids: Tensor, state: State) -> Step:
+        """Read one token a row: ids (B,), state (B, L, H) -> what follows, and the next state."""
+        model = self._twin
+        outputs, state = model.encoder.step(model.embedding.lookup(ids), state)
+        return Step(model.head.log_probs(outputs), state)
+
+    @cached_property
+    def _twin(self) -> LanguageModel:
+        return for_single_steps(self.model)
+
     def _score(self, texts: Sequence[str], documents: bool) -> list[tuple[int, tuple[float, ...]]]:
         rows = Dataset.from_dict({"text": list(texts)})
         split = Split(name="given", rows=rows, origin="the given texts")
@@ -147,10 +160,6 @@ class LanguageModelPredictor:
     def _pieces(self, prompt_ids: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
         detokenizer = Detokenizer(self.task.tokenizer, prompt_ids)
         return (detokenizer.add(one) for one in ids)
-
-    def _step(self, ids: Tensor, state: State) -> Step:
-        outputs, state = self.model.encoder.step(self.model.embedding.lookup(ids), state)
-        return Step(self.model.head.log_probs(outputs), state)
 
     def _read(self, prompt: str, rows: int) -> tuple[Tensor, State]:
         """Read all of a prompt but its last token; that one (B,) and the state before it."""
@@ -183,7 +192,7 @@ class LanguageModelPredictor:
         )
         eos_id = self._eos(config)
         found = beam_search(
-            self._step, ids, state, options, eos_id=eos_id, forbidden=self._forbidden
+            self.step, ids, state, options, eos_id=eos_id, forbidden=self._forbidden
         )
         return [list(hypothesis.ids) for hypothesis in found[0]]
 

@@ -657,7 +657,7 @@ def test_a_full_disk_loses_nothing_wherever_it_happens(
     assert main(RUN.split()) == 0
     total = calls
     assert total > 20
-    for full in range(0, total, total // 7):
+    for full in range(0, total, total // 4):
         shutil.rmtree("out", ignore_errors=True)
         calls = 0
         said = fails(RUN)
