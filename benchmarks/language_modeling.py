@@ -243,6 +243,11 @@ def adaptive(arguments: argparse.Namespace) -> list[Result]:
     return [result]
 
 
+def numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    return [int(part) for part in text.split(",")]
+
+
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -254,7 +259,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     common.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     modes = parser.add_subparsers(required=True, metavar="MODE")
     mode = modes.add_parser("training", parents=[common], help="tokens per second of training")
-    mode.add_argument("--batch-size", type=int, nargs="+", default=[64, 20], metavar="B")
+    mode.add_argument("--batch-size", type=numbers, default=[64, 20], metavar="B,B,...")
     mode.add_argument("--steps", type=int, default=20, metavar="N", help="timed in a turn")
     mode.add_argument("--hidden-size", type=int, default=200, metavar="H")
     mode.add_argument("--layers", type=int, default=2, metavar="L")
@@ -268,7 +273,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     mode = modes.add_parser("adaptive", parents=[common], help="seconds to an equal perplexity")
     mode.add_argument("--recipe", default="language_modeling/quickstart", metavar="RECIPE")
     mode.add_argument("--data-dir", type=Path, metavar="DIR", help="local files of the recipe")
-    mode.add_argument("--cutoffs", type=int, nargs="+", default=[100], metavar="ID")
+    mode.add_argument("--cutoffs", type=numbers, default=[100], metavar="ID,ID,...")
     mode.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the recipe")
     mode.set_defaults(run=adaptive)
     return parser.parse_args(words)

@@ -2,12 +2,14 @@
 
 import os
 import platform
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import torch
 
 
+@cache
 def versions() -> dict[str, str]:
     """The versions that decide a result: nlpseq, Python, torch, tokenizers."""
     packages = ("nlpseq", "torch", "tokenizers", "accelerate", "datasets")
