@@ -60,7 +60,7 @@ class Shape:
             for layer in range(self.layers)
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         }
-        renamed["embedding.weight"] = ours["embedding.weight"]
+        renamed["embedding.weight"] = ours["embedding.tokens.weight"]
         renamed["linear.weight"], renamed["linear.bias"] = ours["head.weight"], ours["head.bias"]
         plain.load_state_dict(renamed)
         return plain

@@ -4,14 +4,13 @@ Standard library only: `nlpseq --help` answers at once.
 """
 
 import argparse
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import nlpseq
-from nlpseq.errors import UserError
+from nlpseq.errors import UserError, suggest
 
 _RUN_EXAMPLES = """\
 examples:
@@ -29,6 +28,16 @@ examples:
   nlpseq evaluate runs/gru --split validation --data-dir data/ptb
 
 The scores are also written to RUN/evaluations/; RUN/metrics.json stays as the run wrote it.
+"""
+_PREDICT_EXAMPLES = """\
+examples:
+  nlpseq predict runs/sentiment "a warm and funny film" "dull"
+  nlpseq predict runs/sentiment --explain "a warm and funny film"
+  nlpseq predict runs/ner --file texts.txt --output entities.jsonl
+  nlpseq predict runs/ner --file texts.txt.gz --format html --output entities.html
+  cat texts.txt | nlpseq predict runs/ner --format conll
+
+Each line of a file or of standard input is one text. What answers hold, their task's page says.
 """
 _GENERATE_EXAMPLES = """\
 examples:
@@ -79,23 +88,25 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read a command line.
 
     Returns:
-        `command` (None if there was none, then `help`), and what the command takes; `overrides` and
-        `decoding` ready to be handed on.
+        `command` (None if there was none, then `help`), and what the command takes; `overrides`, `texts`
+        and `decoding` ready to be handed on.
 
     Raises:
         UserError: an unknown command, option or value.
         SystemExit: help or the version was asked for and printed.
     """
     arguments, rest = _commands().parse_known_args(words)
-    options = [word for word in rest if word.startswith("-")]
-    if options or (rest and "overrides" not in arguments):
+    # A word with a space is a text, whatever it begins with.
+    options = [word for word in rest if word.startswith("-") and " " not in word.partition("=")[0]]
+    several = next((name for name in ("overrides", "texts") if name in arguments), "")
+    if options or (rest and not several):
         name = (options or rest)[0].partition("=")[0]
         kind = "option" if options else "argument"
         near = _nearest(name, re.findall(r"--[a-z-]+", arguments.help))
         raise UserError(f"unknown {kind} {name!r}{near}; see `{arguments.prog} --help`")
-    if "overrides" in arguments:
+    if several:
         # argparse gives those that stand behind an option back as unknown.
-        arguments.overrides = [*arguments.overrides, *rest]
+        setattr(arguments, several, [*getattr(arguments, several), *rest])
     if arguments.command == "generate":
         given = {name: getattr(arguments, name) for name in _DECODING}
         arguments.decoding = {name: value for name, value in given.items() if value is not None}
@@ -107,7 +118,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 def _commands() -> Parser:
     parser = Parser(
         prog="nlpseq",
-        description="Train, evaluate and generate with recurrent sequence models for language.",
+        description="Train, evaluate, predict and generate with sequence models for language.",
         epilog="`nlpseq COMMAND --help` shows what a command takes, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"nlpseq {nlpseq.__version__}")
@@ -115,6 +126,7 @@ def _commands() -> Parser:
     add: list[tuple[str, str, str, Callable[[Parser], None]]] = [
         ("run", "train as a recipe says, evaluate, write a run directory", _RUN_EXAMPLES, _add_run),
         ("evaluate", "score a trained model on a split", _EVALUATE_EXAMPLES, _add_evaluate),
+        ("predict", "answer texts with a trained model", _PREDICT_EXAMPLES, _add_predict),
         ("generate", "let a trained model write", _GENERATE_EXAMPLES, _add_generate),
         ("recipes", "list, show or copy the recipes", _RECIPES_EXAMPLES, _add_recipes),
     ]
@@ -185,8 +197,30 @@ def _add_evaluate(parser: Parser) -> None:
     _add_device(parser)
 
 
+def _add_predict(parser: Parser) -> None:
+    _add_model(parser)
+    parser.add_argument("texts", metavar="TEXT", nargs="*", default=[], help="text to answer")
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE", help="read texts there, one a line; .gz too"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write there (default: standard output)"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("json", "text", "conll", "html"),
+        help="how answers are written (default: json; on a terminal, entities in colour)",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="shade texts by what a classifier attended to (on a terminal, or --format html)",
+    )
+    _add_device(parser)
+
+
 def _add_generate(parser: Parser) -> None:
-    parser.add_argument("run", metavar="RUN", help="run directory, or the Hub id of a model")
+    _add_model(parser)
     parser.add_argument(
         "--prompt", default="", metavar="TEXT", help="text to continue (default: none)"
     )
@@ -240,6 +274,10 @@ def _add_copy(parser: Parser) -> None:
     )
 
 
+def _add_model(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", help="run directory, or the Hub id of a model")
+
+
 def _add_overrides(parser: Parser) -> None:
     parser.add_argument(
         "overrides",
@@ -282,5 +320,4 @@ def _count(text: str) -> int:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return suggest(name, known).removesuffix(".")

@@ -1,4 +1,4 @@
-"""The command line: `nlpseq run | evaluate | generate | recipes`.
+"""The command line: `nlpseq run | evaluate | predict | generate | recipes`.
 
 It turns arguments into one call of the library, and what comes back into a status: 0 done, 2 the user got
 something wrong (one line says what), 130 interrupted. Torch and the tasks are imported only by the commands
@@ -7,12 +7,15 @@ that need them. What each command takes is in `nlpseq.arguments`.
 
 import contextlib
 import io
+import itertools
 import os
+import re
 import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nlpseq.arguments import parse
 from nlpseq.errors import UserError
@@ -60,6 +63,8 @@ def _dispatch(words: Sequence[str]) -> int:
             return _run(arguments, words)
         case "evaluate":
             return _evaluate(arguments)
+        case "predict":
+            return _predict(arguments)
         case "generate":
             return _generate(arguments)
         case "recipes list":
@@ -122,10 +127,47 @@ def _evaluate(arguments: Namespace) -> int:
     return 0
 
 
-def _generate(arguments: Namespace) -> int:
+def _predict(arguments: Namespace) -> int:
+    from nlpseq import answers
+    from nlpseq.files import write_lines
+
+    output: Path | None = arguments.output
+    if output is not None and output.is_dir():
+        raise UserError(f"--output {output}: is a folder; name a file")
+    chunks = answers.read_texts(arguments.texts, arguments.file, sys.stdin)
+    first = next(chunks)  # what is wrong with the texts is said before a model is loaded
+    predictor = _predictor(arguments, "predict", "generate")
+    pieces = answers.render(
+        map(predictor.predict, itertools.chain([first], chunks)),
+        arguments.format,
+        explain=arguments.explain,
+        terminal=output is None and sys.stdout.isatty(),
+    )
+    if output is not None:
+        write_lines(output, pieces)
+        print(f"Written to {output}")
+        return 0
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    return 0
+
+
+def _predictor(arguments: Namespace, ability: str, other: str) -> Any:
+    """The predictor of a run, if it can do what it is wanted for; else the other command is named."""
     from nlpseq import hub
 
     predictor = hub.load(arguments.run, arguments.device)
+    if not hasattr(predictor, ability):
+        words = re.findall("[A-Z]+[a-z]*", type(predictor).__name__.removesuffix("Predictor"))
+        raise UserError(
+            f"{arguments.run} is a {' '.join(words).lower()}, it cannot {ability}: "
+            f"use `nlpseq {other} {arguments.run}`"
+        )
+    return predictor
+
+
+def _generate(arguments: Namespace) -> int:
+    predictor = _predictor(arguments, "generate", "predict")
     if arguments.num_samples == 1:
         for piece in predictor.stream(arguments.prompt, seed=arguments.seed, **arguments.decoding):
             print(piece, end="", flush=True)

@@ -1,9 +1,9 @@
-"""What a finished run shows: its scores beside the known floor, what it cost, what it writes, where it is.
+"""What a finished run shows: its scores (by class too), what it cost, what it writes, where it is.
 
 Tables are rich's on a terminal and plain text in a log. It prints what it is given and computes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FLOOR = "floor_"
 """A score `floor_x` is the best `x` that any model can have on that split."""
+MOST_ROWS, MOST_COLUMNS = 20, 8  # of the tables by class: more can be read in metrics.json
 
 
 def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path) -> None:
@@ -30,6 +31,8 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
     )
     if splits:
         console.print(_score_table(metrics, splits))
+    for table in _detail_tables(*last_details(metrics)):
+        console.print(table)
     console.print(_cost_table(metrics))
     console.print()
     if samples:
@@ -69,6 +72,55 @@ def _score_table(metrics: Mapping[str, Any], splits: Iterable[str]) -> "Table":
                 row.append(number(scores.get(FLOOR + name)))
     for row in rows:
         table.add_row(*row)
+    return table
+
+
+def last_details(metrics: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The last scored split that has details (test where it was scored), and these."""
+    details = metrics.get("details", {})
+    found = [split for split in metrics.get("splits", details) if split in details]
+    return (found[-1], details[found[-1]]) if found else ("", {})
+
+
+def score_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
+    """What the scores are by, `class` or `type`, and their rows: the head first, none if there are none."""
+    for kind in ("class", "type"):
+        if scores := details.get(f"per_{kind}"):
+            names = list(next(iter(scores.values())))
+            head = [kind, *(spell(name) for name in names)]
+            rows = [
+                [label, *(number(one.get(name)) for name in names)] for label, one in scores.items()
+            ]
+            return kind, [head, *rows]
+    return "", []
+
+
+def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
+    """Scores by class or type, and the confusion matrix where it is small."""
+    kind, rows = score_rows(details)
+    if rows:
+        yield _table(f"{split} by {kind}", rows)
+    confusion = details.get("confusion_matrix")
+    if confusion and len(confusion["labels"]) <= MOST_COLUMNS:
+        labels = confusion["labels"]
+        counts = zip(labels, confusion["matrix"], strict=True)
+        body = [[label, *(number(count) for count in row)] for label, row in counts]
+        yield _table(f"{split} confusion", [["true / predicted", *labels], *body])
+
+
+def _table(title: str, rows: Sequence[Sequence[str]]) -> "Table":
+    """A table of the first rows, whose first column is text and the others are numbers."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for place, name in enumerate(rows[0]):
+        table.add_column(Text(name), justify="right" if place else "left")
+    body = rows[1:]
+    for row in body[:MOST_ROWS]:
+        table.add_row(*map(Text, row))
+    if len(body) > MOST_ROWS:
+        table.caption = f"{len(body) - MOST_ROWS} more in metrics.json"
     return table
 
 

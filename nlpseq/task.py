@@ -94,15 +94,17 @@ class Task(ABC, Generic[RecipeT]):
         metric: turns summed statistics into scores.
         main_metric: the score by which the best weights are chosen on validation.
         higher_is_better: whether that score should rise.
+        hub_task: what the Hub calls the task.
         tokenizer: learnt in `prepare`, or restored.
         notes: what a user should hear of the preparation, such as the coverage of vectors.
     """
 
     Config: ClassVar[type[Recipe]]
     fields: ClassVar[tuple[str, ...]]
-    metric: ClassVar[Metric]
+    metric: Metric
     main_metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    hub_task: ClassVar[str] = "text-generation"
 
     tokenizer: Tokenizer
 
@@ -149,6 +151,14 @@ class Task(ABC, Generic[RecipeT]):
     @abstractmethod
     def predictor(self, model: nn.Module, device: torch.device) -> Any:
         """What `nlpseq.load` gives: strings in, answers out, with the same text processing as in training."""
+
+    def further_scores(self, records: Sequence[Record]) -> Scores:
+        """Scores of all the records of a split that no sum of vectors gives."""
+        return {}
+
+    def details(self, records: Sequence[Record]) -> dict[str, Any]:
+        """Tables behind the scores, as JSON: `per_class`, `per_type`, `confusion_matrix`."""
+        return {}
 
     def references(self, split: Split) -> Scores:
         """Scores to read beside the model's own, such as the best possible one."""

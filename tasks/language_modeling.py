@@ -22,10 +22,10 @@ from nlpseq.data.streams import TextStream, pad
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.vectors import load_vectors
 from nlpseq.errors import UserError
-from nlpseq.layers.embedding import TokenEmbedding
 from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 from nlpseq.metrics.base import Scores
 from nlpseq.metrics.perplexity import Perplexity
+from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.encoders import build_encoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import (
@@ -33,6 +33,7 @@ from nlpseq.recipe import (
     EvaluationConfig,
     Integers,
     Recipe,
+    RecurrentConfig,
     Section,
     TrainingConfig,
 )
@@ -86,6 +87,7 @@ class StreamEvaluationConfig(EvaluationConfig):
 class LanguageModelingRecipe(Recipe):
     """A recipe of this task."""
 
+    encoder: RecurrentConfig = RecurrentConfig()
     head: SoftmaxConfig = SoftmaxConfig()
     training: WindowedTrainingConfig = WindowedTrainingConfig()
     evaluation: StreamEvaluationConfig = StreamEvaluationConfig()
@@ -95,6 +97,10 @@ class LanguageModelingRecipe(Recipe):
         if self.encoder.bidirectional:
             raise ValueError(
                 "encoder.bidirectional = true: a language model must not see the tokens that it predicts"
+            )
+        if self.embedding.characters != "none" or self.embedding.casing_dim:
+            raise ValueError(
+                "embedding.characters and casing_dim: a language model reads ids alone"
             )
         if self.head.kind == "adaptive" and self.training.label_smoothing > 0:
             raise ValueError("training.label_smoothing: not with head.kind = 'adaptive'")
@@ -140,24 +146,16 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
     def build(self) -> LanguageModel:
         """Embedding, causal encoder, softmax layer."""
         recipe, size = self.recipe, len(self.tokenizer)
-        embedding = TokenEmbedding(
-            size,
-            recipe.embedding.dim,
-            pad_id=self.tokenizer.pad_id,
-            unk_id=self.tokenizer.unk_id,
-            dropout=recipe.embedding.dropout,
-            embedding_dropout=recipe.embedding.embedding_dropout,
-            word_dropout=recipe.embedding.word_dropout,
-            frozen=recipe.embedding.frozen,
-        )
+        pad_id, unk_id = self.tokenizer.pad_id, self.tokenizer.unk_id
+        embedding = build_embedding(recipe.embedding, vocab_size=size, pad_id=pad_id, unk_id=unk_id)
         if self._vectors is not None:
-            embedding.load(self._vectors)
+            embedding.tokens.load(self._vectors)
         encoder = build_encoder(recipe.encoder, embedding.dim)
         head: SoftmaxLayer | AdaptiveSoftmaxLayer
         if recipe.head.kind == "adaptive":
             head = AdaptiveSoftmaxLayer(encoder.output_dim, size, cutoffs=recipe.head.cutoffs)
         else:
-            tied_to = embedding.weight if recipe.head.tied else None
+            tied_to = embedding.tokens.weight if recipe.head.tied else None
             head = SoftmaxLayer(encoder.output_dim, size, tied_to=tied_to)
         return Model(embedding, encoder, head)
 

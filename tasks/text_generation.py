@@ -21,7 +21,7 @@ from nlpseq.layers.single_steps import for_single_steps
 from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 from nlpseq.metrics.base import Scores
 from nlpseq.models.model import Model
-from nlpseq.recipe import DecodingConfig, merge, validate
+from nlpseq.recipe import DecodingConfig, validate
 from nlpseq.task import Share
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class LanguageModelPredictor:
         return [list(hypothesis.ids) for hypothesis in found[0]]
 
     def _options(self, options: dict[str, Any]) -> DecodingConfig:
-        decoding = merge(self.task.recipe.decoding.model_dump(), options)
+        decoding = {**self.task.recipe.decoding.model_dump(), **options}
         document = {"task": self.task.recipe.task, "decoding": decoding}
         return validate(type(self.task.recipe), document, "options of generate").decoding
 

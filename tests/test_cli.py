@@ -42,7 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 # Words in
 
 
-@pytest.mark.parametrize("command", ["run", "evaluate", "generate", "recipes"])
+@pytest.mark.parametrize("command", ["run", "evaluate", "predict", "generate", "recipes"])
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
@@ -79,7 +79,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("rum x", "unknown command 'rum'; did you mean 'run'?"),
         ("recipes shw", "unknown command 'shw'; did you mean 'show'?"),
-        ("fly x", "unknown command 'fly'; there are run, evaluate, generate, recipes"),
+        ("fly x", "unknown command 'fly'; there are run, evaluate, predict, generate, recipes"),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("run x --seed 3", "unknown option '--seed'; did you mean '--seeds'?"),
         (
@@ -101,6 +101,13 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("generate x --method beem", "'beem'; did you mean 'beam'?"),
         ("generate x --num-samples 0", "'0': write a whole number above 0"),
         ("generate x --temperature hot", "invalid float value"),
+        ("predict", "required: RUN"),
+        ("predict x y --formt json", "unknown option '--formt'; did you mean '--format'?"),
+        ("predict x y --format jsn", "'jsn'; did you mean 'json'?"),
+        ("predict x y --file z", "give one or the other"),
+        ("predict x --file nowhere.txt", "nowhere.txt: No such file"),
+        ("predict x y --output .", "is a folder"),
+        ("predict nowhere y", "nowhere: no such folder"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -125,6 +132,14 @@ def test_overrides_may_stand_anywhere_and_keep_their_order() -> None:
 
 def test_a_prompt_may_begin_with_a_dash() -> None:
     assert parse(["generate", "x", "--prompt=- well"]).prompt == "- well"
+
+
+def test_texts_may_stand_anywhere_and_begin_with_a_dash() -> None:
+    words = ["predict", "x", "one", "--format", "json", "two", "- no, three", "--explain", ""]
+    arguments = parse(words)
+    assert arguments.texts == ["one", "two", "- no, three", ""]
+    assert arguments.explain
+    assert parse(["predict", "x", "--", "-four", "--five"]).texts == ["-four", "--five"]
 
 
 def test_only_given_decoding_options_are_handed_on() -> None:
@@ -307,6 +322,94 @@ def test_generate_refuses(
 ) -> None:
     assert main(["generate", str(trained[0]), *shlex.split(words)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def predicted(*words: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    assert main(["predict", *words, "--device", "cpu"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_predict_answers_texts_a_file_and_standard_input_alike(
+    trained: tuple[Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = str(trained[0])
+    texts = ["the farmer writes", "", "the old man"]
+    expected = nlpseq.load(run, device="cpu").predict(texts)
+    file = tmp_path / "texts.txt"
+    file.write_text("\n".join(texts) + "\n")
+    from_words = predicted(run, *texts, capsys=capsys)
+    assert from_words == expected
+    assert predicted(run, "--file", str(file), capsys=capsys) == expected
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+    assert predicted(run, capsys=capsys) == expected
+    assert [answer["text"] for answer in from_words] == texts
+
+
+def test_predict_keeps_the_order_over_chunks_and_writes_a_file(
+    trained: tuple[Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nlpseq.answers.CHUNK", 2)
+    file, output = tmp_path / "texts.txt", tmp_path / "new" / "answers.jsonl"
+    file.write_text("the man\nthe old man\n\nthe farmer writes\nthe man\n")
+    words = ["predict", str(trained[0]), "--file", str(file), "--output", str(output)]
+    assert main([*words, "--device", "cpu"]) == 0
+    assert capsys.readouterr().out == f"Written to {output}\n"
+    answers = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [one["text"] for one in answers] == file.read_text().splitlines()
+    assert answers[0] == answers[4]
+    # A bad line further down leaves what was written before as it is.
+    before = output.read_bytes()
+    file.write_bytes(file.read_bytes() + b"\0\n")
+    assert main(words) == 2
+    assert "line 6: a NUL byte" in capsys.readouterr().err
+    assert output.read_bytes() == before
+    assert list(output.parent.iterdir()) == [output]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("x --format conll", "--format conll does not fit"),
+        ("x --format html", "use json"),
+        ("x --explain", "--explain does not fit"),
+        ("--file /dev/null", "/dev/null: empty"),
+    ],
+)
+def test_predict_refuses(
+    words: str, said: str, trained: tuple[Path, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", str(trained[0]), *shlex.split(words)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "generate some",
+            "some is a sequence tagger, it cannot generate: use `nlpseq predict some`",
+        ),
+        ("predict some x", "cannot predict: use `nlpseq generate some`"),
+    ],
+)
+def test_a_model_that_cannot_says_which_command_can(
+    words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class SequenceTaggerPredictor:
+        pass
+
+    monkeypatch.setattr("nlpseq.hub.load", lambda name, device: SequenceTaggerPredictor())
+    assert main(words.split()) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_interrupted_run_says_how_to_go_on_and_the_command_does(tmp_path: Path) -> None:

@@ -90,3 +90,57 @@ def test_report_of_one_split(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "10.43" in printed
     assert "validation" not in printed
+
+
+SCORES = {"precision": 0.75, "recall": 0.5, "f1": 0.6, "support": 1234}
+DETAILS = {
+    "validation": {"per_class": {"unseen": SCORES}},
+    "test": {
+        "per_class": {"good [b]": SCORES, "bad": SCORES | {"f1": 0.125}},
+        "confusion_matrix": {"labels": ["good [b]", "bad"], "matrix": [[617, 616], [0, 8765]]},
+    },
+}
+
+
+def test_report_by_class_is_of_the_last_split(capsys: pytest.CaptureFixture[str]) -> None:
+    report_run(METRICS | {"details": DETAILS}, [], Path("x"))
+    printed = capsys.readouterr().out
+    rows = [line.strip("│ ").split("│") for line in printed.splitlines() if "│" in line]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    assert ["good [b]", "0.750", "0.500", "0.600", "1,234"] in cells
+    assert ["bad", "0.750", "0.500", "0.125", "1,234"] in cells
+    assert ["good [b]", "617", "616"] in cells
+    assert ["bad", "0", "8,765"] in cells
+    assert "test by class" in printed
+    assert "unseen" not in printed
+
+
+def test_report_by_class_where_test_was_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = METRICS | {"splits": ["validation"], "details": {"validation": DETAILS["validation"]}}
+    report_run(metrics, [], Path("x"))
+    printed = capsys.readouterr().out
+    assert "validation by class" in printed
+    assert "unseen" in printed
+
+
+def test_report_by_type_of_many_types_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    types = {f"type{n:02}": SCORES for n in range(25)}
+    labels = [f"c{n}" for n in range(9)]
+    confusion = {"labels": labels, "matrix": [[0] * 9] * 9}
+    details = {"test": {"per_type": types, "confusion_matrix": confusion}}
+    report_run(METRICS | {"details": details}, [], Path("x"))
+    printed = capsys.readouterr().out
+    assert "test by type" in printed
+    assert "type19" in printed
+    assert "type20" not in printed
+    assert "5 more in metrics.json" in printed
+    assert "predicted" not in printed
+
+
+def test_report_of_scores_has_no_detail_where_there_is_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report_run(METRICS | {"details": {"test": {}}}, [], Path("x"))
+    without = capsys.readouterr().out
+    report_run(METRICS, [], Path("x"))
+    assert capsys.readouterr().out == without

@@ -31,6 +31,7 @@ MAY: dict[str, set[str]] = {
     "overrides": set(),
     "arguments": set(),
     "console": set(),
+    "answers": {"data", "analysis"},
     "data": {"recipe"},
     "models": {"layers", "recipe"},
     "task": {"recipe", "data", "metrics"},

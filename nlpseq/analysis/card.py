@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import nlpseq
-from nlpseq.console import FLOOR, duration, number, parameter_line, spell
+from nlpseq.console import (
+    FLOOR,
+    duration,
+    last_details,
+    number,
+    parameter_line,
+    score_rows,
+    spell,
+)
 
 _USE = """\
 ```python
@@ -50,6 +58,7 @@ def model_card(
         "The recipe as it was run, overrides included, is `recipe.toml` in this folder: "
         "`nlpseq run recipe.toml` repeats it (with `--data-dir` if the data were local files).",
         f"## Scores\n\n{_score_table(metrics)}",
+        *_detail_table(metrics),
         f"## Use\n\n{_USE}",
     ]
     if samples:
@@ -113,6 +122,19 @@ def _score_table(metrics: Mapping[str, Any]) -> str:
         for name in names
     )
     return "\n".join((head, *rows))
+
+
+def _detail_table(metrics: Mapping[str, Any]) -> list[str]:
+    """The scores by class or type on the last split, with a heading; nothing where there are none."""
+    split, details = last_details(metrics)
+    kind, rows = score_rows(details)
+    if not rows:
+        return []
+    head, *body = (
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows
+    )
+    rule = f"|---|{'---:|' * (len(rows[0]) - 1)}"
+    return ["\n".join((f"### {split} by {kind}\n", head, rule, *body))]
 
 
 def _label(name: str) -> str:

@@ -59,7 +59,7 @@ def learning_curves(history: Sequence[Line], folder: Path) -> Path | None:
     axes[-1].set_xlabel("updates of the weights (steps)")
     _add_minutes(axes[0], training)
     path = folder / "learning_curves.png"
-    _save(figure, path)
+    save(figure, path)
     return path
 
 
@@ -114,9 +114,9 @@ def _add_minutes(axis: "Axes", lines: Sequence[Line]) -> None:
     top.set_xlabel("minutes of training")
 
 
-def _save(figure: Any, path: Path) -> None:
-    """Write the figure whole or not at all."""
+def save(figure: Any, path: Path, *, trim: bool = False) -> None:
+    """Write a figure as PNG, whole or not at all; trimmed of what is empty around it, if so wished."""
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=120)
+    figure.savefig(image, format="png", dpi=120, bbox_inches="tight" if trim else None)
     with replacing(path) as temporary:
         temporary.write_bytes(image.getvalue())

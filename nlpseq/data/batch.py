@@ -1,8 +1,9 @@
 """What a model reads: `Tokens`, and the `Batch` that pairs them with a target. Batch-first everywhere."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -16,11 +17,23 @@ class Tokens:
         ids: (B, T) token ids.
         lengths: (B,) real tokens in each row.
         full: no row is padded, so nobody needs a mask (windows of a language model).
+        characters: (U, C) character ids of the batch's distinct words, padded with 0. A word that
+            occurs often is spelt, and read by a character encoder, once.
+        character_rows: (B, T) which row of `characters` spells each token.
+        casing: (B, T) casing classes.
+        segments: (B, T) number of the sentence that each token belongs to, from 0.
+        word_starts: (B, W) place of each word's first token, -1 behind the last word; only where
+            tokens are pieces of words that are tagged.
     """
 
     ids: Tensor
     lengths: Tensor
     full: bool = False
+    characters: Tensor | None = None
+    character_rows: Tensor | None = None
+    casing: Tensor | None = None
+    segments: Tensor | None = None
+    word_starts: Tensor | None = None
 
     @classmethod
     def unpadded(cls, ids: Tensor) -> Self:
@@ -37,11 +50,21 @@ class Tokens:
 
     def to(self, device: torch.device) -> Self:
         """The same tokens on another device."""
-        return replace(self, ids=self.ids.to(device), lengths=self.lengths.to(device))
+        return self._changed(lambda tensor: tensor.to(device), {*self._tensors()})
 
     def rows(self, kept: slice) -> Self:
-        """Some of the rows."""
-        return replace(self, ids=self.ids[kept], lengths=self.lengths[kept])
+        """Some of the rows; the words that they spell with stay all of them."""
+        return self._changed(lambda tensor: tensor[kept], {*self._tensors()} - {"characters"})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+    def _changed(self, change: Callable[[Tensor], Tensor], names: set[str]) -> Self:
+        changed: dict[str, Any] = {
+            name: change(tensor) for name, tensor in self._tensors().items() if name in names
+        }
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,11 @@ class Batch:
     def size(self) -> int:
         """Rows."""
         return self.source.ids.size(0)
+
+    @property
+    def tokens(self) -> int:
+        """Real tokens of the source."""
+        return int(self.source.lengths.sum())
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device."""

@@ -6,7 +6,9 @@ alone, so that resuming in the middle of an epoch is to slice what these functio
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -141,6 +143,15 @@ def _random_length(bptt_length: int, rng: torch.Generator) -> int:
     return max(min(SHORTEST_WINDOW, bptt_length), int(length))
 
 
+def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    """Rows of numbers as one tensor (B, T), filled up with `value` on the right."""
+    lengths = np.array([len(row) for row in rows])
+    filled = np.full((len(rows), lengths.max()), value, dtype=np.int64)  # (B, T)
+    real = np.arange(filled.shape[1]) < lengths[:, None]
+    filled[real] = np.fromiter(chain.from_iterable(rows), np.int64, lengths.sum())
+    return torch.from_numpy(filled)
+
+
 def collate(ids: Sequence[Sequence[int]], pad_id: int) -> Tokens:
     """Pad token ids on the right.
 
@@ -152,6 +163,5 @@ def collate(ids: Sequence[Sequence[int]], pad_id: int) -> Tokens:
         Tokens (B, T), T the longest row.
     """
     lengths = torch.tensor([len(row) for row in ids])
-    longest = int(lengths.max())
-    padded = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in ids])  # (B, T)
-    return Tokens(padded, lengths, full=bool((lengths == longest).all()))
+    full = bool((lengths == lengths[0]).all())
+    return Tokens(padded(ids, pad_id), lengths, full=full)

@@ -6,7 +6,7 @@ lines       | a line, empty ones too                                  | text
 text        | the whole file, newlines and all                        | text
 label_text  | a line `label text`                                     | label, text
 parallel    | a line of each of two files, `files = {train = "a, b"}` | source, target
-conll       | a block of lines, one token each, first and last column | tokens, tags
+conll       | a block of lines, one token each, first and last column | tokens, tags, line
 trees       | a line `(3 (2 It) (4 works))`                           | label, text,
             |                                                         | phrase_labels, phrases
 csv, tsv    | a record; the first line names the columns              | its own, all of them text
@@ -116,7 +116,7 @@ def _parallel(data_dir: Path, name: str) -> Content:
 
 def _conll(file: Path) -> Columns:
     """Sentences between blank lines; `skipped` holds the places of lines that mark documents."""
-    columns: Columns = {"tokens": [], "tags": [], "skipped": []}
+    columns: Columns = {"tokens": [], "tags": [], "line": [], "skipped": []}
     width = 0
     open_sentence = False
     for number, line in enumerate(read_lines(file), start=1):
@@ -136,6 +136,7 @@ def _conll(file: Path) -> Columns:
         if not open_sentence:
             columns["tokens"].append([])
             columns["tags"].append([])
+            columns["line"].append(number)
             open_sentence = True
         columns["tokens"][-1].append(fields[0])
         columns["tags"][-1].append(fields[-1])

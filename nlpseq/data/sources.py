@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.data.online import hub_if_reachable
-from nlpseq.errors import UserError
-from nlpseq.recipe import DataConfig, suggest
+from nlpseq.data.phrases import with_phrases
+from nlpseq.errors import UserError, suggest
+from nlpseq.recipe import DataConfig
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -110,7 +111,8 @@ def load_splits(
         splits = _hub(config)
     by_characters = data_dir is not None and config.format == "text"
     splits = _hold_out(splits, config.hold_out, by_characters)
-    return {name: _with_fields(split, config, fields) for name, split in splits.items()}
+    splits = {name: _with_fields(split, config, fields) for name, split in splits.items()}
+    return with_phrases(splits) if config.phrases else splits
 
 
 def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
@@ -125,7 +127,7 @@ def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
         )
     splits = {}
     for name, file in config.files.items():
-        table, origin = read(data_dir, file, config.format)
+        table, origin = read(data_dir, file, config.formats.get(name, config.format))
         splits[name] = Split(name, Dataset(table), origin)
     return splits
 

@@ -33,6 +33,7 @@ from nlpseq.data.vocabularies import (
     PAD,
     SPECIAL_TOKENS,
     UNK,
+    extended,
     learn,
     normalized,
 )
@@ -143,6 +144,27 @@ class Tokenizer:
         write_text(
             folder / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False)
         )
+
+    def produces(self, word: str) -> bool:
+        """Whether a text can have this word, as it is spelt, for a token: of the word kind only.
+
+        White space splits it, or normalisation (lower case, digits as 0) leaves no such word, or it
+        spells a special token: then it cannot.
+        """
+        same = normalized(self.backend, word) == word
+        return same and word.split() == [word] and word not in SPECIAL_TOKENS
+
+    def extended(self, words: Iterable[str]) -> "Tokenizer":
+        """A tokenizer that knows further words, by the ids from `len(self)` on; of the word kind only.
+
+        Words are skipped that it knows already or that no text can have, see `produces`.
+
+        Raises:
+            ValueError: the tokens are not words.
+        """
+        if self.kind != "word":
+            raise ValueError(f"a tokenizer of kind {self.kind} cannot be given words")
+        return Tokenizer(extended(self.backend, filter(self.produces, words)))
 
     def __len__(self) -> int:
         return len(self.vocabulary)

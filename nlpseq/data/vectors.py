@@ -8,8 +8,9 @@ file's metadata or in a file of the same name ending in `.json` (a list, or word
 
 import gzip
 import json
+import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -53,11 +54,31 @@ class Coverage:
 
 
 class Vectors(NamedTuple):
-    """`weight` (V, D), which rows of it are `covered` (V,), and the `coverage` in numbers."""
+    """The vectors of a vocabulary, and of words that are not in it.
+
+    Attributes:
+        weight: (V, D) vectors of the vocabulary.
+        covered: (V,) which of them are the file's.
+        coverage: that in numbers.
+        extra_words: E words of the file that the vocabulary lacks, in the file's order.
+        extra: (E, D) their vectors.
+    """
 
     weight: Tensor
     covered: Tensor
     coverage: Coverage
+    extra_words: list[str]
+    extra: Tensor
+
+    @property
+    def table(self) -> Tensor:
+        """(V + E, D) what `TokenEmbedding.load` takes."""
+        return torch.cat([self.weight, self.extra])
+
+
+def no_word(word: str) -> bool:
+    """Choose no word."""
+    return False
 
 
 def load_vectors(
@@ -68,6 +89,7 @@ def load_vectors(
     *,
     counts: Sequence[int] = (),
     seed: int = 0,
+    extend: Callable[[str], bool] = no_word,
 ) -> Vectors:
     """Read the vectors of a vocabulary.
 
@@ -83,29 +105,26 @@ def load_vectors(
         counts: occurrences of each word in train, for the coverage; none given: each word counts
             one.
         seed: of what is drawn.
+        extend: which words of the file to read though the vocabulary lacks them, for
+            `Tokenizer.extended`; usually `Tokenizer.produces`.
 
     Raises:
         UserError: the file is missing (it says where it was looked for), of another dimension,
             damaged, or has a line of another width (named), or none of the words.
     """
     file = find(name, folders)
-    wanted = {form for word in vocabulary for form in (word, word.lower())}
-    found = _read(file, wanted, dim)
+    own = set(vocabulary)
+    wanted = own | {word.lower() for word in vocabulary}
+    found = _read(file, lambda word: word in wanted or extend(word), dim)
     rows = [found.get(word, found.get(word.lower())) for word in vocabulary]
     covered = torch.tensor([row is not None for row in rows])
     if not covered.any():
         raise UserError(
             f"vectors {file}: it has none of the {len(vocabulary)} words of the vocabulary"
         )
-    known = torch.tensor(np.array([row for row in rows if row is not None], dtype=np.float32))
-    if not known.isfinite().all():
-        row = int((~known.isfinite().all(dim=1)).nonzero()[0])
-        word = [word for word, there in zip(vocabulary, covered.tolist(), strict=True) if there][
-            row
-        ]
-        raise UserError(
-            f"vectors {file}: the vector of {word!r} has a component that is not finite"
-        )
+    known = _stack([row for row in rows if row is not None], dim)
+    extra_words = [word for word in found if word not in own and extend(word)]
+    extra = _stack([found[word] for word in extra_words], dim)
     random = torch.Generator().manual_seed(seed)
     weight = torch.randn(len(vocabulary), dim, generator=random) * known.std()  # (V, D)
     weight[covered] = known
@@ -113,9 +132,13 @@ def load_vectors(
     exact = sum(word in found for word in vocabulary)
     total = int(covered.sum())
     tokens = float(frequency[covered].sum() / frequency.sum())
-    return Vectors(
-        weight, covered, Coverage(file, exact, total - exact, len(vocabulary) - total, tokens)
-    )
+    coverage = Coverage(file, exact, total - exact, len(vocabulary) - total, tokens)
+    return Vectors(weight, covered, coverage, extra_words, extra)
+
+
+def _stack(vectors: Sequence[Vector], dim: int) -> Tensor:
+    """(N, D), where N may be 0."""
+    return torch.from_numpy(np.array(vectors, dtype=np.float32).reshape(-1, dim))
 
 
 def find(name: str, folders: Sequence[str | Path]) -> Path:
@@ -155,24 +178,35 @@ def places(name: str, folders: Sequence[str | Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _read(file: Path, wanted: set[str], dim: int) -> Mapping[str, Vector]:
-    if file.suffix == ".safetensors":
-        return _read_safetensors(file, wanted, dim)
+def _read(file: Path, wanted: Callable[[str], bool], dim: int) -> dict[str, Vector]:
+    """The vectors of the wanted words, in the file's order; of two of a word the first."""
     found: dict[str, Vector] = {}
     try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            for word, vector in _read_text(file, stream, wanted, dim):
+        with warnings.catch_warnings(action="error", category=DeprecationWarning):
+            for word, vector in _entries(file, wanted, dim):
                 found.setdefault(word, vector)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"vectors {file}: damaged or cut short: {error}") from error
+    for word, vector in found.items():
+        if not np.isfinite(vector.sum()):
+            raise UserError(
+                f"vectors {file}: the vector of {word!r} has a component that is not finite"
+            )
     return found
 
 
+def _entries(file: Path, wanted: Callable[[str], bool], dim: int) -> Iterator[tuple[str, Vector]]:
+    if file.suffix == ".safetensors":
+        yield from _read_safetensors(file, wanted, dim)
+    else:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            yield from _read_text(file, stream, wanted, dim)
+
+
 def _read_text(
-    file: Path, stream: BinaryIO | gzip.GzipFile, wanted: set[str], dim: int
+    file: Path, stream: BinaryIO | gzip.GzipFile, wanted: Callable[[str], bool], dim: int
 ) -> Iterator[tuple[str, Vector]]:
-    """The wanted lines of a text file; words are compared as bytes, few lines are parsed."""
-    keys = {word.encode(): word for word in wanted}
+    """The wanted lines of a text file; of the others only the width is looked at."""
     first = True
     for number, line in enumerate(stream, start=1):
         fields = line.split()
@@ -185,13 +219,18 @@ def _read_text(
                 else _ragged(file, number, len(fields), dim)
             )
         first = False
-        word = line.rstrip().rsplit(None, dim)[0] if len(fields) > dim + 1 else fields[0]
-        if word not in keys:
-            continue
-        try:
-            yield keys[word], np.array(fields[-dim:], dtype=np.float32)
-        except ValueError as error:
-            raise UserError(f"vectors {file}, line {number}: not a number: {error}") from error
+        begin = line.rstrip().rsplit(None, dim)[0] if len(fields) > dim + 1 else fields[0]
+        word = begin.decode(errors="replace")
+        if wanted(word) and "\N{REPLACEMENT CHARACTER}" not in word:
+            yield word, _parse(file, number, fields[-dim:])
+
+
+def _parse(file: Path, number: int, fields: list[bytes]) -> Vector:
+    """The numbers of a line; numpy only warns of what is none, and that is made an error here."""
+    try:
+        return np.fromstring(b" ".join(fields), dtype=np.float32, sep=" ")
+    except (ValueError, DeprecationWarning) as error:
+        raise UserError(f"vectors {file}, line {number}: not a number: {error}") from error
 
 
 def _is_phrase(fields: list[bytes], dim: int) -> bool:
@@ -219,7 +258,9 @@ def _ragged(file: Path, number: int, fields: int, dim: int) -> UserError:
     )
 
 
-def _read_safetensors(file: Path, wanted: set[str], dim: int) -> Mapping[str, Vector]:
+def _read_safetensors(
+    file: Path, wanted: Callable[[str], bool], dim: int
+) -> Iterator[tuple[str, Vector]]:
     try:
         with safe_open(file, framework="pt") as content:
             names = list(content.keys())
@@ -236,7 +277,7 @@ def _read_safetensors(file: Path, wanted: set[str], dim: int) -> Mapping[str, Ve
     if table.size(1) != dim:
         raise _other_dim(file, table.size(1), dim)
     values = table.float().numpy()
-    return {word: values[row] for row, word in enumerate(words) if word in wanted}
+    return ((word, values[row]) for row, word in enumerate(words) if wanted(word))
 
 
 def _words(file: Path, metadata: Mapping[str, str]) -> list[str]:

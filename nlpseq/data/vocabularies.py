@@ -29,8 +29,13 @@ def learn(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokeni
     """Learn a vocabulary of the kind that the recipe names.
 
     Raises:
-        UserError: the texts hold no token, or more different characters than the vocabulary may.
+        UserError: the texts hold no token, or more different characters than the vocabulary may,
+            or digits are to be read as 0 by another kind than `word`.
     """
+    if config.digits_as_zero and config.kind != "word":
+        raise UserError(
+            f"tokenization.digits_as_zero is for kind = 'word', the kind is {config.kind!r}"
+        )
     if config.vocabulary_size <= len(SPECIAL_TOKENS):
         raise _too_small(config, f"the special tokens alone take {len(SPECIAL_TOKENS)}")
     backend = _KINDS[config.kind](config, texts)
@@ -51,6 +56,16 @@ def normalized(backend: tokenizers.Tokenizer, text: str) -> str:
     return backend.normalizer.normalize_str(text) if backend.normalizer else text
 
 
+def extended(backend: tokenizers.Tokenizer, words: Iterable[str]) -> tokenizers.Tokenizer:
+    """A copy of a tokenizer of words that knows further words, by the next ids."""
+    state = json.loads(backend.to_str())
+    known = backend.get_vocab(with_added_tokens=True)
+    new = [word for word in dict.fromkeys(words) if word not in known]
+    first = max(known.values()) + 1
+    state["model"]["vocab"].update({word: id for id, word in enumerate(new, start=first)})
+    return tokenizers.Tokenizer.from_str(json.dumps(state))
+
+
 def _start(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(model)
     if config.lowercase:
@@ -61,8 +76,10 @@ def _start(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokeni
 def _word(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
     unforged = normalizers.Replace(Regex(FORGED), UNK)
-    steps = [normalizers.Lowercase(), unforged] if config.lowercase else [unforged]
-    backend.normalizer = normalizers.Sequence(steps)
+    steps: list[normalizers.Normalizer] = []
+    steps += [normalizers.Lowercase()] if config.lowercase else []
+    steps += [normalizers.Replace(Regex("[0-9]"), "0")] if config.digits_as_zero else []
+    backend.normalizer = normalizers.Sequence([*steps, unforged])
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     counting = trainers.WordLevelTrainer(
         vocab_size=2**62, min_frequency=config.min_frequency, special_tokens=[], show_progress=False

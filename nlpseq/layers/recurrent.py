@@ -23,6 +23,7 @@ from nlpseq.contracts import Encoded, State
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, MinGRUCell, RNNCell
 from nlpseq.layers.dropout import Dropout, LockedDropout
+from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import Normalization, build_normalization
 
 
@@ -90,7 +91,7 @@ class RecurrentLayer(nn.Module):
         return cell
 
 
-class RecurrentEncoder(nn.Module):
+class RecurrentEncoder(Encoder):
     """Layers of one kind of cell.
 
     Args:
@@ -167,8 +168,7 @@ class RecurrentEncoder(nn.Module):
             before = columns[first : first + self.num_directions]
             outputs, after = layer(outputs, padding, before)
             new_columns += after
-        if padding is not None:
-            outputs = outputs.masked_fill(~padding.mask.unsqueeze(2), 0)
+        outputs = without_padding(outputs, padding.mask if padding else None)
         return Encoded(outputs, _stack(new_columns))
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:

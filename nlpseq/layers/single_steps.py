@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from nlpseq.layers.embedding import TokenEmbedding
+from nlpseq.layers.token_embedding import TokenEmbedding
 
 Module = TypeVar("Module", bound=nn.Module)
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from nlpseq.contracts import Encoded, State
 from nlpseq.data.batch import Tokens
-from nlpseq.layers.embedding import TokenEmbedding
-from nlpseq.layers.recurrent import RecurrentEncoder
+from nlpseq.layers.embedding import Embedding
+from nlpseq.layers.encoder import Encoder
 
 Head = TypeVar("Head", bound=nn.Module)
 
@@ -15,7 +15,7 @@ Head = TypeVar("Head", bound=nn.Module)
 class Model(nn.Module, Generic[Head]):
     """An embedding, an encoder of its vectors, and the task's own head on the encoder's outputs."""
 
-    def __init__(self, embedding: TokenEmbedding, encoder: RecurrentEncoder, head: Head) -> None:
+    def __init__(self, embedding: Embedding, encoder: Encoder, head: Head) -> None:
         super().__init__()
         self.embedding = embedding
         self.encoder = encoder
@@ -23,5 +23,5 @@ class Model(nn.Module, Generic[Head]):
 
     def encode(self, tokens: Tokens, state: State | None = None) -> Encoded:
         """Read tokens from `state` on (from a fresh one if None): outputs (B, T, H) and the next state."""
-        encoded: Encoded = self.encoder(self.embedding(tokens.ids), tokens.mask, state)
+        encoded: Encoded = self.encoder(self.embedding(tokens), tokens.mask, state)
         return encoded

@@ -44,7 +44,7 @@ def evaluate(
     if share.processes > 1:
         records = gather_object(records)
     records.sort(key=lambda record: record.index)
-    return task.metric.score(_sum(records)), records
+    return task.metric.score(_sum(records)) | task.further_scores(records), records
 
 
 def _sum(records: Sequence[Record]) -> list[float]:

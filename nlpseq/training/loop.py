@@ -128,7 +128,7 @@ class Loop:
             "learning_rate": update.learning_rate,
             "gradient_norm": update.gradient_norm,
             "tokens": run.tokens,
-            "tokens_per_second": run.line_count / run.line_seconds,
+            "tokens_per_second": run.line_tokens / run.line_seconds,
             "seconds": run.seconds,
         }
         run.new_line()

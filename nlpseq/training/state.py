@@ -21,7 +21,7 @@ class FitResult:
         step: updates made.
         epoch: passes over train, with the fraction.
         seconds: of training and validation, interruptions not counted.
-        tokens: trained on, or whatever else the task counts.
+        tokens: trained on, padding not counted.
         best_step: the step whose weights the model now has; the last one without validation.
         best_scores: validation scores of that step; empty without validation.
         stopped: why: all steps made, patience at an end, or a signal.
@@ -53,10 +53,11 @@ class RunState:
         step: updates made.
         epoch: epochs completed.
         batch: batches of the present epoch that were learnt from.
-        tokens: trained on.
+        tokens: trained on, padding not counted.
         seconds: of the run so far.
         line_total: summed loss since the last line of the history.
-        line_count: tokens since then.
+        line_count: what that is the sum over.
+        line_tokens: tokens since then.
         line_seconds: seconds of training since then.
         stale: validations since the best one.
         best: the best checkpoint, if there was a validation.
@@ -69,6 +70,7 @@ class RunState:
     seconds: float = 0.0
     line_total: float = 0.0
     line_count: float = 0.0
+    line_tokens: float = 0.0
     line_seconds: float = 0.0
     stale: int = 0
     best: Best | None = field(default=None)
@@ -81,7 +83,9 @@ class RunState:
     def add(self, update: Update, batches: list[Batch], last_of_epoch: bool) -> None:
         """Take in an update."""
         self.step += 1
-        self.tokens += update.count
+        tokens = sum(batch.tokens for batch in batches)
+        self.tokens += tokens
+        self.line_tokens += tokens
         self.line_total += update.total
         self.line_count += update.count
         if last_of_epoch:
@@ -91,7 +95,7 @@ class RunState:
 
     def new_line(self) -> None:
         """Begin to add up for the next line of the history."""
-        self.line_total = self.line_count = self.line_seconds = 0.0
+        self.line_total = self.line_count = self.line_tokens = self.line_seconds = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""

@@ -94,3 +94,18 @@ def test_text_has_command_scores_samples_and_a_recipe_that_parses() -> None:
 def test_a_recipe_file_is_named_without_its_folder() -> None:
     assert card("/home/someone/my_recipe.toml").data.model_name == "my_recipe"
     assert "/home/someone" not in str(card("/home/someone/my_recipe.toml"))
+
+
+def test_scores_by_class_are_those_of_the_last_split() -> None:
+    scores = {"precision": 0.75, "recall": 0.5, "f1": 0.6, "support": 1234}
+    details = {
+        "validation": {"per_type": {"unseen": scores}},
+        "test": {"per_type": {"PER": scores, "a|b": scores}},
+    }
+    text = model_card(RECIPE, "x", METRICS | {"details": details}, hub_task="token-classification")
+    assert "### test by type\n\n| type | precision | recall | f1 | support |\n|---|---:|" in text
+    assert "| PER | 0.750 | 0.500 | 0.600 | 1,234 |\n" in text
+    assert "| a\\|b | " in text
+    assert "unseen" not in text
+    assert ModelCard(text).data.pipeline_tag == "token-classification"
+    assert " by " not in card().text.partition("## Use")[0].partition("## Scores")[2]

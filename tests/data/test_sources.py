@@ -81,6 +81,7 @@ def test_conll(tmp_path) -> None:
     assert rows(tmp_path, "conll", content) == {
         "tokens": [["Rome", "won"], ["It"]],
         "tags": [["I-LOC", "O"], ["O"]],
+        "line": [3, 9],
     }
     assert read(tmp_path, "train.txt", "conll").origin.endswith("(2 -DOCSTART- lines skipped)")
     assert rows(tmp_path, "conll", "a\tO\nb\tB-X\n")["tags"] == [["O", "B-X"]]

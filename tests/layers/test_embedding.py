@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nlpseq.errors import UserError
-from nlpseq.layers.embedding import TokenEmbedding
+from nlpseq.layers.token_embedding import TokenEmbedding
 
 PAD, UNK = 0, 1
 

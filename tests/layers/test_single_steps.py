@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nlpseq.layers.embedding import TokenEmbedding
+from nlpseq.layers.token_embedding import TokenEmbedding
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.single_steps import for_single_steps
 from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer

@@ -1,0 +1,204 @@
+"""Speed of nlpseq's linear-chain CRF, against pytorch-crf and against a BiLSTM below it.
+
+    pip install pytorch-crf
+    python benchmarks/crf.py --threads 1 2
+
+Both sides get the same emissions, tags, ragged mask and parameters; that they agree on the loss and
+on every gradient is checked first. Then four things are timed in turns, so that whatever else the
+machine does meets all of them: loss and gradients of each side, the same of nlpseq's BiLSTM (which
+reads vectors of 100 components with 100 units in each direction) below a linear layer and a mere
+sum, and decoding by each side. The CRF's share is that of the two together.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from equal_models import SEED, medians
+from language_modeling import named_turns, print_table
+from torch import Tensor, nn
+from torchcrf import CRF
+
+from nlpseq.analysis.versions import machine, versions
+from nlpseq.layers.crf import LinearChainCRF
+from nlpseq.layers.recurrent import RecurrentEncoder
+
+INPUTS, UNITS, LAYERS = 100, 100, 2
+Result = dict[str, Any]
+
+
+class Sides:
+    """One batch, and two CRFs of equal parameters."""
+
+    def __init__(self, sentences: int, tokens: int, tags: int) -> None:
+        torch.manual_seed(SEED)
+        lengths = torch.randint(tokens // 4, tokens + 1, (sentences,))
+        lengths[0] = tokens
+        self.mask = torch.arange(tokens) < lengths.unsqueeze(1)  # (B, T)
+        self.emissions = (3 * torch.randn(sentences, tokens, tags)).requires_grad_()
+        self.tags = torch.randint(tags, (sentences, tokens))
+        self.ours, self.theirs = LinearChainCRF(tags), CRF(tags, batch_first=True)
+        with torch.no_grad():
+            for own, other in self.pairs():
+                other.copy_(own)
+        self.vectors = torch.randn(sentences, tokens, INPUTS)
+        self.encoder = nn.ModuleList(
+            [
+                RecurrentEncoder(INPUTS, UNITS, num_layers=LAYERS, bidirectional=True),
+                nn.Linear(2 * UNITS, tags),
+            ]
+        )
+
+    def pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """Each of our parameters, and theirs."""
+        ours, theirs = self.ours, self.theirs
+        return [
+            (ours.start, theirs.start_transitions),
+            (ours.transitions, theirs.transitions),
+            (ours.end, theirs.end_transitions),
+        ]
+
+    def our_step(self) -> Tensor:
+        """Loss and gradients."""
+        loss = self.ours.nll(self.emissions, self.tags, self.mask).sum()
+        loss.backward()
+        return loss
+
+    def their_step(self) -> Tensor:
+        """Loss and gradients."""
+        loss = -self.theirs(self.emissions, self.tags, self.mask, reduction="sum")
+        loss.backward()
+        return loss
+
+    def encoder_step(self) -> Tensor:
+        """Gradients of the encoder and of the linear layer above it."""
+        recurrent, linear = self.encoder
+        loss = linear(recurrent(self.vectors, self.mask).outputs).sum()
+        loss.backward()
+        return loss
+
+    def our_decoding(self) -> list[list[int]]:
+        """The best paths."""
+        lengths = self.mask.sum(1).tolist()
+        paths = self.ours.decode(self.emissions, self.mask).tolist()
+        return [path[:length] for path, length in zip(paths, lengths, strict=True)]
+
+    def their_decoding(self) -> list[list[int]]:
+        """The best paths."""
+        paths: list[list[int]] = self.theirs.decode(self.emissions, self.mask)
+        return paths
+
+    def check_same(self) -> None:
+        """Loss, gradients and best paths of both sides."""
+        torch.testing.assert_close(self.our_step(), self.their_step(), rtol=1e-5, atol=1e-3)
+        for own, other in self.pairs():
+            torch.testing.assert_close(own.grad, other.grad, rtol=1e-4, atol=1e-4)
+        both = self.emissions.grad
+        self.emissions.grad = None
+        self.our_step()
+        assert both is not None
+        assert self.emissions.grad is not None
+        torch.testing.assert_close(2 * self.emissions.grad, both, rtol=1e-4, atol=1e-4)
+        if self.our_decoding() != self.their_decoding():
+            raise SystemExit("not the same best paths")
+
+
+def milliseconds(work: Callable[[], object], repeats: int) -> float:
+    """Median over some calls."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return 1e3 * median(times)
+
+
+def measure(sides: Sides, repeats: int, rounds: int) -> Result:
+    """All in turns; the first round warms up."""
+    turns = []
+    for _ in range(rounds + 1):
+        ours = milliseconds(sides.our_step, repeats)
+        theirs = milliseconds(sides.their_step, repeats)
+        encoder = milliseconds(sides.encoder_step, repeats)
+        decoding = milliseconds(sides.our_decoding, repeats)
+        their_decoding = milliseconds(sides.their_decoding, repeats)
+        turns.append(
+            {
+                "nlpseq_ms": ours,
+                "pytorch_crf_ms": theirs,
+                "ratio": theirs / ours,
+                "encoder_ms": encoder,
+                "share": ours / (ours + encoder),
+                "pytorch_crf_share": theirs / (theirs + encoder),
+                "nlpseq_decoding_ms": decoding,
+                "pytorch_crf_decoding_ms": their_decoding,
+                "decoding_ratio": their_decoding / decoding,
+            }
+        )
+    return {"turns": turns[1:], **medians(turns[1:])}
+
+
+def show(result: Result) -> None:
+    """One row a turn, and the medians."""
+    columns = {
+        "nlpseq ms": ("nlpseq_ms", ".2f"),
+        "pytorch-crf ms": ("pytorch_crf_ms", ".2f"),
+        "ratio": ("ratio", ".1f"),
+        "BiLSTM ms": ("encoder_ms", ".2f"),
+        "share": ("share", ".0%"),
+        "pytorch-crf's": ("pytorch_crf_share", ".0%"),
+        "decoding ms": ("nlpseq_decoding_ms", ".2f"),
+        "pytorch-crf ms ": ("pytorch_crf_decoding_ms", ".2f"),
+        "ratio ": ("decoding_ratio", ".1f"),
+    }
+    rows = [("turn", *columns)]
+    for name, turn in named_turns(result):
+        rows.append((name, *(format(turn[key], spec) for key, spec in columns.values())))
+    print_table(rows)
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sentences", type=int, default=32, metavar="B")
+    parser.add_argument("--tokens", type=int, default=40, metavar="T", help="of the longest")
+    parser.add_argument("--tags", type=int, default=9, metavar="K")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
+    parser.add_argument("--repeats", type=int, default=10, metavar="N", help="calls in a turn")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="turns of each side")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str]) -> None:
+    """Measure at each number of threads."""
+    arguments = parse(words)
+    results = []
+    for threads in arguments.threads:
+        torch.set_num_threads(threads)
+        sides = Sides(arguments.sentences, arguments.tokens, arguments.tags)
+        sides.check_same()
+        print(f"torch {torch.__version__}, {threads} threads")
+        result = measure(sides, arguments.repeats, arguments.rounds)
+        show(result)
+        results.append({"threads": threads, **result})
+    if arguments.output:
+        document = {
+            "arguments": vars(arguments),
+            "machine": machine(torch.device("cpu")),
+            "versions": versions(),
+            "results": results,
+        }
+        arguments.output.write_text(json.dumps(document, indent=2, default=str) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,79 @@
+"""Scores of a split, of a run that ends or of a model trained before."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpseq import hub, recipe
+from nlpseq.analysis.versions import versions
+from nlpseq.data.sources import load_splits
+from nlpseq.errors import UserError
+from nlpseq.files import write_json, write_lines
+from nlpseq.task import Record
+from nlpseq.training.report import SilentReporter
+from nlpseq.training.trainer import Trainer
+
+from .environment import build_accelerator
+
+
+def write_predictions(path: Path, records: Sequence[Record]) -> None:
+    """One JSON line an example, in the order of the data set."""
+    lines = (json.dumps(vars(record), ensure_ascii=False) + "\n" for record in records)
+    write_lines(path, lines)
+
+
+def evaluate(
+    name: Path | str,
+    *,
+    split: str = "test",
+    data_dir: Path | None = None,
+    device: str | None = None,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Score a trained model on a split, and write `evaluations/<split>.json`.
+
+    It is written into the model's directory; of a model from the Hub, into the working folder.
+
+    Args:
+        name: a run or model directory, or a Hub id.
+        split: which split of the recipe's data to read.
+        data_dir: local files to read it from.
+        device: where to run.
+        overrides: assignments to the recipe's `data` and `evaluation` sections.
+
+    Raises:
+        UserError: no such model, or no such split.
+    """
+    folder = hub.locate(name)
+    trained, model = hub.read(folder)
+    changed = [one for one in overrides if not one.startswith(("data.", "evaluation."))]
+    if changed:
+        raise UserError(
+            f"override {changed[0]!r}: only data. and evaluation. can change a trained model's test"
+        )
+    document = recipe.override(trained.recipe.model_dump(exclude_none=True), overrides)
+    resolved = recipe.validate(type(trained).Config, document, str(folder))
+    task = type(trained)(resolved)
+    task.restore(trained.tokenizer, trained.state())
+    splits = load_splits(resolved.data, data_dir=data_dir, fields=task.fields)
+    if split not in splits:
+        raise UserError(f"split {split!r}: the data have {', '.join(splits)}")
+    accelerator = build_accelerator(device, resolved.training.precision)
+    trainer = Trainer(
+        task, model, accelerator=accelerator, folder=folder, reporter=SilentReporter()
+    )
+    scores, records = trainer.evaluate(splits[split])
+    result = {
+        "split": split,
+        split: {**scores, **task.references(splits[split])},
+        "details": {split: task.details(records)},
+        "data": splits[split].fingerprint,
+        "versions": versions(),
+    }
+    written = (
+        folder if folder == Path(name) else Path(str(name).replace("/", "-"))
+    ) / "evaluations"
+    write_predictions(written / f"{split}.predictions.jsonl", records)
+    write_json(written / f"{split}.json", result)
+    return result

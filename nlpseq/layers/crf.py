@@ -1,0 +1,275 @@
+"""Linear-chain conditional random field (Lafferty et al. 2001): scores of whole paths of tags.
+
+    log P(y | x) = score(y) - log Z        score(y): see `nlpseq.layers.chain`
+
+Hard constraints are -inf among the scores, so a forbidden path has no probability before any
+training. The loss gets its gradient without autograd: that of log Z is the expected counts, which
+forward-backward yields along with log Z, and that of the score is the counts of the gold path
+(Sutton and McCallum 2012, equation 5.7). The backward pass only scales their difference.
+
+Spans give the confidence of an entity: `span_log_probs` is the probability of all paths through
+exactly these tags (constrained forward-backward, Culotta and McCallum 2004), exact and not a product
+of marginals.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nlpseq.errors import UserError
+from nlpseq.layers.chain import (
+    Chain,
+    Lattice,
+    Paths,
+    best_paths,
+    log_messages,
+    mixing_steps,
+    path_sums,
+)
+
+INITIAL_RANGE = 0.1
+
+
+class Constraints(NamedTuple):
+    """What is allowed (True), as a scheme such as BIO has it."""
+
+    start: Tensor  # (K,) as the first tag
+    transitions: Tensor  # (K, K) from, to
+    end: Tensor  # (K,) as the last tag
+
+    @classmethod
+    def none(cls, num_tags: int) -> "Constraints":
+        """Everything is allowed."""
+        return cls(*(torch.ones(shape).bool() for shape in _shapes(num_tags)))
+
+
+class Spans(NamedTuple):
+    """Stretches of tokens, E in all, anywhere in a batch."""
+
+    rows: Tensor  # (E,) row of the batch
+    begins: Tensor  # (E,) the first token
+    ends: Tensor  # (E,) behind the last token
+
+
+def _shapes(num_tags: int) -> tuple[tuple[int, ...], ...]:
+    return (num_tags,), (num_tags, num_tags), (num_tags,)
+
+
+class ConstrainedChain(nn.Module):
+    """Constraints as buffers: whoever knows the tags gives them anew, no file keeps them.
+
+    Args:
+        num_tags: K.
+        constraints: what is allowed; None: everything.
+
+    Raises:
+        UserError: the constraints are for another number of tags.
+    """
+
+    allowed_start: Tensor
+    allowed_transitions: Tensor
+    allowed_end: Tensor
+
+    def __init__(self, num_tags: int, constraints: Constraints | None = None) -> None:
+        super().__init__()
+        constraints = Constraints.none(num_tags) if constraints is None else constraints
+        for name, allowed, shape in zip(
+            Constraints._fields, constraints, _shapes(num_tags), strict=True
+        ):
+            if allowed.shape != shape:
+                raise UserError(
+                    f"constraints.{name} has the shape {tuple(allowed.shape)}, "
+                    f"but {num_tags} tags need {shape}"
+                )
+            self.register_buffer(f"allowed_{name}", allowed.bool(), persistent=False)
+        self.num_tags = num_tags
+        self.mixing = mixing_steps(constraints.transitions)
+
+    def constrain(self, start: Tensor, transitions: Tensor, end: Tensor) -> Chain:
+        """The scores (K,), (K, K), (K,) with -inf for what is not allowed."""
+        return Chain(
+            start.masked_fill(~self.allowed_start, -math.inf),
+            transitions.masked_fill(~self.allowed_transitions, -math.inf),
+            end.masked_fill(~self.allowed_end, -math.inf),
+            self.mixing,
+        )
+
+    def constraints_only(self) -> Chain:
+        """0 for what is allowed, -inf for what is not."""
+        zeros = (self.allowed_start.new_zeros(s, dtype=torch.float) for s in _shapes(self.num_tags))
+        return self.constrain(*zeros)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        forbidden = int((~self.allowed_transitions).sum())
+        return f"num_tags={self.num_tags}, forbidden_transitions={forbidden}"
+
+
+class LinearChainCRF(ConstrainedChain):
+    """Scores of first tags, of transitions and of last tags, learnt, beside given emissions.
+
+    Emissions (B, T, K) must be finite at real tokens. A mask (B, T) is True there, padding on the
+    right; None: there is no padding. What stands at padding never matters.
+    """
+
+    def __init__(self, num_tags: int, constraints: Constraints | None = None) -> None:
+        super().__init__(num_tags, constraints)
+        self.start = nn.Parameter(torch.empty(num_tags))
+        self.transitions = nn.Parameter(torch.empty(num_tags, num_tags))  # from, to
+        self.end = nn.Parameter(torch.empty(num_tags))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """U(-0.1, 0.1)."""
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -INITIAL_RANGE, INITIAL_RANGE)
+
+    def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood (B,) of gold paths, in nats, float32 at least.
+
+        Args:
+            emissions: (B, T, K).
+            tags: (B, T); anything at padding.
+            mask: (B, T).
+
+        Returns:
+            (B,), differentiable once; inf where a path is not allowed, 0 for a row without tokens.
+        """
+        start, transitions, end, mixing = self.chain()
+        loss: Tensor = _NegativeLogLikelihood.apply(  # type: ignore[no-untyped-call]
+            emissions, start, transitions, end, tags, mask, mixing
+        )
+        return loss
+
+    def decode(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The best path of each row (B, T), 0 at padding."""
+        return best_paths(self.lattice(emissions, mask)).tags[:, 0]
+
+    def n_best(self, emissions: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
+        """The n best paths of each row and their log-probabilities, the best first."""
+        lattice = self.lattice(emissions, mask)
+        paths = best_paths(lattice, n)
+        return paths._replace(scores=paths.scores - path_sums(lattice).log_z.unsqueeze(1))
+
+    def marginals(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """P(y_t = k | x), (B, T, K), 0 at padding; without a gradient."""
+        return path_sums(self.lattice(emissions, mask)).marginals
+
+    @torch.no_grad()
+    def span_log_probs(
+        self,
+        emissions: Tensor,
+        mask: Tensor | None,
+        paths: Tensor,
+        spans: Spans,
+        closing: Tensor | None = None,
+    ) -> Tensor:
+        """Log of the probability that a path has just these tags in a span, and closes it there.
+
+        Args:
+            emissions: (B, T, K).
+            mask: (B, T).
+            paths: (B, T) tags; only those within the spans are read.
+            spans: E of them, none empty, each within its row's real tokens.
+            closing: (K, K) True where a span that ends with the first tag is over if the second
+                comes next (in BIO: all but I-X, behind B-X and I-X); None: whatever comes next.
+
+        Returns:
+            (E,), in nats.
+        """
+        lattice = self.lattice(emissions, mask)
+        _, transitions, end, _ = lattice.chain
+        before, behind, log_z = log_messages(lattice)
+        rows, begins, ends = spans
+        last, past = ends - 1, ends.clamp(max=emissions.shape[1] - 1)
+        # Step t of a path is the transition to its tag and this tag's emission.
+        inner = lattice.emissions[rows].gather(2, paths[rows].unsqueeze(2)).squeeze(2)  # (E, T)
+        inner[:, 1:] += transitions[paths[:, :-1], paths[:, 1:]][rows]
+        inside = between(begins + 1, ends, emissions.shape[1])
+        inner = inner.masked_fill(~inside, 0).sum(1)  # (E,)
+        first_tags, last_tags = paths[rows, begins], paths[rows, last]
+        onwards = transitions[last_tags] + behind[rows, past]  # (E, K)
+        if closing is not None:
+            onwards = onwards.masked_fill(~closing[last_tags], -math.inf)
+        at_end = ends == lattice.padding.lengths[rows]
+        after = torch.where(at_end, end[last_tags], onwards.logsumexp(1))
+        return before[rows, begins, first_tags] + inner + after - log_z[rows]
+
+    def chain(self) -> Chain:
+        """The scores, with -inf for what is not allowed."""
+        return self.constrain(self.start, self.transitions, self.end)
+
+    def lattice(self, emissions: Tensor, mask: Tensor | None) -> Lattice:
+        """All that the algorithms on chains want to know."""
+        return Lattice.of(emissions, self.chain(), mask)
+
+
+def between(begins: Tensor, ends: Tensor, length: int) -> Tensor:
+    """(E, T) True from `begins` (E,) to before `ends` (E,)."""
+    places = torch.arange(length, device=begins.device)
+    return (places >= begins.unsqueeze(1)) & (places < ends.unsqueeze(1))
+
+
+def path_scores(lattice: Lattice, tags: Tensor) -> Tensor:
+    """Score (B,) of one path a row, `tags` (B, T) with 0 at padding; 0 for a row without tokens."""
+    (start, transitions, end, _), mask = lattice.chain, lattice.padding.mask
+    steps = lattice.emissions.gather(2, tags.unsqueeze(2)).squeeze(2)  # (B, T)
+    steps[:, 0] += start[tags[:, 0]]
+    steps[:, 1:] += transitions[tags[:, :-1], tags[:, 1:]]
+    steps = steps.masked_fill(~mask, 0)
+    last = end[lattice.at_last(tags)]
+    return steps.sum(1) + last.masked_fill(lattice.padding.lengths == 0, 0)
+
+
+class _NegativeLogLikelihood(torch.autograd.Function):
+    """Loss and the gradients of each row at once; backward weights the rows."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: Tensor,
+        start: Tensor,
+        transitions: Tensor,
+        end: Tensor,
+        tags: Tensor,
+        mask: Tensor | None,
+        mixing: int,
+    ) -> Tensor:
+        lattice = Lattice.of(emissions, Chain(start, transitions, end, mixing), mask)
+        real = lattice.padding.mask
+        tags = tags.masked_fill(~real, 0)
+        log_z, d_emissions, d_transitions = path_sums(lattice)
+        score = path_scores(lattice, tags)
+        if any(ctx.needs_input_grad[:4]):
+            gold = torch.zeros_like(d_emissions).scatter_(2, tags.unsqueeze(2), 1)
+            gold *= real.unsqueeze(2)
+            d_emissions = d_emissions.sub_(gold)
+            # gold is 0 at padding: a row's last token begins no transition
+            d_transitions = d_transitions.sub_(gold[:, :-1].transpose(1, 2) @ gold[:, 1:])
+            d_end = lattice.at_last(d_emissions)
+            ctx.save_for_backward(d_emissions, d_transitions, d_end)
+            ctx.dtypes = emissions.dtype, start.dtype
+        # inf - inf is no number, where no path is allowed at all
+        loss = torch.where(score == -math.inf, math.inf, log_z - score)
+        loss = loss.masked_fill(lattice.padding.lengths == 0, 0)
+        narrowest = torch.promote_types(emissions.dtype, start.dtype)
+        return loss.to(torch.promote_types(narrowest, torch.float32))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        d_emissions, d_transitions, d_end = ctx.saved_tensors
+        emissions_dtype, dtype = ctx.dtypes
+        grad = grad.double()  # (B,)
+        return (
+            (d_emissions * grad.view(-1, 1, 1)).to(emissions_dtype),
+            (grad @ d_emissions[:, 0]).to(dtype),
+            (grad @ d_transitions.flatten(1)).view(d_transitions.shape[1:]).to(dtype),
+            (grad @ d_end).to(dtype),
+            None,
+            None,
+            None,
+        )

@@ -1,0 +1,119 @@
+"""A table of token vectors, and the two ways to drop some of them in training.
+
+Behind the trained table may stand an *extension*: vectors that were loaded for words which training
+never sees, so that new text is read by them. They could get no gradient, so they need no optimiser
+state either: that they are frozen is exact, no approximation.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nlpseq.errors import UserError
+from nlpseq.layers.dropout import keep_mask
+
+
+class TokenEmbedding(nn.Module):
+    """A table of token vectors, which an output layer may be tied to.
+
+    Row `pad_id` starts at zero and the look-up sends it no gradient. An output layer that is tied
+    to the table does send it one, and must: padding has to become unlikely as an output. Nothing
+    reads that row as an input but masked places, so it need not stay zero.
+
+    Attributes:
+        weight: (V, D) the trained table.
+        extension: (E, D) further vectors, of the ids V to V + E - 1; an output layer knows nothing
+            of them.
+
+    Args:
+        vocab_size: rows V of the table.
+        dim: components D of a vector.
+        pad_id: the token that fills rows up.
+        unk_id: the token that dropped words become.
+        embedding_dropout: of rows of the table, so of every occurrence of a word type in the batch
+            (Gal and Ghahramani 2016, section 4.2; Merity et al. 2018, section 4.3).
+        word_dropout: of tokens, which are read as unknown; padding is spared.
+        frozen: the table is not trained (nor is an output layer that is tied to it).
+        extension_size: rows E of the extension; zero until they are loaded.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        dim: int,
+        *,
+        pad_id: int,
+        unk_id: int,
+        embedding_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        frozen: bool = False,
+        extension_size: int = 0,
+    ) -> None:
+        super().__init__()
+        self.pad_id = pad_id
+        self.unk_id = unk_id
+        self.embedding_dropout = embedding_dropout
+        self.word_dropout = word_dropout
+        self.weight = nn.Parameter(torch.empty(vocab_size, dim), requires_grad=not frozen)
+        extension = torch.zeros(extension_size, dim)
+        self.register_buffer("extension", extension, persistent=extension_size > 0)
+        self.extension: Tensor
+        self.reset_parameters()
+
+    @property
+    def dim(self) -> int:
+        """Components of a vector."""
+        return self.weight.size(1)
+
+    def reset_parameters(self) -> None:
+        """Draw uniformly with variance 1/D (Ma and Hovy 2016, section 3.1)."""
+        bound = math.sqrt(3 / self.weight.size(1))
+        nn.init.uniform_(self.weight, -bound, bound)
+        with torch.no_grad():
+            self.weight[self.pad_id] = 0
+
+    @torch.no_grad()
+    def load(self, vectors: Tensor) -> None:
+        """Take over ready vectors (V + E, D); the row of padding is set to zero.
+
+        Raises:
+            UserError: the table has another shape.
+        """
+        size = len(self.weight)
+        wanted = (size + len(self.extension), self.dim)
+        if vectors.shape != wanted:
+            given = tuple(vectors.shape)
+            raise UserError(f"vectors of shape {given} do not fit an embedding of shape {wanted}")
+        self.weight.copy_(vectors[:size])
+        self.extension.copy_(vectors[size:])
+        self.weight[self.pad_id] = 0
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Vectors of token ids (B, T): (B, T, D)."""
+        if self.training and self.word_dropout > 0:
+            ids = self._drop_words(ids)
+        vectors = self.lookup(ids)  # (B, T, D)
+        if self.training and self.embedding_dropout > 0:
+            vectors = vectors * self._type_mask()[ids].unsqueeze(-1)
+        return vectors
+
+    def lookup(self, ids: Tensor) -> Tensor:
+        """Vectors without dropout, of ids of any shape: (B,) -> (B, D)."""
+        if not len(self.extension):
+            return F.embedding(ids, self.weight, self.pad_id)
+        size = len(self.weight)
+        beyond = ids >= size
+        inside = F.embedding(ids.masked_fill(beyond, self.pad_id), self.weight, self.pad_id)
+        outside = F.embedding((ids - size).clamp(min=0), self.extension)
+        return torch.where(beyond.unsqueeze(-1), outside, inside)
+
+    def _drop_words(self, ids: Tensor) -> Tensor:
+        dropped = torch.rand(ids.shape, device=ids.device) < self.word_dropout
+        return ids.masked_fill(dropped & (ids != self.pad_id), self.unk_id)
+
+    def _type_mask(self) -> Tensor:
+        """(V + E,) what each word type's vector is multiplied by: 0, or 1 / share kept."""
+        types = len(self.weight) + len(self.extension)
+        return keep_mask(self.weight, (types,), self.embedding_dropout)

@@ -1,0 +1,79 @@
+"""Recipes: TOML and `key=value` overrides become frozen, validated objects.
+
+A recipe says what differs from the defaults, and defaults stand only in the schema. A task adds its own
+sections by subclassing `Recipe`. The order is: default < extended recipe < recipe < command line. Anything
+unknown, of the wrong type or impossible is one line that names the key and what would do.
+
+    base.py        what sections are made of
+    encoders.py    the encoders' sections, told apart by `encoder.kind`
+    schema.py      the other sections, and Recipe
+    reading.py     names, locate, read, merge, override
+    validation.py  validate
+"""
+
+from .base import (
+    Count,
+    Counts,
+    Fraction,
+    Integers,
+    Natural,
+    NotNegative,
+    Positive,
+    Section,
+)
+from .encoders import (
+    Activation,
+    ConvolutionalConfig,
+    DilatedConfig,
+    EncoderConfig,
+    FeedforwardConfig,
+    HierarchicalConfig,
+    RecurrentConfig,
+    RecurrentConvolutionalConfig,
+    TransformerConfig,
+)
+from .reading import Document, locate, merge, names, override, read
+from .schema import (
+    DataConfig,
+    DecodingConfig,
+    EmbeddingConfig,
+    EvaluationConfig,
+    Recipe,
+    TokenizationConfig,
+    TrainingConfig,
+)
+from .validation import validate
+
+__all__ = [
+    "Activation",
+    "ConvolutionalConfig",
+    "Count",
+    "Counts",
+    "DataConfig",
+    "DecodingConfig",
+    "DilatedConfig",
+    "Document",
+    "EmbeddingConfig",
+    "EncoderConfig",
+    "EvaluationConfig",
+    "FeedforwardConfig",
+    "Fraction",
+    "HierarchicalConfig",
+    "Integers",
+    "Natural",
+    "NotNegative",
+    "Positive",
+    "Recipe",
+    "RecurrentConfig",
+    "RecurrentConvolutionalConfig",
+    "Section",
+    "TokenizationConfig",
+    "TrainingConfig",
+    "TransformerConfig",
+    "locate",
+    "merge",
+    "names",
+    "override",
+    "read",
+    "validate",
+]

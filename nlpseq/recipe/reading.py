@@ -1,0 +1,135 @@
+"""Recipes as they are written: found by name, read, extended, overridden; nothing is checked yet."""
+
+import copy
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from nlpseq.errors import UserError, suggest
+
+Document = dict[str, Any]
+INHERITED = "<inherited>"  # no key of a recipe: brackets
+
+
+def names() -> list[str]:
+    """The recipes that come with nlpseq, as `<task>/<name>`."""
+    root = resources.files("nlpseq.recipes")
+    return sorted(
+        f"{folder.name}/{file.name.removesuffix('.toml')}"
+        for folder in root.iterdir()
+        if folder.is_dir()
+        for file in folder.iterdir()
+        if file.name.endswith(".toml")
+    )
+
+
+def locate(name: str) -> Traversable:
+    """Find a recipe by its name or by the path of a TOML file.
+
+    Raises:
+        UserError: there is no such recipe; the nearest name is offered.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if path.is_file():
+            return path
+        raise UserError(f"recipe {name}: no such file")
+    if name not in names():
+        raise UserError(
+            f"unknown recipe {name!r}{suggest(name, names())} `nlpseq recipes` lists them all"
+        )
+    task, _, recipe = name.partition("/")
+    return resources.files("nlpseq.recipes") / task / f"{recipe}.toml"
+
+
+def read(name: str) -> Document:
+    """Read a recipe and the one that it extends.
+
+    Raises:
+        UserError: the file is missing, is not TOML, or extends a recipe that itself extends another.
+    """
+    document = _load(name)
+    base_name = document.pop("extends", None)
+    if base_name is None:
+        return document
+    if not isinstance(base_name, str):
+        raise UserError(f"recipe {name}: extends = {base_name!r}: write the name of a recipe")
+    base = _load(base_name)
+    if "extends" in base:
+        raise UserError(
+            f"recipe {name}: extends {base_name}, which extends another; one level is allowed"
+        )
+    return merge(base, document)
+
+
+def _load(name: str) -> Document:
+    try:
+        return tomllib.loads(locate(name).read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"recipe {name}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"recipe {name}, line {line}: not UTF-8") from error
+    except OSError as error:
+        raise UserError(f"recipe {name}: cannot be read: {error.strerror}") from error
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Document:
+    """Lay `changes` over `base`, section by section; within one, a key's new value replaces the old.
+
+    A section whose `kind` changes remembers under `INHERITED` what it has from the other kind: keys
+    that the new kind does not have are then left out.
+    """
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = (
+            _lay_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
+    return merged
+
+
+def _lay_over(old: Document, new: Document) -> Document:
+    changed = new.get("kind", old.get("kind")) != old.get("kind")
+    return {**old, **new, **({INHERITED: [*old]} if changed else {})}
+
+
+def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Document:
+    """Apply `section.key=value` assignments; a value is TOML, or a plain string.
+
+    The value replaces what was there: `data.files={ train = "a.txt" }` leaves no other file.
+
+    Raises:
+        UserError: an assignment has no `=` or no key.
+    """
+    changed = copy.deepcopy(dict(document))
+    parsed = sorted(map(_parse, assignments), key=lambda one: one[0][-1] != "kind")
+    for (*sections, last), text in parsed:
+        table: Any = changed
+        for section in sections:
+            if not isinstance(table.get(section), dict):
+                table[section] = {}
+            table = table[section]
+        value = _toml_value(text)
+        if last == "kind" and table.get("kind") != value:
+            table[INHERITED] = [*table]
+        table[last] = value
+    return changed
+
+
+def _parse(assignment: str) -> tuple[list[str], str]:
+    path, equals, text = assignment.partition("=")
+    keys = [key.strip() for key in path.split(".")]
+    if not equals or not all(keys):
+        raise UserError(f"override {assignment!r}: write it as section.key=value")
+    return keys, text.strip()
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

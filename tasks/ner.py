@@ -1,0 +1,198 @@
+"""Named entities, and any other labelled spans: one tag a word.
+
+Whatever scheme the data are in, the spans are what counts: tags are converted to the scheme of the
+recipe when they are read, learnt in it, decoded under its constraints, and scored as spans.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from nlpseq.contracts import State
+from nlpseq.data import tags as schemes
+from nlpseq.data.batch import Batch, Tokens
+from nlpseq.data.features import Features
+from nlpseq.data.sources import Split
+from nlpseq.data.tokenization import Tokenizer
+from nlpseq.errors import UserError
+from nlpseq.layers.crf import Constraints
+from nlpseq.layers.tagging import CRFTagger, SoftmaxTagger, Tagger
+from nlpseq.metrics.spans import SpanScores
+from nlpseq.models.encoders import build_encoder
+from nlpseq.models.model import Model
+from nlpseq.recipe import Recipe, Section
+from nlpseq.task import LossSum, Progress, Record, Share
+
+from .examples import ExampleRecipe, ExampleTask
+from .tagging import EntityPredictor, at_words
+
+
+class TaggerConfig(Section):
+    """From the encoder's outputs to tags."""
+
+    kind: Literal["crf", "softmax"] = Field(
+        "crf", description="softmax: every token by itself, then the best allowed path"
+    )
+    scheme: Literal["BIO", "BIOES"] = Field(
+        "BIOES", description="that the model learns; the data may be in any other"
+    )
+
+
+class NamedEntityRecognitionRecipe(ExampleRecipe):
+    """A recipe of this task."""
+
+    head: TaggerConfig = TaggerConfig()
+
+
+class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]]):
+    """Sequence tagging; the types of entities are those of train."""
+
+    Config: ClassVar[type[Recipe]] = NamedEntityRecognitionRecipe
+    fields: ClassVar[tuple[str, ...]] = ("tokens", "tags")
+    main_metric = "f1"
+    higher_is_better = True
+    hub_task = "token-classification"
+
+    def __init__(self, recipe: NamedEntityRecognitionRecipe) -> None:
+        super().__init__(recipe)
+        self.tags: list[str] = []
+
+    # Preparation
+
+    def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
+        """Learn tokens, characters and types of entities from train; read every split."""
+        train = splits["train"]
+        found = {span.type for tags in self.targets(train) for span in schemes.spans(tags)}
+        if not found:
+            raise UserError(f"{train.origin}: train has no entity, all of its tags are O")
+        self._set_tags(schemes.tag_vocabulary(found, self.recipe.head.scheme))
+        self.prepare_features(train, folders)
+        for split in splits.values():
+            self._note_oddities(split, found)
+
+    def _note_oddities(self, split: Split, known: set[str]) -> None:
+        empty = sum(not len(features) for features, _ in self.examples(split))
+        if empty:
+            self.notes.append(
+                f"{split.name}: {empty} sentences have no token; nothing is read there"
+            )
+        spans = [span for _, tags in self.examples(split) for span in schemes.spans(tags)]
+        unseen = {span.type for span in spans} - known
+        if unseen:
+            count = sum(span.type in unseen for span in spans)
+            self.notes.append(
+                f"{split.name}: {count} entities are of a type that train does not have "
+                f"({', '.join(sorted(unseen))}); they count as missed"
+            )
+
+    def _set_tags(self, tags: list[str]) -> None:
+        self.tags = tags
+        types = {span.type for span in schemes.spans(tags)}
+        self.metric = SpanScores(types, self.recipe.head.scheme)
+
+    def state(self) -> dict[str, Any]:
+        """The tags too, by id, as transformers' configurations have them."""
+        return super().state() | {"id2label": dict(enumerate(self.tags))}
+
+    def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
+        """Take back what `prepare` had learnt."""
+        super().restore(tokenizer, state)
+        names = state["id2label"]
+        self._set_tags([names[key] for key in sorted(names, key=int)])
+
+    # Examples
+
+    def texts(self, split: Split) -> Sequence[str]:
+        """The words of each sentence with spaces between."""
+        return [" ".join(words) for words in split.column("tokens")]
+
+    def features(self, split: Split) -> list[Features]:
+        """Features of each sentence."""
+        return self.reader.read(list(split.column("tokens")))
+
+    def targets(self, split: Split) -> Sequence[list[str]]:
+        """The tags of each sentence in the recipe's scheme.
+
+        Raises:
+            UserError: a tag fits no scheme, or a sentence has not as many tags as tokens.
+        """
+        sentences: list[list[Any]] = list(split.column("tags"))
+        kind = getattr(split.rows.features["tags"], "feature", None)
+        if names := getattr(kind, "names", None):  # ClassLabels of the Hub
+            sentences = [[names[number] for number in tags] for tags in sentences]
+        for row, (tags, tokens) in enumerate(zip(sentences, split.column("tokens"), strict=True)):
+            if len(tags) != len(tokens):
+                raise UserError(
+                    f"{split.origin}, sentence {row + 1} of {split.name}: {len(tokens)} tokens and "
+                    f"{len(tags)} tags"
+                )
+        lines = split.column("line") if "line" in split.rows.column_names else ()
+        schemes.check(sentences, split.origin, lines)
+        return [schemes.convert(tags, self.recipe.head.scheme) for tags in sentences]
+
+    def collate_targets(self, targets: Sequence[list[str]], source: Tokens) -> Tensor:
+        """(B, W) numbers of tags, 0 at padding."""
+        numbers = {tag: number for number, tag in enumerate(self.tags)}
+        longest = max(map(len, targets))
+        rows = [[*map(numbers.__getitem__, tags), *[0] * (longest - len(tags))] for tags in targets]
+        return torch.tensor(rows)
+
+    # Model and loss
+
+    def build(self) -> Model[Tagger]:
+        """Embedding, encoder, tagger."""
+        recipe, number = self.recipe, len(self.tags)
+        embedding = self.build_embedding()
+        encoder = build_encoder(recipe.encoder, embedding.dim)
+        allowed = schemes.constraints(self.tags, recipe.head.scheme)
+        constraints = Constraints(*(torch.tensor(part) for part in allowed))
+        head = CRFTagger if recipe.head.kind == "crf" else SoftmaxTagger
+        model: Model[Tagger] = Model(
+            embedding, encoder, head(encoder.output_dim, number, constraints)
+        )
+        return self.initialized(model)
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: State, progress: Progress
+    ) -> tuple[LossSum, State]:
+        """Sum of the sentences' nll, counted by words."""
+        assert isinstance(model, Model)
+        assert isinstance(batch.target, Tensor)
+        outputs, mask = at_words(model.encode(batch.source).outputs, batch.source)
+        total = model.head.nll(outputs, batch.target, mask).sum()
+        words = batch.target.numel() if mask is None else int(mask.sum())
+        return LossSum(total, torch.tensor(words, device=total.device)), ()
+
+    # Evaluation
+
+    def evaluate(
+        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+    ) -> Iterator[Record]:
+        """The tags of each sentence."""
+        assert isinstance(model, Model)
+        for place in self.empty(split, share, limit):
+            yield Record(place, self.metric.statistics([], []), [], [])
+        for places, source, targets in self.shares(split, share, limit):
+            tokens = source.to(device)
+            outputs, mask = at_words(model.encode(tokens).outputs, tokens)
+            paths = model.head.decode(outputs, mask).tolist()
+            for place, target, path in zip(places, targets, paths, strict=True):
+                tags = [self.tags[number] for number in path[: len(target)]]
+                yield Record(place, self.metric.statistics(tags, target), target, tags)
+
+    def details(self, records: Sequence[Record]) -> dict[str, Any]:
+        """The table of the types."""
+        total = [sum(part) for part in zip(*(one.statistics for one in records), strict=True)]
+        types = {span.type for span in schemes.spans(self.tags)}
+        return {"per_type": SpanScores(types, self.recipe.head.scheme).per_type(total)}
+
+    def predictor(self, model: nn.Module, device: torch.device) -> EntityPredictor:
+        """Find entities in raw texts."""
+        assert isinstance(model, Model)
+        return EntityPredictor(
+            self.reader, self.tags, model, device, self.recipe.training.batch_size
+        )

@@ -1,0 +1,141 @@
+"""The Transformer against torch's own, weights copied, padding included."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nlpseq.errors import UserError
+from nlpseq.layers.transformer import TransformerEncoder
+
+SIZE, HEADS, INNER = 8, 2, 12
+
+
+def library_twin(encoder: TransformerEncoder, activation: str) -> nn.TransformerEncoder:
+    """torch's stack with the same weights."""
+    layer = nn.TransformerEncoderLayer(
+        SIZE, HEADS, INNER, activation=activation, norm_first=True, batch_first=True, dropout=0.0
+    )
+    twin = nn.TransformerEncoder(
+        layer, len(encoder.layers), norm=nn.LayerNorm(SIZE), enable_nested_tensor=False
+    )
+    for mine, theirs in zip(encoder.layers, twin.layers, strict=True):
+        for source, target in (
+            (mine.attention_norm, theirs.norm1),
+            (mine.feedforward_norm, theirs.norm2),
+            (mine.attention.output, theirs.self_attn.out_proj),
+            (mine.feedforward[0], theirs.linear1),
+            (mine.feedforward[2], theirs.linear2),
+        ):
+            target.load_state_dict(source.state_dict())
+        theirs.self_attn.in_proj_weight.data.copy_(mine.attention.projection.weight.data)
+        theirs.self_attn.in_proj_bias.data.copy_(mine.attention.projection.bias.data)
+    twin.norm.load_state_dict(encoder.norm.state_dict())
+    return twin
+
+
+def sinusoids(length: int) -> Tensor:
+    """(T, H) by the formula."""
+    waves = [
+        [(math.cos if i % 2 else math.sin)(t / 10000 ** (i // 2 * 2 / SIZE)) for i in range(SIZE)]
+        for t in range(length)
+    ]
+    return torch.tensor(waves, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)], ids=str
+)
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+@pytest.mark.parametrize("padded", [False, True])
+def test_values_and_gradients_of_torch(
+    padded: bool, activation: str, dtype: torch.dtype, tolerance: float
+) -> None:
+    torch.manual_seed(0)
+    encoder = TransformerEncoder(
+        SIZE, SIZE, num_layers=3, num_heads=HEADS, feedforward_size=INNER, activation=activation
+    )
+    for parameter in encoder.parameters():  # biases and norms as after some training
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    encoder.to(dtype)
+    twin = library_twin(encoder, activation).to(dtype)
+    lengths = torch.tensor([7, 3, 1]) if padded else torch.tensor([7, 7, 7])
+    mask = torch.arange(7) < lengths.unsqueeze(1)
+    inputs = torch.randn(3, 7, SIZE, dtype=dtype, requires_grad=True)
+    copied = inputs.detach().clone().requires_grad_()
+
+    outputs = encoder(inputs, mask if padded else None).outputs
+    positioned = copied * math.sqrt(SIZE) + sinusoids(7).to(dtype)
+    expected = twin(positioned, src_key_padding_mask=~mask if padded else None)
+    expected = expected * mask.unsqueeze(2)
+    torch.testing.assert_close(outputs, expected, rtol=tolerance, atol=tolerance)
+
+    direction = torch.randn_like(outputs)
+    (outputs * direction).sum().backward()
+    (expected * direction).sum().backward()
+    close = {"rtol": tolerance * 10, "atol": tolerance * 10}
+    torch.testing.assert_close(inputs.grad * mask.unsqueeze(2), inputs.grad)
+    torch.testing.assert_close(inputs.grad, copied.grad * mask.unsqueeze(2), **close)
+    for mine, theirs in zip(encoder.layers, twin.layers, strict=True):
+        torch.testing.assert_close(
+            mine.attention.projection.weight.grad, theirs.self_attn.in_proj_weight.grad, **close
+        )
+        torch.testing.assert_close(
+            mine.feedforward[0].weight.grad, theirs.linear1.weight.grad, **close
+        )
+        torch.testing.assert_close(mine.attention_norm.bias.grad, theirs.norm1.bias.grad, **close)
+    torch.testing.assert_close(encoder.norm.weight.grad, twin.norm.weight.grad, **close)
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
+def test_the_order_of_tokens_counts(positions: str) -> None:
+    encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, positions=positions).eval()
+    inputs = torch.randn(1, 5, SIZE)
+    backwards = encoder(inputs.flip(1), None).outputs.flip(1)
+    assert not torch.allclose(encoder(inputs, None).outputs, backwards, atol=1e-3)
+
+
+def test_rotary_outputs_depend_on_distances_alone() -> None:
+    """What stands in front, if it cannot be seen, changes nothing."""
+    encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, positions="rotary").double()
+    layer = encoder.layers[0]
+    inputs = torch.randn(1, 9, SIZE, dtype=torch.float64)
+    mask = torch.arange(9).unsqueeze(0) >= 4
+    shifted = layer(inputs, mask)[:, 4:]
+    torch.testing.assert_close(shifted, layer(inputs[:, 4:], None))
+
+
+def test_dropout_is_for_training_only() -> None:
+    encoder = TransformerEncoder(
+        SIZE, SIZE, num_heads=HEADS, dropout=0.3, attention_dropout=0.3, output_dropout=0.3
+    )
+    inputs = torch.randn(2, 5, SIZE)
+    assert not encoder(inputs, None).outputs.equal(encoder(inputs, None).outputs)
+    encoder.eval()
+    assert encoder(inputs, None).outputs.equal(encoder(inputs, None).outputs)
+
+
+def test_attention_dropout_alone_drops() -> None:
+    encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, attention_dropout=0.5)
+    inputs = torch.randn(2, 5, SIZE)
+    assert not encoder(inputs, None).outputs.equal(encoder(inputs, None).outputs)
+
+
+def test_positions_that_end_name_their_key() -> None:
+    encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, positions="learned", max_length=4)
+    with pytest.raises(UserError, match="5 tokens is longer than encoder.max_length = 4"):
+        encoder(torch.randn(1, 5, SIZE), None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_heads": 3}, "encoder.hidden_size = 8 is not a multiple of encoder.num_heads = 3"),
+        ({"num_heads": 8, "positions": "rotary"}, "have 1 each: make it even"),
+        ({"positions": "relative"}, "'relative': choose sinusoidal, learned or rotary"),
+    ],
+)
+def test_sizes_that_do_not_fit(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        TransformerEncoder(SIZE, SIZE, **options)
