@@ -177,6 +177,12 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
                     f"encoder.init_from: its {name} has the shape {tuple(tensor.shape)}, this recipe "
                     f"wants {wanted}; [embedding] and [encoder] must be those of that run"
                 )
+        mine = [name for name in shapes if name.startswith("encoder.")]
+        if missing := [name for name in mine if name not in self._initial]:
+            raise UserError(
+                f"encoder.init_from: that run has no {missing[0]}; [embedding] and [encoder] must be "
+                "those of that run"
+            )
         model.load_state_dict(self._initial, strict=False)
         return model
 
@@ -256,6 +262,21 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
     def _mine(self, split: Split, share: Share, limit: int) -> range:
         number = len(self.examples(split))
         return range(share.rank, min(limit, number) if limit else number, share.processes)
+
+
+def by_number(id2label: Any) -> list[str]:
+    """The names of classes or tags in the order of their numbers, as config.json keeps them.
+
+    Raises:
+        UserError: it is no mapping of all numbers from 0 on.
+    """
+    names = id2label if isinstance(id2label, Mapping) else {}
+    found = [names.get(str(number), names.get(number)) for number in range(len(names))]
+    if not found or not all(isinstance(name, str) for name in found):
+        raise UserError(
+            "config.json: learnt.id2label is damaged: it maps each number from 0 on to a name"
+        )
+    return [str(name) for name in found]
 
 
 def raw_words(text: str) -> str:

@@ -27,8 +27,8 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe, Section
 from nlpseq.task import LossSum, Progress, Record, Share
 
-from .examples import ExampleRecipe, ExampleTask
-from .tagging import EntityPredictor, at_words
+from .examples import ExampleRecipe, ExampleTask, by_number
+from .tagging import SequenceTaggerPredictor, at_words
 
 
 class TaggerConfig(Section):
@@ -65,6 +65,11 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn tokens, characters and types of entities from train; read every split."""
+        if self.recipe.head.kind == "crf" and self.recipe.training.label_smoothing:
+            raise UserError(
+                "training.label_smoothing smooths each tag by itself: set head.kind = 'softmax', "
+                "or leave it out"
+            )
         train = splits["train"]
         found = {span.type for tags in self.targets(train) for span in schemes.spans(tags)}
         if not found:
@@ -101,18 +106,17 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Take back what `prepare` had learnt."""
         super().restore(tokenizer, state)
-        names = state["id2label"]
-        self._set_tags([names[key] for key in sorted(names, key=int)])
+        self._set_tags(by_number(state["id2label"]))
 
     # Examples
 
     def texts(self, split: Split) -> Sequence[str]:
         """The words of each sentence with spaces between."""
-        return [" ".join(words) for words in split.column("tokens")]
+        return [" ".join(words) for words in _lists(split, "tokens")]
 
     def features(self, split: Split) -> list[Features]:
         """Features of each sentence."""
-        return self.reader.read(list(split.column("tokens")))
+        return self.reader.read(_lists(split, "tokens"))
 
     def targets(self, split: Split) -> Sequence[list[str]]:
         """The tags of each sentence in the recipe's scheme.
@@ -120,11 +124,11 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
         Raises:
             UserError: a tag fits no scheme, or a sentence has not as many tags as tokens.
         """
-        sentences: list[list[Any]] = list(split.column("tags"))
+        sentences, words = _lists(split, "tags"), _lists(split, "tokens")
         kind = getattr(split.rows.features["tags"], "feature", None)
         if names := getattr(kind, "names", None):  # ClassLabels of the Hub
             sentences = [[names[number] for number in tags] for tags in sentences]
-        for row, (tags, tokens) in enumerate(zip(sentences, split.column("tokens"), strict=True)):
+        for row, (tags, tokens) in enumerate(zip(sentences, words, strict=True)):
             if len(tags) != len(tokens):
                 raise UserError(
                     f"{split.origin}, sentence {row + 1} of {split.name}: {len(tokens)} tokens and "
@@ -150,11 +154,13 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
         encoder = build_encoder(recipe.encoder, embedding.dim)
         allowed = schemes.constraints(self.tags, recipe.head.scheme)
         constraints = Constraints(*(torch.tensor(part) for part in allowed))
-        head = CRFTagger if recipe.head.kind == "crf" else SoftmaxTagger
-        model: Model[Tagger] = Model(
-            embedding, encoder, head(encoder.output_dim, number, constraints)
-        )
-        return self.initialized(model)
+        head: Tagger
+        if recipe.head.kind == "crf":
+            head = CRFTagger(encoder.output_dim, number, constraints)
+        else:
+            smoothing = recipe.training.label_smoothing
+            head = SoftmaxTagger(encoder.output_dim, number, constraints, smoothing)
+        return self.initialized(Model(embedding, encoder, head))
 
     def loss(
         self, model: nn.Module, batch: Batch, carry: State, progress: Progress
@@ -190,9 +196,27 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
         types = {span.type for span in schemes.spans(self.tags)}
         return {"per_type": SpanScores(types, self.recipe.head.scheme).per_type(total)}
 
-    def predictor(self, model: nn.Module, device: torch.device) -> EntityPredictor:
+    def predictor(self, model: nn.Module, device: torch.device) -> SequenceTaggerPredictor:
         """Find entities in raw texts."""
         assert isinstance(model, Model)
-        return EntityPredictor(
+        return SequenceTaggerPredictor(
             self.reader, self.tags, model, device, self.recipe.training.batch_size
         )
+
+
+def _lists(split: Split, name: str) -> list[list[Any]]:
+    """A column of lists, those of tokens holding text.
+
+    Raises:
+        UserError: a row has something else there.
+    """
+    rows = list(split.column(name))
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or (
+            name == "tokens" and not all(isinstance(one, str) for one in row)
+        ):
+            raise UserError(
+                f"{split.origin}: the {name} of sentence {number} of {split.name} are {row!r:.60}, "
+                "not a list of texts"
+            )
+    return rows

@@ -25,7 +25,7 @@ from nlpseq.recipe import DataConfig, Recipe
 from nlpseq.task import LossSum, Progress, Record, Share
 
 from .classification import Classified, Classifier, ClassifierConfig, build_classifier
-from .examples import ExampleRecipe, ExampleTask, ExampleTrainingConfig, raw_words
+from .examples import ExampleRecipe, ExampleTask, ExampleTrainingConfig, by_number, raw_words
 
 
 class LabelledDataConfig(DataConfig):
@@ -114,8 +114,7 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Take back what `prepare` had learnt."""
         super().restore(tokenizer, state)
-        names = state["id2label"]
-        self._set_labels([names[key] for key in sorted(names, key=int)])
+        self._set_labels(by_number(state["id2label"]))
 
     # Examples
 
@@ -132,9 +131,9 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
         return self.read(self.texts(split))
 
     def read(self, texts: Sequence[str]) -> list[Features]:
-        """Features of texts that are cut as those of train."""
-        unknown = self.tokenizer.vocabulary[self.tokenizer.unk_id]
-        return self.reader.read_text([text if text.split() else unknown for text in texts])
+        """Features of texts that are cut as those of train; of one without a token an unknown one."""
+        unknown = Features([self.tokenizer.unk_id], [""], [0])
+        return [one if len(one) else unknown for one in self.reader.read_text(texts)]
 
     def targets(self, split: Split) -> Sequence[str]:
         """The class of each example.
@@ -142,10 +141,7 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
         Raises:
             UserError: a label that `data.labels`, if it is there, does not name.
         """
-        values, kind = split.column("label"), split.rows.features["label"]
-        names = getattr(kind, "names", None)  # of a ClassLabel of the Hub
-        labels = [str(names[value] if names and value >= 0 else value) for value in values]
-        classes = self.recipe.data.labels
+        labels, classes = split.labels("label"), self.recipe.data.labels
         for row, label in enumerate(labels):
             if classes and label not in classes:
                 raise UserError(
@@ -225,13 +221,13 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
             "confusion_matrix": {"labels": labels, "matrix": matrix},
         }
 
-    def predictor(self, model: nn.Module, device: torch.device) -> "SentimentPredictor":
+    def predictor(self, model: nn.Module, device: torch.device) -> "TextClassifierPredictor":
         """Classify raw texts."""
         assert isinstance(model, Model)
-        return SentimentPredictor(self, model, device)
+        return TextClassifierPredictor(self, model, device)
 
 
-class SentimentPredictor:
+class TextClassifierPredictor:
     """A trained classifier of raw texts."""
 
     def __init__(self, task: Sentiment, model: Classifier, device: torch.device) -> None:

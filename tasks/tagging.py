@@ -41,7 +41,7 @@ class Tagged(NamedTuple):
     confidences: list[float]
 
 
-class EntityPredictor:
+class SequenceTaggerPredictor:
     """A trained tagger of raw texts.
 
     Args:

@@ -28,7 +28,7 @@ def with_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
     train = splits["train"]
     rest = {name: split for name, split in splits.items() if name not in ("train", PHRASES)}
     held_out = {_bare(text) for split in rest.values() for text in split.texts("text")}
-    texts, labels = list(train.texts("text")), [str(label) for label in train.column("label")]
+    texts, labels = list(train.texts("text")), train.labels("label")
     known = set(zip(texts, labels, strict=True))
     leaked = repeated = 0
     for text, label in _phrases(splits):
@@ -52,7 +52,7 @@ def with_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
 def _phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:
     if PHRASES in splits:
         split = splits[PHRASES]
-        yield from zip(split.texts("text"), map(str, split.column("label")), strict=True)
+        yield from zip(split.texts("text"), split.labels("label"), strict=True)
         return
     train = splits["train"]
     if PHRASES not in train.rows.column_names:

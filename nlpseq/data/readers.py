@@ -91,7 +91,7 @@ def _label_text(file: Path) -> Columns:
     columns: Columns = {"label": [], "text": []}
     for number, line in enumerate(read_lines(file), start=1):
         label, _, text = line.partition(" ")
-        if not label or not text.strip():
+        if label.split() != [label] or not text.strip():
             raise UserError(
                 f"{file}, line {number}: not `label text`, with a space between: {line[:60]!r}"
             )

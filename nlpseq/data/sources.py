@@ -73,6 +73,20 @@ class Split:
             )
         return values
 
+    def labels(self, name: str) -> list[str]:
+        """A column of labels as text; a ClassLabel of the Hub by its names.
+
+        Raises:
+            UserError: as `column`; also if a row has no label.
+        """
+        values = self.column(name)
+        if (empty := _first_none(values)) is not None:
+            raise UserError(
+                f"{self.origin}: row {empty + 1} of the {self.name} split has no {name!r}"
+            )
+        names = getattr(self.rows.features[name], "names", None)
+        return [str(names[value] if names and value >= 0 else value) for value in values]
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the content: names of columns, and every value in order."""

@@ -94,7 +94,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Document:
 
 def _lay_over(old: Document, new: Document) -> Document:
     changed = new.get("kind", old.get("kind")) != old.get("kind")
-    return {**old, **new, **({INHERITED: [*old]} if changed else {})}
+    return {**old, **new, **({INHERITED: [*(old.keys() - new.keys())]} if changed else {})}
 
 
 def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Document:
@@ -116,6 +116,8 @@ def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Documen
         value = _toml_value(text)
         if last == "kind" and table.get("kind") != value:
             table[INHERITED] = [*table]
+        if last in table.get(INHERITED, ()):
+            table[INHERITED].remove(last)  # asked for by name: no leftover of the other kind
         table[last] = value
     return changed
 

@@ -275,3 +275,39 @@ def test_two_texts_that_were_decoded_apart(trained) -> None:
         left, right = "the quick", "fox" if kind == "word" else " fox"
         joined = one.decode(one.encode(left)) + one.separator + one.decode(one.encode(right))
         assert joined == "the quick fox"
+
+
+def test_digits_are_read_as_zero() -> None:
+    one = Tokenizer.train(config("word", digits_as_zero=True), ["in 1996 and 1997 U2 ٣"])
+    assert one.vocabulary[4:] == ["0000", "U0", "and", "in", "٣"]
+    assert one.tokens("2001 U9") == ["0000", "U0"]
+    with pytest.raises(UserError, match="digits_as_zero is for kind = 'word', the kind is 'bpe'"):
+        Tokenizer.train(config("bpe", digits_as_zero=True), CORPUS)
+
+
+def test_words_that_a_text_can_have(trained) -> None:
+    one = trained["word"]
+    words = ["fox", "U.S.", "a b", "", " a", "a\u00a0b", "<eos>", "<unk>", "FOX"]
+    assert [word for word in words if one.produces(word)] == ["fox", "U.S.", "FOX"]
+    lower = Tokenizer.train(config("word", lowercase=True), CORPUS)
+    assert [word for word in ["fox", "FOX", "İ"] if lower.produces(word)] == ["fox"]
+
+
+def test_a_tokenizer_is_given_further_words(trained, tmp_path) -> None:
+    one = trained["word"]
+    extended = one.extended(["fox", "Ulm", "a b", "Ulm", "<pad>", "Bonn"])
+    assert extended.vocabulary == [*one.vocabulary, "Ulm", "Bonn"]
+    assert extended.encode("the Ulm fox Bonn x") == [
+        *one.encode("the"),
+        len(one),
+        *one.encode("fox"),
+        len(one) + 1,
+        one.unk_id,
+    ]
+    assert one.encode("Ulm") == [one.unk_id]
+    assert extended.kind == "word"
+    extended.save(tmp_path)
+    assert Tokenizer.load(tmp_path).vocabulary == extended.vocabulary
+    assert extended.decode(extended.encode("the Ulm")) == "the Ulm"
+    with pytest.raises(ValueError, match="cannot be given words"):
+        trained["bpe"].extended(["Ulm"])

@@ -7,8 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.vectors import load_vectors, places
 from nlpseq.errors import UserError
+from nlpseq.recipe import TokenizationConfig
 
 WORDS = {
     "the": [0.1, 0.2, 0.3],
@@ -42,7 +44,7 @@ def test_text_formats(folder, head, gz) -> None:
     file = folder / ("v.txt.gz" if gz else "v.txt")
     content = (head + GLOVE).encode()
     file.write_bytes(gzip.compress(content) if gz else content)
-    weight, covered, coverage = load_vectors("v.txt", VOCABULARY, 3)
+    weight, covered, coverage, *_ = load_vectors("v.txt", VOCABULARY, 3)
     check(weight, covered)
     assert (coverage.exact, coverage.lowered, coverage.missing) == (2, 1, 4)
     assert coverage.file == file
@@ -62,7 +64,7 @@ def test_safetensors(folder, words) -> None:
         )
     if words == "text":
         (folder / "v.txt").write_text("\n".join(WORDS) + "\n")
-    weight, covered, _ = load_vectors("v.safetensors", VOCABULARY, 3)
+    weight, covered, *_ = load_vectors("v.safetensors", VOCABULARY, 3)
     assert covered.sum() == 3
     torch.testing.assert_close(weight[3], tensor[1])
 
@@ -79,7 +81,7 @@ def test_missing_words_are_drawn_alike_each_time(folder) -> None:
     lines = [f"w{n} {' '.join(f'{x:.5f}' for x in row.tolist())}" for n, row in enumerate(vectors)]
     (folder / "v.txt").write_text("\n".join(lines))
     vocabulary = [f"w{n}" for n in range(800)]
-    weight, covered, _ = load_vectors("v.txt", vocabulary, 50)
+    weight, covered, *_ = load_vectors("v.txt", vocabulary, 50)
     assert covered.sum() == 400
     assert abs(weight[400:].std() / vectors.std() - 1) < 0.03
     assert torch.equal(weight, load_vectors("v.txt", vocabulary, 50).weight)
@@ -98,7 +100,7 @@ def test_words_with_spaces_and_odd_bytes(folder) -> None:
     content = "\n".join(lines).encode() + b"\nbad\xff 3 3 3\ncat 9 9 9\n"
     (folder / "v.txt").write_bytes(content)
     vocabulary = ["the", ". . .", "at name@domain.com", "a\u00a0b", "x\u0085y", "cat"]
-    weight, covered, _ = load_vectors("v.txt", vocabulary, 3)
+    weight, covered, *_ = load_vectors("v.txt", vocabulary, 3)
     assert covered.all()
     assert weight[:, 0].tolist() == [1, 4, 7, 1, 2, 9]
 
@@ -106,6 +108,32 @@ def test_words_with_spaces_and_odd_bytes(folder) -> None:
 def test_the_first_of_two_vectors_of_a_word_counts(folder) -> None:
     (folder / "v.txt").write_text("the 1 2 3\nthe 4 5 6\n")
     assert load_vectors("v.txt", ["the"], 3).weight.tolist() == [[1, 2, 3]]
+
+
+def test_words_that_the_vocabulary_lacks(folder) -> None:
+    (folder / "v.txt").write_bytes(GLOVE.encode() + b"DOG 1 1 1\nbad\xff 2 2 2\ncat 9 9 9\n")
+    plain = load_vectors("v.txt", VOCABULARY, 3)
+    assert plain.extra_words == []
+    assert plain.extra.shape == (0, 3)
+    vectors = load_vectors("v.txt", VOCABULARY, 3, extend=str.isalpha)
+    assert vectors.extra_words == ["cat", "DOG"]  # CAT is known, a'b is not asked for
+    assert vectors.extra.tolist() == [WORDS["cat"], [1, 1, 1]]
+    assert torch.equal(vectors.table, torch.cat([plain.weight, vectors.extra]))
+    assert vectors.coverage == plain.coverage
+
+
+def test_a_tokenizer_takes_up_the_words_that_it_can_produce(folder) -> None:
+    (folder / "v.txt").write_text("the 1 2 3\nRome 4 5 6\n1999 1 1 1\n0000 2 2 2\n. . . 3 3 3\n")
+    config = TokenizationConfig(lowercase=True, digits_as_zero=True)
+    tokenizer = Tokenizer.train(config, ["the cat"])
+    vectors = load_vectors("v.txt", tokenizer.vocabulary, 3, extend=tokenizer.produces)
+    extended = tokenizer.extended(vectors.extra_words)
+    assert (
+        extended.vocabulary
+        == [*tokenizer.vocabulary, "0000"]
+        == [*tokenizer.vocabulary, *vectors.extra_words]
+    )
+    assert extended.tokens("the 1999 Rome") == ["the", "0000", "<unk>"]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +174,8 @@ def test_a_missing_file_says_where_it_was_looked_for(folder) -> None:
         (GLOVE + "end 1 2\n", 3, r"v\.txt, line 5: 2 numbers where the lines before have 3"),
         (GLOVE + "end 1 2 3 4\n", 3, r"line 5: 4 numbers"),
         (GLOVE + "dog 1 x 3\n", 3, r"line 5: not a number"),
+        (GLOVE + "dog 1 2x 3\n", 3, r"line 5: not a number"),
+        (GLOVE + "dog 1 nan 3\n", 3, r"the vector of 'dog' has a component that is not finite"),
         ("other 1 2 3\n", 3, r"none of the 7 words"),
         ("", 3, r"none of the 7 words"),
     ],
@@ -192,6 +222,6 @@ def test_real_glove_is_found_beside_the_data() -> None:
     if not (root / "embeddings").is_dir():
         pytest.skip(f"needs the benchmark sets: there is no {root / 'embeddings'}")
     name, vocabulary = "glove.6B.50d.trimmed.txt", ["the", "King", "zzzzzzz"]
-    weight, covered, _ = load_vectors(name, vocabulary, 50, [root / "sentiment" / "sst2"])
+    weight, covered, *_ = load_vectors(name, vocabulary, 50, [root / "sentiment" / "sst2"])
     assert covered.tolist() == [True, True, False]
     assert weight[0, :3].tolist() == pytest.approx([0.418, 0.24968, -0.41242])

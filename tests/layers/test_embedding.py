@@ -1,129 +1,83 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from nlpseq.errors import UserError
+from nlpseq.data.batch import Tokens
+from nlpseq.layers.characters import CharacterCNN
+from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.token_embedding import TokenEmbedding
 
-PAD, UNK = 0, 1
+TOKENS = Tokens(
+    ids=torch.tensor([[5, 6, 5], [7, 5, 0]]),
+    lengths=torch.tensor([3, 2]),
+    characters=torch.tensor([[2, 3, 0], [4, 0, 0], [3, 3, 5]]),
+    character_rows=torch.tensor([[0, 1, 0], [2, 0, 0]]),
+    casing=torch.tensor([[1, 2, 1], [3, 1, 0]]),
+)
 
 
-def make(vocab_size: int = 20, dim: int = 8, **options: float) -> TokenEmbedding:
+def table(dim: int = 8) -> TokenEmbedding:
     torch.manual_seed(0)
-    return TokenEmbedding(vocab_size, dim, pad_id=PAD, unk_id=UNK, **options)
+    return TokenEmbedding(20, dim, pad_id=0, unk_id=1)
 
 
-def test_vectors_are_rows_of_the_table() -> None:
-    embedding = make(dropout=0.5, embedding_dropout=0.5, word_dropout=0.5).eval()
-    ids = torch.randint(0, 20, (3, 5))
-    assert torch.equal(embedding(ids), embedding.weight[ids])
-    assert torch.equal(embedding.lookup(ids[:, 0]), embedding.weight[ids[:, 0]])
+def whole(**options: float) -> Embedding:
+    return Embedding(table(), CharacterCNN(6, 3, 4), nn.Embedding(4, 2, padding_idx=0), **options)
+
+
+def test_tokens_alone_are_the_tables_rows() -> None:
+    embedding = Embedding(table(), dropout=0.5).eval()
     assert embedding.dim == 8
+    assert torch.equal(embedding(TOKENS), embedding.tokens(TOKENS.ids))
+    assert torch.equal(embedding.lookup(torch.tensor([3, 4])), embedding.tokens.weight[[3, 4]])
 
 
-def test_look_up_of_single_steps_never_drops() -> None:
-    embedding = make(dropout=0.5, embedding_dropout=0.5, word_dropout=0.9).train()
-    ids = torch.arange(20)
-    assert torch.equal(embedding.lookup(ids), embedding.weight)
+def test_parts_stand_side_by_side() -> None:
+    embedding = whole().eval()
+    vectors = embedding(TOKENS)
+    assert vectors.shape == (2, 3, embedding.dim) == (2, 3, 8 + 4 + 2)
+    assert torch.equal(vectors[..., :8], embedding.tokens(TOKENS.ids))
+    assert torch.equal(vectors[..., 12:], embedding.casing(TOKENS.casing))
+    for row, place, spelt in [(0, 0, [2, 3]), (0, 1, [4]), (1, 0, [3, 3, 5]), (1, 1, [2, 3])]:
+        alone = embedding.characters(torch.tensor([spelt]))[0]
+        torch.testing.assert_close(vectors[row, place, 8:12], alone)
 
 
-def test_initial_vectors() -> None:
-    embedding = make(2000, 50)
-    assert embedding.weight[PAD].abs().sum() == 0
-    assert math.isclose(embedding.weight[1:].var().item(), 1 / 50, rel_tol=0.02)
+def test_a_word_that_occurs_often_gets_the_gradient_of_all_its_places() -> None:
+    embedding = whole()
+    embedding(TOKENS)[TOKENS.mask].sum().backward()
+    shared = embedding.characters.table.weight.grad.clone()
+    embedding.zero_grad()
+    rows = TOKENS.character_rows.flatten()  # each place with a row of its own
+    apart = replace(
+        TOKENS, characters=TOKENS.characters[rows], character_rows=torch.arange(6).view(2, 3)
+    )
+    embedding(apart)[TOKENS.mask].sum().backward()
+    torch.testing.assert_close(embedding.characters.table.weight.grad, shared)
+    assert shared.abs().sum() > 0
 
 
-def test_padding_gets_no_gradient_from_the_look_up() -> None:
-    embedding = make()
-    embedding(torch.tensor([[3, PAD, 4, PAD]])).sum().backward()
-    assert embedding.weight.grad is not None
-    assert embedding.weight.grad[PAD].abs().sum() == 0
-    assert (embedding.weight.grad[[3, 4]] == 1).all()
-
-
-def test_a_tied_output_layer_trains_the_row_of_padding() -> None:
-    embedding = make()
-    hidden = torch.randn(2, 8)
-    nll = F.cross_entropy(F.linear(hidden, embedding.weight), torch.tensor([3, 4]), reduction="sum")
-    nll.backward()
-    assert embedding.weight.grad is not None
-    expected = F.linear(hidden, embedding.weight).softmax(1)[:, PAD] @ hidden
-    torch.testing.assert_close(embedding.weight.grad[PAD], expected)
-
-
-def test_dropout_is_locked_over_time() -> None:
-    embedding = make(dim=400, dropout=0.3).train()
-    nn.init.ones_(embedding.weight)
-    vectors = embedding(torch.randint(2, 20, (6, 9)))
+def test_dropout_is_locked_over_time_and_falls_on_every_part() -> None:
+    embedding = Embedding(table(300), None, nn.Embedding(4, 100), dropout=0.3).train()
+    nn.init.ones_(embedding.tokens.weight)
+    nn.init.ones_(embedding.casing.weight)
+    ids = torch.randint(2, 20, (6, 9))
+    vectors = embedding(replace(Tokens.unpadded(ids), casing=torch.ones_like(ids)))
     assert torch.equal(vectors, vectors[:, :1].expand_as(vectors))
     assert not torch.equal(vectors[0], vectors[1])
-    assert math.isclose((vectors[:, 0] == 0).float().mean().item(), 0.3, abs_tol=0.05)
-    assert set(vectors.unique().tolist()) == {0.0, vectors.max().item()}
+    for part in (vectors[:, 0, :300], vectors[:, 0, 300:]):
+        assert math.isclose((part == 0).float().mean().item(), 0.3, abs_tol=0.06)
     assert math.isclose(vectors.max().item(), 1 / 0.7, rel_tol=1e-5)
 
 
-def test_embedding_dropout_drops_word_types() -> None:
-    embedding = make(1000, 4, embedding_dropout=0.4).train()
-    nn.init.ones_(embedding.weight)
-    ids = torch.arange(1000).repeat(2, 3)  # every type six times
-    vectors = embedding(ids)
-    kept = vectors[..., 0].view(-1, 1000)
-    assert torch.equal(vectors, vectors[..., :1].expand_as(vectors))
-    assert (kept == kept[0]).all()
-    assert math.isclose((kept[0] == 0).float().mean().item(), 0.4, abs_tol=0.05)
-    assert math.isclose(kept.max().item(), 1 / 0.6, rel_tol=1e-5)
-    vectors.sum().backward()
-    assert embedding.weight.grad is not None
-    assert ((embedding.weight.grad[1:, 0] == 0) == (kept[0, 1:] == 0)).all()
-
-
-def test_word_dropout_makes_tokens_unknown_but_not_padding() -> None:
-    embedding = make(5000, 4, word_dropout=0.25).train()
-    ids = torch.arange(5000).view(1, -1)
-    ids[0, 4000:] = PAD
-    vectors = embedding(ids)[0]
-    unknown = (vectors == embedding.weight[UNK]).all(dim=1)
-    assert math.isclose(unknown[2:4000].float().mean().item(), 0.25, abs_tol=0.03)
-    assert (vectors[4000:] == 0).all()
-    assert torch.equal(vectors[:4000][~unknown[:4000]], embedding.weight[:4000][~unknown[:4000]])
-    assert ids.eq(UNK).sum() == 1  # the caller's ids are as they were
-
-
-def test_no_tensor_of_the_tables_size_is_made(monkeypatch) -> None:
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    largest = 0
-
-    class Record(TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            nonlocal largest
-            out = func(*args, **(kwargs or {}))
-            if isinstance(out, torch.Tensor) and out is not args[0]:
-                largest = max(largest, out.numel())
-            return out
-
-    embedding = make(5000, 16, dropout=0.1, embedding_dropout=0.1, word_dropout=0.1).train()
-    ids = torch.randint(0, 5000, (2, 10))
-    with torch.no_grad(), Record():
-        embedding(ids)
-    assert largest <= 5000  # the mask of types; the table has 80,000 numbers
-
-
-def test_loading_vectors() -> None:
-    embedding = make()
-    vectors = torch.randn(20, 8)
-    parameter = embedding.weight
-    embedding.load(vectors)
-    assert embedding.weight is parameter  # an output layer may be tied to it
-    assert torch.equal(embedding.weight[1:], vectors[1:])
-    assert (embedding.weight[PAD] == 0).all()
-    with pytest.raises(UserError, match=r"\(20, 9\) do not fit.*\(20, 8\)"):
-        embedding.load(torch.randn(20, 9))
-
-
-def test_frozen_vectors_are_no_trainable_parameter() -> None:
-    assert not [p for p in make(frozen=True).parameters() if p.requires_grad]
-    assert [p.shape for p in make().parameters() if p.requires_grad] == [(20, 8)]
+def test_what_is_missing_is_said() -> None:
+    embedding = whole()
+    with pytest.raises(ValueError, match="reads characters"):
+        embedding(replace(TOKENS, characters=None))
+    with pytest.raises(ValueError, match="reads casing"):
+        embedding(replace(TOKENS, casing=None))
+    with pytest.raises(TypeError, match="bare ids"):
+        embedding.lookup(torch.tensor([3]))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from nlpseq.layers.hierarchical import HierarchicalReader
 from nlpseq.models.encoders import build_hierarchical
@@ -17,7 +17,11 @@ Documents = list[list[int]]  # lengths of the sentences of each document
 def make(cell: str = "gru") -> HierarchicalReader:
     torch.manual_seed(0)
     config = HierarchicalConfig(cell=cell, hidden_size=3, attention_size=5)
-    return build_hierarchical(config, DIM).eval()
+    reader = build_hierarchical(config, DIM)
+    for name, parameter in reader.named_parameters():
+        if "bias" in name:  # else a cell that reads the zeros of padding gives zeros
+            nn.init.normal_(parameter)
+    return reader.eval()
 
 
 def lay_out(documents: Documents) -> tuple[Tensor, Tensor, Tensor]:

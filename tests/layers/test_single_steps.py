@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nlpseq.layers.token_embedding import TokenEmbedding
+from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.single_steps import for_single_steps
 from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
+from nlpseq.layers.token_embedding import TokenEmbedding
 from nlpseq.models.model import Model
 
 HEADS = ("tied", "projected", "own", "adaptive")
@@ -15,9 +16,9 @@ HEADS = ("tied", "projected", "own", "adaptive")
 
 def build(cell: str, head: str) -> Model:
     torch.manual_seed(1)
-    embedding = TokenEmbedding(30, 6, pad_id=0, unk_id=1)
+    embedding = Embedding(TokenEmbedding(30, 6, pad_id=0, unk_id=1))
     encoder = RecurrentEncoder(6, 6 if head == "tied" else 8, cell=cell, num_layers=2)
-    tied_to = embedding.weight if head in ("tied", "projected") else None
+    tied_to = embedding.tokens.weight if head in ("tied", "projected") else None
     if head == "adaptive":
         softmax = AdaptiveSoftmaxLayer(8, 30, cutoffs=(10, 20), div_value=2)
     else:
@@ -49,7 +50,7 @@ def test_matrices_are_transposed_in_the_twin_alone(head: str) -> None:
     model = build("lstm", head)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     twin = for_single_steps(model)
-    assert twin.embedding.weight is model.embedding.weight
+    assert twin.embedding.tokens.weight is model.embedding.tokens.weight
     matrices = [
         p for m in (twin.encoder, twin.head) for p in m.parameters() if isinstance(p, nn.Parameter)
     ]

@@ -116,6 +116,15 @@ def test_dropout_is_for_training_only() -> None:
     assert encoder(inputs, None).outputs.equal(encoder(inputs, None).outputs)
 
 
+def test_dropout_of_nearly_all_leaves_nothing_of_the_input_and_of_any_sublayer() -> None:
+    encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, dropout=1 - 1e-6)
+    for module in encoder.modules():
+        if isinstance(module, nn.Linear | nn.LayerNorm):
+            nn.init.normal_(module.bias)
+    outputs = encoder(torch.randn(2, 5, SIZE), None).outputs
+    torch.testing.assert_close(outputs, encoder.norm.bias.expand_as(outputs))
+
+
 def test_attention_dropout_alone_drops() -> None:
     encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, attention_dropout=0.5)
     inputs = torch.randn(2, 5, SIZE)

@@ -50,7 +50,8 @@ def make(name: str, input_size: int = INPUT) -> Encoder:
         if isinstance(module, nn.BatchNorm1d):  # as after some training
             nn.init.normal_(module.running_mean)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
-        if isinstance(module, nn.Linear | nn.LayerNorm):
+        if isinstance(module, nn.Linear):  # else padding would hide behind zeros
+            module.weight.data += 0.1 * torch.randn_like(module.weight)
             nn.init.normal_(module.bias)
     return encoder.eval()
 
@@ -131,10 +132,8 @@ def test_an_encoder_may_keep_the_size_of_its_input(name: str) -> None:
     assert encoder(torch.randn(2, 3, 8), None).outputs.shape == (2, 3, encoder.output_dim)
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-def test_a_long_sentence_keeps_its_numbers(name: str) -> None:
-    if name == "transformer learned":
-        pytest.skip("its positions end; see tests/layers/test_positions.py")
+@pytest.mark.parametrize("name", sorted({*SECTIONS} - {"transformer learned"}))  # it has an end
+def test_a_long_sentence_gives_finite_numbers(name: str) -> None:
     assert make(name)(torch.randn(1, 1000, INPUT), None).outputs.isfinite().all()
 
 

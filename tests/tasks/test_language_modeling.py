@@ -203,7 +203,7 @@ def test_saved_and_loaded_gives_the_same_output(tmp_path: Any) -> None:
             for t, m in ((task, model), (loaded, again))
         ]
         assert records[0] == records[1], one
-    assert again.head.weight is again.embedding.weight
+    assert again.head.weight is again.embedding.tokens.weight
 
 
 def test_learns_a_small_language_for_real() -> None:
