@@ -30,7 +30,7 @@ def learn(kind: str = "word", **options: object) -> Tokenizer:
     size = {"word": 50_000, "byte_bpe": 300}.get(kind, 60)
     config = {"kind": kind, "vocabulary_size": size, **options}
     return Tokenizer.train(
-        TokenizationConfig.model_validate(config), [" ".join(one) for one in SENTENCES]
+        TokenizationConfig.model_validate(config), [" ".join(one) for one in SENTENCES] + ["\n"]
     )
 
 
@@ -144,7 +144,7 @@ def test_sentences_of_raw_text(tokenizers, kind) -> None:
 def test_a_batch(reader) -> None:
     features = reader.read(SENTENCES)
     tokens = reader.collate(features)
-    assert tokens.lengths.tolist() == [5, 11, 1]
+    assert tokens.lengths.tolist() == [5, 12, 1]
     assert not tokens.full
     spelt = reader.characters
     for row, sentence in enumerate(SENTENCES):
@@ -155,7 +155,7 @@ def test_a_batch(reader) -> None:
             assert tokens.ids[row, place] == reader.tokenizer.encode(word)[0]
     assert len(tokens.characters) == len(WORDS)  # each word once
     assert tokens.characters.shape[1] == max(map(len, WORDS))
-    assert tokens.segments.tolist()[1] == [0] * 8 + [1] * 3
+    assert tokens.segments.tolist()[1] == [0] * 9 + [1] * 3
     for part in (tokens.ids, tokens.casing, tokens.segments, tokens.character_rows):
         assert part.dtype == torch.int64
         assert not part[~tokens.mask].any()
