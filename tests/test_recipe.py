@@ -1,6 +1,7 @@
 """Recipes: what is read, merged, overridden and refused."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,3 +70,83 @@ def test_tasks_outside_nlpseq_are_refused() -> None:
     for path in ("os:system", "nlpseq.hub:load", "nlpseq.tasks.nothing:Task", "nlpseq.tasks"):
         with pytest.raises(UserError):
             resolve(path)
+
+
+# One section, several kinds
+
+
+def encoder_of(document: dict[str, Any], *assignments: str) -> Any:
+    changed = recipe.override(document, assignments)
+    return recipe.validate(Recipe, {"task": TASK, **changed}, "test").encoder
+
+
+LSTM = {"encoder": {"kind": "lstm", "bidirectional": True, "hidden_size": 7, "forget_bias": 2.0}}
+
+
+@pytest.mark.parametrize("kind", ["cnn", "dilated_cnn", "rcnn", "hierarchical", "transformer"])
+def test_another_kind_drops_what_only_the_old_kind_has(kind: str) -> None:
+    document = {"encoder": {**LSTM["encoder"], "hidden_size": 8}}
+    found = encoder_of(document, f"encoder.kind={kind}")
+    assert found.kind == kind
+    assert found.hidden_size == 8  # a key of both kinds stays
+    assert document == {"encoder": {**LSTM["encoder"], "hidden_size": 8}}
+
+
+def test_a_kind_of_the_same_family_keeps_every_key() -> None:
+    found = encoder_of(LSTM, "encoder.kind=gru")
+    assert (found.kind, found.bidirectional, found.forget_bias) == ("gru", True, 2.0)
+
+
+def test_assignments_are_read_in_any_order() -> None:
+    for order in (1, -1):
+        words = ["encoder.kind=cnn", "encoder.widths=[2]"][::order]
+        assert encoder_of(LSTM, *words).widths == (2,)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["encoder.kind=cnn", "encoder.bidirectional=true"], "unknown key encoder.bidirectional"),
+        (["encoder.kind=cnn", "encoder.wdiths=[2]"], "encoder.wdiths; did you mean 'widths'"),
+        (["encoder.kind=cnn", "encoder.forget_bias=1.0"], "unknown key encoder.forget_bias"),
+        (["encoder.widths=[2]"], "unknown key encoder.widths"),
+        (["encoder.kind=transformer", "encoder.num_heads=3"], "3 heads cannot share .* = 7"),
+        (["encoder.kind=cnn", "encoder.num_layers=0"], "encoder.num_layers = 0: "),
+        (["encoder.kind=transfomer"], "encoder.kind = 'transfomer': .*did you mean 'transformer'"),
+        (["encoder.kind=3"], "encoder.kind = 3: choose lstm, gru"),
+        (["encoder.kind=[]"], r"encoder.kind = \[\]: choose lstm"),
+    ],
+)
+def test_a_mistake_in_a_section_of_several_kinds(words: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        encoder_of(LSTM, *words)
+
+
+def test_what_no_kind_has_is_a_mistake_whatever_the_kind() -> None:
+    document = {"encoder": {**LSTM["encoder"], "bidirektional": True}}
+    with pytest.raises(UserError, match="unknown key encoder.bidirektional"):
+        encoder_of(document, "encoder.kind=cnn")
+
+
+def test_an_extending_recipe_may_change_the_kind(tmp_path: Path) -> None:
+    base, child = (tmp_path / f"{name}.toml" for name in ("base", "child"))
+    base.write_text(
+        f'task = "{TASK}"\n[encoder]\nkind = "gru"\nbidirectional = true\nnum_layers = 3\n'
+    )
+    child.write_text(f'extends = "{base}"\n[encoder]\nkind = "cnn"\nwidths = [2]\n')
+    found = encoder_of(recipe.read(str(child)))
+    assert (found.kind, found.num_layers, found.widths) == ("cnn", 3, (2,))
+    found = encoder_of(recipe.read(str(child)), "encoder.kind=transformer")
+    assert (found.kind, found.num_layers) == ("transformer", 3)
+    child.write_text(f'extends = "{base}"\n[encoder]\nkind = "cnn"\nbidirectional = true\n')
+    with pytest.raises(UserError, match="unknown key encoder.bidirectional"):
+        encoder_of(recipe.read(str(child)))
+
+
+@pytest.mark.parametrize("name", ["sentiment/sst2", "ner/conll2003"])
+@pytest.mark.parametrize("kind", ["gru", "rnn", "cnn", "rcnn", "feedforward", "transformer"])
+def test_shipped_recipes_run_with_any_kind(name: str, kind: str) -> None:
+    from nlpseq.experiment import read_recipe
+
+    sizes = ["encoder.hidden_size=128"] if kind == "transformer" else []
+    assert read_recipe(name, [f"encoder.kind={kind}", *sizes]).encoder.kind == kind

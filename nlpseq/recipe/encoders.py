@@ -141,8 +141,12 @@ _FAMILY_OF = {kind: family for family, kinds in FAMILIES.items() for kind in kin
 
 def _family(section: Any) -> str:
     """The union's tag; a section that names no kind is an LSTM's."""
-    kind = section.get("kind", "lstm") if isinstance(section, dict) else section.kind
-    return _FAMILY_OF.get(kind, str(kind)) if isinstance(kind, str) else repr(kind)
+    if not isinstance(section, dict | Section):
+        return repr(section)  # no family: it is not even a section
+    kind = (
+        section.get("kind", "lstm") if isinstance(section, dict) else getattr(section, "kind", None)
+    )
+    return _FAMILY_OF.get(kind, kind) if isinstance(kind, str) else repr(kind)
 
 
 EncoderConfig = Annotated[

@@ -85,6 +85,8 @@ def _explain(schema: Schema, problem: Any) -> str:
         case "union_tag_invalid":
             tags = _members(schema, path[0])
             kinds = [kind for tag in tags for kind in FAMILIES.get(tag, (tag,))]
+            if not isinstance(problem["input"], dict):
+                return f"{key} = {problem['input']!r}: a section; to choose, set {key}.kind"
             given = problem["input"].get("kind")
             return f"{key}.kind = {given!r}: choose {', '.join(kinds)}{suggest(str(given), kinds)}"
     return f"{key} = {problem['input']!r}: {problem['msg'].lower()}"

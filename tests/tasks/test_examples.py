@@ -177,7 +177,11 @@ def test_any_tokenizer_under_both_tasks(kind: str, name: str, tmp_path: Path) ->
     train(task, model, split)
     for record in records(task, model, split):
         if kind == "ner":
-            assert len(record.prediction) == len(record.target) == len(split.rows["tokens"][record.index])
+            assert (
+                len(record.prediction)
+                == len(record.target)
+                == len(split.rows["tokens"][record.index])
+            )
     hub.save(tmp_path, task, model)
     odd = [*RAW, "\x07", "\u200b", "\ufeff x", "日本 語", "e\u0301" * 60]
     found = task.predictor(model, CPU).predict(odd)
@@ -236,7 +240,9 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     assert config["id2label"] == {str(number): name for number, name in enumerate(names)}
 
 
-@pytest.mark.parametrize("damaged", [None, [], {}, "x", {"0": "O", "2": "B-X"}, {"x": "O"}, {"0": 1}])
+@pytest.mark.parametrize(
+    "damaged", [None, [], {}, "x", {"0": "O", "2": "B-X"}, {"x": "O"}, {"0": 1}]
+)
 def test_damaged_names_are_told_of(damaged: Any) -> None:
     with pytest.raises(UserError, match="id2label is damaged"):
         by_number(damaged)
@@ -343,5 +349,7 @@ def test_lower_layers_learn_more_slowly(language_model: Path) -> None:
     optimizer = build_optimizer(groups, task.recipe.training)
     set_learning_rate(optimizer, 0.1)
     assert {round(group["lr"], 6) for group in optimizer.param_groups} == {0.08, 0.04, 0.02, 0.01}
-    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    decays = {
+        id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]
+    }
     assert all(decays[id(p)] == 0 for p in model.parameters() if p.dim() < 2)
