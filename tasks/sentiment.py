@@ -252,7 +252,8 @@ class TextClassifierPredictor:
         size = self.task.recipe.training.batch_size
         batches = bucket_batches([len(one) for one in features], batch_size=size, shuffle=False)
         for batch in batches if places else []:
-            found = self._classify([features[number] for number in batch])
+            read = [cut[places[number]] for number in batch]
+            found = self._classify(read, [features[number] for number in batch])
             for number, result in zip(batch, found, strict=True):
                 results[places[number]] |= result
         return results
@@ -271,7 +272,9 @@ class TextClassifierPredictor:
         return self.task.tokenizer.kind == "word"
 
     @torch.no_grad()
-    def _classify(self, features: Sequence[Features]) -> list[dict[str, Any]]:
+    def _classify(
+        self, texts: Sequence[str], features: Sequence[Features]
+    ) -> list[dict[str, Any]]:
         tokens = self.task.reader.collate(features).to(self.device)
         logits, weights, sentence_weights = self.task.classify(self.model, tokens)
         results = []
@@ -282,7 +285,7 @@ class TextClassifierPredictor:
                 "probabilities": by_label,
             }
             if weights is not None:
-                spelt = self._spelt(features[row])
+                spelt = self._spelt(texts[row])
                 result |= {"tokens": spelt, "weights": weights[row, : len(spelt)].tolist()}
             if sentence_weights is not None:
                 sentences = _sentences(result["tokens"], features[row].segments)
@@ -291,11 +294,11 @@ class TextClassifierPredictor:
             results.append(result)
         return results
 
-    def _spelt(self, features: Features) -> list[str]:
-        """How each token of a text reads."""
-        if features.words:
-            return list(features.words)
-        return [self.task.tokenizer.decode([one]) for one in features.ids]
+    def _spelt(self, text: str) -> list[str]:
+        """How each token of a text reads there, known or not; the text if it has no token."""
+        encoding = self.task.tokenizer.backend.encode(text, add_special_tokens=False)
+        pieces = [text[begin:end] for begin, end in encoding.offsets] or [text]
+        return [piece.strip() or piece for piece in pieces]
 
 
 def _sentences(tokens: Sequence[str], segments: Sequence[int]) -> list[str]:

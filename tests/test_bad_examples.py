@@ -146,7 +146,7 @@ def test_a_file(
         ("sentiment", "csv", "text,label\na,b,1\n", "line 2: 3 fields, the first line names 2"),
         ("sentiment", "jsonl", '{"text": "a", "label": null}', "row 1 of the train split has no 'label'"),
         ("sentiment", "jsonl", '{"text": "a"}', "no column 'label', it has text"),
-        ("sentiment", "jsonl", '{"text": 3, "label": 1}', "'text' of the train split holds int64"),
+        ("sentiment", "jsonl", '{"text": 3, "label": 1}\n{"text": 4, "label": 0}', "'text' of the train split holds int64"),
         ("sentiment", "trees", "(1 good)\n(0 (0 bad)\n", "train, line 2: not a labelled tree"),
     ],
 )  # fmt: skip
@@ -161,7 +161,7 @@ def test_a_format(
 @pytest.mark.parametrize(
     ("kind", "override", "said"),
     [
-        ("sentiment", "data.labels={'1'='good'}", "has the label '0', data.labels has 1"),
+        ("sentiment", "'data.labels={ 1 = \"good\" }'", "has the label '0', data.labels has 1"),
         ("sentiment", "data.phrases=true", "data.phrases = true: .* has none"),
         ("sentiment", "encoder.kind=lstn", r"encoder.kind = 'lstn': choose .*did you mean 'lstm'\?"),
         ("sentiment", "encoder=cnn", "encoder = 'cnn': a section; to choose, set encoder.kind"),

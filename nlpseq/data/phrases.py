@@ -58,7 +58,7 @@ def _phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:
     if PHRASES not in train.rows.column_names:
         raise UserError(
             f"data.phrases = true: {train.origin} has none; read trees, or name a file of them "
-            'in data.files = { phrases = "..." }'
+            'in data.files = { phrases = "..." }, or set data.phrases=false'
         )
     columns: Iterable[tuple[list[str], list[str]]] = zip(
         train.column(PHRASES), train.column("phrase_labels"), strict=True

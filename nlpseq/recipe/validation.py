@@ -89,7 +89,8 @@ def _explain(schema: Schema, problem: Any) -> str:
                 return f"{key} = {problem['input']!r}: a section; to choose, set {key}.kind"
             given = problem["input"].get("kind")
             return f"{key}.kind = {given!r}: choose {', '.join(kinds)}{suggest(str(given), kinds)}"
-    return f"{key} = {problem['input']!r}: {problem['msg'].lower()}"
+    message = problem["msg"]  # a sentence; what it quotes keeps its letters
+    return f"{key} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
 
 
 def _section(schema: Schema, path: list[str]) -> tuple[Schema | None, list[str]]:

@@ -15,14 +15,13 @@ from nlpseq.models.embeddings import build_embedding
 from nlpseq.recipe import EmbeddingConfig, EncoderConfig
 
 IDS = torch.tensor([[4, 5, 6, 7], [5, 4, 0, 0], [7, 0, 0, 0]])
+LENGTHS = torch.tensor([4, 2, 1])
 SENTENCES = [[0, 0, 1, 2], [0, 0], [0]]
 KINDS = ["lstm", "cnn", "transformer", "feedforward"]
 
 
 def tokens(segments: bool = False) -> Tokens:
-    mask = IDS > 0
-    marks = padded(SENTENCES, 0) if segments else None
-    return Tokens(IDS, mask.sum(1), mask, segments=marks)
+    return Tokens(IDS, LENGTHS, segments=padded(SENTENCES, 0) if segments else None)
 
 
 def classifier(section: dict[str, Any], **head: Any) -> Any:
@@ -79,5 +78,5 @@ def test_a_hierarchical_network_attends_to_words_and_sentences() -> None:
     torch.testing.assert_close(found.sentence_weights.sum(1), torch.ones(3))
     first = found.weights[0]
     torch.testing.assert_close(torch.stack([first[:2].sum(), first[2], first[3]]), torch.ones(3))
-    shuffled = Tokens(IDS, (IDS > 0).sum(1), IDS > 0, segments=torch.zeros_like(IDS))
+    shuffled = Tokens(IDS, LENGTHS, segments=torch.zeros_like(IDS))
     assert not torch.allclose(classified(model, shuffled).logits[0], found.logits[0])

@@ -90,7 +90,8 @@ def test_empty_texts_are_counted_read_as_unknown_and_not_dropped() -> None:
         assert any("train: 2 texts are empty" in note for note in task.notes)
         assert len(records(task, built(task), reviews(rows))) == len(rows)
         features = task.features(reviews(rows))
-        assert list(features[-1].ids) == list(features[-2].ids) == [task.tokenizer.unk_id]
+        assert list(features[-2].ids) == [task.tokenizer.unk_id]
+        assert len(features[-1].ids) > 0  # to characters, white space is text
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -157,7 +158,7 @@ def test_answers_show_what_was_attended_to(kind: str, tokenization: str) -> None
             assert math.fsum(answer["weights"]) == pytest.approx(len(answer["sentences"]), abs=1e-4)
     if kind == "hierarchical" and tokenization == "word":
         assert len(answers[0]["sentences"]) == 3
-        assert len(answers[0]["tokens"]) == 8
+        assert answers[0]["tokens"] == "Dull . Nobody laughed ! We left".split()
 
 
 def test_raw_words_of_train_are_cut_where_the_recipe_says_so() -> None:

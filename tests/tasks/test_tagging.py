@@ -116,7 +116,7 @@ def test_the_vector_of_a_word_is_that_of_its_first_piece() -> None:
     outputs = torch.arange(24.0).view(2, 4, 3)
     starts = torch.tensor([[0, 2], [1, -1]])
     ids = torch.ones(2, 4, dtype=torch.long)
-    found, mask = at_words(outputs, Tokens(ids, torch.tensor([4, 4]), None, word_starts=starts))
+    found, mask = at_words(outputs, Tokens(ids, torch.tensor([4, 4]), full=True, word_starts=starts))
     assert mask is not None
     assert mask.tolist() == [[True, True], [True, False]]
     assert torch.equal(found[0], outputs[0, [0, 2]])
