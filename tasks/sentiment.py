@@ -272,9 +272,7 @@ class TextClassifierPredictor:
         return self.task.tokenizer.kind == "word"
 
     @torch.no_grad()
-    def _classify(
-        self, texts: Sequence[str], features: Sequence[Features]
-    ) -> list[dict[str, Any]]:
+    def _classify(self, texts: Sequence[str], features: Sequence[Features]) -> list[dict[str, Any]]:
         tokens = self.task.reader.collate(features).to(self.device)
         logits, weights, sentence_weights = self.task.classify(self.model, tokens)
         results = []

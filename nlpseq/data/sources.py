@@ -102,7 +102,9 @@ class Split:
             return
         for row, value in enumerate(self.column(name), start=1):
             if value is None:
-                raise UserError(f"{self.origin}: row {row} of the {self.name} split has no {name!r}")
+                raise UserError(
+                    f"{self.origin}: row {row} of the {self.name} split has no {name!r}"
+                )
 
     @cached_property
     def fingerprint(self) -> str:

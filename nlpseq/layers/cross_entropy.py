@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 
 CHUNK_ELEMENTS = 2**22  # 16 MB of float32 logits: fastest on a CPU, whose cache holds them
 SMALL_ELEMENTS = 2**17  # half a MB of logits: torch's own functions have less to do in Python
+SMALLEST = 1e-30  # far above the smallest float32 whose logarithm is exact
 MIN_CHUNK_ROWS = 128  # below this a product with W is bound by reading W
 
 
@@ -112,17 +113,28 @@ class _Chunks:
         else:
             torch.addmm(self.bias, inputs, self.weight.t(), out=logits)
         logits = logits.to(self.working)
-        expected = logits.gather(1, targets)
+        at_target = expected = logits.gather(1, targets)
         if self.label_smoothing:
             expected = torch.lerp(expected, logits.mean(dim=1, keepdim=True), self.label_smoothing)
-        largest = logits.amax(dim=1, keepdim=True)
-        # torch's softmax goes over a row while it is in cache; on a CPU it may overwrite its input.
-        in_place = logits if logits.device.type == "cpu" else None
-        probabilities = torch.softmax(logits, dim=1, out=in_place)
-        # The likeliest token tells log Z: at a target's own place a probability could be 0.
-        log_z = largest - probabilities.amax(dim=1, keepdim=True).log()
+        if logits.device.type != "cpu":
+            self.nll[start:stop] = (logits.logsumexp(dim=1, keepdim=True) - expected).squeeze(1)
+            return logits.softmax(dim=1)
+        # torch's softmax goes over a row while it is in cache, and on a CPU may overwrite its input.
+        probabilities = torch.softmax(logits, dim=1, out=logits)
+        target = probabilities.gather(1, targets)
+        log_z = at_target - target.log()  # from what is there: no further pass over all of it
         self.nll[start:stop] = (log_z - expected).squeeze(1)
+        self._correct(start, (target < SMALLEST).squeeze(1), at_target - expected)
         return probabilities
+
+    def _correct(self, start: int, rows: Tensor, difference: Tensor) -> None:
+        """Score rows anew whose targets are so unlikely that their probabilities are inexact."""
+        if bool(rows.any()):
+            places = start + rows.nonzero().squeeze(1)
+            inputs, targets = self.inputs[places], self.targets[places]
+            logits = F.linear(inputs, self.weight, self.bias).to(self.working)
+            nll = F.cross_entropy(logits, targets, reduction="none")
+            self.nll[places] = nll + difference[rows].squeeze(1)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

