@@ -14,6 +14,7 @@ from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.token_embedding import TokenEmbedding
 
 PADDING, UNKNOWN = 0, 1
+GROUPS, SMALLEST_GROUP = 3, 32
 
 
 class CharacterEncoder(nn.Module):
@@ -38,7 +39,22 @@ class CharacterEncoder(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, characters: Tensor) -> Tensor:
-        """Read words: characters (U, C), each word with one character or more -> (U, character_size)."""
+        """Read words: characters (U, C), each word with one character or more -> (U, character_size).
+
+        On a CPU words of like length are read together: one long word would pad all others.
+        """
+        if len(characters) < SMALLEST_GROUP * GROUPS or characters.device.type != "cpu":
+            return self.read(characters)
+        lengths, order = (characters != PADDING).sum(1).sort(stable=True)
+        longest = [int(part[-1]) for part in lengths.tensor_split(GROUPS)]
+        parts = [
+            self.read(characters[rows, :length])
+            for rows, length in zip(order.tensor_split(GROUPS), longest, strict=True)
+        ]
+        return torch.cat(parts).index_select(0, order.argsort())
+
+    def read(self, characters: Tensor) -> Tensor:
+        """Read words of about one length: (U, C) -> (U, character_size)."""
         raise NotImplementedError
 
 
@@ -71,8 +87,8 @@ class CharacterCNN(CharacterEncoder):
         nn.init.xavier_uniform_(self.convolution.weight)
         nn.init.zeros_(self.convolution.bias)
 
-    def forward(self, characters: Tensor) -> Tensor:
-        """Read words: characters (U, C) -> (U, character_size)."""
+    def read(self, characters: Tensor) -> Tensor:
+        """See `CharacterEncoder`."""
         vectors = self.dropout(self.table(characters))  # (U, C, E), zero at padding
         length, before = characters.size(1), (self.width - 1) // 2
         padded = F.pad(vectors, (0, 0, before, self.width - 1 - before))
@@ -115,8 +131,8 @@ class CharacterLSTM(CharacterEncoder):
         super().__init__(num_characters, character_dim, character_size, dropout)
         self.encoder = RecurrentEncoder(character_dim, character_size // 2, bidirectional=True)
 
-    def forward(self, characters: Tensor) -> Tensor:
-        """Read words: characters (U, C) -> (U, character_size)."""
+    def read(self, characters: Tensor) -> Tensor:
+        """See `CharacterEncoder`."""
         vectors = self.dropout(self.table(characters))  # (U, C, E)
         hidden: Tensor = self.encoder(vectors, characters != PADDING).state[0]  # (U, 2, H)
         return hidden.flatten(1)
