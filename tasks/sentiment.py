@@ -88,7 +88,7 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
             )
         self.prepare_features(train, folders)
         if self.recipe.data.phrases:
-            self.notes.append(train.origin)
+            self.notes.append(train.origin.rpartition("/")[2])  # a card tells no path
         for split in splits.values():
             self._note_oddities(split)
 
