@@ -1,7 +1,8 @@
 """What tasks on whole texts share: features of texts, their embedding, batches of like length.
 
-A text is read once, when its split is first used; what differs from task to task is the target beside
-its features, and the head behind the encoder.
+A text is read once, when its split is first used, and its features stay in memory: ids and references to
+words, 16 to 40 bytes a token. What differs from task to task is the target beside its features, and the
+head behind the encoder.
 """
 
 from abc import abstractmethod
@@ -248,8 +249,10 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         examples = self.examples(split)
         mine = [place for place in self._mine(split, share, limit) if len(examples[place][0])]
         lengths = [len(examples[place][0]) for place in mine]
-        size = self.recipe.training.batch_size
-        for batch in bucket_batches(lengths, batch_size=size, shuffle=False):
+        config = self.recipe.training
+        for batch in bucket_batches(
+            lengths, batch_size=config.batch_size, batch_tokens=config.batch_tokens, shuffle=False
+        ):
             places = [mine[number] for number in batch]
             features, targets = zip(*(examples[place] for place in places), strict=True)
             yield places, self.reader.collate(features), list(targets)
@@ -280,8 +283,9 @@ def by_number(id2label: Any) -> list[str]:
 
 
 def raw_words(text: str) -> str:
-    """Raw text with a space between words and marks, as tokenized data have it."""
-    return " ".join(word.text for word in split_words(text))
+    """Raw text with a space between words and marks, as tokenized data have it; lines stay apart."""
+    lines = (split_words(line) for line in text.splitlines())
+    return "\n".join(" ".join(word.text for word in words) for words in lines)
 
 
 def _level(name: str) -> int:

@@ -102,6 +102,10 @@ class LanguageModelingRecipe(Recipe):
             raise ValueError(
                 "embedding.characters and casing_dim: a language model reads ids alone"
             )
+        if self.encoder.init_from is not None:
+            raise ValueError(
+                "encoder.init_from: classifiers and taggers start from a language model, not one itself"
+            )
         if self.head.kind == "adaptive" and self.training.label_smoothing > 0:
             raise ValueError("training.label_smoothing: not with head.kind = 'adaptive'")
         if self.head.kind == "adaptive" and self.tokenization.kind not in FREQUENCY_ORDERED:

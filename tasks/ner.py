@@ -106,7 +106,9 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Take back what `prepare` had learnt."""
         super().restore(tokenizer, state)
-        self._set_tags(by_number(state["id2label"]))
+        tags = by_number(state["id2label"])
+        schemes.check([tags], "config.json: learnt.id2label")
+        self._set_tags(tags)
 
     # Examples
 
@@ -127,7 +129,8 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
         sentences, words = _lists(split, "tags"), _lists(split, "tokens")
         kind = getattr(split.rows.features["tags"], "feature", None)
         if names := getattr(kind, "names", None):  # ClassLabels of the Hub
-            sentences = [[names[number] for number in tags] for tags in sentences]
+            known = dict(enumerate(names))  # the Hub's -1 is no label, and no tag either
+            sentences = [[known.get(number, number) for number in tags] for tags in sentences]
         for row, (tags, tokens) in enumerate(zip(sentences, words, strict=True)):
             if len(tags) != len(tokens):
                 raise UserError(

@@ -132,7 +132,7 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
 
     def read(self, texts: Sequence[str]) -> list[Features]:
         """Features of texts that are cut as those of train; of one without a token an unknown one."""
-        unknown = Features([self.tokenizer.unk_id], [""], [0])
+        unknown = Features([self.tokenizer.unk_id], [""], [0] if self.reader.segments else ())
         return [one if len(one) else unknown for one in self.reader.read_text(texts)]
 
     def targets(self, split: Split) -> Sequence[str]:
@@ -251,7 +251,7 @@ class TextClassifierPredictor:
         features = self.task.read([cut[place] for place in places])
         size = self.task.recipe.training.batch_size
         batches = bucket_batches([len(one) for one in features], batch_size=size, shuffle=False)
-        for batch in batches if places else []:
+        for batch in batches:
             read = [cut[places[number]] for number in batch]
             found = self._classify(read, [features[number] for number in batch])
             for number, result in zip(batch, found, strict=True):
@@ -269,7 +269,9 @@ class TextClassifierPredictor:
 
     @property
     def _by_words(self) -> bool:
-        return self.task.tokenizer.kind == "word"
+        """Data come cut into words, or were cut by rule: raw text has to be cut alike."""
+        tokenizer, config = self.task.tokenizer, self.task.recipe.tokenization
+        return tokenizer.kind == "word" or config.split == "words"
 
     @torch.no_grad()
     def _classify(self, texts: Sequence[str], features: Sequence[Features]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from nlpseq.data import tags as schemes
 from nlpseq.data.batch import Tokens
 from nlpseq.data.features import FeatureReader, Features
 from nlpseq.data.loaders import bucket_batches
-from nlpseq.data.words import Word, sentence_numbers, split_words
+from nlpseq.data.words import Word, split_into_sentences
 from nlpseq.layers.crf import Spans
 from nlpseq.layers.tagging import Tagger
 from nlpseq.models.model import Model
@@ -77,14 +77,16 @@ class SequenceTaggerPredictor:
             for each its `text`, its `entities` (`text`, `type`, `start`, `end` in the raw text,
             `confidence`), and its `tokens` with their `tags`.
         """
-        cut = [split_words(text) for text in texts]
-        sentences = [sentence for words in cut for sentence in _sentences(words)]
-        tagged = iter(self.tag([[word.text for word in sentence] for sentence in sentences]))
-        return [self._result(text, words, tagged) for text, words in zip(texts, cut, strict=True)]
+        cut = [split_into_sentences(text) for text in texts]
+        every = [[word.text for word in sentence] for sentences in cut for sentence in sentences]
+        tagged = iter(self.tag(every))
+        return [self._result(*pair, tagged) for pair in zip(texts, cut, strict=True)]
 
-    def _result(self, text: str, words: list[Word], tagged: Iterator[Tagged]) -> dict[str, Any]:
+    def _result(
+        self, text: str, sentences: list[list[Word]], tagged: Iterator[Tagged]
+    ) -> dict[str, Any]:
         entities, tags = [], []
-        for sentence in _sentences(words):
+        for sentence in sentences:
             found = next(tagged)
             tags += schemes.convert(found.tags, "BIO")
             for span, confidence in zip(found.spans, found.confidences, strict=True):
@@ -101,7 +103,7 @@ class SequenceTaggerPredictor:
         return {
             "text": text,
             "entities": entities,
-            "tokens": [word.text for word in words],
+            "tokens": [word.text for sentence in sentences for word in sentence],
             "tags": tags,
         }
 
@@ -139,13 +141,3 @@ class SequenceTaggerPredictor:
             Tagged(one, found, [next(confidences) for _ in found])
             for one, found in zip(tags, spans, strict=True)
         ]
-
-
-def _sentences(words: list[Word]) -> list[list[Word]]:
-    """The words of each sentence of a text."""
-    found: list[list[Word]] = []
-    for word, number in zip(words, sentence_numbers([word.text for word in words]), strict=True):
-        if number == len(found):
-            found.append([])
-        found[-1].append(word)
-    return found

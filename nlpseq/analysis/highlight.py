@@ -29,8 +29,10 @@ _TERMINAL = (
 _PAGE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
 _FAINT, _STRONG = (165, 150, 120), (255, 180, 0)  # shades that show on black and on white
 _LEAST = 0.1  # share of the largest weight; less is not shown
-# Control characters of a text could command the terminal: their pictures (U+2400 on) cannot.
+# Control characters of a text (or of a foreign model's labels) could command the terminal: their pictures
+# (U+2400 on) cannot, nor can what stands for those of Latin-1, which have none.
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
+_PICTURES |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
 
 PAGE_START = (
     """\
@@ -128,11 +130,12 @@ def as_text(
             else:
                 style = f"black on {_TERMINAL[palette.place(entity['type'])]}"
                 text.append(f"[{_safe(piece)} ", style)
-                text.append(f"{entity['type']} {entity['confidence']:.2f}]", f"italic {style}")
+                kind = _safe(entity["type"])
+                text.append(f"{kind} {entity['confidence']:.2f}]", f"italic {style}")
         return text
     if answer["label"] is None:
         return text.append("no label", "dim")
-    text.append(f"{answer['label']} ", "bold").append(f"{_probability(answer):.2f}", "dim")
+    text.append(f"{_safe(answer['label'])} ", "bold").append(f"{_probability(answer):.2f}", "dim")
     if not explain:
         return text.append(f"  {_safe(answer['text'])}")
     for sentence in _sentences(answer):

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nlpseq.data.batch import Tokens
 from nlpseq.data.loaders import collate, padded
-from nlpseq.data.tokenization import Tokenizer
+from nlpseq.data.tokenization import TEXTS_AT_ONCE, Tokenizer
 from nlpseq.data.vocabularies import normalized
 from nlpseq.data.words import sentence_numbers, split_sentences
 from nlpseq.errors import UserError
@@ -179,9 +179,12 @@ class FeatureReader:
         """Features of raw texts, in which the tokenizer finds the tokens; it may find none."""
         if not (self._spells or self.segments or self.lower_unknown):
             return [Features(ids) for ids in self.tokenizer.encode_batch(texts)]
-        backend = self.tokenizer.backend
-        encodings = backend.encode_batch(list(texts), add_special_tokens=False)
-        return [self._read_encoding(*pair) for pair in zip(texts, encodings, strict=True)]
+        found: list[Features] = []
+        for begin in range(0, len(texts), TEXTS_AT_ONCE):
+            some = list(texts[begin : begin + TEXTS_AT_ONCE])
+            encodings = self.tokenizer.backend.encode_batch(some, add_special_tokens=False)
+            found += map(self._read_encoding, some, encodings)
+        return found
 
     def collate(self, features: Sequence[Features]) -> Tokens:
         """Pad a batch of features, of which none may be empty."""

@@ -141,7 +141,8 @@ def load_splits(
     by_characters = data_dir is not None and config.format == "text"
     splits = _hold_out(splits, config.hold_out, by_characters)
     splits = {name: _with_fields(split, config, fields) for name, split in splits.items()}
-    return with_phrases(splits) if config.phrases else splits
+    # Without train (a trained model is scored on other files) there is nothing to add phrases to.
+    return with_phrases(splits) if config.phrases and "train" in splits else splits
 
 
 def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:

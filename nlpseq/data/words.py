@@ -2,7 +2,7 @@
 
 Words are cut in the manner of the Penn Treebank and CoNLL-2003: punctuation stands apart; numbers,
 dates, hyphenated words, abbreviations with their full stop (`U.S.`, `Mr.`), addresses and `...` stay
-whole; `don't` is `do n't`, `Ann's` is `Ann 's`. A script without spaces between words stays in long
+whole; `don't` is `do n't`, `Ann's` is `Ann 's`; `-lrb-` is a bracket. A script without spaces between words stays in long
 runs, and an emoji is one word with what modifies it.
 
 A sentence ends after `. ! ?` and the quotes and brackets that close behind it, but not after an
@@ -33,6 +33,7 @@ _WORD = re.compile(
             r"(?:https?|ftp)://[^\s<>\"]*[\w/]|www\.[^\s<>\"]*[\w/]",
             r"[\w.+-]{1,64}@\w+(?:[.-]\w+)+",
             r"\.{2,}|-{2,}|``|''",
+            r"-(?i:[lr][crs]b)-(?!\w)",  # a bracket as the treebank spells it
             rf"(?:{_LETTER}\.){{2,}}(?:{_LETTER}{_ENDING})?(?:-\w+)*",  # U.S., a.m., U.S.-led
             r"[A-HJ-ZÀ-ÖØ-Þ]\.(?=\s+[A-ZÀ-ÖØ-Þ])",  # an initial
             rf"(?i:{'|'.join(map(re.escape, sorted(ABBREVIATIONS)))})\.{_ENDING}",
@@ -65,6 +66,20 @@ def split_words(text: str) -> list[Word]:
     shape = text if text.isascii() else "".join(map(_shape, text))
     spans = (match.span() for match in _WORD.finditer(shape))
     return [Word(text[begin:end], begin, end) for begin, end in spans]
+
+
+def split_into_sentences(text: str) -> list[list[Word]]:
+    """The words of each sentence of a raw text; places are those of the whole text."""
+    found: list[list[Word]] = []
+    for line in re.finditer(r"[^\n\r]+", text):
+        words, begin = split_words(line.group()), line.start()
+        sentences: list[list[Word]] = []
+        for word, number in zip(words, sentence_numbers([one.text for one in words]), strict=True):
+            if number == len(sentences):
+                sentences.append([])
+            sentences[-1].append(Word(word.text, begin + word.begin, begin + word.end))
+        found += sentences
+    return found
 
 
 def sentence_numbers(words: Sequence[str]) -> list[int]:

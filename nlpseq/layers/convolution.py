@@ -134,7 +134,7 @@ class DilatedEncoder(Encoder):
     """Iterated dilated convolutions: one block of layers, applied again and again.
 
     Strubell et al. (2017), section 4, without the loss on each iteration's output. As in the authors'
-    code the block's filters start as the identity (Yu and Koltun 2016, section 2.2).
+    code the block's filters start as the identity (Yu and Koltun 2016, section 3).
 
     Args:
         input_size: D, components of an input vector.

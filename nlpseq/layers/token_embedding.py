@@ -1,8 +1,8 @@
 """A table of token vectors, and the two ways to drop some of them in training.
 
-Behind the trained table may stand an *extension*: vectors that were loaded for words which training
-never sees, so that new text is read by them. They could get no gradient, so they need no optimiser
-state either: that they are frozen is exact, no approximation.
+Behind the trained table may stand an *extension*: vectors that were loaded for words which the trained
+vocabulary lacks, so that new text is read by them. They are frozen and need no optimiser state. Where
+the vocabulary holds all words of train, that is exact: no gradient could reach them.
 """
 
 import math
