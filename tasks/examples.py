@@ -123,7 +123,7 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         self._initial = {
             name: tensor for name, tensor in model.state_dict().items() if name.startswith(parts)
         }
-        self.notes.append(f"embedding and encoder start from {encoder.init_from}")
+        self.notes.append(f"embedding and encoder start from {Path(encoder.init_from).name}")
         return source.tokenizer
 
     def _set_reader(self, characters: CharacterTable | None) -> None:

@@ -31,6 +31,7 @@ from nlpseq.errors import UserError
 
 Columns = dict[str, list[Any]]
 DOCUMENT_MARK = "-DOCSTART-"
+SEPARATOR = re.compile(r"[ \t]+")  # of columns; a word may hold other white space
 TREE_TOKEN = re.compile(r"[()]|[^\s()]+")
 
 
@@ -120,10 +121,11 @@ def _conll(file: Path) -> Columns:
     width = 0
     open_sentence = False
     for number, line in enumerate(read_lines(file), start=1):
-        fields = line.split()
-        if not fields:
+        line = line.strip(" \t")
+        if not line:
             open_sentence = False
             continue
+        fields = SEPARATOR.split(line)
         width = width or len(fields)
         if len(fields) < 2 or len(fields) != width:
             raise UserError(

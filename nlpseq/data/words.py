@@ -1,9 +1,9 @@
 """Raw text as words and sentences, by rule: for text that comes without them.
 
 Words are cut in the manner of the Penn Treebank and CoNLL-2003: punctuation stands apart; numbers,
-dates, hyphenated words, abbreviations with their full stop (`U.S.`, `Mr.`), addresses and `...` stay
-whole; `don't` is `do n't`, `Ann's` is `Ann 's`; `-lrb-` is a bracket. A script without spaces between words stays in long
-runs, and an emoji is one word with what modifies it.
+dates, hyphenated words, abbreviations with their full stop (`U.S.`, `Mr.`), addresses, `-lrb-` and
+`...` stay whole; `don't` is `do n't`, `Ann's` is `Ann 's`. A script without spaces between words stays
+in long runs, and an emoji is one word with what modifies it.
 
 A sentence ends after `. ! ?` and the quotes and brackets that close behind it, but not after an
 abbreviation, an initial or, before a small letter, three dots. The rule reads `He left. She stayed.`

@@ -96,6 +96,8 @@ def test_entities_on_a_terminal_keep_the_text_but_not_its_commands() -> None:
     codes = re.findall(r"\x1b\[([\d;]*)m\[(Ada|Bob|Rome)", coloured(ENTITIES))
     assert len({code for code, _ in codes}) == 3
     assert "\x1b[31m" not in coloured(ENTITIES)
+    foreign = {"text": "a\x7f\x9b31m", "label": "\x1b[1m", "probabilities": {"\x1b[1m": 1.0}}
+    assert as_text(foreign, Palette()).plain == "␛[1m 1.00  a␡\ufffd31m"
 
 
 def test_entities_on_a_page() -> None:

@@ -83,6 +83,13 @@ def test_labels_of_the_hub_are_added_by_name() -> None:
     assert pairs(found["train"]) == [("a", "neg"), ("b", "pos"), ("c", "pos")]
 
 
+def test_other_files_for_a_trained_model_need_no_train(tmp_path: Path) -> None:
+    (tmp_path / "new.txt").write_text("1 a film\n")
+    config = DataConfig(format="label_text", files={"test": "new.txt"}, phrases=True)
+    found = load_splits(config, data_dir=tmp_path, fields=("text", "label"))
+    assert {name: pairs(one) for name, one in found.items()} == {"test": [("a film", "1")]}
+
+
 def test_without_phrases() -> None:
     with pytest.raises(
         UserError, match=r"data\.phrases = true: train\.txt has none; .*data\.files"

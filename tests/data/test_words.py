@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpseq.data.words import sentence_numbers, split_sentences, split_words
+from nlpseq.data.words import (
+    sentence_numbers,
+    split_into_sentences,
+    split_sentences,
+    split_words,
+)
 
 TEXTS = st.text(max_size=80) | st.text("aB.'’,-nt1 $@/:\n\"(\u0301\u200d👍", max_size=60)
 
@@ -22,11 +27,20 @@ TEXTS = st.text(max_size=80) | st.text("aB.'’,-nt1 $@/:\n\"(\u0301\u200d👍",
         ("No. 5 is no. He, Jr., 20th 1990s", "No. 5 is no . He , Jr. , 20th 1990s"),
         ("U.S.-led dogs' 1/2 6-4", "U.S.-led dogs ' 1/2 6-4"),
         ("हिन्दी में cafe\u0301! 👍🏽 ok👨\u200d👩", "हिन्दी में cafe\u0301 ! 👍🏽 ok 👨\u200d👩"),
+        ("but -lrb- not -RRB-", "but -lrb- not -RRB-"),
         ("  \n ", ""),
     ],
 )
 def test_words(text: str, words: str) -> None:
     assert [word.text for word in split_words(text)] == words.split()
+
+
+def test_a_line_ends_a_sentence_and_places_are_those_of_the_text() -> None:
+    text = "A headline\n\n He left. She stayed\r\nhere"
+    found = split_into_sentences(text)
+    said = ["A headline", "He left .", "She stayed", "here"]
+    assert [" ".join(word.text for word in sentence) for sentence in found] == said
+    assert all(text[word.begin : word.end] == word.text for words in found for word in words)
 
 
 @given(TEXTS)

@@ -279,6 +279,7 @@ def test_predict_puts_empty_texts_back_in_their_place() -> None:
     ("sections", "expected"),
     [
         ({"encoder": {"bidirectional": True}}, "encoder.bidirectional"),
+        ({"encoder": {"init_from": "runs/lm"}}, "encoder.init_from"),
         ({"head": {"kind": "adaptive"}}, "cutoffs"),
         (
             {"head": {"kind": "adaptive", "cutoffs": [4]}, "training": {"label_smoothing": 0.1}},

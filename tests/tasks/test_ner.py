@@ -61,6 +61,17 @@ def test_class_labels_of_the_hub_count_by_name() -> None:
     task = make("ner", {"train": split}, head={"scheme": "BIO"})
     assert list(task.targets(split)) == BIO
     assert records(task, built(task), split)[0].target == BIO[0]
+    unlabelled = Dataset.from_dict({"tokens": [["a"]], "tags": [[-1]]}, features=features)
+    with pytest.raises(UserError, match="the tag -1 fits no scheme"):
+        task.targets(Split("test", unlabelled, "hub"))
+
+
+def test_a_model_with_a_tag_that_is_none_is_refused() -> None:
+    task = make("ner")
+    for tag in ("", "PER"):
+        learnt = {**task.state(), "id2label": {"0": "O", "1": tag}}
+        with pytest.raises(UserError, match="id2label, sentence 1, token 2: the tag"):
+            task.restore(task.tokenizer, learnt)
 
 
 @pytest.mark.parametrize(
