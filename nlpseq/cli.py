@@ -123,6 +123,8 @@ def _evaluate(arguments: Namespace) -> int:
         device=arguments.device,
         overrides=arguments.overrides,
     )
+    for note in metrics["notes"]:
+        print(note, file=sys.stderr)
     console.report_scores(metrics, [arguments.split])
     return 0
 

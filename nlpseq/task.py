@@ -160,6 +160,10 @@ class Task(ABC, Generic[RecipeT]):
         """Tables behind the scores, as JSON: `per_class`, `per_type`, `confusion_matrix`."""
         return {}
 
+    def inspect(self, split: Split) -> list[str]:
+        """What a user should hear of a split before it is scored; `prepare` has been called."""
+        return [f"{split.name}: {split.note}"] if split.note else []
+
     def references(self, split: Split) -> Scores:
         """Scores to read beside the model's own, such as the best possible one."""
         return {}

@@ -77,22 +77,23 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
         self._set_tags(schemes.tag_vocabulary(found, self.recipe.head.scheme))
         self.prepare_features(train, folders)
         for split in splits.values():
-            self._note_oddities(split, found)
+            self.notes += self.inspect(split)
 
-    def _note_oddities(self, split: Split, known: set[str]) -> None:
+    def inspect(self, split: Split) -> list[str]:
+        """Sentences without a token, and types that train does not have."""
+        notes = super().inspect(split)
         empty = sum(not len(features) for features, _ in self.examples(split))
         if empty:
-            self.notes.append(
-                f"{split.name}: {empty} sentences have no token; nothing is read there"
-            )
+            notes.append(f"{split.name}: {empty} sentences have no token; nothing is read there")
         spans = [span for _, tags in self.examples(split) for span in schemes.spans(tags)]
-        unseen = {span.type for span in spans} - known
+        unseen = {span.type for span in spans} - {span.type for span in schemes.spans(self.tags)}
         if unseen:
             count = sum(span.type in unseen for span in spans)
-            self.notes.append(
+            notes.append(
                 f"{split.name}: {count} entities are of a type that train does not have "
                 f"({', '.join(sorted(unseen))}); they count as missed"
             )
+        return notes
 
     def _set_tags(self, tags: list[str]) -> None:
         self.tags = tags

@@ -87,21 +87,22 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
                 [len(labels) / len(counts) / count if count else 0.0 for count in each]
             )
         self.prepare_features(train, folders)
-        if self.recipe.data.phrases:
-            self.notes.append(train.origin.rpartition("/")[2])  # a card tells no path
         for split in splits.values():
-            self._note_oddities(split)
+            self.notes += self.inspect(split)
 
-    def _note_oddities(self, split: Split) -> None:
+    def inspect(self, split: Split) -> list[str]:
+        """Labels that train does not have, and texts without a token."""
+        notes = super().inspect(split)
         unseen = Counter(label for _, label in self.examples(split) if label not in self.labels)
         if unseen:
-            self.notes.append(
+            notes.append(
                 f"{split.name}: {unseen.total()} examples have a label that train does not have "
                 f"({', '.join(sorted(unseen))}); they count as wrong"
             )
         empty = sum(not text.split() for text in split.texts("text"))
         if empty:
-            self.notes.append(f"{split.name}: {empty} texts are empty; they are read as unknown")
+            notes.append(f"{split.name}: {empty} texts are empty; they are read as unknown")
+        return notes
 
     def _set_labels(self, labels: list[str]) -> None:
         self.labels = labels

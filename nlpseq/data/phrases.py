@@ -18,7 +18,7 @@ def with_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
 
     A phrase is left out where it says the same as an example of any other split, in whatever
     spelling (letter case, spaces and marks apart), or stands in train already with that label.
-    The origin of train counts them.
+    A note of train counts them.
 
     Raises:
         UserError: there are no phrases.
@@ -41,12 +41,12 @@ def with_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
             texts.append(text)
             labels.append(label)
     added = len(texts) - len(train)
-    origin = (
-        f"{train.origin} and {added:,} phrases ({leaked:,} that equal a sentence of another split "
+    note = (
+        f"{added:,} phrases beside the sentences ({leaked:,} that equal a sentence of another split "
         f"and {repeated:,} repeated ones left out)"
     )
     rows = Dataset.from_dict({"text": texts, "label": labels})
-    return {"train": replace(train, rows=rows, origin=origin), **rest}
+    return {"train": replace(train, rows=rows, note=note), **rest}
 
 
 def _phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:

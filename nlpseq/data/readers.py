@@ -36,10 +36,11 @@ TREE_TOKEN = re.compile(r"[()]|[^\s()]+")
 
 
 class Content(NamedTuple):
-    """What was read: a `table`, and its `origin` for people: the file, what was skipped in it."""
+    """What was read: a `table`, its `origin` for people, and a `note` of what was skipped in it."""
 
     table: pa.Table
     origin: str
+    note: str = ""
 
 
 def read(data_dir: Path, name: str, format: str) -> Content:
@@ -60,8 +61,8 @@ def read(data_dir: Path, name: str, format: str) -> Content:
         return Content(_parquet(file), str(file))
     columns = READERS[format](file)
     skipped = columns.pop("skipped", [])
-    note = f" ({len(skipped)} {DOCUMENT_MARK} lines skipped)" if skipped else ""
-    return Content(_table(file, columns), f"{file}{note}")
+    note = f"{len(skipped)} {DOCUMENT_MARK} lines skipped" if skipped else ""
+    return Content(_table(file, columns), str(file), note)
 
 
 def _table(file: Path, columns: Columns) -> pa.Table:

@@ -52,11 +52,13 @@ class Split:
         name: train, validation, test or another.
         rows: the examples.
         origin: where they came from, for people.
+        note: what was left out or added when they were read.
     """
 
     name: str
     rows: "Dataset"
     origin: str
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -157,8 +159,8 @@ def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
         )
     splits = {}
     for name, file in config.files.items():
-        table, origin = read(data_dir, file, config.formats.get(name, config.format))
-        splits[name] = Split(name, Dataset(table), origin)
+        content = read(data_dir, file, config.formats.get(name, config.format))
+        splits[name] = Split(name, Dataset(content.table), content.origin, content.note)
     return splits
 
 

@@ -67,6 +67,7 @@ def evaluate(
     result = {
         "split": split,
         split: {**scores, **task.references(splits[split])},
+        "notes": task.inspect(splits[split]),
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,
         "versions": versions(),

@@ -43,8 +43,8 @@ def test_nodes_of_trees(tmp_path: Path) -> None:
     ]
     # "." is the test sentence, "It works ." as a node says the validation's; "It" comes twice.
     assert (
-        "and 4 phrases (2 that equal a sentence of another split and 2 repeated ones left out)"
-        in (splits["train"].origin)
+        "4 phrases beside the sentences (2 that equal a sentence of another split and 2 repeated ones left out)"
+        in splits["train"].note
     )
     assert len(splits["validation"]) == len(splits["test"]) == 1
 
@@ -70,8 +70,8 @@ def test_a_split_of_phrases_in_any_spelling() -> None:
     found = with_phrases(splits)
     assert [*found] == ["train", "test"]
     assert pairs(found["train"])[2:] == [("!", "1"), ("dull", "1"), ("the film", "1")]
-    assert "and 3 phrases (3 that equal" in found["train"].origin
-    assert "and 2 repeated ones" in found["train"].origin
+    assert "3 phrases beside the sentences (3 that equal" in found["train"].note
+    assert "and 2 repeated ones" in found["train"].note
     assert pairs(splits["train"]) == [("a fine film", "1"), ("dull", "0")]
 
 

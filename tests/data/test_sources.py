@@ -83,7 +83,7 @@ def test_conll(tmp_path) -> None:
         "tags": [["I-LOC", "O"], ["O"]],
         "line": [3, 9],
     }
-    assert read(tmp_path, "train.txt", "conll").origin.endswith("(2 -DOCSTART- lines skipped)")
+    assert read(tmp_path, "train.txt", "conll").note == "2 -DOCSTART- lines skipped"
     assert rows(tmp_path, "conll", "a\tO\nb\tB-X\n")["tags"] == [["O", "B-X"]]
 
 
