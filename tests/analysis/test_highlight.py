@@ -48,7 +48,13 @@ HIERARCHICAL: dict[str, Any] = {
 
 def coloured(answer: dict[str, Any], explain: bool = False) -> str:
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, color_system="truecolor", highlight=False)
+    console = Console(
+        file=stream,
+        force_terminal=True,
+        color_system="truecolor",
+        highlight=False,
+        no_color=False,  # whatever NO_COLOR says
+    )
     console.print(as_text(answer, Palette(), explain=explain), soft_wrap=True)
     return stream.getvalue()
 
