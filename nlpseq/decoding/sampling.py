@@ -65,26 +65,27 @@ def stream(
     Yields:
         ids (B,); rows that ended earlier repeat `eos_id`.
     """
-    batch_size = len(ids)
+    batch_size = alive = len(ids)
     rows = torch.arange(batch_size, device=ids.device)  # (A,) rows still alive
     banned = _as_ids(forbidden, ids.device)
     for _ in range(options.max_new_tokens):
         log_probs, state, _ = step(ids, state)
         uniforms = _uniforms(batch_size, options, generator, ids.device)
-        if len(rows) < batch_size:
+        if alive < batch_size:
             uniforms = uniforms[rows]
         ids = _pick(log_probs, options, uniforms, banned)  # (A,)
-        if len(rows) == batch_size:
+        if alive == batch_size:
             yield ids
         else:
             yield ids.new_full((batch_size,), eos_id or 0).index_copy_(0, rows, ids)  # (B,)
         if eos_id is None:
             continue
-        alive = (ids != eos_id).nonzero().squeeze(1)
-        if len(alive) == 0:
+        going_on = (ids != eos_id).nonzero().squeeze(1)
+        if len(going_on) == 0:
             return
-        if len(alive) < len(ids):
-            ids, rows, state = ids[alive], rows[alive], select(state, alive)
+        if len(going_on) < alive:
+            ids, rows, state = ids[going_on], rows[going_on], select(state, going_on)
+            alive = len(ids)
 
 
 def generate(

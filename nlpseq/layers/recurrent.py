@@ -82,7 +82,7 @@ class RecurrentLayer(nn.Module):
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one token: inputs (B, D), state of (B, H), before and after."""
         new_state = self._cell(0).step(self.normalization.step(inputs), state)
-        outputs = self.dropout(new_state[0])
+        outputs = self.dropout(new_state[0]) if self.training else new_state[0]
         return (inputs + outputs if self.residual else outputs), new_state
 
     def _cell(self, direction: int) -> Cell:
