@@ -3,6 +3,7 @@
 config.json            format, task, recipe, what the task learnt (labels)
 model.safetensors      weights; tied ones once
 tokenizer.json         with tokenizer_config.json, so that transformers loads it too
+target/                the same of the target's side, where it differs
 README.md              model card
 """
 
@@ -27,12 +28,15 @@ from nlpseq.task import Task, resolve
 from nlpseq.weights import Tensors, load_model, model_tensors
 
 FORMAT = 1
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, TARGET = "config.json", "model.safetensors", "target"
+TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"]
 
 
 def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
     """Write a model directory; each file appears whole or not at all."""
     task.tokenizer.save(folder)
+    if task.target_tokenizer is not None:
+        task.target_tokenizer.save(folder / TARGET)
     with replacing(folder / WEIGHTS) as temporary:
         _write_weights(temporary, model_tensors(model))
     config = {
@@ -76,6 +80,8 @@ def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[A
         )
     task_type = task_type or resolve(str(config.get("task")))
     task = task_type(validate(task_type.Config, config["recipe"], str(folder / CONFIG)))
+    if (folder / TARGET).is_dir():
+        task.target_tokenizer = Tokenizer.load(folder / TARGET)
     try:
         task.restore(Tokenizer.load(folder), config["learnt"])
     except KeyError as error:
@@ -140,7 +146,8 @@ def locate(name: str | Path) -> Path:
 
     try:
         # Only these: nothing that could run code is even fetched.
-        files = [CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "README.md"]
+        tokenizers = [*TOKENIZER_FILES, *(f"{TARGET}/{name}" for name in TOKENIZER_FILES)]
+        files = [CONFIG, WEIGHTS, *tokenizers, "README.md"]
         with hub_if_reachable():
             return Path(snapshot_download(str(name), allow_patterns=files))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:

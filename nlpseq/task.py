@@ -96,6 +96,7 @@ class Task(ABC, Generic[RecipeT]):
         higher_is_better: whether that score should rise.
         hub_task: what the Hub calls the task.
         tokenizer: learnt in `prepare`, or restored.
+        target_tokenizer: of the other side, where two sides differ; set before `restore`.
         notes: what a user should hear of the preparation, such as the coverage of vectors.
     """
 
@@ -110,6 +111,7 @@ class Task(ABC, Generic[RecipeT]):
 
     def __init__(self, recipe: RecipeT) -> None:
         self.recipe = recipe
+        self.target_tokenizer: Tokenizer | None = None
         self.notes: list[str] = []
 
     @abstractmethod
@@ -171,6 +173,10 @@ class Task(ABC, Generic[RecipeT]):
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:
         """A few lines that show what the trained model does."""
         return []
+
+    def logged(self, progress: Progress) -> Scores:
+        """What history.jsonl should hold of an update beside loss and learning rate."""
+        return {}
 
     def parameter_groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Parameters for the optimiser; biases and norms are not decayed."""

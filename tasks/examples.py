@@ -81,8 +81,23 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         """What is to be predicted for each example of a split."""
 
     @abstractmethod
-    def collate_targets(self, targets: Sequence[Target], source: Tokens) -> Tensor:
-        """The targets of a batch as a tensor."""
+    def collate_targets(self, targets: Sequence[Target], source: Tokens) -> Tensor | Tokens:
+        """The targets of a batch as a tensor, or as the tokens of another side."""
+
+    def collate(
+        self, features: Sequence[Features], targets: Sequence[Target]
+    ) -> tuple[Tokens, Tensor | Tokens]:
+        """What is read and what is predicted, of a batch."""
+        source = self.reader.collate(features)
+        return source, self.collate_targets(targets, source)
+
+    def size(self, features: Features, target: Target) -> int:
+        """By what examples of like length are found, and a budget of tokens counts."""
+        return len(features)
+
+    def learnable(self, features: Features, target: Target) -> bool:
+        """Whether an example, which has a token, can be learnt from."""
+        return True
 
     # Preparation
 
@@ -216,9 +231,13 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
     def _plan(self, split: Split, seed: int, epoch: int, training: bool) -> list[list[int]]:
         """Places of the examples of each batch; those without a token are in none."""
         config, examples = self.recipe.training, self.examples(split)
-        real = [place for place, (features, _) in enumerate(examples) if len(features)]
+        real = [
+            place
+            for place, example in enumerate(examples)
+            if len(example[0]) and (not training or self.learnable(*example))
+        ]
         batches = bucket_batches(
-            [len(examples[place][0]) for place in real],
+            [self.size(*examples[place]) for place in real],
             batch_size=config.batch_size,
             batch_tokens=config.batch_tokens,
             seed=seed,
@@ -235,9 +254,8 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         """Batches of like length, from the start's on."""
         examples = self.examples(split)
         for places in self._plan(split, seed, start.epoch, training)[start.batch :]:
-            features, targets = zip(*(examples[place] for place in places), strict=True)
-            source = self.reader.collate(features)
-            yield Batch(source, self.collate_targets(targets, source), torch.tensor(places))
+            source, target = self.collate(*zip(*(examples[place] for place in places), strict=True))
+            yield Batch(source, target, torch.tensor(places))
 
     def shares(
         self, split: Split, share: Share, limit: int
@@ -248,7 +266,7 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         """
         examples = self.examples(split)
         mine = [place for place in self._mine(split, share, limit) if len(examples[place][0])]
-        lengths = [len(examples[place][0]) for place in mine]
+        lengths = [self.size(*examples[place]) for place in mine]
         config = self.recipe.training
         for batch in bucket_batches(
             lengths, batch_size=config.batch_size, batch_tokens=config.batch_tokens, shuffle=False

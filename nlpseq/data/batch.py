@@ -24,6 +24,9 @@ class Tokens:
         segments: (B, T) number of the sentence that each token belongs to, from 0.
         word_starts: (B, W) place of each word's first token, -1 behind the last word; only where
             tokens are pieces of words that are tagged.
+        copies: (B, T) each token as an id of the other side's vocabulary, so that it can be copied; a
+            token that the other side does not know has an id of its row's own, from V on.
+        extras: (B, X) as wide as the largest number of such ids in a row.
     """
 
     ids: Tensor
@@ -34,6 +37,8 @@ class Tokens:
     casing: Tensor | None = None
     segments: Tensor | None = None
     word_starts: Tensor | None = None
+    copies: Tensor | None = None
+    extras: Tensor | None = None
 
     @classmethod
     def unpadded(cls, ids: Tensor) -> Self:

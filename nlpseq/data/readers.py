@@ -5,7 +5,8 @@ format      | a row is                                                | columns
 lines       | a line, empty ones too                                  | text
 text        | the whole file, newlines and all                        | text
 label_text  | a line `label text`                                     | label, text
-parallel    | a line of each of two files, `files = {train = "a, b"}` | source, target
+parallel    | a line of each of two files, `files = {train = "a, b"}` | source, target;
+            | or of three, the last one the target once more         | tokenized
 conll       | a block of lines, one token each, first and last column | tokens, tags, line
 trees       | a line `(3 (2 It) (4 works))`                           | label, text,
             |                                                         | phrase_labels, phrases
@@ -104,16 +105,21 @@ def _label_text(file: Path) -> Columns:
 
 def _parallel(data_dir: Path, name: str) -> Content:
     names = [part.strip() for part in name.split(",")]
-    if len(names) != 2:
-        raise UserError(f'data.files: parallel text is two files, "source, target", not {name!r}')
-    source, target = (find(data_dir, part) for part in names)
-    columns: Columns = {"source": read_lines(source), "target": read_lines(target)}
-    lengths = [len(column) for column in columns.values()]
-    if lengths[0] != lengths[1]:
+    if len(names) not in (2, 3):
         raise UserError(
-            f"{source} has {lengths[0]} lines, {target} has {lengths[1]}: they are not parallel"
+            'data.files: parallel text is two files, "source, target" (and perhaps the target tokenized '
+            f"for older scores), not {name!r}"
         )
-    return Content(_table(source, columns), f"{source}, {target}")
+    files = [find(data_dir, part) for part in names]
+    sides = ("source", "target", "tokenized")
+    columns: Columns = {side: read_lines(file) for side, file in zip(sides, files, strict=False)}
+    first = len(columns["source"])
+    for side, file in zip(columns, files, strict=True):
+        if len(columns[side]) != first:
+            raise UserError(
+                f"{files[0]} has {first} lines, {file} has {len(columns[side])}: they are not parallel"
+            )
+    return Content(_table(files[0], columns), ", ".join(map(str, files)))
 
 
 def _conll(file: Path) -> Columns:

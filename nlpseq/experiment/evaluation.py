@@ -55,6 +55,7 @@ def evaluate(
     document = recipe.override(trained.recipe.model_dump(exclude_none=True), overrides)
     resolved = recipe.validate(type(trained).Config, document, str(folder))
     task = type(trained)(resolved)
+    task.target_tokenizer = trained.target_tokenizer
     task.restore(trained.tokenizer, trained.state())
     splits = load_splits(resolved.data, data_dir=data_dir, fields=task.fields)
     if split not in splits:

@@ -6,6 +6,7 @@ unknown, of the wrong type or impossible is one line that names the key and what
 
     base.py        what sections are made of
     encoders.py    the encoders' sections, told apart by `encoder.kind`
+    decoders.py    the decoder's section
     schema.py      the other sections, and Recipe
     reading.py     names, locate, read, merge, override
     validation.py  validate
@@ -21,6 +22,7 @@ from .base import (
     Positive,
     Section,
 )
+from .decoders import DecoderConfig
 from .encoders import (
     Activation,
     ConvolutionalConfig,
@@ -50,6 +52,7 @@ __all__ = [
     "Count",
     "Counts",
     "DataConfig",
+    "DecoderConfig",
     "DecodingConfig",
     "DilatedConfig",
     "Document",

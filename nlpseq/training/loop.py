@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from nlpseq.data.batch import Batch
 from nlpseq.data.sources import Split
 from nlpseq.errors import UserError
-from nlpseq.task import Task
+from nlpseq.task import Progress, Task
 
 from .averaging import applied
 from .checkpoint import step_name
@@ -86,8 +86,9 @@ class Loop:
         """One update and what follows from it; returns why training is to stop, if it is."""
         learner, run, config = self.learner, self.learner.run, self.task.recipe.training
         scale = factor(run.step, self.plan.total, config) * learner.plateau.scale
+        progress = self.plan.progress(run)
         update, learner.carry = learner.updater(
-            batches, learner.carry, self.plan.progress(run), scale, interruption.requested
+            batches, learner.carry, progress, scale, interruption.requested
         )
         if update.made:
             learner.average.updated()
@@ -97,7 +98,7 @@ class Loop:
         run.line_seconds += self._lap()
         periodic = run.step % config.validate_steps == 0 if config.validate_steps else last
         due = periodic or self.plan.over(run)
-        line = self._line(update) if due or run.step % config.log_steps == 0 else {}
+        line = self._line(update, progress) if due or run.step % config.log_steps == 0 else {}
         self.reporter.advance(run.step, self.plan.epoch(run), line)
         gain = self._validate() if due else False
         saving = config.checkpoint_steps > 0 and run.step % config.checkpoint_steps == 0
@@ -120,12 +121,13 @@ class Loop:
         self.learner.run.seconds += passed
         return passed
 
-    def _line(self, update: Update) -> dict[str, float]:
+    def _line(self, update: Update, progress: Progress) -> dict[str, float]:
         """Write a line of the history: means and sums since the line before."""
         run = self.learner.run
         values = {
             "loss": run.line_total / run.line_count,
             "learning_rate": update.learning_rate,
+            **self.task.logged(progress),
             "gradient_norm": update.gradient_norm,
             "tokens": run.tokens,
             "tokens_per_second": run.line_tokens / run.line_seconds,

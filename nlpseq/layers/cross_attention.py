@@ -1,0 +1,270 @@
+"""Attention of a decoder to what an encoder made of the source.
+
+All kinds have the same face. `keys` projects the memory once a sentence; a call then takes any number T of
+queries a sentence: all tokens of a target in training, the hypotheses of a beam in decoding. So the same
+lines are one batched product over a whole target, and a step.
+
+kind        | score of query q and memory m                        | source
+------------|------------------------------------------------------|-------------------------------------
+additive    | v . tanh(W q + U m)                                  | Bahdanau et al. (2015), A.1.2
+dot         | q . m                                                | Luong et al. (2015), section 3.1
+general     | q . W m                                              | the same
+scaled_dot  | (W q) . (U m) / sqrt(A)                              | Vaswani et al. (2017), equation 1
+multi_head  | the same in N heads, values projected too            | Vaswani et al. (2017), section 3.2.2
+location    | additive, and a convolution of the last weights      | Chorowski et al. (2015), equations 8, 9
+coverage    | additive, and the sum of all weights so far          | See et al. (2017), equation 11
+
+The last two read the weights of the steps before (`past`), so their steps follow one another.
+"""
+
+import math
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from nlpseq.errors import UserError
+
+LOCATION_FILTERS, LOCATION_WIDTH = 10, 11
+
+
+class Attended(NamedTuple):
+    """What queries found: `context` (B, T, C), and `weights` (B, T, S), which sum to 1 over the source."""
+
+    context: Tensor
+    weights: Tensor
+
+
+class CrossAttention(nn.Module):
+    """What every kind is.
+
+    Attributes:
+        output_dim: C, components of a context.
+        sequential: scores depend on the weights of earlier steps, handed over as `past`.
+    """
+
+    sequential: ClassVar[bool] = False
+
+    def __init__(self, memory_dim: int) -> None:
+        super().__init__()
+        self.output_dim = memory_dim
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """What queries are compared with, computed once a sentence: (B, S, M) -> (B, S, A)."""
+        raise NotImplementedError
+
+    def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
+        """Scores (B, T, S) of queries (B, T, Q) for keys (B, S, A)."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        queries: Tensor,
+        memory: Tensor,
+        keys: Tensor,
+        mask: Tensor,
+        past: Tensor | None = None,
+    ) -> Attended:
+        """Attend from decoder outputs to the source.
+
+        Args:
+            queries: (B, T, Q).
+            memory: (B, S, M) encoder outputs.
+            keys: (B, S, A), `self.keys(memory)`.
+            mask: (B, S) True at real tokens; each row has one.
+            past: (B, T, S) what `remember` gave after the step before; for sequential kinds.
+        """
+        scores = self.scores(queries, keys, past)  # (B, T, S)
+        weights = scores.masked_fill(~mask.unsqueeze(1), -math.inf).softmax(dim=2)
+        return Attended(torch.bmm(weights, memory), weights)
+
+    def remember(self, past: Tensor, weights: Tensor) -> Tensor:
+        """The `past` of the next step, of a sequential kind; both (B, T, S)."""
+        raise NotImplementedError
+
+
+class AdditiveAttention(CrossAttention):
+    """score(q, m) = v . tanh(W q + U m).  Bahdanau et al. (2015), A.1.2."""
+
+    def __init__(self, query_dim: int, memory_dim: int, size: int) -> None:
+        super().__init__(memory_dim)
+        self.query = nn.Linear(query_dim, size, bias=False)
+        self.key = nn.Linear(memory_dim, size)
+        self.score = nn.Linear(size, 1, bias=False)
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """U m: (B, S, M) -> (B, S, A)."""
+        keys: Tensor = self.key(memory)
+        return keys
+
+    def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
+        """See the class."""
+        hidden = self.query(queries).unsqueeze(2) + keys.unsqueeze(1)  # (B, T, S, A)
+        if past is not None:
+            hidden = hidden + self.features(past)
+        scores: Tensor = self.score(hidden.tanh_()).squeeze(3)  # (B, T, S)
+        return scores
+
+    def features(self, past: Tensor) -> Tensor:
+        """What the past adds inside the tanh: (B, T, S) -> (B, T, S, A)."""
+        raise NotImplementedError
+
+
+class LocationAttention(AdditiveAttention):
+    """Additive, with a convolution of the last step's weights.  Chorowski et al. (2015), equations 8, 9."""
+
+    sequential = True
+
+    def __init__(self, query_dim: int, memory_dim: int, size: int) -> None:
+        super().__init__(query_dim, memory_dim, size)
+        self.filters = nn.Conv1d(
+            1, LOCATION_FILTERS, LOCATION_WIDTH, padding=LOCATION_WIDTH // 2, bias=False
+        )
+        self.location = nn.Linear(LOCATION_FILTERS, size, bias=False)
+
+    def features(self, past: Tensor) -> Tensor:
+        """U f, f the convolved weights."""
+        filtered = self.filters(past.flatten(0, 1).unsqueeze(1))  # (B * T, filters, S)
+        features: Tensor = self.location(filtered.transpose(1, 2))
+        return features.view(*past.shape, -1)
+
+    def remember(self, past: Tensor, weights: Tensor) -> Tensor:
+        """The weights."""
+        return weights
+
+
+class CoverageAttention(AdditiveAttention):
+    """Additive, with the sum of all weights so far.  See et al. (2017), equation 11."""
+
+    sequential = True
+
+    def __init__(self, query_dim: int, memory_dim: int, size: int) -> None:
+        super().__init__(query_dim, memory_dim, size)
+        self.coverage = nn.Linear(1, size, bias=False)
+
+    def features(self, past: Tensor) -> Tensor:
+        """w c, c the coverage."""
+        features: Tensor = self.coverage(past.unsqueeze(3))
+        return features
+
+    def remember(self, past: Tensor, weights: Tensor) -> Tensor:
+        """Their sum."""
+        return past + weights
+
+
+class DotAttention(CrossAttention):
+    """score(q, m) = q . m.  Luong et al. (2015), section 3.1."""
+
+    def __init__(self, query_dim: int, memory_dim: int) -> None:
+        super().__init__(memory_dim)
+        if query_dim != memory_dim:
+            raise UserError(
+                f"decoder.attention = dot: the decoder's {query_dim} units do not fit the encoder's "
+                f"outputs of {memory_dim}; choose general, or decoder.hidden_size = {memory_dim}"
+            )
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """The memory itself."""
+        return memory
+
+    def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
+        """See the class."""
+        return torch.bmm(queries, keys.transpose(1, 2))
+
+
+class GeneralAttention(CrossAttention):
+    """score(q, m) = q . W m.  Luong et al. (2015), section 3.1."""
+
+    def __init__(self, query_dim: int, memory_dim: int) -> None:
+        super().__init__(memory_dim)
+        self.key = nn.Linear(memory_dim, query_dim, bias=False)
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """W m: (B, S, M) -> (B, S, Q)."""
+        keys: Tensor = self.key(memory)
+        return keys
+
+    def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
+        """See the class."""
+        return torch.bmm(queries, keys.transpose(1, 2))
+
+
+class ScaledDotAttention(GeneralAttention):
+    """score(q, m) = (W q) . (U m) / sqrt(A).  Vaswani et al. (2017), equation 1."""
+
+    def __init__(self, query_dim: int, memory_dim: int, size: int) -> None:
+        super().__init__(size, memory_dim)
+        self.query = nn.Linear(query_dim, size, bias=False)
+        self.scale = 1 / math.sqrt(size)
+
+    def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
+        """See the class."""
+        return super().scores(self.query(queries) * self.scale, keys, past)
+
+
+class MultiHeadCrossAttention(CrossAttention):
+    """Scaled dot products in N heads of size A / N.  Vaswani et al. (2017), section 3.2.2.
+
+    The weights that it tells of are the mean over its heads.
+    """
+
+    def __init__(self, query_dim: int, memory_dim: int, size: int, num_heads: int) -> None:
+        super().__init__(memory_dim)
+        if size % num_heads:
+            raise UserError(
+                f"decoder.attention_size = {size} is not a multiple of decoder.num_heads = {num_heads}"
+            )
+        self.num_heads = num_heads
+        self.query = nn.Linear(query_dim, size)
+        self.key_and_value = nn.Linear(memory_dim, 2 * size)
+        self.output = nn.Linear(size, memory_dim)
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """Keys and values of all heads: (B, S, M) -> (B, S, 2A)."""
+        both: Tensor = self.key_and_value(memory)
+        return both
+
+    def forward(
+        self,
+        queries: Tensor,
+        memory: Tensor,
+        keys: Tensor,
+        mask: Tensor,
+        past: Tensor | None = None,
+    ) -> Attended:
+        """See `CrossAttention`."""
+        wanted = self._heads(self.query(queries))  # (B, N, T, A / N)
+        offered, values = (self._heads(part) for part in keys.chunk(2, dim=2))  # (B, N, S, A / N)
+        scores = wanted @ offered.transpose(2, 3) / math.sqrt(wanted.size(3))  # (B, N, T, S)
+        weights = scores.masked_fill(~mask[:, None, None], -math.inf).softmax(dim=3)
+        joined = (weights @ values).transpose(1, 2).flatten(2)  # (B, T, A)
+        return Attended(self.output(joined), weights.mean(dim=1))
+
+    def _heads(self, vectors: Tensor) -> Tensor:
+        return vectors.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+
+
+def build_attention(
+    kind: str, query_dim: int, memory_dim: int, *, size: int, num_heads: int
+) -> CrossAttention:
+    """Attention of a kind, from decoder outputs of `query_dim` to encoder outputs of `memory_dim`.
+
+    Raises:
+        UserError: an unknown kind, or sizes that do not fit it.
+    """
+    match kind:
+        case "additive":
+            return AdditiveAttention(query_dim, memory_dim, size)
+        case "location":
+            return LocationAttention(query_dim, memory_dim, size)
+        case "coverage":
+            return CoverageAttention(query_dim, memory_dim, size)
+        case "dot":
+            return DotAttention(query_dim, memory_dim)
+        case "general":
+            return GeneralAttention(query_dim, memory_dim)
+        case "scaled_dot":
+            return ScaledDotAttention(query_dim, memory_dim, size)
+        case "multi_head":
+            return MultiHeadCrossAttention(query_dim, memory_dim, size, num_heads)
+    raise UserError(f"unknown attention {kind!r}")

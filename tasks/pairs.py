@@ -1,0 +1,153 @@
+"""Pairs of a source and a target text as a model reads them: ids of both sides, and what can be copied."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from nlpseq.data.batch import Tokens
+from nlpseq.data.features import FeatureReader, Features
+from nlpseq.data.loaders import collate, padded
+from nlpseq.data.tokenization import Tokenizer
+from nlpseq.data.vocabularies import normalized
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What belongs to a source beside its features.
+
+    Attributes:
+        ids: of the target's tokens, the end included; from V on for words copied from the source.
+        source: as it stands in the data.
+        text: the target as it stands in the data.
+        copies: of each source token, its id in the target's vocabulary or from V on.
+        words: how the source's tokens of the ids V, V + 1, ... are spelt.
+    """
+
+    ids: Sequence[int]
+    source: str
+    text: str
+    copies: Sequence[int] = ()
+    words: Sequence[str] = ()
+
+
+class PairReader:
+    """Makes features of sources, and pairs of sources and targets.
+
+    Args:
+        reader: of sources.
+        target: tokenizer of targets.
+        copying: whether target tokens may be copied from the source.
+        vocab_size: V of the target.
+        max_source: tokens of a source that are read; 0: all.
+        max_target: tokens of a target that are learnt from; 0: all.
+    """
+
+    def __init__(
+        self,
+        reader: FeatureReader,
+        target: Tokenizer,
+        *,
+        copying: bool,
+        vocab_size: int,
+        max_source: int,
+        max_target: int,
+    ) -> None:
+        self.reader = reader
+        self.target = target
+        self.copying = copying
+        self.vocab_size = vocab_size
+        self.max_source = max_source
+        self.max_target = max_target
+        self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
+
+    def sources(self, texts: Sequence[str]) -> list[Features]:
+        """Features of sources, long ones cut; one without a token stays empty."""
+        features = self.reader.read_text(texts)
+        return [_cut(one, self.max_source) for one in features] if self.max_source else features
+
+    def pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
+        """What goes with the features of these sources; an empty target is the end alone."""
+        ends = [self.target.eos_id]
+        encoded = [
+            ids[: self.max_target or None] + ends for ids in self.target.encode_batch(targets)
+        ]
+        if not self.copying:
+            return [Pair(*pair) for pair in zip(encoded, sources, targets, strict=True)]
+        return [self._copied(*one) for one in zip(sources, targets, encoded, strict=True)]
+
+    def collate(self, features: Sequence[Features], pairs: Sequence[Pair]) -> tuple[Tokens, Tokens]:
+        """A batch of sources and targets, padded."""
+        source = self.reader.collate(features)
+        if self.copying:
+            longest = max(len(pair.words) for pair in pairs)
+            extras = torch.zeros(len(pairs), longest, dtype=torch.bool)
+            # Padding is copied with a weight of zero.
+            copies = padded([pair.copies for pair in pairs], self.target.pad_id)
+            source = replace(source, copies=copies, extras=extras)
+        return source, collate([pair.ids for pair in pairs], self.target.pad_id)
+
+    def spell(self, ids: Sequence[int], pair: Pair) -> str:
+        """The text of target ids, copied words as the source spells them."""
+        if not any(id >= self.vocab_size for id in ids):
+            return self.target.decode(ids)
+        parts: list[str] = []
+        run: list[int] = []
+        for id in ids:
+            if id < self.vocab_size:
+                run.append(id)
+                continue
+            parts += [self.target.decode(run)] if run else []
+            parts.append(pair.words[id - self.vocab_size])
+            run = []
+        parts += [self.target.decode(run)] if run else []
+        return self.target.separator.join(parts)
+
+    def spelt(self, text: str) -> list[str]:
+        """How each source token reads in the text, as many as are read."""
+        return [piece for piece, _ in self._pieces(text)]
+
+    def _pieces(self, text: str) -> list[tuple[str, str]]:
+        """Each source token as it reads in the text, and as a vocabulary has it."""
+        tokenizer = self.reader.tokenizer
+        encoding = tokenizer.backend.encode(text, add_special_tokens=False)
+        pieces = []
+        for id, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
+            piece = text[begin:end]
+            unknown = id == tokenizer.unk_id
+            form = normalized(tokenizer.backend, piece) if unknown else tokenizer.vocabulary[id]
+            pieces.append((piece, form))
+        return pieces[: self.max_source or None]
+
+    def _copied(self, source: str, target: str, ids: list[int]) -> Pair:
+        """Tokens of the source that the target's vocabulary lacks get ids of their own."""
+        numbers: dict[str, int] = {}
+        words: list[str] = []
+        copies = []
+        for piece, form in self._pieces(source):
+            id = self._target_ids.get(form, numbers.get(form))
+            if id is None:
+                id = numbers[form] = self.vocab_size + len(words)
+                words.append(piece.strip())
+            copies.append(id)
+        if numbers and self.target.unk_id in ids:
+            ids = self._with_copies(target, ids, numbers)
+        return Pair(ids, source, target, copies, words)
+
+    def _with_copies(self, target: str, ids: list[int], numbers: dict[str, int]) -> list[int]:
+        encoding = self.target.backend.encode(target, add_special_tokens=False)
+        forms = [normalized(self.target.backend, target[b:e]) for b, e in encoding.offsets]
+        unk = self.target.unk_id
+        return [
+            numbers.get(form, id) if id == unk else id
+            for id, form in zip(ids, [*forms, ""], strict=False)
+        ]
+
+
+def _cut(features: Features, length: int) -> Features:
+    return Features(
+        features.ids[:length],
+        features.words[:length],
+        features.segments[:length],
+        features.word_starts,
+    )

@@ -1,0 +1,411 @@
+"""What translation and summarization share: an encoder, a decoder with attention, text in and text out.
+
+A source is read by any encoder that gives a vector a token. Training reads gold targets, or, by scheduled
+sampling, partly what the model itself says; it minimises the nll, or maximises a reward of whole outputs.
+Evaluation decodes every source as the recipe's `[decoding]` says and scores the texts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from nlpseq import hub
+from nlpseq.contracts import State
+from nlpseq.data.batch import Batch, Tokens
+from nlpseq.data.features import Features
+from nlpseq.data.sources import Split
+from nlpseq.data.tokenization import Tokenizer
+from nlpseq.errors import UserError
+from nlpseq.layers.embedding import Embedding
+from nlpseq.metrics.resampling import bootstrap_interval
+from nlpseq.models.attention_decoder import AttentionDecoder
+from nlpseq.models.decoders import build_decoder
+from nlpseq.models.embeddings import build_embedding
+from nlpseq.models.encoders import build_encoder
+from nlpseq.models.model import Model
+from nlpseq.recipe import (
+    DecoderConfig,
+    DecodingConfig,
+    Natural,
+    NotNegative,
+    Recipe,
+    Section,
+    TokenizationConfig,
+)
+from nlpseq.task import LossSum, Progress, Record, Scores, Share
+
+from .examples import ExampleRecipe, ExampleTask
+from .pairs import Pair, PairReader
+from .scheduled_sampling import ScheduledSamplingConfig, decode
+from .sequence_training import ObjectiveConfig, reward_loss
+from .seq2seq_prediction import Seq2SeqPredictor, Translator
+from .seq2seq_scores import Seq2SeqScores, TextMetric
+
+Seq2SeqModel = Model[AttentionDecoder]
+
+
+class PairTokenizationConfig(TokenizationConfig):
+    """How both sides become tokens."""
+
+    joint: bool = Field(True, description="one vocabulary for both sides, learnt from both")
+    max_source_length: Natural = Field(0, description="tokens of a source; 0: no limit")
+    max_target_length: Natural = Field(0, description="tokens of a target in training; 0: no limit")
+    too_long: Literal["truncate", "refuse"] = Field(
+        "truncate", description="a source that is longer is cut (and counted), or an error"
+    )
+
+
+class OutputConfig(Section):
+    """The output layer, and what it shares."""
+
+    tied: bool = Field(True, description="its weights are the target's vectors")
+    shared: bool = Field(
+        True, description="joint vocabulary: both sides have the same vectors (three-way tying)"
+    )
+
+
+class TextDecodingConfig(DecodingConfig):
+    """How an output is found."""
+
+    method: Literal["greedy", "sample", "beam"] = "beam"
+    num_return: int = Field(1, ge=1, description="beam: hypotheses that an answer lists")
+    min_length_ratio: NotNegative = Field(0.0, description="of the source's tokens, at least")
+    max_length_ratio: NotNegative = Field(
+        0.0, description="of the source's tokens, at most (and max_new_tokens); 0: no such limit"
+    )
+    replace_unknown: bool = Field(
+        False, description="an unknown token becomes the source's most attended word"
+    )
+
+
+class Seq2SeqRecipe(ExampleRecipe):
+    """A recipe of these tasks."""
+
+    tokenization: PairTokenizationConfig = PairTokenizationConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    head: OutputConfig = OutputConfig()
+    scheduled_sampling: ScheduledSamplingConfig = ScheduledSamplingConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    decoding: TextDecodingConfig = TextDecodingConfig()
+
+    @property
+    def shares_embedding(self) -> bool:
+        """One table of vectors for both sides."""
+        return self.tokenization.joint and self.head.shared
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        beside = self.embedding.characters != "none" or self.embedding.casing_dim > 0
+        if beside and self.shares_embedding:
+            raise ValueError(
+                "embedding.characters and casing_dim: of the source's side alone; set head.shared = false"
+            )
+        if getattr(self.encoder, "init_from", None) is not None:
+            raise ValueError(
+                "encoder.init_from is for classes and tags; objective.init_from starts from a run"
+            )
+        return self
+
+
+class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
+    """Text to text with an encoder, a decoder and attention.
+
+    Attributes:
+        pairs: makes features and pairs of texts.
+    """
+
+    Config: ClassVar[type[Recipe]] = Seq2SeqRecipe
+    fields: ClassVar[tuple[str, ...]] = ("source", "target")
+    higher_is_better = True
+
+    pairs: PairReader
+
+    def __init__(self, recipe: Seq2SeqRecipe, text_metric: TextMetric) -> None:
+        super().__init__(recipe)
+        self.text_metric = text_metric
+        self.metric = Seq2SeqScores(text_metric)
+        self._target_texts: list[str] = []
+        self._shown: list[str] = []
+
+    # Preparation
+
+    def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
+        """Learn the tokens of both sides from train, read every split."""
+        self._target_texts = list(splits["train"].texts("target"))
+        self.prepare_features(splits["train"], folders)
+        self._target_texts = []
+        for split in splits.values():
+            self.notes += self.inspect(split)
+        shown = splits.get("validation", splits["train"])
+        self._shown = [text for text in shown.texts("source")[:3] if text.strip()]
+
+    def _first_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
+        """Of the source, or of both sides; with `objective.init_from`, those of that run."""
+        config, targets = self.recipe.tokenization, self._target_texts
+        if self.recipe.objective.init_from is not None:
+            return self._start_from(self.recipe.objective.init_from)
+        if config.joint:
+            return Tokenizer.from_config(config, [*texts, *targets])
+        self.target_tokenizer = Tokenizer.from_config(config, targets)
+        return Tokenizer.from_config(config, texts)
+
+    def _start_from(self, run: str) -> Tokenizer:
+        source, model = hub.read(hub.locate(run))
+        self._initial = dict(model.state_dict())
+        self.target_tokenizer = source.target_tokenizer
+        self.notes.append(f"weights start from {Path(run).name}")
+        return source.tokenizer
+
+    def _set_reader(self, characters: Any) -> None:
+        super()._set_reader(characters)
+        config = self.recipe.tokenization
+        self.pairs = PairReader(
+            self.reader,
+            self.target,
+            copying=self.recipe.decoder.copying,
+            vocab_size=self.target_size,
+            max_source=config.max_source_length,
+            max_target=config.max_target_length,
+        )
+
+    @property
+    def target(self) -> Tokenizer:
+        """The tokenizer of targets."""
+        return self.target_tokenizer or self.tokenizer
+
+    @property
+    def target_size(self) -> int:
+        """Tokens V that an output may have."""
+        joint = self.target_tokenizer is None
+        return len(self.target) - (self.extension if joint else 0)
+
+    def inspect(self, split: Split) -> list[str]:
+        """Sides that are empty, sources that were cut."""
+        notes = super().inspect(split)
+        examples = self.examples(split)
+        sources = sum(not len(features) for features, _ in examples)
+        targets = sum(not pair.text.strip() for _, pair in examples)
+        if sources or targets:
+            notes.append(
+                f"{split.name}: {sources} sources and {targets} targets are empty; they are not learnt "
+                "from, and an empty source is answered by an empty text"
+            )
+        limit = self.recipe.tokenization.max_source_length
+        cut = sum(limit > 0 and len(features) == limit for features, _ in examples)
+        if cut:
+            notes.append(f"{split.name}: {cut} sources are read up to their token {limit}")
+        return notes
+
+    # Examples
+
+    def texts(self, split: Split) -> Sequence[str]:
+        """The sources of a split."""
+        return split.texts("source")
+
+    def features(self, split: Split) -> list[Features]:
+        """Features of the sources.
+
+        Raises:
+            UserError: one is too long, and `tokenization.too_long = "refuse"`.
+        """
+        return self.read(list(self.texts(split)), f"{split.origin}, {split.name}")
+
+    def read(self, texts: Sequence[str], origin: str) -> list[Features]:
+        """Features of sources, cut or refused where they are too long."""
+        config = self.recipe.tokenization
+        if config.max_source_length and config.too_long == "refuse":
+            for number, one in enumerate(self.reader.read_text(texts), start=1):
+                if len(one) > config.max_source_length:
+                    raise UserError(
+                        f"{origin}: source {number} has {len(one)} tokens, "
+                        f"tokenization.max_source_length is {config.max_source_length}; shorten it, or "
+                        "set tokenization.too_long=truncate"
+                    )
+        return self.pairs.sources(texts)
+
+    def targets(self, split: Split) -> Sequence[Pair]:
+        """What belongs to each source."""
+        return self.pairs.pairs(list(self.texts(split)), list(split.texts("target")))
+
+    def collate_targets(self, targets: Sequence[Pair], source: Tokens) -> Tokens:
+        """Ids of targets."""
+        raise NotImplementedError("both sides are collated together: see `collate`")
+
+    def collate(
+        self, features: Sequence[Features], targets: Sequence[Pair]
+    ) -> tuple[Tokens, Tokens]:
+        """Both sides of a batch."""
+        return self.pairs.collate(features, targets)
+
+    def size(self, features: Features, target: Pair) -> int:
+        """Tokens of both sides."""
+        return len(features) + len(target.ids)
+
+    def learnable(self, features: Features, target: Pair) -> bool:
+        """A target without a token teaches nothing but to be silent."""
+        return len(target.ids) > 1
+
+    # Model and loss
+
+    def build(self) -> Seq2SeqModel:
+        """Embedding, encoder, decoder; one table of vectors where the sides share it."""
+        recipe, target = self.recipe, self.target
+        embedding = self.build_embedding()
+        encoder = build_encoder(recipe.encoder, embedding.dim)
+        if recipe.shares_embedding:
+            other = Embedding(embedding.tokens, dropout=recipe.embedding.dropout)
+        else:
+            plain = recipe.embedding.model_copy(
+                update={"characters": "none", "casing_dim": 0, "frozen": False}
+            )
+            other = build_embedding(
+                plain, vocab_size=self.target_size, pad_id=target.pad_id, unk_id=target.unk_id
+            )
+        decoder = build_decoder(
+            recipe.decoder,
+            recipe.encoder,
+            encoder,
+            other,
+            vocab_size=self.target_size,
+            tied=recipe.head.tied,
+        )
+        return self.initialized(Model(embedding, encoder, decoder))
+
+    def initialized(self, model: Model[Any]) -> Model[Any]:
+        """The weights of the run that `objective.init_from` names, where there is one."""
+        if self._initial:
+            try:
+                model.load_state_dict(self._initial)
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())[:160]
+                raise UserError(
+                    f"objective.init_from: the recipe's model is another than that run's: {reason}"
+                ) from error
+        return model
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: State, progress: Progress
+    ) -> tuple[LossSum, State]:
+        """Sum of the nll over target tokens; in training the objective that the recipe names."""
+        assert isinstance(model, Model)
+        assert isinstance(batch.target, Tokens)
+        recipe, target, decoder = self.recipe, batch.target, model.head
+        memory, state = decoder.start(model.encode(batch.source), batch.source)
+        count = target.lengths.sum()
+        training = model.training
+        ratio = recipe.scheduled_sampling.ratio(progress) if training else 1.0
+        decoded = decode(
+            decoder,
+            memory,
+            state,
+            target,
+            self.target.bos_id,
+            recipe.scheduled_sampling,
+            ratio,
+            self.forbidden,
+        )
+        smoothing = recipe.training.label_smoothing if training else 0.0
+        total = decoder.loss(decoded, memory, target, smoothing)
+        if not training:
+            return LossSum(total, count), ()
+        objective = recipe.objective
+        if objective.coverage_weight:
+            total = total + objective.coverage_weight * attended_again(decoded.weights, target.mask)
+        if objective.kind != "likelihood":
+            reward = reward_loss(
+                decoder,
+                memory,
+                state,
+                target,
+                objective,
+                bos_id=self.target.bos_id,
+                eos_id=self.target.eos_id,
+                pad_id=self.target.pad_id,
+                forbidden=self.forbidden,
+                max_length=recipe.decoding.max_new_tokens,
+            )
+            # Rewards are of sentences, the likelihood is of tokens: both as means of a token.
+            total = objective.likelihood_weight * total + reward * (count / target.ids.size(0))
+        return LossSum(total, count), ()
+
+    @property
+    def forbidden(self) -> tuple[int, ...]:
+        """Tokens that no output is made of."""
+        target = self.target
+        outside = {target.pad_id, target.bos_id}
+        if self.recipe.decoder.copying or self.recipe.tokenization.kind != "word":
+            outside.add(target.unk_id)
+        return tuple(sorted(outside - {target.eos_id}))
+
+    def logged(self, progress: Progress) -> Scores:
+        """The teacher forcing ratio."""
+        return {"teacher_forcing_ratio": self.recipe.scheduled_sampling.ratio(progress)}
+
+    # Evaluation
+
+    def reference(self, source: str, target: str, further: Any = None) -> Any:
+        """What `text_metric` compares an output with; `further` is what `further_targets` gave."""
+        return target
+
+    def further_targets(self, split: Split) -> Sequence[Any] | None:
+        """What else outputs of a split are compared with, where the data have it."""
+        return None
+
+    def evaluate(
+        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+    ) -> Iterator[Record]:
+        """Decode each source, score its text, and the nll of its target."""
+        assert isinstance(model, Model)
+        translator = Translator(self, model, device)
+        further = self.further_targets(split)
+
+        def record(place: int, pair: Pair, output: str, nll: float, tokens: int) -> Record:
+            extra = None if further is None else further[place]
+            reference = self.reference(pair.source, pair.text, extra)
+            statistics = self.metric.statistics((output, nll, tokens), reference)
+            return Record(place, statistics, pair.text, output)
+
+        for place in self.empty(split, share, limit):
+            yield record(place, self.examples(split)[place][1], "", 0.0, 0)
+        for places, features, pairs in self._parts(split, share, limit):
+            nll = translator.nll(features, pairs)
+            outputs = translator.best(features, pairs, self.recipe.decoding)
+            for place, pair, output, value in zip(places, pairs, outputs, nll, strict=True):
+                yield record(place, pair, output, value, len(pair.ids))
+
+    def details(self, records: Sequence[Record]) -> dict[str, Any]:
+        """Intervals of the scores over examples, and how the scores were computed."""
+        vectors = np.array([record.statistics for record in records])
+        return {
+            "confidence_intervals": bootstrap_interval(vectors, self.metric.score),
+            "signatures": self.text_metric.signatures,
+        }
+
+    def samples(self, model: nn.Module, device: torch.device) -> list[str]:
+        """A few sources of validation with what the model makes of them."""
+        answers = self.predictor(model, device).predict(self._shown)
+        return [f"{answer['text']} -> {answer['output']}" for answer in answers]
+
+    def _parts(
+        self, split: Split, share: Share, limit: int
+    ) -> Iterator[tuple[list[int], list[Features], list[Pair]]]:
+        examples = self.examples(split)
+        for places, _, pairs in self.shares(split, share, limit):
+            yield places, [examples[place][0] for place in places], pairs
+
+    def predictor(self, model: nn.Module, device: torch.device) -> Seq2SeqPredictor:
+        """Answer raw texts."""
+        assert isinstance(model, Model)
+        return Seq2SeqPredictor(self, model, device)
+
+
+def attended_again(weights: Tensor, mask: Tensor | None) -> Tensor:
+    """The coverage loss, summed: sum of min(a_t, sum of a before t).  See et al. (2017), equation 12."""
+    before = weights.cumsum(dim=1) - weights  # (B, T, S)
+    again = torch.minimum(weights, before).sum(dim=2)
+    return (again if mask is None else again[mask]).sum()

@@ -1,0 +1,140 @@
+"""Training by a reward of whole outputs, after the likelihood stage.
+
+The reward of an output y against the reference is its sentence BLEU or ROUGE-L, in [0, 1].
+
+self_critical   loss = -(r(y) - r(y')) log p(y), y drawn from the model, y' its greedy output: what beats
+                the model at its own test becomes likelier.  Rennie et al. (2017), equation 7
+minimum_risk    loss = sum over candidates of q(y) (1 - r(y)), q(y) = p(y)^a / sum of p^a over them:
+                the expected error over a few drawn outputs and the reference.  Shen et al. (2016), eq. 11, 12
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from nlpseq.contracts import State, Step, StepFunction
+from nlpseq.data.batch import Tokens
+from nlpseq.data.loaders import collate
+from nlpseq.decoding import SamplingOptions, generate
+from nlpseq.metrics.rewards import rouge_l, sentence_bleu
+from nlpseq.models.attention_decoder import AttentionDecoder, Memory
+from nlpseq.recipe import Count, Positive, Section
+
+from .scheduled_sampling import read, shifted
+
+Reward = Callable[[Sequence[int], Sequence[int]], float]
+REWARDS: dict[str, Reward] = {"bleu": sentence_bleu, "rouge_l": rouge_l}
+
+
+class ObjectiveConfig(Section):
+    """What training minimises."""
+
+    kind: Literal["likelihood", "self_critical", "minimum_risk"] = "likelihood"
+    reward: Literal["bleu", "rouge_l"] = Field("bleu", description="of whole outputs")
+    samples: Count = Field(5, description="minimum_risk: outputs drawn for each source")
+    sharpness: Positive = Field(0.05, description="minimum_risk: the exponent a of p(y)")
+    likelihood_weight: Annotated[float, Field(ge=0)] = Field(
+        0.1, description="of the likelihood beside a reward"
+    )
+    coverage_weight: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="of attending again to what was attended to (See et al. 2017, eq. 13)"
+    )
+    init_from: str | None = Field(None, description="run of this task whose weights to start from")
+
+
+def closure(decoder: AttentionDecoder) -> StepFunction:
+    """A decoder as a search in `nlpseq.decoding` knows it; the memory is a plain tuple there."""
+
+    def step(ids: Tensor, state: State, *memory: Tensor) -> Step:
+        return decoder.step(decoder.lookup(ids), Memory(*memory), state)
+
+    return step
+
+
+def log_probability(
+    decoder: AttentionDecoder,
+    memory: Memory,
+    state: State,
+    outputs: Sequence[Sequence[int]],
+    *,
+    bos_id: int,
+    pad_id: int,
+) -> Tensor:
+    """log p(y) (B,) of given outputs, with a gradient."""
+    target = collate(outputs, pad_id).to(memory.mask.device)
+    decoded = read(decoder, shifted(target.ids, bos_id), memory, state)
+    nll = decoder.nll(decoded, memory, target.ids)  # (B, T)
+    return -(nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1)
+
+
+def reward_loss(
+    decoder: AttentionDecoder,
+    memory: Memory,
+    state: State,
+    target: Tokens,
+    config: ObjectiveConfig,
+    *,
+    bos_id: int,
+    eos_id: int,
+    pad_id: int,
+    forbidden: Sequence[int],
+    max_length: int,
+) -> Tensor:
+    """The objective's sum over B sentences.
+
+    Dropout is as in training; what is drawn is drawn under it too, as the loss is taken of it.
+    """
+    gold = [row[:length] for row, length in _rows(target)]
+    reward = REWARDS[config.reward]
+
+    def outputs(greedy: bool) -> list[list[int]]:
+        options = SamplingOptions(greedy=greedy, max_new_tokens=max_length)
+        start = torch.full_like(target.lengths, bos_id)
+        found = generate(
+            closure(decoder),
+            start,
+            state,
+            options,
+            eos_id=eos_id,
+            forbidden=forbidden,
+            memory=memory,
+        )
+        return [ids + [eos_id] * (len(ids) < max_length) for ids in found]
+
+    def rewards(found: Sequence[Sequence[int]]) -> Tensor:
+        pairs = zip(found, gold, strict=True)
+        return torch.tensor([reward(one, other) for one, other in pairs], device=target.ids.device)
+
+    def score(found: Sequence[Sequence[int]]) -> Tensor:
+        return log_probability(decoder, memory, state, found, bos_id=bos_id, pad_id=pad_id)
+
+    if config.kind == "self_critical":
+        sampled = outputs(greedy=False)
+        advantage = rewards(sampled) - rewards(outputs(greedy=True))
+        return -(advantage * score(sampled)).sum()
+    candidates = [gold, *(outputs(greedy=False) for _ in range(config.samples))]
+    log_probs = torch.stack([score(one) for one in candidates], dim=1)  # (B, C)
+    risks = 1 - torch.stack([rewards(one) for one in candidates], dim=1)
+    repeated = torch.tensor(_repeated(candidates), device=log_probs.device)  # (B, C)
+    scores = (config.sharpness * log_probs).masked_fill(repeated, -torch.inf)
+    return (scores.softmax(dim=1) * risks).sum()
+
+
+def _rows(target: Tokens) -> list[tuple[list[int], int]]:
+    return list(zip(target.ids.tolist(), target.lengths.tolist(), strict=True))
+
+
+def _repeated(candidates: Sequence[Sequence[Sequence[int]]]) -> list[list[bool]]:
+    """For each sentence, which of its candidates stand before already."""
+    found = []
+    for row in zip(*candidates, strict=True):
+        seen: set[tuple[int, ...]] = set()
+        marks = []
+        for one in map(tuple, row):
+            marks.append(one in seen)
+            seen.add(one)
+        found.append(marks)
+    return found
