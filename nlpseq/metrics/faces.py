@@ -16,18 +16,20 @@ from datasets import Sequence as ListOf
 
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.metrics.spans import SpanScores
+from nlpseq.metrics.summarization import SummaryScores, SummaryTarget
+from nlpseq.metrics.translation import TranslationScores, TranslationTarget
 
 
 def _sum(vectors: Iterable[Sequence[float]]) -> list[float]:
     return [sum(column) for column in zip(*vectors, strict=True)]
 
 
-def _info(description: str, inputs: str, kind: Any) -> evaluate.MetricInfo:
+def _info(description: str, inputs: str, kind: Any, **more: Any) -> evaluate.MetricInfo:
     return evaluate.MetricInfo(
         description=description,
         citation="",
         inputs_description=inputs,
-        features=Features({"predictions": kind, "references": kind}),
+        features=Features({"predictions": kind, "references": kind, **more}),
     )
 
 
@@ -75,3 +77,51 @@ class Classification(evaluate.Metric):  # type: ignore[misc]  # untyped
         pairs = zip(predictions, references, strict=True)
         total = _sum(metric.statistics(str(label), str(target)) for label, target in pairs)
         return {**metric.score(total), "per_class": metric.per_class(total)}
+
+
+class Translation(evaluate.Metric):  # type: ignore[misc]  # untyped
+    """The scores of `TranslationScores` and its `signatures`; one reference for each translation."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return _info(
+            "BLEU, chrF and TER on raw detokenized text, by sacrebleu.",
+            "predictions, references: a text for each sentence. tokenized_language, such as 'de', and "
+            "tokenized_references, lower-cased and tokenized, add the lower-cased tokenized BLEU.",
+            Value("string"),
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[str],
+        references: Sequence[str],
+        tokenized_language: str | None = None,
+        tokenized_references: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        metric = TranslationScores(tokenized_language)
+        targets: Iterable[str | TranslationTarget] = references
+        if tokenized_references is not None:
+            targets = map(
+                TranslationTarget._make, zip(references, tokenized_references, strict=True)
+            )
+        total = _sum(map(metric.statistics, predictions, targets))
+        return {**metric.score(total), "signatures": metric.signatures}
+
+
+class Summary(evaluate.Metric):  # type: ignore[misc]  # untyped
+    """The scores of `SummaryScores` and its `signatures`; `compute` and `add_batch` want `sources` too."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return _info(
+            "ROUGE-1, 2, L and Lsum by rouge-score; novel n-grams, copying, repetition, length.",
+            "predictions, references: a summary for each text, one sentence a line. sources: the texts.",
+            Value("string"),
+            sources=Value("string"),
+        )
+
+    def _compute(
+        self, predictions: Sequence[str], references: Sequence[str], sources: Sequence[str]
+    ) -> dict[str, Any]:
+        metric = SummaryScores()
+        targets = map(SummaryTarget._make, zip(references, sources, strict=True))
+        total = _sum(map(metric.statistics, predictions, targets))
+        return {**metric.score(total), "signatures": metric.signatures}

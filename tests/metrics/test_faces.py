@@ -4,13 +4,16 @@ import socket
 from pathlib import Path
 
 import pytest
+import sacrebleu
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOBES
 from sklearn import metrics as sklearn
 
 from nlpseq.metrics.classification import ClassificationScores
-from nlpseq.metrics.faces import Classification, SpanF1
+from nlpseq.metrics.faces import Classification, SpanF1, Summary, Translation
 from nlpseq.metrics.spans import SpanScores
+from nlpseq.metrics.summarization import SummaryScores, SummaryTarget
+from nlpseq.metrics.translation import TranslationScores, TranslationTarget
 
 TARGETS = [["S-PER", "O", "B-LOC", "E-LOC"], ["O", "B-PER", "I-PER", "E-PER"]]
 PREDICTIONS = [["S-PER", "O", "B-LOC", "I-LOC"], ["S-LOC", "B-PER", "I-PER", "E-PER"]]
@@ -61,6 +64,45 @@ def test_classification(tmp_path) -> None:
         expected = sklearn.f1_score(targets, predictions, average=average, zero_division=0)
         assert scores[f"{average}_f1"] == pytest.approx(expected)
     assert scores["accuracy"] == 0.6
+
+
+def test_translation(tmp_path) -> None:
+    predictions = ["Ein Hund läuft.", "Zwei Katzen", ""]
+    references = ["Ein Hund läuft weit.", "Zwei Katzen", "Nichts"]
+    tokenized = ["ein hund läuft weit .", "zwei katzen", "nichts"]
+    face = Translation(cache_dir=str(tmp_path))
+    scores = face.compute(predictions=predictions, references=references)
+    assert scores.pop("signatures") == TranslationScores().signatures
+    expected = sacrebleu.corpus_bleu(predictions, [references]).score
+    assert scores["bleu"] == pytest.approx(expected)
+    further = face.compute(
+        predictions=predictions,
+        references=references,
+        tokenized_language="de",
+        tokenized_references=tokenized,
+    )
+    metric = TranslationScores("de")
+    targets = map(TranslationTarget, references, tokenized)
+    vectors = map(metric.statistics, predictions, targets)
+    summed = [sum(column) for column in zip(*vectors, strict=True)]
+    assert further.pop("signatures") == metric.signatures
+    assert further == metric.score(summed)
+    assert {name: further[name] for name in scores} == scores
+
+
+def test_summary_by_batches(tmp_path) -> None:
+    examples = [("a dog", "the dog", "the dog sleeps"), ("cats", "cat", "a cat"), ("", "x", "y z")]
+    face, metric = Summary(cache_dir=str(tmp_path)), SummaryScores()
+    for prediction, reference, source in examples:
+        face.add_batch(predictions=[prediction], references=[reference], sources=[source])
+    vectors = [
+        metric.statistics(prediction, SummaryTarget(reference, source))
+        for prediction, reference, source in examples
+    ]
+    scores = face.compute()
+    assert scores.pop("signatures") == metric.signatures
+    assert scores == metric.score([sum(column) for column in zip(*vectors, strict=True)])
+    assert scores["rouge1"] == pytest.approx(50)
 
 
 def test_nobody_pays_for_importing_them() -> None:
