@@ -19,7 +19,10 @@ class Encoded(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One decoding step: `log_probs` (B, V), the next `state`, attention `weights` (B, S) if any."""
+    """One decoding step: `log_probs` (R, V), the next `state`, attention `weights` (R, S) if any.
+
+    A token that cannot follow has -inf, and at least one that can follow has more.
+    """
 
     log_probs: Tensor
     state: State
@@ -27,10 +30,22 @@ class Step(NamedTuple):
 
 
 class StepFunction(Protocol):
-    """The one closure that every search in `nlpseq.decoding` knows."""
+    """The one closure that every search in `nlpseq.decoding` knows.
 
-    def __call__(self, ids: Tensor, state: State) -> Step:
-        """Read token ids (B,) and give the distribution of the tokens that follow."""
+    `state` belongs to the rows of a step: it has one entry a hypothesis, and moves with it. `memory` belongs to
+    sentences: what is attended to, the same at every step. In beam search the R rows are a full rectangle, N
+    sentences by W hypotheses, those of a sentence beside each other, so that W = R // N; elsewhere W is 1.
+    """
+
+    def __call__(self, ids: Tensor, state: State, *memory: Tensor) -> Step:
+        """Read a token of each row and give the distribution of the tokens that follow.
+
+        Args:
+            ids: (R,) the token that each row has chosen last; where `log_probs` has more columns than the
+                vocabulary (copied words), it may be one of those.
+            state: parts (R, ...).
+            memory: parts (N, ...); a language model has none, and need not take any.
+        """
         ...
 
 

@@ -115,6 +115,8 @@ class LanguageModelingRecipe(Recipe):
             )
         if self.training.batch_tokens:
             raise ValueError("training.batch_tokens: windows have a fixed size, set batch_size")
+        if self.decoding.coverage_penalty:
+            raise ValueError("decoding.coverage_penalty: a language model has no source to cover")
         return self
 
 

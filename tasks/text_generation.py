@@ -136,8 +136,11 @@ class LanguageModelPredictor:
             [sum(part) for part in zip(*(s for _, s in records), strict=True)]
         )
 
-    def step(self, ids: Tensor, state: State) -> Step:
-        """Read one token a row: ids (B,), state (B, L, H) -> what follows, and the next state."""
+    def step(self, ids: Tensor, state: State, *memory: Tensor) -> Step:
+        """Read one token a row: ids (B,), state (B, L, H) -> what follows, and the next state.
+
+        A language model attends to nothing: there is no memory.
+        """
         model = self._twin
         outputs, state = model.encoder.step(model.embedding.lookup(ids), state)
         return Step(model.head.log_probs(outputs), state)
@@ -189,6 +192,9 @@ class LanguageModelPredictor:
             num_return=best,
             length_penalty=config.length_penalty,
             alpha=config.length_alpha,
+            no_repeat_ngram=config.no_repeat_ngram,
+            min_new_tokens=config.min_new_tokens,
+            early_stopping=config.early_stopping,
         )
         eos_id = self._eos(config)
         found = beam_search(
@@ -260,4 +266,6 @@ def _sampling(config: DecodingConfig) -> SamplingOptions:
         temperature=config.temperature,
         top_k=config.top_k,
         top_p=config.top_p,
+        no_repeat_ngram=config.no_repeat_ngram,
+        min_new_tokens=config.min_new_tokens,
     )

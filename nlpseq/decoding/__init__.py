@@ -1,17 +1,19 @@
-"""Greedy decoding, sampling and beam search over one step function.
+"""Greedy decoding, sampling and beam search over one step function, for language models and seq2seq alike.
 
-All of them know one closure, `step(ids (B,), state) -> Step`, and a state whose parts have the batch as
-dimension 0. The caller has read the prompt but for its last id, which is the first thing that `step` is given.
-Rows leave the batch when they end: the state is the only thing that is then cut down, so whatever a closure
-needs per row (say, which source sentence it attends to) travels in the state as one more tensor.
+All of them know one closure, `step(ids (R,), state, *memory) -> Step` (`contracts.StepFunction`). The caller has
+read the prompt but for its last id, which is the first thing that `step` is given; a decoder is given its
+beginning of sentence. Rows leave the batch when they end: `state` and `memory` are then cut down alike, and
+between steps beam search reorders the state alone. What may be chosen is said in one place, `constraints`.
 """
 
 from nlpseq.decoding.beam import Hypothesis, beam_search
+from nlpseq.decoding.constraints import Constraints
 from nlpseq.decoding.options import BeamOptions, SamplingOptions
 from nlpseq.decoding.sampling import choose, generate, stream
 
 __all__ = [
     "BeamOptions",
+    "Constraints",
     "Hypothesis",
     "SamplingOptions",
     "beam_search",

@@ -1,4 +1,4 @@
-"""Beam search, batched over sentences and hypotheses: the rows of a step are S sentences x W hypotheses.
+"""Beam search, batched over sentences and hypotheses: the rows of a step are N sentences x W hypotheses.
 
 A hypothesis that ends keeps its place in the beam (Sutskever et al., 2014): with f of K finished, the K - f best
 continuations live on. So a beam of 1 is greedy decoding under any length penalty, and the search always ends.
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from nlpseq.contracts import State, StepFunction, select
+from nlpseq.decoding.constraints import Constraints, per_sentence
+from nlpseq.decoding.coverage import Coverage
 from nlpseq.decoding.options import BeamOptions
 
 
@@ -24,7 +26,7 @@ class Hypothesis(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Continuations (S, K), the best first: total log-probability, row they continue, token they add."""
+    """Continuations (N, K), the best first: total log-probability, row they continue, token they add."""
 
     log_probs: Tensor
     rows: Tensor
@@ -38,89 +40,129 @@ def beam_search(
     state: State,
     options: BeamOptions,
     *,
+    memory: State = (),
     eos_id: int | None = None,
     forbidden: Sequence[int] = (),
+    prefix: Sequence[Sequence[int]] | None = None,
+    min_lengths: Sequence[int] | None = None,
+    max_lengths: Sequence[int] | None = None,
+    source_mask: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
-    """Search for the best continuations of each row.
+    """Search for the best continuations of each sentence.
 
-    Stopping is provably safe. A live hypothesis of log-probability l <= 0 can only lose as it grows, and each
-    length penalty divides by a number that does not fall with length. So its score can reach at most l ("none"),
-    l / max_new_tokens ("average") or l / ((5 + max_new_tokens) / 6) ** alpha ("wu"): in each case what it would
-    score if it ended at the last possible token for free. A sentence stops once the best live hypothesis
-    cannot, by this bound, beat the worst of the `num_return` best finished ones. The result is that of a search
-    that never stops early.
+    "Safe" stopping is provably so. A live hypothesis of log-probability l <= 0 can only lose as it grows, and each
+    length penalty divides by a number that does not fall with length. So after the length penalty it can reach at
+    most l ("none"), l / m ("average") or l / ((5 + m) / 6) ** alpha ("wu"), where m is the greatest length of its
+    sentence: in each case what it would score if it ended at the last possible token for free. The coverage
+    penalty adds a number that is at most 0, so the bound holds with 0 in its place; and what the constraints rule
+    out could only have made the bound too high. A sentence stops once the best live hypothesis cannot, by this
+    bound, beat the worst of the `num_return` best finished ones. The result is that of a search that never stops
+    early. "Heuristic" stopping puts in the bound's place the best live hypothesis' score if it ended here.
 
     Args:
-        step: reads ids (B,) and gives the distribution of the tokens that follow.
-        ids: (B,) last id of each prompt, which `step` has not read yet.
-        state: what the model remembers of everything before `ids`.
+        step: reads ids (R,) and gives the distribution of the tokens that follow; R = N sentences x W hypotheses,
+            those of a sentence beside each other, and W is 1 at first.
+        ids: (N,) last id of each prompt, which `step` has not read yet.
+        state: what the model remembers of everything before `ids`, parts (N, ...); it moves with hypotheses.
         options: width, length and ranking.
-        eos_id: ends a hypothesis; None to let all of them grow to `max_new_tokens`.
+        memory: what the model attends to, parts (N, ...); it is handed to `step` behind the state, and is cut
+            down when sentences leave.
+        eos_id: ends a hypothesis; None to let all of them grow to their greatest length.
         forbidden: ids that are never chosen.
+        prefix: for each sentence the ids that all its hypotheses begin with, perhaps none; they are part of ids,
+            log-probability and length, and an end of sentence in them ends the hypothesis.
+        min_lengths: for each sentence a number instead of `options.min_new_tokens`.
+        max_lengths: for each sentence a number instead of `options.max_new_tokens`, at least 1. Where the minimum
+            is above it, it is the maximum that holds.
+        source_mask: (N, S) True at the positions that the coverage penalty counts; None where all do.
 
     Returns:
-        For each row its `num_return` best hypotheses, the best first (fewer if no more exist). Those that reach
-        `max_new_tokens` count as finished; the end of sentence counts in log-probability and length.
+        For each sentence its `num_return` best hypotheses, the best first (fewer if no more exist). Those that
+        reach the greatest length count as finished; the end of sentence counts in log-probability and length.
+
+    Raises:
+        ValueError: prefix or lengths that are not one a sentence, or out of range.
+        UserError: a prefix has an id that the model cannot choose; a coverage penalty without attention weights.
     """
-    finished: list[list[Hypothesis]] = [[] for _ in range(len(ids))]
     sentences = list(range(len(ids)))  # those still in the batch
-    totals = torch.zeros(len(ids), 1, device=ids.device)  # (S, W)
-    histories = ids.new_empty(len(ids), 0)  # (S * W, length)
-    banned = torch.tensor(forbidden, dtype=torch.long, device=ids.device)
-    for length in range(1, options.max_new_tokens + 1):
-        log_probs, state, _ = step(ids, state)
-        if len(banned):
-            log_probs = log_probs.index_fill(1, banned, -torch.inf)
+    constraints = Constraints.of(
+        len(ids),
+        ids.device,
+        options,
+        eos_id=eos_id,
+        forbidden=forbidden,
+        prefix=prefix,
+        min_lengths=min_lengths,
+    )
+    limits = per_sentence("max_lengths", max_lengths, options.max_new_tokens, len(ids), 1)
+    coverage = Coverage(options.coverage_penalty, source_mask)
+    finished: list[list[Hypothesis]] = [[] for _ in sentences]
+    totals = torch.zeros(len(ids), 1, device=ids.device)  # (N, W)
+    histories = ids.new_empty(len(ids), 0)  # (N * W, length)
+    for length in range(1, max(limits, default=0) + 1):
+        log_probs, state, weights = step(ids, state, *memory)
+        coverage = coverage.add(weights)
+        log_probs = constraints.apply(log_probs, histories, length)
         found = _expand(log_probs, totals, options.beam_size)
         found = _limit(found, [options.beam_size - len(finished[s]) for s in sentences])
-        last = length == options.max_new_tokens
-        ended = torch.full_like(found.tokens, last, dtype=torch.bool)
-        if eos_id is not None:
-            ended |= found.tokens == eos_id
-        for place, hypothesis in _collect(found, ended, histories, options, eos_id):
+        ended = _ended(found, [limits[s] == length for s in sentences], eos_id)
+        penalties = coverage.penalties()
+        for place, hypothesis in _collect(found, ended, histories, penalties, options, eos_id):
             finished[sentences[place]].append(hypothesis)
         found = _compact(found, ended)
-        best = found.log_probs[:, 0].tolist()  # -inf where nothing lives on
+        reach = _reach(found, penalties, length, [limits[s] for s in sentences], options)
         keep = [
             place
             for place, sentence in enumerate(sentences)
-            if not _is_done(best[place], finished[sentence], options)
+            if not _is_done(reach[place], finished[sentence], options)
         ]
-        if last or not keep:
+        if not keep:
             break
-        sentences = [sentences[place] for place in keep]
-        left = torch.tensor(keep, device=ids.device)
-        rows, ids = found.rows[left].reshape(-1), found.tokens[left].reshape(-1)  # (S * W,)
+        left = torch.tensor(keep, device=ids.device)  # (N',)
+        rows, ids = found.rows[left].reshape(-1), found.tokens[left].reshape(-1)  # (N' * W,)
         totals, state = found.log_probs[left], select(state, rows)
         histories = torch.cat([histories[rows], ids.unsqueeze(1)], dim=1)
+        coverage = coverage.select(rows, left)
+        if len(keep) < len(sentences):
+            memory, constraints = select(memory, left), constraints.select(left)
+            sentences = [sentences[place] for place in keep]
     return [sorted(each, key=lambda h: -h.score)[: options.num_return] for each in finished]
 
 
 def _expand(log_probs: Tensor, totals: Tensor, beam_size: int) -> _Candidates:
-    """Best K continuations of each sentence; log_probs (S * W, V), totals (S, W)."""
+    """Best K continuations of each sentence; log_probs (N * W, V), totals (N, W)."""
     sentences, width = totals.shape
     # No more than K of one row's tokens can be among its sentence's best K.
     count = min(beam_size, log_probs.shape[1])
-    best, tokens = log_probs.topk(count, dim=1)  # (S * W, k)
+    best, tokens = log_probs.topk(count, dim=1)  # (N * W, k)
     dtype = torch.promote_types(best.dtype, torch.float32)
     sums = (best.to(dtype).view(sentences, width, count) + totals.to(dtype).unsqueeze(2)).flatten(1)
-    top, places = sums.topk(min(beam_size, width * count), dim=1)  # (S, K)
-    first_rows = width * torch.arange(sentences, device=totals.device).unsqueeze(1)  # (S, 1)
+    top, places = sums.topk(min(beam_size, width * count), dim=1)  # (N, K)
+    first_rows = width * torch.arange(sentences, device=totals.device).unsqueeze(1)  # (N, 1)
     rows = first_rows + places.div(count, rounding_mode="floor")
     return _Candidates(top, rows, tokens.view(sentences, -1).gather(1, places))
 
 
 def _limit(found: _Candidates, places: list[int]) -> _Candidates:
     """Rule out candidates for which the beam has no place, finished hypotheses holding theirs."""
-    free = torch.tensor(places, device=found.rows.device).unsqueeze(1)  # (S, 1)
+    free = torch.tensor(places, device=found.rows.device).unsqueeze(1)  # (N, 1)
     rank = torch.arange(found.rows.shape[1], device=found.rows.device)
     return found._replace(log_probs=found.log_probs.masked_fill(rank >= free, -torch.inf))
+
+
+def _ended(found: _Candidates, at_limit: list[bool], eos_id: int | None) -> Tensor:
+    """Which candidates (N, K) grow no further, those of sentences at their greatest length among them."""
+    ended = torch.tensor(at_limit, device=found.tokens.device).unsqueeze(1)  # (N, 1)
+    if eos_id is None:
+        return ended.expand_as(found.tokens)
+    return ended | (found.tokens == eos_id)
 
 
 def _collect(
     found: _Candidates,
     ended: Tensor,
     histories: Tensor,
+    penalties: Tensor | None,
     options: BeamOptions,
     eos_id: int | None,
 ) -> list[tuple[int, Hypothesis]]:
@@ -130,12 +172,14 @@ def _collect(
         return []
     index = where.unbind(1)
     tokens, log_probs = found.tokens[index].tolist(), found.log_probs[index].tolist()
-    prefixes = histories[found.rows[index]].tolist()
+    rows = found.rows[index]
+    prefixes = histories[rows].tolist()
+    costs = [0.0] * len(rows) if penalties is None else penalties[rows].tolist()
     results = []
-    for place, token, log_prob, prefix in zip(
-        where[:, 0].tolist(), tokens, log_probs, prefixes, strict=True
+    for place, token, log_prob, prefix, cost in zip(
+        where[:, 0].tolist(), tokens, log_probs, prefixes, costs, strict=True
     ):
-        score = options.score(log_prob, len(prefix) + 1)
+        score = options.score(log_prob, len(prefix) + 1) + cost
         ids = prefix if token == eos_id else [*prefix, token]
         results.append((place, Hypothesis(ids, log_prob, score)))
     return results
@@ -152,11 +196,28 @@ def _compact(found: _Candidates, ended: Tensor) -> _Candidates:
     )
 
 
-def _is_done(best_alive: float, finished: list[Hypothesis], options: BeamOptions) -> bool:
-    """Whether no live hypothesis can still enter the best `num_return` (see `beam_search`)."""
-    if best_alive == -torch.inf:
+def _reach(
+    found: _Candidates,
+    penalties: Tensor | None,
+    length: int,
+    limits: list[int],
+    options: BeamOptions,
+) -> list[float]:
+    """Score that the live candidates of each sentence are taken to reach; -inf where nothing lives on."""
+    if options.early_stopping == "safe":
+        best = found.log_probs[:, 0].tolist()
+        return [options.score(*each) for each in zip(best, limits, strict=True)]
+    scores = found.log_probs / options.divisor(length)
+    if penalties is not None:
+        scores = scores + penalties[found.rows]
+    return scores.amax(dim=1).tolist()
+
+
+def _is_done(reach: float, finished: list[Hypothesis], options: BeamOptions) -> bool:
+    """Whether no live hypothesis is taken to enter the best `num_return` still (see `beam_search`)."""
+    if reach == -torch.inf:
         return True
     if len(finished) < options.num_return:
         return False
     worst_kept = sorted((h.score for h in finished), reverse=True)[options.num_return - 1]
-    return options.score(best_alive, options.max_new_tokens) <= worst_kept
+    return reach <= worst_kept

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nlpseq.contracts import State, StepFunction, select
+from nlpseq.decoding.constraints import Constraints, per_sentence
 from nlpseq.decoding.options import SamplingOptions
 
 FIRST_NUCLEUS = 512  # candidates to try before looking for more; sorting a whole vocabulary is slow
@@ -35,7 +36,9 @@ def choose(
         ids (B,).
     """
     uniforms = _uniforms(len(log_probs), options, generator, log_probs.device)
-    return _pick(log_probs, options, uniforms, _as_ids(forbidden, log_probs.device))
+    constraints = Constraints.of(len(log_probs), log_probs.device, options, forbidden=forbidden)
+    first = torch.empty(len(log_probs), 0, dtype=torch.long, device=log_probs.device)
+    return _pick(constraints.apply(log_probs, first, 1), options, uniforms)
 
 
 @torch.no_grad()
@@ -45,46 +48,81 @@ def stream(
     state: State,
     options: SamplingOptions,
     *,
+    memory: State = (),
     eos_id: int | None = None,
     generator: torch.Generator | None = None,
     forbidden: Sequence[int] = (),
+    prefix: Sequence[Sequence[int]] | None = None,
+    min_lengths: Sequence[int] | None = None,
+    max_lengths: Sequence[int] | None = None,
 ) -> Iterator[Tensor]:
     """Continue every row, yielding one token of each as soon as it is chosen.
 
-    Rows that have chosen `eos_id` leave the batch, and the stream ends with the last of them.
+    Rows that have chosen `eos_id` or reached their length leave the batch, and the stream ends with the last of
+    them. A step that allows a row nothing is dealt with as `Constraints` says.
 
     Args:
-        step: reads ids (B,) and gives the distribution of the tokens that follow.
+        step: reads ids (A,) of the rows that go on, and gives the distribution of the tokens that follow.
         ids: (B,) last id of each prompt, which `step` has not read yet.
         state: what the model remembers of everything before `ids`.
         options: how to choose.
-        eos_id: ends a row; None to let every row run to `max_new_tokens`.
+        memory: what the model attends to, parts (B, ...); it is handed to `step` behind the state.
+        eos_id: ends a row; None to let every row run to its greatest length.
         generator: source of randomness; torch's global one by default.
         forbidden: ids that are never chosen (padding, beginning of sentence, perhaps the unknown token).
+        prefix: for each row the ids that it must begin with, perhaps none; they are part of what is yielded, and
+            an end of sentence in them ends the row.
+        min_lengths: for each row a number instead of `options.min_new_tokens`.
+        max_lengths: for each row a number instead of `options.max_new_tokens`, at least 1. Where the minimum is
+            above it, it is the maximum that holds.
 
     Yields:
-        ids (B,); rows that ended earlier repeat `eos_id`.
+        ids (B,); rows that ended earlier repeat `eos_id`, or 0 if there is none.
+
+    Raises:
+        ValueError: prefix or lengths that are not one a row, or out of range.
+        UserError: a prefix has an id that the model cannot choose.
     """
     batch_size = alive = len(ids)
     rows = torch.arange(batch_size, device=ids.device)  # (A,) rows still alive
-    banned = _as_ids(forbidden, ids.device)
-    for _ in range(options.max_new_tokens):
-        log_probs, state, _ = step(ids, state)
+    constraints = Constraints.of(
+        batch_size,
+        ids.device,
+        options,
+        eos_id=eos_id,
+        forbidden=forbidden,
+        prefix=prefix,
+        min_lengths=min_lengths,
+    )
+    longest = per_sentence("max_lengths", max_lengths, options.max_new_tokens, batch_size, 1)
+    limits = None if max_lengths is None else torch.tensor(longest, device=ids.device)  # (A,)
+    histories = ids.new_empty(batch_size, 0)  # (A, length)
+    for length in range(1, max(longest, default=0) + 1):
+        log_probs, state, _ = step(ids, state, *memory)
+        log_probs = constraints.apply(log_probs, histories, length)
         uniforms = _uniforms(batch_size, options, generator, ids.device)
         if alive < batch_size:
             uniforms = uniforms[rows]
-        ids = _pick(log_probs, options, uniforms, banned)  # (A,)
+        ids = _pick(log_probs, options, uniforms)  # (A,)
         if alive == batch_size:
             yield ids
         else:
             yield ids.new_full((batch_size,), eos_id or 0).index_copy_(0, rows, ids)  # (B,)
-        if eos_id is None:
+        if options.no_repeat_ngram:
+            histories = torch.cat([histories, ids.unsqueeze(1)], dim=1)
+        if limits is not None:
+            going_on = _going_on(ids, eos_id, limits, length)
+        elif eos_id is not None:
+            going_on = (ids != eos_id).nonzero().squeeze(1)  # (A',)
+        else:
             continue
-        going_on = (ids != eos_id).nonzero().squeeze(1)
         if len(going_on) == 0:
             return
         if len(going_on) < alive:
-            ids, rows, state = ids[going_on], rows[going_on], select(state, going_on)
+            ids, rows, histories = ids[going_on], rows[going_on], histories[going_on]
+            state, memory = select(state, going_on), select(memory, going_on)
+            constraints = constraints.select(going_on)
+            limits = None if limits is None else limits[going_on]
             alive = len(ids)
 
 
@@ -94,31 +132,52 @@ def generate(
     state: State,
     options: SamplingOptions,
     *,
+    memory: State = (),
     eos_id: int | None = None,
     generator: torch.Generator | None = None,
     forbidden: Sequence[int] = (),
+    prefix: Sequence[Sequence[int]] | None = None,
+    min_lengths: Sequence[int] | None = None,
+    max_lengths: Sequence[int] | None = None,
 ) -> list[list[int]]:
-    """Continue every row to its end; the arguments are those of `stream`.
+    """Continue every row to its end; arguments and errors are those of `stream`.
 
     Returns:
         The new ids of each row, without `eos_id`.
     """
-    texts: list[list[int]] = [[] for _ in range(len(ids))]
-    ended = [False] * len(ids)
+    longest = per_sentence("max_lengths", max_lengths, options.max_new_tokens, len(ids), 1)
+    texts: list[list[int]] = [[] for _ in longest]
+    ended = [False] * len(texts)
     for chosen in stream(
-        step, ids, state, options, eos_id=eos_id, generator=generator, forbidden=forbidden
+        step,
+        ids,
+        state,
+        options,
+        memory=memory,
+        eos_id=eos_id,
+        generator=generator,
+        forbidden=forbidden,
+        prefix=prefix,
+        min_lengths=min_lengths,
+        max_lengths=max_lengths,
     ):
         for row, token in enumerate(chosen.tolist()):
-            ended[row] = ended[row] or token == eos_id
+            ended[row] = ended[row] or token == eos_id or len(texts[row]) == longest[row]
             if not ended[row]:
                 texts[row].append(token)
     return texts
 
 
-def _pick(log_probs: Tensor, options: SamplingOptions, uniforms: Tensor, banned: Tensor) -> Tensor:
+def _going_on(ids: Tensor, eos_id: int | None, limits: Tensor, length: int) -> Tensor:
+    """Places (A',) of the rows that have neither ended with ids (A,) nor reached their limits (A,)."""
+    going_on = limits > length
+    if eos_id is not None:
+        going_on &= ids != eos_id
+    return going_on.nonzero().squeeze(1)
+
+
+def _pick(log_probs: Tensor, options: SamplingOptions, uniforms: Tensor) -> Tensor:
     """Choose ids (B,) from log_probs (B, V) with one uniform number in [0, 1) for each row."""
-    if len(banned):
-        log_probs = log_probs.index_fill(1, banned, -torch.inf)
     if options.greedy:
         return log_probs.argmax(dim=1)
     log_probs = log_probs.to(torch.promote_types(log_probs.dtype, torch.float32))
@@ -177,7 +236,3 @@ def _uniforms(
         return torch.zeros(batch_size, device=device)
     source = device if generator is None else generator.device
     return torch.rand(batch_size, generator=generator, device=source).to(device)
-
-
-def _as_ids(ids: Sequence[int], device: torch.device) -> Tensor:
-    return torch.tensor(ids, dtype=torch.long, device=device)

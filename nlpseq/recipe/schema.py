@@ -155,6 +155,19 @@ class DecodingConfig(Section):
     beam_size: Count = 5
     length_penalty: Literal["none", "average", "wu"] = "average"
     length_alpha: Annotated[float, Field(ge=0)] = 0.6
+    coverage_penalty: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="`beam`: weight of source words left without attention; 0: none"
+    )
+    early_stopping: Literal["safe", "heuristic"] = Field(
+        "safe",
+        description="`beam`: stop when nothing better can come, or when the best so far ended",
+    )
+    min_new_tokens: Natural = Field(
+        0, description="shortest text, its end counted; 0: no such limit"
+    )
+    no_repeat_ngram: Natural = Field(
+        0, description="no n-gram of this size twice; 0: they may repeat"
+    )
     stop_at_eos: bool = True
 
 

@@ -1,0 +1,195 @@
+"""What a search may choose: one place for everything that rules tokens out, or forces them.
+
+A model says how probable each token is; the constraints say which are allowed. They only ever set
+log-probabilities to -inf, so what is left keeps the model's own value and no string's log-probability changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from nlpseq.decoding.options import BeamOptions, SamplingOptions
+from nlpseq.errors import UserError
+
+FREE = -1  # in `prefix`: no token is forced here
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """The rules for a batch of N sentences, each of which has the same number of rows.
+
+    A prefix comes before all other rules: its tokens are taken even where they are forbidden, repeat an n-gram or
+    end the sentence too early. Lengths count the end of sentence, and not the prompt.
+
+    **A row that is left with nothing ends**: the end of sentence is allowed again with its own log-probability, or
+    with 0 where the model gives it none, so that the hypothesis ends with what it has. Without an end of sentence
+    it must go on, and everything but the forbidden ids is allowed again. What the model itself rules out (-inf)
+    is chosen in neither case.
+
+    Attributes:
+        forbidden: (F,) ids that are never chosen; the model must give the others some probability.
+        eos_id: the end of sentence, if there is one.
+        no_repeat_ngram: n, if no n-gram may occur twice in what is chosen; 0 for no such rule.
+        min_lengths: (N,) the end of sentence is not allowed in a hypothesis shorter than this; None for no rule.
+        prefix: (N, P) tokens that each sentence must begin with, `FREE` behind them; None for no rule.
+        min_steps: the largest of `min_lengths`, on the host.
+        vocab_needed: one more than the largest id of `prefix`, on the host.
+    """
+
+    forbidden: Tensor
+    eos_id: int | None = None
+    no_repeat_ngram: int = 0
+    min_lengths: Tensor | None = None
+    prefix: Tensor | None = None
+    min_steps: int = 0
+    vocab_needed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        sentences: int,
+        device: torch.device,
+        options: SamplingOptions | BeamOptions,
+        *,
+        eos_id: int | None = None,
+        forbidden: Sequence[int] = (),
+        prefix: Sequence[Sequence[int]] | None = None,
+        min_lengths: Sequence[int] | None = None,
+    ) -> Self:
+        """Build the rules for a search.
+
+        Args:
+            sentences: N.
+            device: where the log-probabilities will be.
+            options: `no_repeat_ngram` and `min_new_tokens` are read.
+            eos_id: the end of sentence; without it there is no minimum length.
+            forbidden: ids that are never chosen.
+            prefix: N lists of ids, which may be empty.
+            min_lengths: N numbers instead of `min_new_tokens`.
+
+        Raises:
+            ValueError: not one prefix or length a sentence; a negative length or id.
+        """
+        shortest = per_sentence("min_lengths", min_lengths, options.min_new_tokens, sentences, 0)
+        min_steps = max(shortest, default=0) if eos_id is not None else 0
+        prefix = prefix or [[]] * sentences
+        if len(prefix) != sentences:
+            raise ValueError(f"prefix has {len(prefix)} lists for {sentences} sentences")
+        given = [token for ids in prefix for token in ids]
+        if min(given, default=0) < 0:
+            raise ValueError(f"prefix: {min(given)} is no token id")
+        widest = max(map(len, prefix), default=0)
+        padded = [[*ids, *[FREE] * (widest - len(ids))] for ids in prefix]
+        return cls(
+            forbidden=torch.tensor(forbidden, dtype=torch.long, device=device),
+            eos_id=eos_id,
+            no_repeat_ngram=options.no_repeat_ngram,
+            min_lengths=torch.tensor(shortest, device=device) if min_steps > 1 else None,
+            prefix=torch.tensor(padded, device=device) if widest else None,
+            min_steps=min_steps,
+            vocab_needed=1 + max(given, default=FREE),
+        )
+
+    def apply(self, log_probs: Tensor, histories: Tensor, length: int) -> Tensor:
+        """Rule out what may not be chosen.
+
+        Args:
+            log_probs: (R, V), R = N x W rows, those of a sentence beside each other. V may differ from the
+                model's vocabulary (a pointer-generator has a column for each copied word) and is left as it is.
+            histories: (R, length - 1) what each row has chosen; read for `no_repeat_ngram` alone.
+            length: that of the rows with the token that is about to be chosen, from 1.
+
+        Returns:
+            (R, V), -inf where a token is not allowed; `log_probs` itself is not changed.
+
+        Raises:
+            UserError: a prefix has an id that is not among the V.
+        """
+        allowed = log_probs
+        if len(self.forbidden):
+            allowed = log_probs.index_fill(1, self.forbidden, -torch.inf)
+        early = self.min_lengths is not None and length < self.min_steps
+        repeats = 0 < self.no_repeat_ngram < length
+        forced = self.prefix is not None and length <= self.prefix.shape[1]
+        if not (early or repeats or forced):
+            return allowed
+        limited = allowed.clone()
+        if early:
+            self._forbid_early_end(limited, length)
+        if repeats:
+            _forbid_repeats(limited, histories, self.no_repeat_ngram)
+        if forced:
+            limited = self._force(limited, log_probs, length)
+        stuck = limited.amax(dim=1, keepdim=True) == -torch.inf  # (R, 1)
+        if self.eos_id is None:
+            return torch.where(stuck, allowed, limited)
+        end = log_probs[:, self.eos_id]  # (R,)
+        end = end.masked_fill(end == -torch.inf, 0.0)
+        limited[:, self.eos_id] = torch.where(stuck.squeeze(1), end, limited[:, self.eos_id])
+        return limited
+
+    def select(self, sentences: Tensor) -> Self:
+        """The rules of some `sentences` (M,), when others have left the batch."""
+        if self.min_lengths is None and self.prefix is None:
+            return self
+        lengths, prefix = self.min_lengths, self.prefix
+        return replace(
+            self,
+            min_lengths=None if lengths is None else lengths[sentences],
+            prefix=None if prefix is None else prefix[sentences],
+        )
+
+    def _forbid_early_end(self, log_probs: Tensor, length: int) -> None:
+        """Rule out (in place) an end of sentence that comes before the minimum length."""
+        assert self.min_lengths is not None
+        early = _for_rows(self.min_lengths > length, len(log_probs))  # (R,)
+        log_probs[:, self.eos_id].masked_fill_(early, -torch.inf)
+
+    def _force(self, limited: Tensor, log_probs: Tensor, length: int) -> Tensor:
+        """Leave the prefix's token alone, with the model's own log-probability, where there is one."""
+        assert self.prefix is not None
+        if self.vocab_needed > log_probs.shape[1]:
+            raise UserError(
+                f"prefix: the id {self.vocab_needed - 1} is not one of the "
+                f"{log_probs.shape[1]} that can be chosen"
+            )
+        tokens = _for_rows(self.prefix[:, length - 1], len(log_probs)).unsqueeze(1)  # (R, 1)
+        target = tokens.clamp(min=0)
+        only = torch.full_like(log_probs, -torch.inf)
+        only.scatter_(1, target, log_probs.gather(1, target))
+        return torch.where(tokens == FREE, limited, only)
+
+
+def per_sentence(
+    name: str, given: Sequence[int] | None, default: int, sentences: int, least: int
+) -> list[int]:
+    """One limit a sentence: those given, or the options' number for all of them.
+
+    Raises:
+        ValueError: not one number a sentence, or one below `least`.
+    """
+    if given is None:
+        return [default] * sentences
+    if len(given) != sentences:
+        raise ValueError(f"{name} has {len(given)} numbers for {sentences} sentences")
+    if min(given, default=least) < least:
+        raise ValueError(f"{name} must be at least {least}, and {min(given)} is among them")
+    return list(given)
+
+
+def _for_rows(values: Tensor, rows: int) -> Tensor:
+    """Repeat what belongs to a sentence (N,) for each of its rows (R,)."""
+    return values.repeat_interleave(rows // len(values))
+
+
+def _forbid_repeats(log_probs: Tensor, histories: Tensor, n: int) -> None:
+    """Rule out (in place) each token that would make an n-gram of histories (R, t >= n) occur again."""
+    ngrams = histories.unfold(1, n, 1)  # (R, t - n + 1, n)
+    before = histories[:, histories.shape[1] - n + 1 :].unsqueeze(1)  # (R, 1, n - 1)
+    seen = (ngrams[:, :, :-1] == before).all(dim=2)  # (R, t - n + 1)
+    # Adding, as one token may end several n-grams, only some of which have been entered again.
+    penalty = torch.zeros_like(seen, dtype=log_probs.dtype).masked_fill_(seen, -torch.inf)
+    log_probs.scatter_add_(1, ngrams[:, :, -1], penalty)
