@@ -81,7 +81,6 @@ def decode(
     if ratio == 1:
         return read(decoder, gold, memory, state)
 
-
     def own_tokens(decoded: Decoded) -> Tensor:
         log_probs = decoder.log_probs(decoded, memory)  # (B, T, V + X)
         log_probs[:, :, list(forbidden)] = -torch.inf

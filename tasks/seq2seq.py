@@ -42,9 +42,9 @@ from nlpseq.task import LossSum, Progress, Record, Scores, Share
 from .examples import ExampleRecipe, ExampleTask
 from .pairs import Pair, PairReader
 from .scheduled_sampling import ScheduledSamplingConfig, decode
-from .sequence_training import ObjectiveConfig, reward_loss
 from .seq2seq_prediction import Seq2SeqPredictor, Translator
 from .seq2seq_scores import Seq2SeqScores, TextMetric
+from .sequence_training import ObjectiveConfig, reward_loss
 
 Seq2SeqModel = Model[AttentionDecoder]
 

@@ -139,17 +139,9 @@ class Translator:
             "prefix": [target.encode(prefix)] * len(lengths) if prefix else None,
         }
         if config.method == "beam":
-            options = _beam_options(config)
             mask = memory.mask if config.coverage_penalty else None
-            return beam_search(step, ids, state, options, source_mask=mask, **limits)
-        options = SamplingOptions(
-            max_new_tokens=config.max_new_tokens,
-            greedy=config.method == "greedy",
-            temperature=config.temperature,
-            top_k=config.top_k,
-            top_p=config.top_p,
-        )
-        found = generate(step, ids, state, options, generator=generator, **limits)
+            return beam_search(step, ids, state, _beam_options(config), source_mask=mask, **limits)
+        found = generate(step, ids, state, _sampling_options(config), generator=generator, **limits)
         log_probs = self._log_probs(found, memory, state, limits["max_lengths"])
         return [
             [Hypothesis(one, log_prob, log_prob)]
@@ -309,9 +301,7 @@ class Seq2SeqPredictor:
         ]
         return metric.score([sum(part) for part in zip(*vectors, strict=True)])
 
-    def _batches(
-        self, texts: Sequence[str]
-    ) -> list[tuple[list[int], list[Features], list[Pair]]]:
+    def _batches(self, texts: Sequence[str]) -> list[tuple[list[int], list[Features], list[Pair]]]:
         """Sources of like length; one without a token is in none."""
         cut = [self._cut(text) for text in texts]
         features = self.task.read(cut, "the given texts")
@@ -363,6 +353,16 @@ def _beam_options(config: "TextDecodingConfig") -> BeamOptions:
         no_repeat_ngram=config.no_repeat_ngram,
         min_new_tokens=config.min_new_tokens,
         early_stopping=config.early_stopping,
+    )
+
+
+def _sampling_options(config: "TextDecodingConfig") -> SamplingOptions:
+    return SamplingOptions(
+        max_new_tokens=config.max_new_tokens,
+        greedy=config.method == "greedy",
+        temperature=config.temperature,
+        top_k=config.top_k,
+        top_p=config.top_p,
     )
 
 

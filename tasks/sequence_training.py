@@ -63,7 +63,7 @@ def log_probability(
     bos_id: int,
     pad_id: int,
 ) -> Tensor:
-    """log p(y) (B,) of given outputs, with a gradient."""
+    """Of given outputs, (B,): the sum of their tokens' log-probabilities, with a gradient."""
     target = collate(outputs, pad_id).to(memory.mask.device)
     decoded = read(decoder, shifted(target.ids, bos_id), memory, state)
     nll = decoder.nll(decoded, memory, target.ids)  # (B, T)

@@ -143,7 +143,7 @@ class CoverageAttention(AdditiveAttention):
         self.coverage = nn.Linear(1, size, bias=False)
 
     def features(self, past: Tensor) -> Tensor:
-        """w c, c the coverage."""
+        """The product w c, c the coverage."""
         features: Tensor = self.coverage(past.unsqueeze(3))
         return features
 

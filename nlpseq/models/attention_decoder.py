@@ -254,9 +254,7 @@ class AttentionDecoder(nn.Module):
             state = steps[-1].state
         return joined(steps)
 
-    def _attend(
-        self, hidden: Tensor, memory: Memory, past: State
-    ) -> tuple[Attended, State]:
+    def _attend(self, hidden: Tensor, memory: Memory, past: State) -> tuple[Attended, State]:
         """All tokens at once, or, where each looks at the weights before, one after the other."""
         if not past:
             return self.attention(hidden, *memory[:3]), ()
