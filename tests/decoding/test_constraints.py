@@ -156,10 +156,18 @@ def test_samples_keep_to_the_rules(
 
 
 def test_options_give_the_lengths_where_no_sentence_has_its_own() -> None:
-    step, (ids, state) = random_network(6, 5, sharpness=1.0), starts(20, 6)
+    network, (ids, state) = random_network(6, 5, sharpness=1.0), starts(20, 6)
+    rows_seen: list[int] = []
+
+    def step(ids: Tensor, state: State) -> Step:
+        rows_seen.append(len(ids))
+        return network(ids, state)
+
     for low, high in [(0, 3), (4, 4), (5, 8)]:
         limits = {"min_new_tokens": low, "max_new_tokens": high}
+        rows_seen.clear()
         texts = generate(step, ids, state, SamplingOptions(greedy=True, **limits), eos_id=EOS)
+        rows_before = rows_seen.copy()
         assert texts == [
             each[0].ids
             for each in beam_search(step, ids, state, BeamOptions(1, **limits), eos_id=EOS)
@@ -167,6 +175,7 @@ def test_options_give_the_lengths_where_no_sentence_has_its_own() -> None:
         lengths = {len(text) for text in texts}
         assert lengths <= set(range(max(low - 1, 0), high + 1))  # the end counts, and is not shown
         assert len(lengths) > 1
+        rows_seen.clear()
         again = generate(
             step,
             ids,
@@ -177,6 +186,9 @@ def test_options_give_the_lengths_where_no_sentence_has_its_own() -> None:
             max_lengths=[high] * 20,
         )
         assert again == texts
+        assert (
+            rows_seen == rows_before
+        )  # rows leave at their end, whatever says how long they may be
 
 
 def fixed_step(probabilities: list[float]) -> Any:

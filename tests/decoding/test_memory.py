@@ -248,6 +248,24 @@ def test_the_heuristic_stops_at_a_finished_best_and_may_miss_a_better_one() -> N
     assert [h.ids for h in found] == [[1], []]  # as many as were asked for
 
 
+def test_the_heuristic_counts_coverage_as_it_stands() -> None:
+    """1 is attended to the whole source and ends; 2, then 1, is likelier but covers it a step later."""
+    after_one = torch.tensor([0.9, 0.05, 0.05])
+    after_two = torch.tensor([0.05, 0.9, 0.05])
+    begin, one, two = torch.tensor([0.01, 0.44, 0.55]), [0.01, 0.99], [0.99, 0.01]
+
+    def step(ids: Tensor, state: State) -> Step:
+        token = ids.unsqueeze(1)
+        probabilities = torch.where(token == 1, after_one, after_two).where(token != 3, begin)
+        weights = torch.where(token == 1, torch.tensor(one), torch.tensor(two))
+        return Step(probabilities.log(), state, weights)
+
+    for stopping, expected in [("safe", [2, 1]), ("heuristic", [1])]:
+        options = BeamOptions(2, 5, coverage_penalty=1.0, early_stopping=stopping)  # type: ignore[arg-type]
+        ((best,),) = beam_search(step, torch.tensor([3]), (), options, eos_id=EOS)
+        assert best.ids == expected
+
+
 def test_coverage_needs_weights() -> None:
     step, (ids, state) = random_network(4, 0), starts(1, 4)
     with pytest.raises(UserError, match=r"coverage_penalty = 0.2: .*no attention weights; set it"):
