@@ -26,8 +26,8 @@ class Constraints:
 
     **A row that is left with nothing ends**: the end of sentence is allowed again with its own log-probability, or
     with 0 where the model gives it none, so that the hypothesis ends with what it has. Without an end of sentence
-    it must go on, and everything but the forbidden ids is allowed again. What the model itself rules out (-inf)
-    is chosen in neither case.
+    it must go on, and everything but the forbidden ids is allowed again. No other token that the model itself
+    rules out (-inf) is ever chosen.
 
     Attributes:
         forbidden: (F,) ids that are never chosen; the model must give the others some probability.
@@ -35,8 +35,9 @@ class Constraints:
         no_repeat_ngram: n, if no n-gram may occur twice in what is chosen; 0 for no such rule.
         min_lengths: (N,) the end of sentence is not allowed in a hypothesis shorter than this; None for no rule.
         prefix: (N, P) tokens that each sentence must begin with, `FREE` behind them; None for no rule.
-        min_steps: the largest of `min_lengths`, on the host.
-        vocab_needed: one more than the largest id of `prefix`, on the host.
+        min_steps: the largest of `min_lengths`, or 0.
+        prefix_length: P, or 0.
+        vocab_needed: one more than the largest id of `prefix`.
     """
 
     forbidden: Tensor
@@ -45,6 +46,7 @@ class Constraints:
     min_lengths: Tensor | None = None
     prefix: Tensor | None = None
     min_steps: int = 0
+    prefix_length: int = 0
     vocab_needed: int = 0
 
     @classmethod
@@ -90,6 +92,7 @@ class Constraints:
             min_lengths=torch.tensor(shortest, device=device) if min_steps > 1 else None,
             prefix=torch.tensor(padded, device=device) if widest else None,
             min_steps=min_steps,
+            prefix_length=widest,
             vocab_needed=1 + max(given, default=FREE),
         )
 
@@ -111,18 +114,21 @@ class Constraints:
         allowed = log_probs
         if len(self.forbidden):
             allowed = log_probs.index_fill(1, self.forbidden, -torch.inf)
-        early = self.min_lengths is not None and length < self.min_steps
+        early = self.min_lengths if length < self.min_steps else None
         repeats = 0 < self.no_repeat_ngram < length
-        forced = self.prefix is not None and length <= self.prefix.shape[1]
-        if not (early or repeats or forced):
+        forced = self.prefix if length <= self.prefix_length else None
+        if early is None and forced is None and not repeats:
             return allowed
         limited = allowed.clone()
-        if early:
-            self._forbid_early_end(limited, length)
+        if early is not None and self.eos_id is not None:
+            too_short = _for_rows(early > length, len(limited))  # (R,)
+            limited[:, self.eos_id].masked_fill_(too_short, -torch.inf)
         if repeats:
             _forbid_repeats(limited, histories, self.no_repeat_ngram)
-        if forced:
-            limited = self._force(limited, log_probs, length)
+        if forced is not None:
+            self._check_vocabulary(log_probs)
+            tokens = _for_rows(forced[:, length - 1], len(limited))  # (R,)
+            limited = _force(limited, log_probs, tokens)
         stuck = limited.amax(dim=1, keepdim=True) == -torch.inf  # (R, 1)
         if self.eos_id is None:
             return torch.where(stuck, allowed, limited)
@@ -142,25 +148,12 @@ class Constraints:
             prefix=None if prefix is None else prefix[sentences],
         )
 
-    def _forbid_early_end(self, log_probs: Tensor, length: int) -> None:
-        """Rule out (in place) an end of sentence that comes before the minimum length."""
-        assert self.min_lengths is not None
-        early = _for_rows(self.min_lengths > length, len(log_probs))  # (R,)
-        log_probs[:, self.eos_id].masked_fill_(early, -torch.inf)
-
-    def _force(self, limited: Tensor, log_probs: Tensor, length: int) -> Tensor:
-        """Leave the prefix's token alone, with the model's own log-probability, where there is one."""
-        assert self.prefix is not None
+    def _check_vocabulary(self, log_probs: Tensor) -> None:
         if self.vocab_needed > log_probs.shape[1]:
             raise UserError(
                 f"prefix: the id {self.vocab_needed - 1} is not one of the "
                 f"{log_probs.shape[1]} that can be chosen"
             )
-        tokens = _for_rows(self.prefix[:, length - 1], len(log_probs)).unsqueeze(1)  # (R, 1)
-        target = tokens.clamp(min=0)
-        only = torch.full_like(log_probs, -torch.inf)
-        only.scatter_(1, target, log_probs.gather(1, target))
-        return torch.where(tokens == FREE, limited, only)
 
 
 def per_sentence(
@@ -183,6 +176,15 @@ def per_sentence(
 def _for_rows(values: Tensor, rows: int) -> Tensor:
     """Repeat what belongs to a sentence (N,) for each of its rows (R,)."""
     return values.repeat_interleave(rows // len(values))
+
+
+def _force(limited: Tensor, log_probs: Tensor, tokens: Tensor) -> Tensor:
+    """Leave nothing but tokens (R,), with the model's own log-probability, in rows where they are not `FREE`."""
+    tokens = tokens.unsqueeze(1)  # (R, 1)
+    target = tokens.clamp(min=0)
+    only = torch.full_like(log_probs, -torch.inf)
+    only.scatter_(1, target, log_probs.gather(1, target))
+    return torch.where(tokens == FREE, limited, only)
 
 
 def _forbid_repeats(log_probs: Tensor, histories: Tensor, n: int) -> None:

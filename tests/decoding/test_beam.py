@@ -1,96 +1,29 @@
-import itertools
+import math
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow import (
+    EOS,
+    PENALTIES,
+    Sentence,
+    assert_same,
+    every_hypothesis,
+    random_network,
+    slow_search,
+    starts,
+)
 from torch import Tensor
 
-from nlpseq.contracts import State, Step, StepFunction
-from nlpseq.decoding import BeamOptions, Hypothesis, SamplingOptions, beam_search, generate
+from nlpseq.contracts import State, Step
+from nlpseq.decoding import BeamOptions, SamplingOptions, beam_search, generate
 from nlpseq.errors import UserError
 
-EOS = 0
-PENALTIES = [("none", 0.6), ("average", 0.6), ("wu", 0.6), ("wu", 2.0)]
 
-
-def random_network(vocab: int, seed: int, sharpness: float = 3.0) -> StepFunction:
-    """A tiny random recurrent network in float64: what it says depends on the whole history."""
-    generator = torch.Generator().manual_seed(seed)
-    embedding, recurrent, output = (
-        torch.randn(*shape, generator=generator, dtype=torch.float64)
-        for shape in ((vocab, 5), (5, 5), (5, vocab))
-    )
-
-    def step(ids: Tensor, state: State) -> Step:
-        hidden = torch.tanh(embedding[ids] + state[0][:, 0] @ recurrent)
-        log_probs = (sharpness * hidden @ output).log_softmax(dim=1)
-        return Step(log_probs, (hidden.unsqueeze(1),))
-
-    return step
-
-
-def starts(rows: int, vocab: int) -> tuple[Tensor, State]:
-    generator = torch.Generator().manual_seed(rows)
-    state = torch.randn(rows, 1, 5, generator=generator, dtype=torch.float64)
-    return torch.arange(rows) % vocab, (state,)
-
-
-def log_prob_of(step: StepFunction, ids: Tensor, state: State, tokens: tuple[int, ...]) -> float:
-    total = 0.0
-    for token in tokens:
-        log_probs, state, _ = step(ids, state)
-        total += float(log_probs[0, token])
-        ids = torch.tensor([token])
-    return total
-
-
-def every_hypothesis(
-    step: StepFunction, ids: Tensor, state: State, vocab: int, options: BeamOptions
-) -> list[Hypothesis]:
-    """All continuations that end with EOS, or at `max_new_tokens` without it; the best first."""
-    words, found = range(1, vocab), []
-    for length in range(options.max_new_tokens):
-        found += [(*prefix, EOS) for prefix in itertools.product(words, repeat=length)]
-    found += list(itertools.product(words, repeat=options.max_new_tokens))
-    hypotheses = []
-    for tokens in found:
-        log_prob = log_prob_of(step, ids, state, tokens)
-        score = options.score(log_prob, len(tokens))
-        hypotheses.append(Hypothesis([t for t in tokens if t != EOS], log_prob, score))
-    return sorted(hypotheses, key=lambda h: -h.score)
-
-
-def slow_search(
-    step: StepFunction, ids: Tensor, state: State, options: BeamOptions
-) -> list[Hypothesis]:
-    """The same search for one sentence with lists, which never stops before its beam is empty."""
-    live: list[tuple[float, list[int], Tensor, State]] = [(0.0, [], ids, state)]
-    finished: list[Hypothesis] = []
-    for length in range(1, options.max_new_tokens + 1):
-        candidates = []
-        for total, tokens, last, memory in live:
-            log_probs, after, _ = step(last, memory)
-            for token, log_prob in enumerate(log_probs[0].tolist()):
-                candidates.append(
-                    (total + log_prob, [*tokens, token], torch.tensor([token]), after)
-                )
-        candidates.sort(key=lambda c: -c[0])
-        live = []
-        for total, tokens, last, memory in candidates[: options.beam_size - len(finished)]:
-            if tokens[-1] == EOS or length == options.max_new_tokens:
-                ids_only = [t for t in tokens if t != EOS]
-                finished.append(Hypothesis(ids_only, total, options.score(total, length)))
-            else:
-                live.append((total, tokens, last, memory))
-    return sorted(finished, key=lambda h: -h.score)[: options.num_return]
-
-
-def assert_same(found: list[Hypothesis], expected: list[Hypothesis]) -> None:
-    assert [h.ids for h in found] == [h.ids for h in expected]
-    for mine, other in zip(found, expected, strict=True):
-        assert mine.log_prob == pytest.approx(other.log_prob, abs=1e-10)
-        assert mine.score == pytest.approx(other.score, abs=1e-10)
+def alone(ids: Tensor, state: State, row: int, vocab: int, length: int) -> Sentence:
+    here = slice(row, row + 1)
+    return Sentence(ids[here], (state[0][here],), (), vocab, max_length=length)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -104,8 +37,8 @@ def test_a_beam_wide_enough_is_exhaustive_search(
         options = BeamOptions(vocab ** (length - 1), length, 1, *penalty)  # type: ignore[arg-type]
         found = beam_search(step, ids, state, options, eos_id=EOS)
         for row in range(2):
-            alone = ids[row : row + 1], (state[0][row : row + 1],)
-            assert_same(found[row], every_hypothesis(step, *alone, vocab, options)[:1])
+            sentence = alone(ids, state, row, vocab, length)
+            assert_same(found[row], every_hypothesis(step, sentence, options)[:1])
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -115,7 +48,7 @@ def test_all_of_an_exhaustive_n_best_list(penalty: tuple[str, float]) -> None:
     found = beam_search(step, ids, state, options, eos_id=EOS)[0]
     assert len(found) == 31
     assert len({tuple(h.ids) for h in found}) == 31
-    assert_same(found, every_hypothesis(step, ids, state, 3, options))
+    assert_same(found, every_hypothesis(step, alone(ids, state, 0, 3, 4), options))
 
 
 @settings(deadline=None, max_examples=20)
@@ -142,9 +75,10 @@ def test_batches_and_safe_stopping_change_nothing(
     options = BeamOptions(beam, length, num_return, *penalty)  # type: ignore[arg-type]
     found = beam_search(step, ids, state, options, eos_id=EOS)
     for row in range(rows):
-        alone = ids[row : row + 1], (state[0][row : row + 1],)
-        assert_same(beam_search(step, *alone, options, eos_id=EOS)[0], found[row])
-        assert_same(found[row], slow_search(step, *alone, options))
+        sentence = alone(ids, state, row, vocab, length)
+        single = beam_search(step, sentence.ids, sentence.state, options, eos_id=EOS)
+        assert_same(single[0], found[row])
+        assert_same(found[row], slow_search(step, sentence, options))
         scores = [h.score for h in found[row]]
         assert scores == sorted(scores, reverse=True)
 
@@ -207,6 +141,12 @@ def test_a_beam_wider_than_the_vocabulary() -> None:
         {"num_return": 6},
         {"length_penalty": "gnmt"},
         {"alpha": -0.1},
+        {"coverage_penalty": -0.1},
+        {"coverage_penalty": math.inf},
+        {"no_repeat_ngram": -1},
+        {"min_new_tokens": -1},
+        {"min_new_tokens": 101},
+        {"early_stopping": "never"},
     ],
 )
 def test_bad_options_are_named(values: dict[str, object]) -> None:

@@ -211,6 +211,8 @@ def test_a_seed_fixes_the_sample_and_another_changes_it() -> None:
         {"top_p": 0.0},
         {"top_p": 1.1},
         {"max_new_tokens": 0},
+        {"no_repeat_ngram": -1},
+        {"min_new_tokens": 101},
     ],
 )
 def test_bad_options_are_named(values: dict[str, float]) -> None:

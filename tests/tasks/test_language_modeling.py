@@ -1,5 +1,6 @@
 """The language-modelling task: what is read, what is counted, what is learnt."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -262,6 +263,24 @@ def test_streamed_text_is_the_generated_text() -> None:
         whole = model.generate("the cat", seed=3)[0]
         assert "".join(model.stream("the cat", seed=3)).rstrip("\n") == whole
         assert whole.startswith("the cat")
+
+
+def test_limits_of_decoding_reach_every_method() -> None:
+    limits = {"min_new_tokens": 12, "max_new_tokens": 12, "no_repeat_ngram": 2}
+    for method in ("beam", "greedy", "sample"):
+        task = make_task(decoding={"method": method, "early_stopping": "heuristic", **limits})
+        model = task.predictor(task.build(), CPU)
+        words = model.generate("the cat", seed=3)[0].removeprefix("the cat").split()
+        pairs = list(itertools.pairwise(words))
+        assert len(words) >= 11  # the last of the 12 may be the end
+        assert len(set(pairs)) == len(pairs)
+
+
+def test_a_language_model_has_no_source_to_cover() -> None:
+    with pytest.raises(
+        UserError, match=r"decoding\.coverage_penalty: a language model has no source"
+    ):
+        make_task(decoding={"coverage_penalty": 0.2})
 
 
 def test_predict_puts_empty_texts_back_in_their_place() -> None:

@@ -1,0 +1,168 @@
+"""Tiny random models, and the searches said slowly: one sentence, plain lists, no tensors but the model's."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from nlpseq.contracts import State, Step, StepFunction
+from nlpseq.decoding import BeamOptions, Hypothesis
+
+EOS = 0
+PENALTIES = [("none", 0.6), ("average", 0.6), ("wu", 0.6), ("wu", 2.0)]
+SIZE = 5
+
+
+def normal(*shape: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def random_network(vocab: int, seed: int, sharpness: float = 3.0) -> StepFunction:
+    """A tiny random recurrent network in float64: what it says depends on the whole history.
+
+    Given a memory of vectors (N, S, 5) and their mask (N, S), it attends to those too.
+    """
+    embedding, recurrent, output = (
+        normal(*shape, seed=seed + place)
+        for place, shape in enumerate([(vocab, SIZE), (SIZE, SIZE), (SIZE, vocab)])
+    )
+
+    def step(ids: Tensor, state: State, *memory: Tensor) -> Step:
+        hidden = torch.tanh(embedding[ids] + state[0][:, 0] @ recurrent)
+        context, weights = torch.zeros_like(hidden), None
+        if memory:
+            width = len(ids) // len(memory[0])
+            assert width * len(memory[0]) == len(ids)
+            vectors, mask = (part.repeat_interleave(width, dim=0) for part in memory)
+            scores = torch.einsum("rh,rsh->rs", 2 * hidden, vectors).masked_fill(~mask, -math.inf)
+            weights = scores.softmax(dim=1)
+            context = torch.einsum("rs,rsh->rh", weights, vectors)
+        log_probs = (sharpness * (hidden + context) @ output).log_softmax(dim=1)
+        return Step(log_probs, (hidden.unsqueeze(1),), weights)
+
+    return step
+
+
+def starts(rows: int, vocab: int) -> tuple[Tensor, State]:
+    return torch.arange(rows) % vocab, (normal(rows, 1, SIZE, seed=rows),)
+
+
+def sources(lengths: list[int], seed: int) -> State:
+    """Memory of a batch: vectors (N, S, 5) with rubbish in the padding, and their mask (N, S)."""
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    return normal(*mask.shape, SIZE, seed=seed), mask
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence's own input, and what it may become."""
+
+    ids: Tensor  # (1,)
+    state: State
+    memory: State
+    vocab: int
+    max_length: int
+    min_length: int = 0
+    prefix: tuple[int, ...] = ()
+    forbidden: tuple[int, ...] = ()
+    no_repeat_ngram: int = 0
+    eos: int | None = EOS
+
+    def allowed(self, history: list[int]) -> list[int]:
+        """The tokens that may follow, straight from the meaning of the options."""
+        if len(history) < len(self.prefix):
+            return [self.prefix[len(history)]]
+        allowed = [token for token in range(self.vocab) if token not in self.forbidden]
+        if len(history) + 1 < self.min_length:
+            allowed = [token for token in allowed if token != self.eos]
+        allowed = [token for token in allowed if not self.repeats([*history, token])]
+        if not allowed and self.eos is not None:
+            return [self.eos]
+        return allowed or [token for token in range(self.vocab) if token not in self.forbidden]
+
+    def repeats(self, tokens: list[int]) -> bool:
+        """Whether the last n-gram occurs earlier."""
+        n = self.no_repeat_ngram
+        earlier = [tokens[start : start + n] for start in range(len(tokens) - n)]
+        return n > 0 and tokens[-n:] in earlier
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A hypothesis and what the model has after it."""
+
+    tokens: list[int]
+    log_prob: float
+    state: State
+    last: Tensor
+    attended: list[float]
+
+    def score(self, options: BeamOptions) -> float:
+        """The score if it ended here."""
+        penalty = sum(math.log(min(one, 1.0)) for one in self.attended)
+        return options.score(self.log_prob, len(self.tokens)) + options.coverage_penalty * penalty
+
+    def hypothesis(self, options: BeamOptions, eos: int | None) -> Hypothesis:
+        ids = [token for token in self.tokens if token != eos]
+        return Hypothesis(ids, self.log_prob, self.score(options))
+
+
+def _next(step: StepFunction, sentence: Sentence, path: _Path) -> Iterator[_Path]:
+    log_probs, state, weights = step(path.last, path.state, *sentence.memory)
+    attended = [0.0] * len(path.attended) if weights is None else weights[0].tolist()
+    attended = [old + new for old, new in zip(path.attended, attended, strict=True)]
+    for token in sentence.allowed(path.tokens):
+        log_prob = path.log_prob + float(log_probs[0, token])
+        yield _Path([*path.tokens, token], log_prob, state, torch.tensor([token]), attended)
+
+
+def _first(sentence: Sentence) -> _Path:
+    length = sentence.memory[0].shape[1] if sentence.memory else 0
+    return _Path([], 0.0, sentence.state, sentence.ids, [0.0] * length)
+
+
+def _ended(path: _Path, sentence: Sentence) -> bool:
+    return path.tokens[-1] == sentence.eos or len(path.tokens) == sentence.max_length
+
+
+def every_hypothesis(
+    step: StepFunction, sentence: Sentence, options: BeamOptions
+) -> list[Hypothesis]:
+    """All continuations that end with EOS, or at the greatest length without it; the best first."""
+    found, open_paths = [], [_first(sentence)]
+    while open_paths:
+        grown = [each for path in open_paths for each in _next(step, sentence, path)]
+        found += [path for path in grown if _ended(path, sentence)]
+        open_paths = [path for path in grown if not _ended(path, sentence)]
+    hypotheses = [path.hypothesis(options, sentence.eos) for path in found]
+    return sorted(hypotheses, key=lambda h: -h.score)
+
+
+def slow_search(step: StepFunction, sentence: Sentence, options: BeamOptions) -> list[Hypothesis]:
+    """Beam search which never stops before its beam is empty, or by the heuristic if that is asked for."""
+    live, finished = [_first(sentence)], list[Hypothesis]()
+    while live:
+        grown = [each for path in live for each in _next(step, sentence, path)]
+        grown.sort(key=lambda path: -path.log_prob)
+        grown = grown[: options.beam_size - len(finished)]
+        live = [path for path in grown if not _ended(path, sentence)]
+        finished += [
+            path.hypothesis(options, sentence.eos) for path in grown if _ended(path, sentence)
+        ]
+        finished.sort(key=lambda h: -h.score)
+        if options.early_stopping == "heuristic" and live and len(finished) >= options.num_return:
+            best_alive = max(path.score(options) for path in live)
+            if finished[options.num_return - 1].score >= best_alive:
+                break
+    return finished[: options.num_return]
+
+
+def assert_same(found: list[Hypothesis], expected: list[Hypothesis]) -> None:
+    assert [h.ids for h in found] == [h.ids for h in expected]
+    for mine, other in zip(found, expected, strict=True):
+        assert mine.log_prob == pytest.approx(other.log_prob, abs=1e-10)
+        assert mine.score == pytest.approx(other.score, abs=1e-10)
