@@ -152,6 +152,8 @@ def test_texts_may_stand_anywhere_and_begin_with_a_dash() -> None:
     assert arguments.texts == ["one", "two", "- no, three", ""]
     assert arguments.explain
     assert parse(["predict", "x", "--", "-four", "--five"]).texts == ["-four", "--five"]
+    words = ["predict", "x", "--explain", "three", "--", "-four", "--beam"]
+    assert parse(words).texts == ["three", "-four", "--beam"]
 
 
 def test_only_given_decoding_options_are_handed_on() -> None:

@@ -100,7 +100,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         UserError: an unknown command, option or value.
         SystemExit: help or the version was asked for and printed.
     """
-    arguments, rest = _commands().parse_known_args(words)
+    # argparse takes what stands behind `--` for texts only if no option stands before it.
+    end = words.index("--") if words[:1] == ["predict"] and "--" in words[2:] else len(words)
+    arguments, rest = _commands().parse_known_args(words[:end])
     # A word with a space is a text, whatever it begins with.
     options = [word for word in rest if word.startswith("-") and " " not in word.partition("=")[0]]
     several = next((name for name in ("overrides", "texts") if name in arguments), "")
@@ -111,7 +113,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         raise UserError(f"unknown {kind} {name!r}{near}; see `{arguments.prog} --help`")
     if several:
         # argparse gives those that stand behind an option back as unknown.
-        setattr(arguments, several, [*getattr(arguments, several), *rest])
+        setattr(arguments, several, [*getattr(arguments, several), *rest, *words[end + 1 :]])
     if arguments.command == "generate":
         arguments.decoding = decoding.of_generate(arguments)
     elif arguments.command == "predict":
