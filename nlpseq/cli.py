@@ -149,11 +149,13 @@ def _predict(arguments: Namespace) -> int:
 
     output: Path | None = arguments.output
     form, explain, resume = arguments.format, arguments.explain, arguments.resume
-    if not prediction.begins(
+    complete = not prediction.begins(
         output, form=form, explain=explain, resume=resume, overwrite=arguments.overwrite
-    ):
+    )
+    if complete:
         print(f"{output} is complete")
-        return 0
+        if arguments.attention is None:
+            return 0
     read = answers.read_texts(arguments.texts, arguments.file, sys.stdin)
     # What is wrong with the texts is said before a model is loaded.
     ahead = list(itertools.islice(read, prediction.AHEAD))
@@ -169,15 +171,17 @@ def _predict(arguments: Namespace) -> int:
         seed=arguments.seed,
         progress=sys.stderr.isatty() and not shown,
     )
-    if output is not None:
+    if output is not None and not complete:
         asked.write(output, texts, resume=resume)
         print(f"Written to {output}")
-    else:
+    elif output is None:
         for piece in asked.pieces(texts, terminal=shown):
             print(piece, end="", flush=True)
     if arguments.attention is not None:
         drawn = ahead[: prediction.MOST_PICTURES]
         asked.draw_attention(drawn, arguments.attention)
+        for _ in texts:  # those that a complete file has answered
+            pass
         left = texts.count - len(drawn)
         note = f"; {left:,} further texts are not drawn" if left else ""
         print(f"Attention drawn in {arguments.attention}{note}", file=sys.stderr)

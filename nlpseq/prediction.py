@@ -116,7 +116,7 @@ class Prediction:
         """The answers as they are printed, one piece a chunk (and the end of a page)."""
         found = self._answers(texts, first_chunk)
         if self.progress:
-            found = counted(found, first_chunk * self.chunk_size)
+            found = counted(found, first_chunk * self.chunk_size, self.chunk_size)
         return answers.render(found, self.form, explain=self.explain, terminal=terminal)
 
     def write(self, output: Path, texts: Iterator[str], *, resume: bool = False) -> None:
@@ -170,16 +170,25 @@ class Prediction:
         return Start(chain(ahead, texts), chunks, kept)
 
 
-def counted(chunks: Iterator[list[answers.Answer]], done: int) -> Iterator[list[answers.Answer]]:
-    """Say on standard error, in one line, how many texts are answered and how many were a second."""
+def counted(
+    chunks: Iterator[list[answers.Answer]], done: int, size: int
+) -> Iterator[list[answers.Answer]]:
+    """Say on standard error, in one line, how many texts are answered and how many were a second.
+
+    Args:
+        chunks: of answers.
+        done: answers from before.
+        size: of a chunk; of fewer texts nothing is said.
+    """
     begin, number = time.monotonic(), 0
     try:
         for chunk in chunks:
             yield chunk
             number += len(chunk)
-            rate = number / max(time.monotonic() - begin, 1e-9)
-            line = f"{done + number:,} texts answered, {rate:,.0f} a second"
-            print(f"\r{line:<50}", end="", file=sys.stderr, flush=True)
+            if number >= size:
+                rate = number / max(time.monotonic() - begin, 1e-9)
+                line = f"{done + number:,} texts answered, {rate:,.1f} a second"
+                print(f"\r{line:<50}", end="", file=sys.stderr, flush=True)
     finally:
-        if number:
+        if number >= size:
             print(file=sys.stderr)

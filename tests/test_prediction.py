@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -164,8 +165,31 @@ def test_attention_of_the_first_fifty_texts(
     assert printed.err == f"Attention drawn in {folder}; 2 further texts are not drawn\n"
     assert writer.calls[-1] == {"method": "beam", "max_new_tokens": 5}
     assert sorted(os.listdir(folder)) == ["0001.png", "0003.png", "attention.html"]
+    # Of a complete file only the pictures are made again.
+    output = tmp_path / "out"
+    output.write_text("complete\n")
+    (folder / "0003.png").unlink()
+    assert main([*words, "--output", str(output), "--resume"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{output} is complete\n"
+    assert printed.err.endswith("; 2 further texts are not drawn\n")
+    assert output.read_text() == "complete\n"
+    assert (folder / "0003.png").exists()
     (tmp_path / "file").touch()
     assert main(["predict", "some", "a", "--attention", str(tmp_path / "file")]) == 2
+
+
+def test_progress_is_one_line_and_only_of_several_chunks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = Prediction(WriterPredictor(), progress=True)
+    for texts, lines in ((TEXTS, 6), (TEXTS[:3], 0)):
+        assert len(list(asked.pieces(iter(texts)))) == -(-len(texts) // SIZE)
+        said = capsys.readouterr().err
+        assert len(re.findall(r"\r[\d,]+ texts answered, [\d.,]+ a second", said)) == lines
+        assert said.count("\n") == min(lines, 1)
+    list(asked.pieces(iter(TEXTS[8:]), first_chunk=2))
+    assert "\r23 texts answered" in capsys.readouterr().err
 
 
 # Going on
