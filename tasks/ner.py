@@ -203,9 +203,7 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
     def predictor(self, model: nn.Module, device: torch.device) -> SequenceTaggerPredictor:
         """Find entities in raw texts."""
         assert isinstance(model, Model)
-        return SequenceTaggerPredictor(
-            self.reader, self.tags, model, device, self.recipe.training.batch_size
-        )
+        return SequenceTaggerPredictor(self.reader, self.tags, model, device)
 
 
 def _lists(split: Split, name: str) -> list[list[Any]]:

@@ -25,7 +25,7 @@ from nlpseq.layers.chain import (
     Lattice,
     Paths,
     best_paths,
-    log_messages,
+    messages,
     mixing_steps,
     path_sums,
 )
@@ -182,14 +182,14 @@ class LinearChainCRF(ConstrainedChain):
         """
         lattice = self.lattice(emissions, mask)
         _, transitions, end, _ = lattice.chain
-        before, behind, log_z = log_messages(lattice)
+        before, behind, log_z = messages(lattice)
         rows, begins, ends = spans
         last, past = ends - 1, ends.clamp(max=emissions.shape[1] - 1)
         # Step t of a path is the transition to its tag and this tag's emission.
-        inner = lattice.emissions[rows].gather(2, paths[rows].unsqueeze(2)).squeeze(2)  # (E, T)
-        inner[:, 1:] += transitions[paths[:, :-1], paths[:, 1:]][rows]
+        inner = lattice.emissions.gather(2, paths.unsqueeze(2)).squeeze(2)  # (B, T)
+        inner[:, 1:] += transitions[paths[:, :-1], paths[:, 1:]]
         inside = between(begins + 1, ends, emissions.shape[1])
-        inner = inner.masked_fill(~inside, 0).sum(1)  # (E,)
+        inner = inner[rows].masked_fill(~inside, 0).sum(1)  # (E,)
         first_tags, last_tags = paths[rows, begins], paths[rows, last]
         onwards = transitions[last_tags] + behind[rows, past]  # (E, K)
         if closing is not None:

@@ -160,8 +160,8 @@ class SoftmaxTagger(Tagger):
         """The product of the tokens' probabilities, and of that of a closing tag behind them."""
         log_probs, (rows, begins, ends) = self.log_probs(outputs).double(), spans
         length = log_probs.shape[1]
-        chosen = log_probs[rows].gather(2, paths[rows].unsqueeze(2)).squeeze(2)  # (E, T)
-        inner = chosen.masked_fill(~between(begins, ends, length), 0).sum(1)
+        chosen = log_probs.gather(2, paths.unsqueeze(2)).squeeze(2)  # (B, T)
+        inner = chosen[rows].masked_fill(~between(begins, ends, length), 0).sum(1)
         if closing is None:
             return inner
         lengths = torch.full_like(rows, length) if mask is None else mask.sum(1)[rows]
