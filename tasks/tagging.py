@@ -12,6 +12,7 @@ from nlpseq.data.batch import Tokens
 from nlpseq.data.features import FeatureReader
 from nlpseq.data.loaders import bucket_batches
 from nlpseq.data.words import Word, split_into_sentences
+from nlpseq.layers.chain import best_paths
 from nlpseq.layers.crf import Spans
 from nlpseq.layers.tagging import Tagger
 from nlpseq.models.model import Model
@@ -139,9 +140,10 @@ class SequenceTaggerPredictor:
     def _tag(self, tokens: Tokens) -> Iterator[Tagged]:
         """Tag a batch."""
         outputs, mask = at_words(self.model.encode(tokens).outputs, tokens)
-        paths = self.model.head.decode(outputs, mask)
+        lattice = self.model.head.lattice(outputs, mask)
+        paths = best_paths(lattice).tags[:, 0]
         where = self._spans(paths, mask)
-        log_probs = self.model.head.span_log_probs(outputs, mask, paths, where, ~self._continues)
+        log_probs = self.model.head.span_log_probs(lattice, paths, where, ~self._continues)
         types = [self._types[tag] for tag in paths[where.rows, where.begins].tolist()]
         spans = list(map(schemes.Span, types, where.begins.tolist(), where.ends.tolist()))
         confidences = log_probs.exp().clamp(max=1).tolist()

@@ -61,7 +61,9 @@ class Tokens:
 
     def rows(self, kept: slice) -> Self:
         """Some of the rows; the words that they spell with stay all of them."""
-        return self._changed(lambda tensor: tensor[kept], {*self._tensors()} - {"characters", "spelt"})
+        return self._changed(
+            lambda tensor: tensor[kept], {*self._tensors()} - {"characters", "spelt"}
+        )
 
     def _tensors(self) -> dict[str, Tensor]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}

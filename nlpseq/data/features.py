@@ -217,7 +217,7 @@ class FeatureReader:
         return self.tokenizer.kind == "word"
 
     def _read_whole(self, words: Sequence[str], segments: Sequence[int]) -> Features:
-        ids = [self._word_id(word) for word in words]
+        ids = list(map(self._word_id, words))
         # One string for all places of a word: less memory, and faster to look up in each epoch.
         spelt = tuple(map(sys.intern, words)) if self._spells else ()
         return Features(ids, spelt, segments)
@@ -246,17 +246,17 @@ class FeatureReader:
         numbers = np.fromiter(map(of_word, chain.from_iterable(words)), np.int64)  # (N,)
         distinct, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
         order = first.argsort()
-        forms = self._spellings.table[distinct[order]].astype(np.int64)  # (U, 1 + C)
+        forms = self._spellings.table[distinct[order]]  # (U, 1 + C)
         rows = order.argsort()[inverse]  # (N,)
         characters = None
         if self.characters is not None:
             spelt = forms[:, 1 : 1 + forms[:, 1:].any(0).sum()]
-            characters = torch.from_numpy(spelt).contiguous()  # (U, C)
+            characters = torch.from_numpy(spelt.astype(np.int64))  # (U, C)
         found, begin = [], 0
         for tokens in batches:
             here = rows[begin : begin + int(tokens.lengths.sum())]
             begin += len(here)
-            casings = _laid_out(forms[here, 0], tokens) if self.casing else None
+            casings = _laid_out(forms[here, 0].astype(np.int64), tokens) if self.casing else None
             places = None if characters is None else _laid_out(here, tokens)
             found.append(
                 replace(tokens, casing=casings, characters=characters, character_rows=places)

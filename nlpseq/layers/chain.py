@@ -171,9 +171,7 @@ class _Scaled(NamedTuple):
         """Normalised at every so many steps."""
         start, transitions, end, _ = lattice.chain
         tops = start.amax(), transitions.amax(), end.amax()
-        chain = Chain(
-            (start - tops[0]).exp(), (transitions - tops[1]).exp(), (end - tops[2]).exp()
-        )
+        chain = Chain((start - tops[0]).exp(), (transitions - tops[1]).exp(), (end - tops[2]).exp())
         shift = lattice.emissions.amax(2, keepdim=True)  # (B, T, 1)
         factors = lattice._replace(emissions=(lattice.emissions - shift).exp(), chain=chain)
         return cls(chain, tops, shift, *_scaled_recursion(*factors.both_ways(), steps))
