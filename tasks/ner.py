@@ -186,7 +186,7 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
         assert isinstance(model, Model)
         for place in self.empty(split, share, limit):
             yield Record(place, self.metric.statistics([], []), [], [])
-        for places, source, targets in self.shares(split, share, limit):
+        for places, source, targets in self.shares(split, share, limit, model.embedding):
             tokens = source.to(device)
             outputs, mask = at_words(model.encode(tokens).outputs, tokens)
             paths = model.head.decode(outputs, mask).tolist()
