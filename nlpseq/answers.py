@@ -2,7 +2,8 @@
 
 Both ends are iterators: a file of any size takes the memory of one chunk, and what is answered is
 shown while the rest is still unread. An answer is a plain dictionary, as a predictor gives it; its
-keys tell its kind: `entities` of a tagger, `label` of a classifier, others of other tasks.
+keys tell its kind: `entities` of a tagger, `label` of a classifier, `output` of a model that writes,
+others of other tasks.
 """
 
 import codecs
@@ -21,20 +22,19 @@ from nlpseq.errors import UserError
 
 Answer = Mapping[str, Any]
 
-CHUNK = 1000
-"""How many texts are read, answered and shown at a time."""
+CHUNK, WRITING_CHUNK = 1000, 100
+"""How many texts are answered and shown at a time; fewer where the model writes, token by token."""
 
 # What a kind of answer is called, and the forms that fit it beside JSON.
 _KINDS = {
     "entities": ("entities", ("text", "conll", "html")),
     "label": ("a classification", ("text", "html")),
+    "output": ("written texts", ("text", "html")),
 }
 
 
-def read_texts(
-    words: Sequence[str], file: Path | None, stream: TextIO | None
-) -> Iterator[list[str]]:
-    """The texts to answer, in chunks.
+def read_texts(words: Sequence[str], file: Path | None, stream: TextIO | None) -> Iterator[str]:
+    """The texts to answer, each read when it is asked for.
 
     Args:
         words: texts of the command line.
@@ -47,16 +47,18 @@ def read_texts(
     if words and file is not None:
         raise UserError(f"there are texts and --file {file}: give one or the other")
     if words:
-        return _chunks(_valid(words))
+        return _valid(words)
     if file is not None:
-        return _chunks(_lines_of_file(file))
+        return _lines_of_file(file)
     if stream is None or stream.isatty():
         raise UserError("no text: write it behind the run, name a --file, or pipe lines in")
-    return _chunks(_lines(stream.buffer, "standard input"))
+    return _lines(stream.buffer, "standard input")
 
 
-def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
-    while chunk := list(islice(texts, CHUNK)):
+def chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """So many texts at a time; the last chunk has what is left."""
+    iterator = iter(texts)
+    while chunk := list(islice(iterator, size)):
         yield chunk
 
 
@@ -110,7 +112,7 @@ def render(
     Args:
         answers: chunks of what a predictor gave.
         form: text, json, conll or html; None: text where there is something to colour and a
-            terminal to show it, else json.
+            terminal to show it, and for written texts; else json.
         explain: shade texts by the weights of an encoder that attends.
         terminal: the pieces are shown on one (then in its colours), not kept in a file.
 
@@ -128,6 +130,8 @@ def render(
                 pieces = (json.dumps(answer, ensure_ascii=False) + "\n" for answer in chunk)
             case "conll":
                 pieces = (_conll(answer) for answer in chunk)
+            case "text" if "output" in chunk[0]:
+                pieces = (_output(answer, terminal=terminal) + "\n" for answer in chunk)
             case "text":
                 pieces = highlight.printed(chunk, palette, explain=explain, terminal=terminal)
             case _:
@@ -138,6 +142,8 @@ def render(
 
 
 def _default(answer: Answer, *, explain: bool, terminal: bool) -> str:
+    if "output" in answer:
+        return "text"
     return "text" if terminal and ("entities" in answer or explain) else "json"
 
 
@@ -154,6 +160,12 @@ def _check(answer: Answer, form: str, *, explain: bool) -> None:
             "--explain: this model does not attend, so there are no weights to show; train one "
             "that does, for example with head.pooling=attention"
         )
+
+
+def _output(answer: Answer, *, terminal: bool) -> str:
+    """What was written, as one line; a terminal is not shown what could command it."""
+    line = " ".join(answer["output"].splitlines())
+    return highlight.safe(line) if terminal else line
 
 
 def _conll(answer: Answer) -> str:

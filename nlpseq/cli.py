@@ -40,8 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nlpseq: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        hint = f"; to go on: {_resumption(words)}" if words[:1] == ["run"] else ""
-        print(f"\nnlpseq: interrupted{hint}", file=sys.stderr)
+        print(f"\nnlpseq: interrupted{_hint(words)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Who read our output has gone; Python would complain once more when it flushes at exit.
@@ -107,10 +106,26 @@ def _run(arguments: Namespace, words: Sequence[str]) -> int:
     return 0
 
 
+def _hint(words: Sequence[str]) -> str:
+    """How to go on with what was interrupted, if it can go on."""
+    if words[:1] == ["run"]:
+        return f"; to go on: {_resumption(words)}"
+    if words[:1] == ["predict"]:
+        from nlpseq.files import is_partial
+
+        arguments = parse(words)
+        if arguments.output is not None and is_partial(arguments.output):
+            piped = not arguments.texts and arguments.file is None
+            same = ", with the same texts piped in" if piped else ""
+            return f"; what is answered is kept; to go on{same}: {_resumption(words)}"
+    return ""
+
+
 def _resumption(words: Sequence[str]) -> str:
     """The command that goes on where this one was interrupted."""
-    kept = (word for word in words if word not in ("--overwrite", "--resume"))
-    return shlex.join(["nlpseq", *kept, "--resume"])
+    end = words.index("--") if "--" in words else len(words)  # texts behind it, not options
+    kept = (word for word in words[:end] if word not in ("--overwrite", "--resume"))
+    return shlex.join(["nlpseq", *kept, "--resume", *words[end:]])
 
 
 def _evaluate(arguments: Namespace) -> int:
@@ -130,28 +145,64 @@ def _evaluate(arguments: Namespace) -> int:
 
 
 def _predict(arguments: Namespace) -> int:
-    from nlpseq import answers
-    from nlpseq.files import write_lines
+    from nlpseq import answers, prediction
 
     output: Path | None = arguments.output
-    if output is not None and output.is_dir():
-        raise UserError(f"--output {output}: is a folder; name a file")
-    chunks = answers.read_texts(arguments.texts, arguments.file, sys.stdin)
-    first = next(chunks)  # what is wrong with the texts is said before a model is loaded
-    predictor = _predictor(arguments, "predict", "generate")
-    pieces = answers.render(
-        map(predictor.predict, itertools.chain([first], chunks)),
-        arguments.format,
-        explain=arguments.explain,
-        terminal=output is None and sys.stdout.isatty(),
+    form, explain, resume = arguments.format, arguments.explain, arguments.resume
+    complete = not prediction.begins(
+        output, form=form, explain=explain, resume=resume, overwrite=arguments.overwrite
     )
-    if output is not None:
-        write_lines(output, pieces)
+    if complete:
+        print(f"{output} is complete")
+        if arguments.attention is None:
+            return 0
+    read = answers.read_texts(arguments.texts, arguments.file, sys.stdin)
+    # What is wrong with the texts is said before a model is loaded.
+    ahead = list(itertools.islice(read, prediction.AHEAD))
+    texts = prediction.Tally(itertools.chain(ahead, read))
+    predictor = _predictor(arguments, "predict", "generate")
+    _check_options(arguments, predictor)
+    shown = output is None and sys.stdout.isatty()
+    asked = prediction.Prediction(
+        predictor,
+        form,
+        explain=explain,
+        options=arguments.decoding,
+        seed=arguments.seed,
+        progress=sys.stderr.isatty() and not shown,
+    )
+    if output is not None and not complete:
+        asked.write(output, texts, resume=resume)
         print(f"Written to {output}")
-        return 0
-    for piece in pieces:
-        print(piece, end="", flush=True)
+    elif output is None:
+        for piece in asked.pieces(texts, terminal=shown):
+            print(piece, end="", flush=True)
+    if arguments.attention is not None:
+        drawn = ahead[: prediction.MOST_PICTURES]
+        asked.draw_attention(drawn, arguments.attention)
+        for _ in texts:  # those that a complete file has answered
+            pass
+        left = texts.count - len(drawn)
+        note = f"; {left:,} further texts are not drawn" if left else ""
+        print(f"Attention drawn in {arguments.attention}{note}", file=sys.stderr)
     return 0
+
+
+def _check_options(arguments: Namespace, predictor: Any) -> None:
+    """Refuse options of which this kind of model makes nothing."""
+    given = arguments.decoding_options
+    if given and not getattr(predictor, "decoding", False):
+        raise UserError(
+            f"{', '.join(given)}: not for {arguments.run}, a {_kind(predictor)}: it writes no texts "
+            "as its answers"
+        )
+    if arguments.attention is not None and not hasattr(predictor, "attention"):
+        raise UserError(
+            f"--attention: not for {arguments.run}, a {_kind(predictor)}: only models that write "
+            "their answers have it; for what a classifier attends to, use --explain"
+        )
+    if arguments.attention is not None and arguments.attention.is_file():
+        raise UserError(f"--attention {arguments.attention}: is a file; name a folder")
 
 
 def _predictor(arguments: Namespace, ability: str, other: str) -> Any:
@@ -160,12 +211,17 @@ def _predictor(arguments: Namespace, ability: str, other: str) -> Any:
 
     predictor = hub.load(arguments.run, arguments.device)
     if not hasattr(predictor, ability):
-        words = re.findall("[A-Z]+[a-z]*", type(predictor).__name__.removesuffix("Predictor"))
         raise UserError(
-            f"{arguments.run} is a {' '.join(words).lower()}, it cannot {ability}: "
+            f"{arguments.run} is a {_kind(predictor)}, it cannot {ability}: "
             f"use `nlpseq {other} {arguments.run}`"
         )
     return predictor
+
+
+def _kind(predictor: Any) -> str:
+    """What a predictor is, by its class: `sequence tagger`."""
+    words = re.findall("[A-Z]+[a-z]*", type(predictor).__name__.removesuffix("Predictor"))
+    return " ".join(words).lower()
 
 
 def _generate(arguments: Namespace) -> int:

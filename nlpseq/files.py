@@ -4,9 +4,10 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from nlpseq.errors import UserError
 
@@ -76,3 +77,76 @@ def write_lines(path: Path, pieces: Iterable[str]) -> None:
     """Write pieces of text one after the other, as one file."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(pieces)
+
+
+def partial_of(path: Path) -> Path:
+    """Where a `GrowingFile` is kept until it is whole."""
+    return path.with_name(f"{path.name}.partial")
+
+
+def is_partial(path: Path) -> bool:
+    """Whether a part of a file is there, and nobody has finished it."""
+    partial = partial_of(path)
+    return partial.is_file() and partial.stat().st_size > 0
+
+
+class GrowingFile:
+    """A file written piece by piece under the name of `partial_of`; what is written stays, come what may.
+
+    Args:
+        path: its name once it is whole.
+        keep: how many bytes of an earlier partial file it begins with; the others are cut off.
+
+    Raises:
+        UserError: as `disk`, when it is entered, appended to or finished; or another process is writing it.
+    """
+
+    def __init__(self, path: Path, keep: int = 0) -> None:
+        self._path, self._partial = path, partial_of(path)
+        with disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._partial.open("ab")
+            self._lock()
+            self._file.truncate(keep)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def append(self, piece: str) -> None:
+        """Write a piece; it is on the disk when this returns."""
+        with disk(self._path):
+            self._file.write(piece.encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        with disk(self._path):
+            self._partial.replace(self._path)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        empty = os.fstat(self._file.fileno()).st_size == 0
+        # A disk that refused what is left in the buffer would refuse it again; a whole chunk is redone.
+        with suppress(OSError):
+            self._file.close()
+        if empty and kind is not None:
+            self._partial.unlink(missing_ok=True)
+
+    def _lock(self) -> None:
+        """Of two that would write, the second says so; Windows has no such lock."""
+        try:
+            import fcntl
+        except ImportError:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UserError(f"{self._partial}: another process is writing it") from error
+        except OSError:  # a file system without locks
+            pass

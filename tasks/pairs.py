@@ -11,6 +11,8 @@ from nlpseq.data.loaders import collate, padded
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.vocabularies import normalized
 
+from .examples import raw_words
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -41,6 +43,7 @@ class PairReader:
         vocab_size: V of the target.
         max_source: tokens of a source that are read; 0: all.
         max_target: tokens of a target that are learnt from; 0: all.
+        by_rule: cut both sides into words by rule first; else they come as the tokenizer wants them.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class PairReader:
         vocab_size: int,
         max_source: int,
         max_target: int,
+        by_rule: bool = False,
     ) -> None:
         self.reader = reader
         self.target = target
@@ -59,18 +63,24 @@ class PairReader:
         self.vocab_size = vocab_size
         self.max_source = max_source
         self.max_target = max_target
+        self.by_rule = by_rule
         self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
+
+    def cut(self, texts: Sequence[str]) -> Sequence[str]:
+        """Texts as the tokenizers want them."""
+        return [raw_words(text) for text in texts] if self.by_rule else texts
 
     def sources(self, texts: Sequence[str]) -> list[Features]:
         """Features of sources, long ones cut; one without a token stays empty."""
-        features = self.reader.read_text(texts)
+        features = self.reader.read_text(self.cut(texts))
         return [_cut(one, self.max_source) for one in features] if self.max_source else features
 
     def pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
         """What goes with the features of these sources; an empty target is the end alone."""
         ends = [self.target.eos_id]
         encoded = [
-            ids[: self.max_target or None] + ends for ids in self.target.encode_batch(targets)
+            ids[: self.max_target or None] + ends
+            for ids in self.target.encode_batch(self.cut(targets))
         ]
         if not self.copying:
             return [Pair(*pair) for pair in zip(encoded, sources, targets, strict=True)]
@@ -109,7 +119,7 @@ class PairReader:
 
     def _pieces(self, text: str) -> list[tuple[str, str]]:
         """Each source token as it reads in the text, and as a vocabulary has it."""
-        tokenizer = self.reader.tokenizer
+        tokenizer, (text,) = self.reader.tokenizer, self.cut([text])
         encoding = tokenizer.backend.encode(text, add_special_tokens=False)
         pieces = []
         for id, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
@@ -135,6 +145,7 @@ class PairReader:
         return Pair(ids, source, target, copies, words)
 
     def _with_copies(self, target: str, ids: list[int], numbers: dict[str, int]) -> list[int]:
+        (target,) = self.cut([target])
         encoding = self.target.backend.encode(target, add_special_tokens=False)
         forms = [normalized(self.target.backend, target[b:e]) for b, e in encoding.offsets]
         unk = self.target.unk_id

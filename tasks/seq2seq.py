@@ -39,7 +39,7 @@ from nlpseq.recipe import (
 )
 from nlpseq.task import LossSum, Progress, Record, Scores, Share
 
-from .examples import ExampleRecipe, ExampleTask
+from .examples import ExampleRecipe, ExampleTask, raw_words
 from .pairs import Pair, PairReader
 from .scheduled_sampling import ScheduledSamplingConfig, decode
 from .seq2seq_prediction import Seq2SeqPredictor, Translator
@@ -136,7 +136,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn the tokens of both sides from train, read every split."""
-        self._target_texts = list(splits["train"].texts("target"))
+        self._target_texts = self._cut(list(splits["train"].texts("target")))
         self.prepare_features(splits["train"], folders)
         self._target_texts = []
         for split in splits.values():
@@ -171,6 +171,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             vocab_size=self.target_size,
             max_source=config.max_source_length,
             max_target=config.max_target_length,
+            by_rule=self._by_rule,
         )
 
     @property
@@ -204,8 +205,15 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
     # Examples
 
     def texts(self, split: Split) -> Sequence[str]:
-        """The sources of a split."""
-        return split.texts("source")
+        """The sources of a split, cut into words where the recipe says so."""
+        return self._cut(list(split.texts("source")))
+
+    def _cut(self, texts: list[str]) -> list[str]:
+        return [raw_words(text) for text in texts] if self._by_rule else texts
+
+    @property
+    def _by_rule(self) -> bool:
+        return self.recipe.tokenization.split == "words"
 
     def features(self, split: Split) -> list[Features]:
         """Features of the sources.
@@ -213,13 +221,13 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         Raises:
             UserError: one is too long, and `tokenization.too_long = "refuse"`.
         """
-        return self.read(list(self.texts(split)), f"{split.origin}, {split.name}")
+        return self.read(list(split.texts("source")), f"{split.origin}, {split.name}")
 
     def read(self, texts: Sequence[str], origin: str) -> list[Features]:
         """Features of sources, cut or refused where they are too long."""
         config = self.recipe.tokenization
         if config.max_source_length and config.too_long == "refuse":
-            for number, one in enumerate(self.reader.read_text(texts), start=1):
+            for number, one in enumerate(self.reader.read_text(self.pairs.cut(texts)), start=1):
                 if len(one) > config.max_source_length:
                     raise UserError(
                         f"{origin}: source {number} has {len(one)} tokens, "
@@ -230,7 +238,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
 
     def targets(self, split: Split) -> Sequence[Pair]:
         """What belongs to each source."""
-        return self.pairs.pairs(list(self.texts(split)), list(split.texts("target")))
+        return self.pairs.pairs(list(split.texts("source")), list(split.texts("target")))
 
     def collate_targets(self, targets: Sequence[Pair], source: Tokens) -> Tokens:
         """Ids of targets."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nlpseq.answers import CHUNK, read_texts, render
+from nlpseq.answers import chunks, read_texts, render
 from nlpseq.arguments import parse
 from nlpseq.errors import UserError
 
@@ -30,12 +30,14 @@ LABEL: dict[str, Any] = {
 }
 ATTENDED = LABEL | {"tokens": ["great", "fun"], "weights": [0.9, 0.1]}
 NO_LABEL: dict[str, Any] = {"text": "", "label": None, "probabilities": {}}
+OUTPUT: dict[str, Any] = {"text": "a <man>", "output": "ein\u2028 Mann\x1b\n", "score": -0.5}
+NO_OUTPUT: dict[str, Any] = {"text": "", "output": "", "score": None}
 LIKELIHOOD: dict[str, Any] = {"text": "the man", "nll": 3.0, "tokens": 3, "perplexity": 2.718}
 
 
 def read(*words: str, file: Path | None = None, stdin: bytes | None = None) -> list[str]:
     stream = None if stdin is None else io.TextIOWrapper(io.BytesIO(stdin))
-    return [text for chunk in read_texts(words, file, stream) for text in chunk]
+    return list(read_texts(words, file, stream))
 
 
 def rendered(
@@ -71,12 +73,12 @@ def test_reading_is_in_chunks_and_no_further_than_asked() -> None:
             self.lines += 1
             return super().__next__()
 
-    raw = Counted(b"x\n" * (2 * CHUNK + 5))
+    raw = Counted(b"x\n" * 205)
     stream = io.TextIOWrapper(raw)
-    chunks = read_texts((), None, stream)
-    assert len(next(chunks)) == CHUNK
-    assert raw.lines == CHUNK
-    assert [len(chunk) for chunk in chunks] == [CHUNK, 5]
+    found = chunks(read_texts((), None, stream), 100)
+    assert len(next(found)) == 100
+    assert raw.lines == 100
+    assert [len(chunk) for chunk in found] == [100, 5]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,17 @@ def test_html_is_one_page_over_all_chunks() -> None:
     assert len(pieces) == 3
 
 
+def test_an_output_is_one_line_wherever_it_goes() -> None:
+    line = "ein  Mann\x1b\n"
+    assert rendered(OUTPUT, NO_OUTPUT, OUTPUT) == f"{line}\n{line}"
+    assert rendered(OUTPUT, form="text") == line
+    assert rendered(OUTPUT, terminal=True) == "ein  Mann␛\n"
+    best = OUTPUT | {"hypotheses": [OUTPUT, {"output": "x", "score": -1.0, "log_prob": -2.0}]}
+    assert rendered(best) == line
+    lines = rendered(best, NO_OUTPUT, form="json").removesuffix("\n").split("\n")
+    assert [json.loads(one) for one in lines] == [best, NO_OUTPUT]
+
+
 def test_answers_are_shown_while_the_rest_is_unread() -> None:
     def two_chunks() -> Iterator[list[dict[str, Any]]]:
         yield [LABEL]
@@ -185,6 +198,8 @@ def test_answers_are_shown_while_the_rest_is_unread() -> None:
         (LABEL, None, True, "does not attend.*head.pooling=attention"),
         (ENTITIES, "text", True, "--explain does not fit entities"),
         (LIKELIHOOD, None, True, "--explain does not fit these answers"),
+        (OUTPUT, "conll", False, "conll does not fit written texts: use json, text, html"),
+        (OUTPUT, None, True, "--explain does not fit written texts"),
     ],
 )
 def test_what_does_not_fit_is_refused(

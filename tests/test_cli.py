@@ -107,6 +107,18 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("predict x y --file z", "give one or the other"),
         ("predict x --file nowhere.txt", "nowhere.txt: No such file"),
         ("predict x y --output .", "is a folder"),
+        ("predict x y --output /dev/null", "not a regular file"),
+        ("predict x y --resume", "name it with --output"),
+        ("predict x y --overwrite", "name it with --output"),
+        ("predict x y --output z --resume --overwrite", "not allowed with"),
+        ("predict x y --output z --resume --format html", "a page is written whole"),
+        ("predict x y --output z --resume --explain --format text", "of several lines"),
+        ("predict x y --beem 3", "did you mean '--beam'?"),
+        ("predict x y --beam 0", "'0': write a whole number above 0"),
+        ("predict x y --beam 5 --method sample", "--beam 5 is no --method sample"),
+        ("predict x y --beam 5 --method greedy", "--beam 5 is no --method greedy"),
+        ("predict x y --beam 3 --num-best 4", "a beam of at least 4"),
+        ("predict x y --num-best 2 --method greedy", "a beam of at least 2"),
         ("predict nowhere y", "nowhere: no such folder"),
     ],
 )
@@ -140,6 +152,8 @@ def test_texts_may_stand_anywhere_and_begin_with_a_dash() -> None:
     assert arguments.texts == ["one", "two", "- no, three", ""]
     assert arguments.explain
     assert parse(["predict", "x", "--", "-four", "--five"]).texts == ["-four", "--five"]
+    words = ["predict", "x", "--explain", "three", "--", "-four", "--beam"]
+    assert parse(words).texts == ["three", "-four", "--beam"]
 
 
 def test_only_given_decoding_options_are_handed_on() -> None:
@@ -150,6 +164,31 @@ def test_only_given_decoding_options_are_handed_on() -> None:
         "stop_at_eos": False,
     }
     assert parse(["generate", "x"]).decoding == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("", {}),
+        ("--beam 5", {"method": "beam", "beam_size": 5}),
+        ("--beam 1", {"method": "greedy", "beam_size": 1}),
+        (
+            "--beam 1 --method beam --num-best 1",
+            {"method": "beam", "beam_size": 1, "num_return": 1},
+        ),
+        ("--num-best 3", {"method": "beam", "num_return": 3}),
+        (
+            "--method sample --temperature 0.5 --top-k 3 --top-p 0.9 --seed 4",
+            {"method": "sample", "temperature": 0.5, "top_k": 3, "top_p": 0.9},
+        ),
+        (
+            "--no-repeat-ngram 3 --max-new-tokens 9 --prefix Ja",
+            {"no_repeat_ngram": 3, "max_new_tokens": 9, "prefix": "Ja"},
+        ),
+    ],
+)
+def test_options_of_a_model_that_writes(words: str, options: dict[str, object]) -> None:
+    assert parse(["predict", "x", "y", *words.split()]).decoding == options
 
 
 # Recipes
@@ -363,7 +402,7 @@ def test_predict_keeps_the_order_over_chunks_and_writes_a_file(
     answers = [json.loads(line) for line in output.read_text().splitlines()]
     assert [one["text"] for one in answers] == file.read_text().splitlines()
     assert answers[0] == answers[4]
-    # A bad line further down leaves what was written before as it is.
+    # A bad line is said before a model is loaded, and leaves what was written before as it is.
     before = output.read_bytes()
     file.write_bytes(file.read_bytes() + b"\0\n")
     assert main(words) == 2

@@ -32,6 +32,8 @@ MAY: dict[str, set[str]] = {
     "arguments": set(),
     "console": set(),
     "answers": {"data", "analysis"},
+    "resumption": set(),
+    "prediction": {"answers", "analysis", "resumption"},
     "data": {"recipe"},
     "models": {"layers", "recipe"},
     "task": {"recipe", "data", "metrics"},

@@ -1,6 +1,6 @@
-"""Answers made visible: entities in colour, words shaded by the weight that an encoder gave them.
+"""Answers made visible: entities in colour, words shaded by weight, sources with what was written.
 
-The same two drawings for a terminal (rich's `Text`) and for a page: HTML in one piece that asks
+The same drawings for a terminal (rich's `Text`) and for a page: HTML in one piece that asks
 nothing of the network, for light and dark screens. Colour is never alone: types, probabilities and
 confidences are written too, and where there is no colour, weights are.
 """
@@ -52,6 +52,10 @@ b { margin-right: .6em; }
 .token { background: rgb(240 150 0 / calc(var(--share) * 85%)); padding: .1em .15em; border-radius: .2em; }
 .sentence { display: block; border-left: .35em solid rgb(0 114 178 / calc(var(--share) * 100%));
   padding-left: .6em; }
+.source { display: block; opacity: .75; }
+.output { display: block; border-left: .35em solid #0072b2; padding-left: .6em; }
+.output.further { border-color: #0072b24d; }
+.output:empty::before { content: "\\2014"; opacity: .5; }
 """
     + "".join(
         f".type-{place} {{ background: {colour}4d; border-bottom: 2px solid {colour}; }}\n"
@@ -126,23 +130,23 @@ def as_text(
     if "entities" in answer:
         for piece, entity in _pieces(answer):
             if entity is None:
-                text.append(_safe(piece))
+                text.append(safe(piece))
             else:
                 style = f"black on {_TERMINAL[palette.place(entity['type'])]}"
-                text.append(f"[{_safe(piece)} ", style)
-                kind = _safe(entity["type"])
+                text.append(f"[{safe(piece)} ", style)
+                kind = safe(entity["type"])
                 text.append(f"{kind} {entity['confidence']:.2f}]", f"italic {style}")
         return text
     if answer["label"] is None:
         return text.append("no label", "dim")
-    text.append(f"{_safe(answer['label'])} ", "bold").append(f"{_probability(answer):.2f}", "dim")
+    text.append(f"{safe(answer['label'])} ", "bold").append(f"{_probability(answer):.2f}", "dim")
     if not explain:
-        return text.append(f"  {_safe(answer['text'])}")
+        return text.append(f"  {safe(answer['text'])}")
     for sentence in _sentences(answer):
         text.append(" " if sentence.weight is None else f"\n  {sentence.weight:.2f} ", "dim")
         for token in sentence.tokens:
             seen = token.share >= _LEAST
-            text.append(" ").append(_safe(token.text), _shade(token.share) if seen else "")
+            text.append(" ").append(safe(token.text), _shade(token.share) if seen else "")
             text.append(f"({token.weight:.2f})" if seen and not coloured else "")
     return text
 
@@ -151,6 +155,8 @@ def as_html(answer: Answer, palette: Palette, *, explain: bool = False) -> str:
     """An answer as a paragraph of the page; arguments as of `as_text`."""
     if "entities" in answer:
         return f"<p>{''.join(_marked(*piece, palette) for piece in _pieces(answer))}</p>\n"
+    if "output" in answer:
+        return _pair(answer)
     if answer["label"] is None:
         return "<p><b>no label</b></p>\n"
     label = f"<b>{html.escape(answer['label'])}<small>{_probability(answer):.2f}</small></b>"
@@ -166,6 +172,21 @@ def as_html(answer: Answer, palette: Palette, *, explain: bool = False) -> str:
         if sentence.weight is not None:
             parts[-1] = _span("sentence", tokens, sentence.weight, sentence.share)
     return f"<p>{label}{''.join(parts)}</p>\n"
+
+
+def _pair(answer: Answer) -> str:
+    """A source and what was written of it; of several hypotheses each, with its score."""
+    found = answer.get("hypotheses") or [answer]
+    outputs = [
+        f'<span class="output{" further" if place else ""}"{_score(hypothesis["score"])}>'
+        f"{html.escape(hypothesis['output'])}</span>"
+        for place, hypothesis in enumerate(found)
+    ]
+    return f'<p><span class="source">{html.escape(answer["text"])}</span>{"".join(outputs)}</p>\n'
+
+
+def _score(score: float | None) -> str:
+    return "" if score is None else f' title="score {score:.4f}"'
 
 
 def _span(kind: str, content: str, weight: float, share: float) -> str:
@@ -235,5 +256,6 @@ def _shade(share: float) -> str:
     return f"black on rgb({','.join(map(str, mixed))})"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """A text whose control characters are seen and command nothing."""
     return text.translate(_PICTURES)

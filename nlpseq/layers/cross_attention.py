@@ -241,7 +241,8 @@ class MultiHeadCrossAttention(CrossAttention):
         return Attended(self.output(joined), weights.mean(dim=1))
 
     def _heads(self, vectors: Tensor) -> Tensor:
-        return vectors.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        batch, length, size = vectors.shape
+        return vectors.view(batch, length, self.num_heads, size // self.num_heads).transpose(1, 2)
 
 
 def build_attention(

@@ -123,6 +123,22 @@ def test_a_text_without_entities_and_an_empty_one() -> None:
         assert page(answer).text.strip() == text
 
 
+def test_sources_and_what_was_written_of_them() -> None:
+    several = [{"output": "x < y", "score": -0.25}, {"output": "z", "score": -1.0}]
+    answers = [
+        {"text": "a <b>", "output": "x < y", "score": -0.25},
+        {"text": "", "output": "", "score": None},
+        {"text": "c", "output": "x < y", "score": -0.25, "hypotheses": several},
+    ]
+    found = page(*answers)
+    assert found.text.split() == ["a", "<b>x", "<", "y", "cx", "<", "yz"]
+    classes = [a["class"] for a in found.attributes if "class" in a]
+    pair = ["source", "output"]
+    assert classes == [*pair, *pair, *pair, "output further"]
+    titles = [a["title"] for a in found.attributes if "title" in a]
+    assert titles == ["score -0.2500", "score -0.2500", "score -1.0000"]
+
+
 def test_shades_grow_with_the_weights() -> None:
     shown = coloured(FLAT, explain=True)
     shades = {

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import nlpseq
+from nlpseq.arguments import decoding
+from nlpseq.arguments.values import count, seeds
 from nlpseq.errors import UserError, suggest
 
 _RUN_EXAMPLES = """\
@@ -36,8 +38,12 @@ examples:
   nlpseq predict runs/ner --file texts.txt --output entities.jsonl
   nlpseq predict runs/ner --file texts.txt.gz --format html --output entities.html
   cat texts.txt | nlpseq predict runs/ner --format conll
+  nlpseq predict runs/translation --file in.txt --output out.txt --beam 5
+  nlpseq predict runs/translation --file in.txt --output out.txt --beam 5 --resume
 
 Each line of a file or of standard input is one text. What answers hold, their task's page says.
+With --output, answers are kept in FILE.partial until all are there (a page of HTML is not):
+what was interrupted goes on with --resume, from the same texts and with the same options.
 """
 _GENERATE_EXAMPLES = """\
 examples:
@@ -53,7 +59,6 @@ examples:
   nlpseq recipes show language_modeling/quickstart
   nlpseq recipes copy language_modeling/quickstart my_recipe.toml
 """
-_DECODING = ("max_new_tokens", "method", "temperature", "top_k", "top_p", "beam_size")
 
 
 class Parser(argparse.ArgumentParser):
@@ -95,7 +100,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         UserError: an unknown command, option or value.
         SystemExit: help or the version was asked for and printed.
     """
-    arguments, rest = _commands().parse_known_args(words)
+    # argparse takes what stands behind `--` for texts only if no option stands before it.
+    end = words.index("--") if words[:1] == ["predict"] and "--" in words[2:] else len(words)
+    arguments, rest = _commands().parse_known_args(words[:end])
     # A word with a space is a text, whatever it begins with.
     options = [word for word in rest if word.startswith("-") and " " not in word.partition("=")[0]]
     several = next((name for name in ("overrides", "texts") if name in arguments), "")
@@ -106,12 +113,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         raise UserError(f"unknown {kind} {name!r}{near}; see `{arguments.prog} --help`")
     if several:
         # argparse gives those that stand behind an option back as unknown.
-        setattr(arguments, several, [*getattr(arguments, several), *rest])
+        setattr(arguments, several, [*getattr(arguments, several), *rest, *words[end + 1 :]])
     if arguments.command == "generate":
-        given = {name: getattr(arguments, name) for name in _DECODING}
-        arguments.decoding = {name: value for name, value in given.items() if value is not None}
-        if arguments.no_stop:
-            arguments.decoding["stop_at_eos"] = False
+        arguments.decoding = decoding.of_generate(arguments)
+    elif arguments.command == "predict":
+        arguments.decoding = decoding.of_predict(arguments)
+        arguments.decoding_options = decoding.named(arguments)
     return arguments
 
 
@@ -169,7 +176,7 @@ def _add_run(parser: Parser) -> None:
     _add_device(parser)
     parser.add_argument(
         "--seeds",
-        type=_seeds,
+        type=seeds,
         default=(),
         metavar="N,N,...",
         help="one run for each seed, and a summary",
@@ -206,17 +213,34 @@ def _add_predict(parser: Parser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write there (default: standard output)"
     )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on behind the answers in FILE.partial; if there is only FILE, it is complete",
+    )
+    existing.add_argument(
+        "--overwrite", action="store_true", help="start again in spite of a FILE.partial"
+    )
     parser.add_argument(
         "--format",
         choices=("json", "text", "conll", "html"),
-        help="how answers are written (default: json; on a terminal, entities in colour)",
+        help="how answers are written (default: json; written texts, one a line: text; on a "
+        "terminal, entities in colour)",
     )
     parser.add_argument(
         "--explain",
         action="store_true",
         help="shade texts by what a classifier attended to (on a terminal, or --format html)",
     )
+    parser.add_argument(
+        "--attention",
+        type=Path,
+        metavar="DIR",
+        help="draw there what each token of an output attended to, for the first 50 texts",
+    )
     _add_device(parser)
+    decoding.add_to_predict(parser)
 
 
 def _add_generate(parser: Parser) -> None:
@@ -225,24 +249,9 @@ def _add_generate(parser: Parser) -> None:
         "--prompt", default="", metavar="TEXT", help="text to continue (default: none)"
     )
     parser.add_argument(
-        "--num-samples", type=_count, default=1, metavar="N", help="texts (default: 1)"
+        "--num-samples", type=count, default=1, metavar="N", help="texts (default: 1)"
     )
-    parser.add_argument("--max-new-tokens", type=_count, metavar="N", help="longest continuation")
-    parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
-    parser.add_argument(
-        "--method", choices=("greedy", "sample", "beam"), help="how to choose tokens"
-    )
-    parser.add_argument(
-        "--temperature", type=float, metavar="X", help="below 1: likelier tokens only"
-    )
-    parser.add_argument(
-        "--top-k", type=int, metavar="N", help="sample from the N likeliest; 0: all"
-    )
-    parser.add_argument("--top-p", type=float, metavar="X", help="sample from so much probability")
-    parser.add_argument(
-        "--beam-size", type=_count, metavar="N", help="hypotheses that a beam keeps"
-    )
-    parser.add_argument("--no-stop", action="store_true", help="go on after an end of text")
+    decoding.add_to_generate(parser)
     _add_device(parser)
 
 
@@ -301,22 +310,6 @@ def _add_device(parser: Parser) -> None:
     parser.add_argument(
         "--device", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: the fastest)"
     )
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        seeds = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        seeds = (-1,)
-    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"{text!r}: write different whole numbers, like 13,14,15")
-    return seeds
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number above 0")
-    return int(text)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
