@@ -274,7 +274,7 @@ def write_inputs(
 
 
 def with_weights(task: Translation, weights: Mapping[str, torch.Tensor]) -> Any:
-    """nlpseq's model with the weights that JoeyNMT trained; what JoeyNMT lacks is zero."""
+    """A model of nlpseq with the weights that JoeyNMT trained; what JoeyNMT lacks is zero."""
     model = task.build()
     order = torch.arange(len(task.tokenizer))
     order[: len(SPECIAL_ORDER)] = torch.tensor(SPECIAL_ORDER)
