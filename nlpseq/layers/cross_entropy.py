@@ -104,7 +104,7 @@ class _Chunks:
         self.spans = [(low, min(low + rows, len(inputs))) for low in range(0, len(inputs), rows)]
         width = len(weight)
         if inputs.device.type == "cpu" and dtype == self.working:
-            width = -(-width // LINE) * LINE
+            width = whole_lines(width)
         self.buffer = inputs.new_empty((min(rows, len(inputs)), width), dtype=dtype)
         self.nll = inputs.new_empty(targets.shape, dtype=self.working)
 
@@ -213,6 +213,11 @@ def _chunk_rows(rows: int, vocab_size: int) -> int:
     most = max(MIN_CHUNK_ROWS, CHUNK_ELEMENTS // vocab_size)
     chunks = max(1, -(-rows // most))
     return max(1, -(-rows // chunks))
+
+
+def whole_lines(columns: int) -> int:
+    """As many columns or a few more, so that each row of a CPU's buffer ends with a cache line."""
+    return -(-columns // LINE) * LINE
 
 
 def _working_dtype(dtype: torch.dtype) -> torch.dtype:
