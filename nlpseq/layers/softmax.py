@@ -91,7 +91,7 @@ class SoftmaxLayer(nn.Module):
             torch.addmm(self.bias, rows, self.weight.t(), out=logits)
         whole[:, size:] = -torch.inf
         torch.log_softmax(whole, dim=1, out=whole)
-        return logits.unflatten(0, inputs.shape[:-1])
+        return logits.view(*inputs.shape[:-1], size)
 
     def extra_repr(self) -> str:
         """Sizes, as nn.Module prints them."""
