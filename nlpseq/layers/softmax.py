@@ -78,7 +78,7 @@ class SoftmaxLayer(nn.Module):
 
     def log_probs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities (B, V) of the next token; outputs (B, H)."""
-        inputs = self.projection(outputs)
+        inputs: Tensor = self.projection(outputs)
         plain = torch.is_grad_enabled() or torch.is_autocast_enabled(inputs.device.type)
         if plain or inputs.device.type != "cpu" or inputs.dtype != self.weight.dtype:
             return F.linear(inputs, self.weight, self.bias).log_softmax(dim=-1)  # (B, V)
