@@ -23,7 +23,6 @@ from nlpseq.layers.cross_attention import Attended, CrossAttention
 from nlpseq.layers.dropout import Dropout
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
-from nlpseq.layers.loops import Loop
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.models.bridge import Bridge
 
@@ -250,10 +249,9 @@ class AttentionDecoder(nn.Module):
 
     def _one_by_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
         steps = []
-        with Loop():
-            for one in inputs.unbind(1):
-                steps.append(self.read_one(one, memory, state))
-                state = steps[-1].state
+        for one in inputs.unbind(1):
+            steps.append(self.read_one(one, memory, state))
+            state = steps[-1].state
         return joined(steps)
 
     def _attend(self, hidden: Tensor, memory: Memory, past: State) -> tuple[Attended, State]:
