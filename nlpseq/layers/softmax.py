@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.cross_entropy import linear_cross_entropy, linear_nll
+from nlpseq.layers.cross_entropy import linear_cross_entropy, linear_nll, whole_lines
 
 
 class SoftmaxLayer(nn.Module):
@@ -78,8 +78,20 @@ class SoftmaxLayer(nn.Module):
 
     def log_probs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities (B, V) of the next token; outputs (B, H)."""
-        logits = F.linear(self.projection(outputs), self.weight, self.bias)  # (B, V)
-        return logits.log_softmax(dim=-1)
+        inputs: Tensor = self.projection(outputs)
+        plain = torch.is_grad_enabled() or torch.is_autocast_enabled(inputs.device.type)
+        if plain or inputs.device.type != "cpu" or inputs.dtype != self.weight.dtype:
+            return F.linear(inputs, self.weight, self.bias).log_softmax(dim=-1)  # (B, V)
+        size, rows = len(self.weight), inputs.flatten(0, -2)
+        whole = rows.new_empty(len(rows), whole_lines(size))
+        logits = whole[:, :size]
+        if self.bias is None:
+            torch.mm(rows, self.weight.t(), out=logits)
+        else:
+            torch.addmm(self.bias, rows, self.weight.t(), out=logits)
+        whole[:, size:] = -torch.inf
+        torch.log_softmax(whole, dim=1, out=whole)
+        return logits.view(*inputs.shape[:-1], size)
 
     def extra_repr(self) -> str:
         """Sizes, as nn.Module prints them."""

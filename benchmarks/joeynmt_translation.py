@@ -1,0 +1,152 @@
+"""JoeyNMT's side of translation.py, run by it in an environment of its own; nothing here is nlpseq's.
+
+    python joeynmt_translation.py FOLDER THREADS
+
+FOLDER holds `config.yaml`, the vocabulary and the lines of ids that it names. Written there are
+`weights.pt` and `result.json`: seconds of training without waiting for batches, seconds inside
+JoeyNMT's search, tokens, parameters, the nll of the first batches and the ids that were found.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from joeynmt import prediction
+from joeynmt.config import load_config, parse_global_args
+from joeynmt.helpers import make_model_dir
+from joeynmt.prediction import predict, prepare
+from joeynmt.training import TrainManager
+
+SCORED_BATCHES = 4
+
+
+class TimedBatches:
+    """A loader that says how long an epoch took, and how long of that was waiting for it."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+        self.batch_sampler = loader.batch_sampler
+        self.seconds = 0.0
+        self.waiting = 0.0
+        self.cells = 0  # of target tokens, padding among them
+
+    def __iter__(self) -> Iterator[Any]:
+        """The loader's batches."""
+        started = asked = time.perf_counter()
+        for batch in self.loader:
+            self.waiting += time.perf_counter() - asked
+            self.cells += batch.trg.numel()
+            yield batch
+            asked = time.perf_counter()
+        self.waiting += time.perf_counter() - asked
+        self.seconds += time.perf_counter() - started
+
+
+class TimedSearch:
+    """JoeyNMT's search, from a batch to ids."""
+
+    def __init__(self, search: Callable[..., Any]) -> None:
+        self.search = search
+        self.seconds = 0.0
+
+    def __call__(self, **arguments: Any) -> Any:
+        """Search, and add up the seconds."""
+        started = time.perf_counter()
+        found = self.search(**arguments)
+        self.seconds += time.perf_counter() - started
+        return found
+
+
+def without_end(encode: Callable[..., Any], sentences: Any, bos: bool, eos: bool) -> Any:
+    """Source ids as nlpseq reads them: JoeyNMT would set the end of sentence behind them."""
+    return encode(sentences, bos=bos, eos=False)
+
+
+def train(args: Any, model: Any, data: Any) -> dict[str, float]:
+    """Seconds and tokens of all epochs."""
+    manager = TrainManager(
+        rank=0,
+        model=model,
+        model_dir=args.model_dir,
+        device=args.device,
+        autocast=args.autocast,
+        seed=args.seed,
+        train_args=args.train,
+        dev_args=args.test,
+    )
+    make_iter, made = data.make_iter, []
+
+    def timed(**arguments: Any) -> TimedBatches:
+        made.append(TimedBatches(make_iter(**arguments)))
+        return made[-1]
+
+    data.make_iter = timed
+    manager.train_and_validate(train_data=data, valid_data=data)
+    return {
+        "training_seconds": made[0].seconds - made[0].waiting,
+        "training_tokens": manager.stats.total_tokens,
+        "training_cells": made[0].cells,
+    }
+
+
+@torch.no_grad()
+def score(args: Any, model: Any, data: Any) -> list[float]:
+    """The nll of each of the first batches, summed, in the order of the data."""
+    model.eval()
+    batches = data.make_iter(
+        batch_size=args.test.batch_size,
+        eos_index=model.eos_index,
+        pad_index=model.pad_index,
+    )
+    totals = []
+    for batch in batches:
+        batch.sort_by_src_length()
+        totals.append(model(return_type="loss", **vars(batch))[0].item())
+        if len(totals) == SCORED_BATCHES:
+            break
+    return totals
+
+
+def decode(args: Any, model: Any, data: Any) -> dict[str, Any]:
+    """Beam search; the seconds of searching alone."""
+    prediction.search = search = TimedSearch(prediction.search)
+    *_, found, _, _ = predict(
+        model=model,
+        data=data,
+        device=args.device,
+        n_gpu=args.n_gpu,
+        args=args.test,
+        autocast=args.autocast,
+    )
+    return {"prediction_seconds": search.seconds, "outputs": found}
+
+
+def main(folder_name: str, threads: str) -> None:
+    """Read, train, score, decode, report."""
+    torch.set_num_threads(int(threads))
+    folder = Path(folder_name)
+    config = load_config(folder / "config.yaml")
+    make_model_dir(Path(config["model_dir"]), overwrite=True)
+    args = parse_global_args(config, rank=0, mode="train")
+    model, training, validation, test = prepare(args, rank=0, mode="train")
+    for data in (training, validation, test):
+        encode = data.sequence_encoder[data.src_lang]
+        data.sequence_encoder = {
+            **data.sequence_encoder,
+            data.src_lang: partial(without_end, encode),
+        }
+    result = {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+    result |= train(args, model, training)
+    torch.save(model.state_dict(), folder / "weights.pt")
+    result["nll"] = score(args, model, validation)
+    result |= decode(args, model, test)
+    (folder / "result.json").write_text(json.dumps(result), "utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,42 @@
+"""Rows of logits that end with a cache line give what torch's own functions give."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from nlpseq.layers.cross_entropy import linear_cross_entropy
+from nlpseq.layers.softmax import SoftmaxLayer
+
+
+@pytest.mark.parametrize("vocab_size", [1, 15, 16, 17, 1000, 1003])
+@pytest.mark.parametrize("bias", [True, False])
+def test_log_probs_without_gradient(vocab_size: int, bias: bool) -> None:
+    layer = SoftmaxLayer(7, vocab_size, bias=bias)
+    for shape in [(5,), (2, 3), (2, 3, 1)]:
+        outputs = torch.randn(*shape, 7)
+        wanted = layer.log_probs(outputs)
+        with torch.no_grad():
+            found = layer.log_probs(outputs)
+        assert found.shape == (*shape, vocab_size)
+        torch.testing.assert_close(found, wanted.detach())
+        torch.testing.assert_close(
+            found.flatten(0, -2).exp().sum(1), torch.ones(outputs[..., 0].numel())
+        )
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("vocab_size", [16, 17, 1003])
+def test_cross_entropy_in_chunks(vocab_size: int, label_smoothing: float) -> None:
+    inputs, weight, bias = torch.randn(11, 5), torch.randn(vocab_size, 5), torch.randn(vocab_size)
+    targets = torch.randint(0, vocab_size, (11,))
+    results = []
+    for chunked in (True, False):
+        leaves = [part.clone().requires_grad_() for part in (inputs, weight, bias)]
+        if chunked:
+            loss = linear_cross_entropy(*leaves, targets, label_smoothing, chunk_size=4)
+        else:
+            loss = F.cross_entropy(
+                F.linear(*leaves), targets, reduction="sum", label_smoothing=label_smoothing
+            )
+        results.append((loss.detach(), *torch.autograd.grad(loss, leaves)))
+    torch.testing.assert_close(results[0], results[1])
