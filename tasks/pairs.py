@@ -61,17 +61,26 @@ class PairReader:
         self.max_target = max_target
         self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
 
-    def sources(self, texts: Sequence[str]) -> list[Features]:
-        """Features of sources, long ones cut; one without a token stays empty."""
-        features = self.reader.read_text(texts)
-        return [_cut(one, self.max_source) for one in features] if self.max_source else features
+    def sources(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
+        """Features of sources, and the places of those that were cut; some may have no token."""
+        features, limit = self.reader.read_text(texts), self.max_source
+        long = [place for place, one in enumerate(features) if 0 < limit < len(one)]
+        for place in long:
+            features[place] = features[place].cut(limit)
+        return features, long
+
+    def encode(self, targets: Sequence[str]) -> list[list[int]]:
+        """Ids of targets; words that only the vectors of sources know are unknown as outputs."""
+        encoded = self.target.encode_batch(targets)
+        if len(self.target) == self.vocab_size:
+            return encoded
+        unk_id = self.target.unk_id
+        return [[id if id < self.vocab_size else unk_id for id in ids] for ids in encoded]
 
     def pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
         """What goes with the features of these sources; an empty target is the end alone."""
         ends = [self.target.eos_id]
-        encoded = [
-            ids[: self.max_target or None] + ends for ids in self.target.encode_batch(targets)
-        ]
+        encoded = [ids[: self.max_target or None] + ends for ids in self.encode(targets)]
         if not self.copying:
             return [Pair(*pair) for pair in zip(encoded, sources, targets, strict=True)]
         return [self._copied(*one) for one in zip(sources, targets, encoded, strict=True)]
@@ -128,7 +137,7 @@ class PairReader:
             id = self._target_ids.get(form, numbers.get(form))
             if id is None:
                 id = numbers[form] = self.vocab_size + len(words)
-                words.append(piece.strip())
+                words.append(piece.strip() if self.target.separator else piece)
             copies.append(id)
         if numbers and self.target.unk_id in ids:
             ids = self._with_copies(target, ids, numbers)
@@ -142,12 +151,3 @@ class PairReader:
             numbers.get(form, id) if id == unk else id
             for id, form in zip(ids, [*forms, ""], strict=False)
         ]
-
-
-def _cut(features: Features, length: int) -> Features:
-    return Features(
-        features.ids[:length],
-        features.words[:length],
-        features.segments[:length],
-        features.word_starts,
-    )

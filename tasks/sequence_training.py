@@ -1,6 +1,7 @@
 """Training by a reward of whole outputs, after the likelihood stage.
 
-The reward of an output y against the reference is its sentence BLEU or ROUGE-L, in [0, 1].
+The reward of an output y against the reference is its sentence BLEU or ROUGE-L, in [0, 1], over the model's
+own tokens; the end of an output is one of them, or a text that breaks off would lose nothing.
 
 self_critical   loss = -(r(y) - r(y')) log p(y), y drawn from the model, y' its greedy output: what beats
                 the model at its own test becomes likelier.  Rennie et al. (2017), equation 7

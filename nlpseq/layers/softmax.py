@@ -77,9 +77,10 @@ class SoftmaxLayer(nn.Module):
         return linear_nll(self.projection(outputs), self.weight, self.bias, targets)
 
     def log_probs(self, outputs: Tensor) -> Tensor:
-        """Log-probabilities (B, V) of the next token; outputs (B, H)."""
+        """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         logits = F.linear(self.projection(outputs), self.weight, self.bias)  # (B, V)
-        return logits.log_softmax(dim=-1)
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        return logits.log_softmax(dim=-1, dtype=dtype)
 
     def extra_repr(self) -> str:
         """Sizes, as nn.Module prints them."""
