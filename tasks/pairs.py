@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import torch
 
@@ -98,19 +99,13 @@ class PairReader:
 
     def spell(self, ids: Sequence[int], pair: Pair) -> str:
         """The text of target ids, copied words as the source spells them."""
-        if not any(id >= self.vocab_size for id in ids):
-            return self.target.decode(ids)
         parts: list[str] = []
-        run: list[int] = []
-        for id in ids:
-            if id < self.vocab_size:
-                run.append(id)
-                continue
-            parts += [self.target.decode(run)] if run else []
-            parts.append(pair.words[id - self.vocab_size])
-            run = []
-        parts += [self.target.decode(run)] if run else []
-        return self.target.separator.join(parts)
+        for copied, run in groupby(ids, lambda id: id >= self.vocab_size):
+            if copied:
+                parts += [pair.words[id - self.vocab_size] for id in run]
+            else:
+                parts.append(self.target.decode(run))
+        return self.target.separator.join(filter(None, parts))
 
     def spelt(self, text: str) -> list[str]:
         """How each source token reads in the text, as many as are read."""

@@ -82,7 +82,9 @@ def test_the_equation(kind: str) -> None:
         past = memory.new_zeros(S)
         for t in range(T):
             scores = [
-                score(attention, kind, queries[b, t], memory[b, s], inside(attention, kind, past, s))
+                score(
+                    attention, kind, queries[b, t], memory[b, s], inside(attention, kind, past, s)
+                )
                 for s in range(LENGTHS[b])
             ]
             total = sum(one.exp() for one in scores)

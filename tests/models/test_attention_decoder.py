@@ -261,12 +261,10 @@ def test_bridges_and_sizes_that_do_not_fit() -> None:
     transformer = TransformerConfig(kind="transformer", hidden_size=8, num_heads=2)
     encoder = build_encoder(transformer, DIM)
     embedding = Embedding(TokenEmbedding(V, DIM, pad_id=PAD, unk_id=UNK))
-    made = build_decoder(
-        DecoderConfig(), transformer, encoder, embedding, vocab_size=V, tied=False
-    )
+    made = build_decoder(DecoderConfig(), transformer, encoder, embedding, vocab_size=V, tied=False)
     assert made.bridge.num_states == 2  # an LSTM, where the encoder is no recurrent one
+    config = DecoderConfig(bridge="last")
     with pytest.raises(UserError, match="transformer has no state; choose mean or zero"):
-        config = DecoderConfig(bridge="last")
         build_decoder(config, transformer, encoder, embedding, vocab_size=V, tied=False)
 
 
