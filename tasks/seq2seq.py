@@ -59,7 +59,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         super().__init__(recipe)
         self.text_metric = text_metric
         self.metric = Seq2SeqScores(text_metric)
-        self._target_texts: list[str] = []
+        self._target_texts: Sequence[str] = ()
         self._shown: list[str] = []
         self._truncated: dict[str, int] = {}  # sources of a split, by its fingerprint
 
@@ -67,9 +67,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn the tokens of both sides from train, read every split."""
-        self._target_texts = list(splits["train"].texts("target"))
         self.prepare_features(splits["train"], folders)
-        self._target_texts = []
         for split in splits.values():
             self.notes += self.inspect(split)
         shown = splits.get("validation", splits["train"])
@@ -77,7 +75,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
 
     def _first_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
         """Of the source, or of both sides."""
-        config, targets = self.recipe.tokenization, self._target_texts
+        config, targets = self.recipe.tokenization, list(self._target_texts)
         if config.joint:
             return Tokenizer.from_config(config, [*texts, *targets])
         self.target_tokenizer = Tokenizer.from_config(config, targets)
@@ -87,6 +85,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         """Learn tokens and characters from train, or take those of `objective.init_from`."""
         run = self.recipe.objective.init_from
         if run is None:
+            self._target_texts = train.texts("target")
             super().prepare_features(train, folders)
             return
         source, model = hub.read(hub.locate(run))
@@ -232,12 +231,14 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
     def loss(
         self, model: nn.Module, batch: Batch, carry: State, progress: Progress
     ) -> tuple[LossSum, State]:
-        """Sum of the nll over target tokens; in training the objective that the recipe names."""
+        """Sum of the nll over target tokens; in training the objective that the recipe names.
+
+        With a reward it is a sum over sentences, and they are counted instead of tokens.
+        """
         assert isinstance(model, Model)
         assert isinstance(batch.target, Tokens)
         recipe, target, decoder = self.recipe, batch.target, model.head
         memory, state = decoder.start(model.encode(batch.source), batch.source)
-        count = target.lengths.sum()
         training = model.training
         ratio = recipe.scheduled_sampling.ratio(progress) if training else 1.0
         decoded = decode(
@@ -252,27 +253,25 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         )
         smoothing = recipe.training.label_smoothing if training else 0.0
         total = decoder.loss(decoded, memory, target, smoothing)
-        if not training:
-            return LossSum(total, count), ()
         objective = recipe.objective
-        if objective.coverage_weight:
+        if training and objective.coverage_weight:
             total = total + objective.coverage_weight * attended_again(decoded.weights, target.mask)
-        if objective.kind != "likelihood":
-            reward = reward_loss(
-                decoder,
-                memory,
-                state,
-                target,
-                objective,
-                bos_id=self.target.bos_id,
-                eos_id=self.target.eos_id,
-                pad_id=self.target.pad_id,
-                forbidden=self.forbidden,
-                max_length=recipe.decoding.max_new_tokens,
-            )
-            # Rewards are of sentences, the likelihood is of tokens: both as means of a token.
-            total = objective.likelihood_weight * total + reward * (count / target.ids.size(0))
-        return LossSum(total, count), ()
+        if not training or objective.kind == "likelihood":
+            return LossSum(total, target.lengths.sum()), ()
+        reward = reward_loss(
+            decoder,
+            memory,
+            state,
+            target,
+            objective,
+            bos_id=self.target.bos_id,
+            eos_id=self.target.eos_id,
+            pad_id=self.target.pad_id,
+            forbidden=self.forbidden,
+            max_length=recipe.decoding.max_new_tokens,
+        )
+        sentences = torch.tensor(batch.size, device=total.device)
+        return LossSum(objective.likelihood_weight * total + reward, sentences), ()
 
     @property
     def forbidden(self) -> tuple[int, ...]:

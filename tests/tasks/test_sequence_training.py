@@ -173,10 +173,10 @@ def test_an_output_that_is_as_good_as_the_greedy_one_teaches_nothing(
 @pytest.mark.parametrize("kind", ["self_critical", "minimum_risk"])
 @pytest.mark.parametrize("task_kind", BOTH)
 @pytest.mark.parametrize("copying", [False, True])
-def test_the_objective_counts_sentences_as_the_likelihood_counts_tokens(
+def test_a_reward_and_the_likelihood_are_sums_over_sentences(
     kind: str, task_kind: str, copying: bool
 ) -> None:
-    """Divided by the tokens, it is weight * mean nll of a token + mean loss of a sentence."""
+    """Wu et al. (2016), equation 9: so they add up over batches and processes."""
     given = {"kind": kind, "likelihood_weight": 0.3, "samples": 2}
     task = make(task_kind, objective=given, decoder={"copying": copying})
     plain = make(task_kind, decoder={"copying": copying})
@@ -185,7 +185,8 @@ def test_the_objective_counts_sentences_as_the_likelihood_counts_tokens(
     torch.manual_seed(4)
     loss, _ = task.loss(model, batch, (), Progress())
     nll, _ = plain.loss(model, batch, (), Progress())
-    assert loss.count == nll.count == batch.target.lengths.sum()
+    assert nll.count == batch.target.lengths.sum()
+    assert loss.count == batch.size
     torch.manual_seed(4)
     reward = reward_loss(
         model.head,
@@ -198,10 +199,11 @@ def test_the_objective_counts_sentences_as_the_likelihood_counts_tokens(
         forbidden=task.forbidden,
         max_length=task.recipe.decoding.max_new_tokens,
     )
-    expected = 0.3 * nll.total / nll.count + reward / batch.size
-    torch.testing.assert_close(loss.total / loss.count, expected)
+    torch.testing.assert_close(loss.total, 0.3 * nll.total + reward)
     loss, _ = task.loss(model.eval(), batch, (), Progress())
-    torch.testing.assert_close(loss.total, plain.loss(model, batch, (), Progress())[0].total)
+    nll, _ = plain.loss(model, batch, (), Progress())
+    torch.testing.assert_close(loss.total, nll.total)
+    assert loss.count == nll.count
 
 
 def test_coverage_counts_what_is_attended_to_again() -> None:
