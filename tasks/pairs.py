@@ -146,3 +146,37 @@ class PairReader:
             numbers.get(form, id) if id == unk else id
             for id, form in zip(ids, [*forms, ""], strict=False)
         ]
+
+
+def hide_common(
+    source: Tokens, target: Tokens, rate: float, *, vocab_size: int, unk_id: int
+) -> tuple[Tokens, Tokens]:
+    """Make words that both sides of a pair share unknown, so that they have to be copied.
+
+    Where train knows every word, nothing else tells a model to copy those that it does not know.
+
+    Args:
+        source: with `copies`; a word that is hidden gets an id of its own, as one that is unknown has.
+        target: ids (B, T).
+        rate: with which probability a word is hidden, at all of its places in a pair.
+        vocab_size: V of the target.
+        unk_id: what the source's encoder reads in its place.
+    """
+    copies, extras = source.copies, source.extras
+    assert copies is not None
+    assert extras is not None
+    known = copies < vocab_size if source.mask is None else (copies < vocab_size) & source.mask
+    same = (copies.unsqueeze(2) == target.ids.unsqueeze(1)) & known.unsqueeze(2)  # (B, S, T)
+    first = (copies.unsqueeze(2) == copies.unsqueeze(1)).int().argmax(2)  # (B, S) of equal words
+    coins = torch.rand(copies.shape, device=copies.device) < rate
+    hidden = same.any(2) & coins.gather(1, first)  # (B, S)
+    own = first + vocab_size + extras.size(1)
+    found = same & hidden.unsqueeze(2)
+    copied = own.gather(1, found.int().argmax(1))  # (B, T)
+    source = replace(
+        source,
+        ids=source.ids.masked_fill(hidden, unk_id),
+        copies=own.where(hidden, copies),
+        extras=extras.new_zeros(len(copies), extras.size(1) + copies.size(1)),
+    )
+    return source, replace(target, ids=copied.where(found.any(1), target.ids))

@@ -31,7 +31,7 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Scores, Share
 
 from .examples import ExampleTask
-from .pairs import Pair, PairReader
+from .pairs import Pair, PairReader, hide_common
 from .scheduled_sampling import decode
 from .seq2seq_prediction import Seq2SeqPredictor
 from .seq2seq_recipe import Seq2SeqRecipe
@@ -237,9 +237,12 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         """
         assert isinstance(model, Model)
         assert isinstance(batch.target, Tokens)
-        recipe, target, decoder = self.recipe, batch.target, model.head
-        memory, state = decoder.start(model.encode(batch.source), batch.source)
-        training = model.training
+        recipe, decoder, training = self.recipe, model.head, model.training
+        source, target = batch.source, batch.target
+        if training and recipe.decoder.copy_dropout:
+            sizes = {"vocab_size": self.target_size, "unk_id": self.tokenizer.unk_id}
+            source, target = hide_common(source, target, recipe.decoder.copy_dropout, **sizes)
+        memory, state = decoder.start(model.encode(source), source)
         ratio = recipe.scheduled_sampling.ratio(progress) if training else 1.0
         decoded = decode(
             decoder,

@@ -90,6 +90,8 @@ class Seq2SeqRecipe(ExampleRecipe):
             raise ValueError(
                 "embedding.characters and casing_dim: of the source's side alone; set head.shared = false"
             )
+        if self.decoder.copy_dropout and not self.decoder.copying:
+            raise ValueError("decoder.copy_dropout: set decoder.copying = true")
         if getattr(self.encoder, "init_from", None) is not None:
             raise ValueError(
                 "encoder.init_from is for classes and tags; objective.init_from starts from a run"

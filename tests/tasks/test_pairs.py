@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from nlpseq.tasks.pairs import hide_common
 from small import CPU, TOKENIZATIONS, built, records, train
 from small_pairs import BOTH, PAIRS, make, pairs
 
 from nlpseq import hub
+from nlpseq.data.batch import Tokens
 from nlpseq.errors import UserError
 from nlpseq.task import Cursor
 
@@ -147,3 +150,48 @@ def test_words_of_vectors_are_read_and_copied_but_never_written(tmp_path: Path) 
         assert list(pair.ids[:2]) == ([size, unk] if copying else [unk, unk])
         answer = task.predictor(model, CPU).predict(["the unheard dog"], prefix="unheard")[0]
         assert answer["score"] is not None
+
+
+def test_words_that_both_sides_share_are_hidden() -> None:
+    source = Tokens(
+        torch.tensor([[4, 5, 4, 6], [7, 8, 0, 0]]),
+        torch.tensor([4, 2]),
+        copies=torch.tensor([[4, 5, 4, 12], [12, 8, 0, 0]]),
+        extras=torch.zeros(2, 1, dtype=torch.bool),
+    )
+    target = Tokens(torch.tensor([[4, 9, 5, 12, 4, 3], [8, 3, 0, 0, 0, 0]]), torch.tensor([6, 2]))
+    first, second = hide_common(source, target, 1.0, vocab_size=12, unk_id=1)
+    assert first.ids.tolist() == [[1, 1, 1, 6], [7, 1, 0, 0]]
+    assert first.copies is not None
+    assert first.copies.tolist() == [[13, 14, 13, 12], [12, 14, 0, 0]]
+    assert first.extras is not None
+    assert first.extras.shape == (2, 5)
+    assert second.ids.tolist() == [[13, 9, 14, 12, 13, 3], [14, 3, 0, 0, 0, 0]]
+    same = hide_common(source, target, 0.0, vocab_size=12, unk_id=1)
+    assert torch.equal(same[0].ids, source.ids)
+    assert torch.equal(same[1].ids, target.ids)
+    torch.manual_seed(0)
+    shares = []
+    for _ in range(400):
+        some, other = hide_common(source, target, 0.25, vocab_size=12, unk_id=1)
+        assert some.ids[0, 0] == some.ids[0, 2]  # a word is hidden everywhere or nowhere
+        assert (some.ids[0, 0] == 1) == (other.ids[0, 0] == 13) == (other.ids[0, 4] == 13)
+        shares += (some.ids == 1)[[0, 0, 1], [0, 1, 1]].tolist()
+    assert sum(shares) / len(shares) == pytest.approx(0.25, abs=0.05)
+
+
+def test_copying_is_learnt_from_hidden_words() -> None:
+    names = [f"n{number}" for number in range(6)]
+    rows = pairs([(f"see {one} run", f"{one} sieht") for one in names] * 20)
+    task = make(
+        splits={"train": rows},
+        decoder={"copying": True, "attention": "general", "copy_dropout": 0.3},
+        embedding={"dim": 12},
+        encoder={"hidden_size": 12, "bidirectional": True},
+    )
+    model = built(task)
+    train(task, model, rows, epochs=4, rate=0.02)
+    answers = task.predictor(model, CPU).predict(["see Zyx run", "see n3 run"])
+    assert [row["output"] for row in answers] == ["Zyx sieht", "n3 sieht"]
+    with pytest.raises(UserError, match=r"decoder\.copy_dropout: set decoder\.copying = true"):
+        make(decoder={"copy_dropout": 0.3})

@@ -20,7 +20,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "joint, untied": {"head": {"tied": False}},
     "separate": SEPARATE,
     "separate, untied": {**SEPARATE, "head": {"tied": False}},
-    "copying": {"decoder": {"copying": True}},
+    "copying": {"decoder": {"copying": True, "copy_dropout": 0.3}},
     "separate, copying": {**SEPARATE, "decoder": {"copying": True}},
     "coverage, copying": {
         "decoder": {"copying": True, "attention": "coverage"},
