@@ -33,6 +33,8 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
         console.print(_score_table(metrics, splits))
     for table in _detail_tables(*last_details(metrics)):
         console.print(table)
+    for name, signature in last_details(metrics)[1].get("signatures", {}).items():
+        console.print(f"{spell(name)}: {signature}", markup=False, soft_wrap=True)
     console.print(_cost_table(metrics))
     console.print()
     if samples:
@@ -100,6 +102,11 @@ def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
     kind, rows = score_rows(details)
     if rows:
         yield _table(f"{split} by {kind}", rows)
+    if intervals := details.get("confidence_intervals"):
+        bounds = [
+            [spell(name), number(low), number(high)] for name, (low, high) in intervals.items()
+        ]
+        yield _table(f"{split}, 95% confidence intervals", [["score", "from", "to"], *bounds])
     confusion = details.get("confusion_matrix")
     if confusion and len(confusion["labels"]) <= MOST_COLUMNS:
         labels = confusion["labels"]

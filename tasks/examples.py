@@ -29,6 +29,8 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import HierarchicalConfig, Positive, Recipe, RecurrentConfig, TrainingConfig
 from nlpseq.task import Cursor, Share, Task
 
+BATCHES_TOGETHER = 300  # of which the distinct words are kept with their vectors
+
 
 class ExampleTrainingConfig(TrainingConfig):
     """Training on shuffled texts."""
@@ -258,22 +260,28 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
             yield Batch(source, target, torch.tensor(places))
 
     def shares(
-        self, split: Split, share: Share, limit: int
+        self, split: Split, share: Share, limit: int, embedding: Embedding | None = None
     ) -> Iterator[tuple[list[int], Tokens, list[Target]]]:
         """This process's part of a split, for evaluation: places, features, targets of each batch.
 
+        Given the embedding, the distinct words of many batches are read by their characters once.
         Examples without a token are left to the task: `empty`.
         """
         examples = self.examples(split)
         mine = [place for place in self._mine(split, share, limit) if len(examples[place][0])]
         lengths = [self.size(*examples[place]) for place in mine]
         config = self.recipe.training
-        for batch in bucket_batches(
+        batches = bucket_batches(
             lengths, batch_size=config.batch_size, batch_tokens=config.batch_tokens, shuffle=False
-        ):
-            places = [mine[number] for number in batch]
-            features, targets = zip(*(examples[place] for place in places), strict=True)
-            yield places, self.reader.collate(features), list(targets)
+        )
+        together = BATCHES_TOGETHER if embedding else 1
+        for begin in range(0, len(batches), together):
+            some = [[mine[number] for number in one] for one in batches[begin : begin + together]]
+            read = self.reader.collate_all([[examples[place][0] for place in one] for one in some])
+            if embedding:
+                read = embedding.read_words(read)
+            for places, tokens in zip(some, read, strict=True):
+                yield places, tokens, [examples[place][1] for place in places]
 
     def empty(self, split: Split, share: Share, limit: int) -> list[int]:
         """Places of this process's examples that have no token."""

@@ -186,7 +186,7 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
         assert isinstance(model, Model)
         for place in self.empty(split, share, limit):
             yield Record(place, self.metric.statistics([], []), [], [])
-        for places, source, targets in self.shares(split, share, limit):
+        for places, source, targets in self.shares(split, share, limit, model.embedding):
             tokens = source.to(device)
             outputs, mask = at_words(model.encode(tokens).outputs, tokens)
             paths = model.head.decode(outputs, mask).tolist()
@@ -203,9 +203,7 @@ class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]
     def predictor(self, model: nn.Module, device: torch.device) -> SequenceTaggerPredictor:
         """Find entities in raw texts."""
         assert isinstance(model, Model)
-        return SequenceTaggerPredictor(
-            self.reader, self.tags, model, device, self.recipe.training.batch_size
-        )
+        return SequenceTaggerPredictor(self.reader, self.tags, model, device)
 
 
 def _lists(split: Split, name: str) -> list[list[Any]]:

@@ -12,6 +12,8 @@ from nlpseq.data.loaders import collate, padded
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.vocabularies import normalized
 
+from .examples import raw_words
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -42,6 +44,7 @@ class PairReader:
         vocab_size: V of the target.
         max_source: tokens of a source that are read; 0: all.
         max_target: tokens of a target that are learnt from; 0: all.
+        by_rule: cut both sides into words by rule first; else they come as the tokenizer wants them.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class PairReader:
         vocab_size: int,
         max_source: int,
         max_target: int,
+        by_rule: bool = False,
     ) -> None:
         self.reader = reader
         self.target = target
@@ -60,11 +64,16 @@ class PairReader:
         self.vocab_size = vocab_size
         self.max_source = max_source
         self.max_target = max_target
+        self.by_rule = by_rule
         self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
+
+    def cut(self, texts: Sequence[str]) -> Sequence[str]:
+        """Texts as the tokenizers want them."""
+        return [raw_words(text) for text in texts] if self.by_rule else texts
 
     def sources(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
         """Features of sources, and the places of those that were cut; some may have no token."""
-        features, limit = self.reader.read_text(texts), self.max_source
+        features, limit = self.reader.read_text(self.cut(texts)), self.max_source
         long = [place for place, one in enumerate(features) if 0 < limit < len(one)]
         for place in long:
             features[place] = features[place].cut(limit)
@@ -72,7 +81,7 @@ class PairReader:
 
     def encode(self, targets: Sequence[str]) -> list[list[int]]:
         """Ids of targets; words that only the vectors of sources know are unknown as outputs."""
-        encoded = self.target.encode_batch(targets)
+        encoded = self.target.encode_batch(self.cut(targets))
         if len(self.target) == self.vocab_size:
             return encoded
         unk_id = self.target.unk_id
@@ -113,7 +122,7 @@ class PairReader:
 
     def _pieces(self, text: str) -> list[tuple[str, str]]:
         """Each source token as it reads in the text, and as a vocabulary has it."""
-        tokenizer = self.reader.tokenizer
+        tokenizer, (text,) = self.reader.tokenizer, self.cut([text])
         encoding = tokenizer.backend.encode(text, add_special_tokens=False)
         pieces = []
         for id, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
@@ -139,6 +148,7 @@ class PairReader:
         return Pair(ids, source, target, copies, words)
 
     def _with_copies(self, target: str, ids: list[int], numbers: dict[str, int]) -> list[int]:
+        (target,) = self.cut([target])
         encoding = self.target.backend.encode(target, add_special_tokens=False)
         forms = [normalized(self.target.backend, target[b:e]) for b, e in encoding.offsets]
         unk = self.target.unk_id

@@ -30,7 +30,7 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Scores, Share
 
-from .examples import ExampleTask
+from .examples import ExampleTask, raw_words
 from .pairs import Pair, PairReader, hide_common
 from .scheduled_sampling import decode
 from .seq2seq_prediction import Seq2SeqPredictor
@@ -75,7 +75,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
 
     def _first_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
         """Of the source, or of both sides."""
-        config, targets = self.recipe.tokenization, list(self._target_texts)
+        config, targets = self.recipe.tokenization, self._target_texts
         if config.joint:
             return Tokenizer.from_config(config, [*texts, *targets])
         self.target_tokenizer = Tokenizer.from_config(config, targets)
@@ -85,7 +85,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         """Learn tokens and characters from train, or take those of `objective.init_from`."""
         run = self.recipe.objective.init_from
         if run is None:
-            self._target_texts = train.texts("target")
+            self._target_texts = self._cut(list(train.texts("target")))
             super().prepare_features(train, folders)
             return
         source, model = hub.read(hub.locate(run))
@@ -106,6 +106,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             vocab_size=self.target_size,
             max_source=config.max_source_length,
             max_target=config.max_target_length,
+            by_rule=self._by_rule,
         )
 
     @property
@@ -140,8 +141,15 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
     # Examples
 
     def texts(self, split: Split) -> Sequence[str]:
-        """The sources of a split."""
-        return split.texts("source")
+        """The sources of a split, cut into words where the recipe says so."""
+        return self._cut(list(split.texts("source")))
+
+    def _cut(self, texts: list[str]) -> list[str]:
+        return [raw_words(text) for text in texts] if self._by_rule else texts
+
+    @property
+    def _by_rule(self) -> bool:
+        return self.recipe.tokenization.split == "words"
 
     def features(self, split: Split) -> list[Features]:
         """Features of the sources.
@@ -149,7 +157,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         Raises:
             UserError: one is too long, and `tokenization.too_long = "refuse"`.
         """
-        features, long = self.read(list(self.texts(split)), f"{split.origin}, {split.name}")
+        features, long = self.read(list(split.texts("source")), f"{split.origin}, {split.name}")
         self._truncated[split.fingerprint] = len(long)
         return features
 
@@ -170,7 +178,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
 
     def targets(self, split: Split) -> Sequence[Pair]:
         """What belongs to each source."""
-        return self.pairs.pairs(list(self.texts(split)), list(split.texts("target")))
+        return self.pairs.pairs(list(split.texts("source")), list(split.texts("target")))
 
     def collate_targets(self, targets: Sequence[Pair], source: Tokens) -> Tokens:
         """Ids of targets."""

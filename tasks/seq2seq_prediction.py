@@ -158,7 +158,8 @@ class Seq2SeqPredictor:
 
     def _spaced(self, text: str) -> str:
         """Raw text as the data have it, whose words stand between spaces where tokens are words."""
-        return raw_words(text) if self.task.tokenizer.kind == "word" else text
+        cut = self.task.tokenizer.kind == "word" and not self.task.pairs.by_rule
+        return raw_words(text) if cut else text
 
     def _spelt(self, ids: Sequence[int], pair: Pair) -> list[str]:
         return [self.task.pairs.spell([id], pair) for id in ids]

@@ -4,16 +4,21 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nlpseq.data import tags as schemes
 from nlpseq.data.batch import Tokens
-from nlpseq.data.features import FeatureReader, Features
+from nlpseq.data.features import FeatureReader
 from nlpseq.data.loaders import bucket_batches
 from nlpseq.data.words import Word, split_into_sentences
+from nlpseq.layers.chain import best_paths
 from nlpseq.layers.crf import Spans
 from nlpseq.layers.tagging import Tagger
 from nlpseq.models.model import Model
+
+TOKENS_AT_ONCE = 4096  # with padding; a step of the CRF takes about as long for 200 rows as for 30
+SENTENCES_AT_ONCE = 20_000  # whose distinct words are kept with their vectors
 
 
 def at_words(outputs: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor | None]:
@@ -49,7 +54,6 @@ class SequenceTaggerPredictor:
         tags: by id.
         model: trained.
         device: where to run.
-        batch_size: sentences at once.
     """
 
     def __init__(
@@ -58,14 +62,14 @@ class SequenceTaggerPredictor:
         tags: Sequence[str],
         model: Model[Tagger],
         device: torch.device,
-        batch_size: int,
     ) -> None:
         self.reader = reader
         self.tags = list(tags)
         self.model = model.to(device).eval()
         self.device = device
-        self.batch_size = batch_size
-        self._closing = ~torch.tensor(schemes.continuations(self.tags), device=device)
+        self._continues = torch.tensor(schemes.continuations(self.tags), device=device)
+        self._outside = torch.tensor([tag == schemes.OUTSIDE for tag in self.tags], device=device)
+        self._types = [tag[2:] for tag in self.tags]
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Find the entities of texts, in their order.
@@ -109,35 +113,55 @@ class SequenceTaggerPredictor:
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
         """Tag sentences that come as words; one without words has no tags."""
+        results: list[Tagged] = []
+        for begin in range(0, len(sentences), SENTENCES_AT_ONCE):
+            results += self._tag_some(sentences[begin : begin + SENTENCES_AT_ONCE])
+        return results
+
+    @torch.no_grad()
+    def _tag_some(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+        """Sentences of which each distinct word is read once, in whatever batch it is."""
         features = self.reader.read(sentences)
         results = [Tagged([], [], []) for _ in sentences]
         places = [place for place, one in enumerate(features) if len(one)]
         lengths = [len(features[place]) for place in places]
-        for batch in bucket_batches(lengths, batch_size=self.batch_size, shuffle=False):
-            rows = [places[number] for number in batch]
-            counts = [len(sentences[row]) for row in rows]
-            found = self._tag([features[row] for row in rows], counts)
-            for row, one in zip(rows, found, strict=True):
+        batches = [
+            [places[number] for number in batch]
+            for batch in bucket_batches(
+                lengths, batch_size=0, batch_tokens=TOKENS_AT_ONCE, shuffle=False
+            )
+        ]
+        collated = self.reader.collate_all([[features[row] for row in rows] for rows in batches])
+        for rows, tokens in zip(batches, self.model.embedding.read_words(collated), strict=True):
+            for row, one in zip(rows, self._tag(tokens.to(self.device)), strict=True):
                 results[row] = one
         return results
 
-    @torch.no_grad()
-    def _tag(self, features: Sequence[Features], counts: Sequence[int]) -> list[Tagged]:
-        tokens = self.reader.collate(features).to(self.device)
+    def _tag(self, tokens: Tokens) -> Iterator[Tagged]:
+        """Tag a batch."""
         outputs, mask = at_words(self.model.encode(tokens).outputs, tokens)
-        paths = self.model.head.decode(outputs, mask)
-        tags = [
-            [self.tags[number] for number in path[:count]]
-            for path, count in zip(paths.tolist(), counts, strict=True)
-        ]
-        spans = [schemes.spans(one) for one in tags]
-        places = [(row, span.begin, span.end) for row, found in enumerate(spans) for span in found]
-        if not places:
-            return [Tagged(one, [], []) for one in tags]
-        where = Spans(*torch.tensor(places, device=self.device).unbind(1))
-        log_probs = self.model.head.span_log_probs(outputs, mask, paths, where, self._closing)
-        confidences = iter(log_probs.exp().clamp(max=1).tolist())
-        return [
-            Tagged(one, found, [next(confidences) for _ in found])
-            for one, found in zip(tags, spans, strict=True)
-        ]
+        lattice = self.model.head.lattice(outputs, mask)
+        paths = best_paths(lattice).tags[:, 0]
+        where = self._spans(paths, mask)
+        log_probs = self.model.head.span_log_probs(lattice, paths, where, ~self._continues)
+        types = [self._types[tag] for tag in paths[where.rows, where.begins].tolist()]
+        spans = list(map(schemes.Span, types, where.begins.tolist(), where.ends.tolist()))
+        confidences = log_probs.exp().clamp(max=1).tolist()
+        counts = [paths.size(1)] * len(paths) if mask is None else mask.sum(1).tolist()
+        begin = 0
+        found = torch.bincount(where.rows, minlength=len(paths)).tolist()
+        for path, count, number in zip(paths.tolist(), counts, found, strict=True):
+            end = begin + number
+            tags = [self.tags[tag] for tag in path[:count]]
+            yield Tagged(tags, spans[begin:end], confidences[begin:end])
+            begin = end
+
+    def _spans(self, paths: Tensor, mask: Tensor | None) -> Spans:
+        """The entities of paths (B, T), as `schemes.spans` reads them, row by row."""
+        inside = ~self._outside[paths]  # (B, T)
+        if mask is not None:
+            inside &= mask
+        goes_on = self._continues[paths[:, :-1], paths[:, 1:]] & inside[:, 1:]  # (B, T - 1)
+        rows, begins = (inside & ~F.pad(goes_on, (1, 0))).nonzero().unbind(1)
+        lasts = (inside & ~F.pad(goes_on, (0, 1))).nonzero()[:, 1]
+        return Spans(rows, begins, lasts + 1)

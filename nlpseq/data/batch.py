@@ -20,6 +20,7 @@ class Tokens:
         characters: (U, C) character ids of the batch's distinct words, padded with 0. A word that
             occurs often is spelt, and read by a character encoder, once.
         character_rows: (B, T) which row of `characters` spells each token.
+        spelt: (U, S) what an embedding made of `characters`, where several batches share them.
         casing: (B, T) casing classes.
         segments: (B, T) number of the sentence that each token belongs to, from 0.
         word_starts: (B, W) place of each word's first token, -1 behind the last word; only where
@@ -34,6 +35,7 @@ class Tokens:
     full: bool = False
     characters: Tensor | None = None
     character_rows: Tensor | None = None
+    spelt: Tensor | None = None
     casing: Tensor | None = None
     segments: Tensor | None = None
     word_starts: Tensor | None = None
@@ -59,7 +61,9 @@ class Tokens:
 
     def rows(self, kept: slice) -> Self:
         """Some of the rows; the words that they spell with stay all of them."""
-        return self._changed(lambda tensor: tensor[kept], {*self._tensors()} - {"characters"})
+        return self._changed(
+            lambda tensor: tensor[kept], {*self._tensors()} - {"characters", "spelt"}
+        )
 
     def _tensors(self) -> dict[str, Tensor]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}

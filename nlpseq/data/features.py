@@ -114,9 +114,10 @@ class _Spellings(dict[str, int]):
     Asking for the number of a new word adds the word.
     """
 
-    def __init__(self, characters: CharacterTable | None) -> None:
+    def __init__(self, characters: CharacterTable | None, cased: bool) -> None:
         super().__init__()
         self._characters = characters
+        self._cased = cased
         width = MAX_CHARACTERS if characters else 0
         self.table = np.zeros((1024, 1 + width), dtype=np.int32)
 
@@ -125,7 +126,7 @@ class _Spellings(dict[str, int]):
         if number == len(self.table):
             self.table = np.concatenate([self.table, np.zeros_like(self.table)])
         ids = self._characters.ids(word) if self._characters else []
-        self.table[number, : 1 + len(ids)] = [casing(word), *ids]
+        self.table[number, : 1 + len(ids)] = [casing(word) if self._cased else 0, *ids]
         return number
 
 
@@ -169,7 +170,7 @@ class FeatureReader:
         }
         self._word_id = lru_cache(CACHED_WORDS)(self._look_up)
         self._pieces = lru_cache(CACHED_WORDS)(self._cut)
-        self._spellings = _Spellings(characters)
+        self._spellings = _Spellings(characters, casing)
 
     def read(self, words: Sequence[Sequence[str]]) -> list[Features]:
         """Features of texts that come as words.
@@ -193,14 +194,24 @@ class FeatureReader:
 
     def collate(self, features: Sequence[Features]) -> Tokens:
         """Pad a batch of features, of which none may be empty."""
-        if not all(features):
+        return self.collate_all([features])[0]
+
+    def collate_all(self, batches: Sequence[Sequence[Features]]) -> list[Tokens]:
+        """Pad batches that are all spelt by one table: see `Embedding.read_words`."""
+        if not all(map(all, batches)):
             raise ValueError("a text without a token: set empty texts aside before they are padded")
+        tokens = [self._pad(batch) for batch in batches]
+        if not self._spells:
+            return tokens
+        return self._spell(tokens, [one.words for batch in batches for one in batch])
+
+    def _pad(self, features: Sequence[Features]) -> Tokens:
         tokens = collate([one.ids for one in features], self.tokenizer.pad_id)
         if features[0].segments:
             tokens = replace(tokens, segments=padded([one.segments for one in features], 0))
         if features[0].word_starts:
             tokens = replace(tokens, word_starts=padded([one.word_starts for one in features], -1))
-        return self._spell(tokens, [one.words for one in features]) if self._spells else tokens
+        return tokens
 
     @property
     def _spells(self) -> bool:
@@ -211,7 +222,7 @@ class FeatureReader:
         return self.tokenizer.kind == "word"
 
     def _read_whole(self, words: Sequence[str], segments: Sequence[int]) -> Features:
-        ids = [self._word_id(word) for word in words]
+        ids = list(map(self._word_id, words))
         # One string for all places of a word: less memory, and faster to look up in each epoch.
         spelt = tuple(map(sys.intern, words)) if self._spells else ()
         return Features(ids, spelt, segments)
@@ -228,30 +239,34 @@ class FeatureReader:
             return self._read_whole([text[begin:end] for begin, end in encoding.offsets], segments)
         return Features(encoding.ids, (), segments)
 
-    def _spell(self, tokens: Tokens, words: Sequence[Sequence[str]]) -> Tokens:
-        """Add characters and casing: each distinct word of the batch is spelt once.
+    def _spell(self, batches: Sequence[Tokens], words: Sequence[Sequence[str]]) -> list[Tokens]:
+        """Add characters and casing: each distinct word is spelt once, here and for all batches.
 
-        Words stand in the order in which the batch first has them: sums of gradients must not
+        Words stand in the order in which the batches first have them: sums of gradients must not
         depend on what was read before.
         """
         if len(self._spellings) > CACHED_WORDS:
-            self._spellings = _Spellings(self.characters)
+            self._spellings = _Spellings(self.characters, self.casing)
         of_word = self._spellings.__getitem__
         numbers = np.fromiter(map(of_word, chain.from_iterable(words)), np.int64)  # (N,)
         distinct, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
         order = first.argsort()
-        forms = self._spellings.table[distinct[order]].astype(np.int64)  # (U, 1 + C)
+        forms = self._spellings.table[distinct[order]]  # (U, 1 + C)
         rows = order.argsort()[inverse]  # (N,)
-        casings = _laid_out(forms[rows, 0], tokens) if self.casing else None
-        if self.characters is None:
-            return replace(tokens, casing=casings)
-        spelt = forms[:, 1 : 1 + forms[:, 1:].any(0).sum()]
-        return replace(
-            tokens,
-            casing=casings,
-            characters=torch.from_numpy(spelt).contiguous(),  # (U, C)
-            character_rows=_laid_out(rows, tokens),
-        )
+        characters = None
+        if self.characters is not None:
+            spelt = forms[:, 1 : 1 + forms[:, 1:].any(0).sum()]
+            characters = torch.from_numpy(spelt.astype(np.int64))  # (U, C)
+        found, begin = [], 0
+        for tokens in batches:
+            here = rows[begin : begin + int(tokens.lengths.sum())]
+            begin += len(here)
+            casings = _laid_out(forms[here, 0].astype(np.int64), tokens) if self.casing else None
+            places = None if characters is None else _laid_out(here, tokens)
+            found.append(
+                replace(tokens, casing=casings, characters=characters, character_rows=places)
+            )
+        return found
 
     def _look_up(self, word: str) -> int:
         backend, known = self.tokenizer.backend, self._vocabulary

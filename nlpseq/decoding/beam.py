@@ -152,10 +152,11 @@ def _limit(found: _Candidates, places: list[int]) -> _Candidates:
 
 def _ended(found: _Candidates, at_limit: list[bool], eos_id: int | None) -> Tensor:
     """Which candidates (N, K) grow no further, those of sentences at their greatest length among them."""
-    ended = torch.tensor(at_limit, device=found.tokens.device).unsqueeze(1)  # (N, 1)
-    if eos_id is None:
-        return ended.expand_as(found.tokens)
-    return ended | (found.tokens == eos_id)
+    tokens = found.tokens
+    ended = torch.zeros_like(tokens, dtype=torch.bool) if eos_id is None else tokens.eq(eos_id)
+    if any(at_limit):
+        ended |= torch.tensor(at_limit, device=tokens.device).unsqueeze(1)
+    return ended
 
 
 def _collect(

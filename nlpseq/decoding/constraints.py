@@ -1,7 +1,7 @@
 """What a search may choose: one place for everything that rules tokens out, or forces them.
 
-A model says how probable each token is; the constraints say which are allowed. They only ever set
-log-probabilities to -inf, so what is left keeps the model's own value and no string's log-probability changes.
+A model says how probable each token is; the constraints say which are allowed. They set log-probabilities to -inf,
+and what is left keeps the model's own value: a string's log-probability does not depend on what else is allowed.
 """
 
 from collections.abc import Sequence

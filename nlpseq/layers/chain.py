@@ -14,7 +14,8 @@ they run stacked, in one loop, and padding is only ever met behind a row's real 
 - `scaled_sums` runs it on exp(score), normalised now and then: a step is one small matrix product.
 - `log_sums` runs it on the scores themselves: several times slower, but no score is too large.
 
-`path_sums` takes the first wherever nothing can get lost in it: see `Lattice.exp_space_steps`.
+`path_sums` and `messages` take the first wherever nothing can get lost in it: see
+`Lattice.exp_space_steps`.
 """
 
 import math
@@ -143,16 +144,8 @@ def scaled_sums(lattice: Lattice, steps: int) -> PathSums:
 
     whatever factors a_t and b_t were normalised by, at every so many `steps`.
     """
-    chain, mask = lattice.chain, lattice.padding.mask.unsqueeze(2)
-    tops = [part.amax() for part in chain[:3]]
-    start, transitions, end = (
-        (part - top).exp() for part, top in zip(chain[:3], tops, strict=True)
-    )
-    shift = lattice.emissions.amax(2, keepdim=True)  # (B, T, 1)
-    factors = lattice._replace(
-        emissions=(lattice.emissions - shift).exp(), chain=Chain(start, transitions, end)
-    )
-    states, scales = _scaled_recursion(*factors.both_ways(), steps)
+    mask = lattice.padding.mask.unsqueeze(2)
+    (start, transitions, end, _), tops, shift, states, scales = _Scaled.of(lattice, steps)
     before, behind = lattice.row_major(states)  # (B, T, K)
     predicted = torch.cat([start.expand_as(before[:, :1]), before[:, :-1] @ transitions], dim=1)
     joint = predicted * behind
@@ -162,6 +155,26 @@ def scaled_sums(lattice: Lattice, steps: int) -> PathSums:
     log_scales = (scales[:, 0].transpose(0, 1).log() + shift).masked_fill(~mask, 0)  # (B, T, 1)
     log_z = at_end.log() + log_scales.sum((1, 2)) + tops[0] + tops[1] * lattice.last + tops[2]
     return PathSums(log_z, joint / total * mask, counts * transitions)
+
+
+class _Scaled(NamedTuple):
+    """The recursion in exp space, and what its weights were divided by."""
+
+    chain: Chain  # exp of the scores, each kind relative to its largest
+    tops: tuple[Tensor, Tensor, Tensor]  # these largest ones
+    shift: Tensor  # (B, T, 1) the largest emission of each token
+    states: Tensor  # (T, 2, B, K)
+    scales: Tensor  # (T, 2, B, 1) what each step was divided by
+
+    @classmethod
+    def of(cls, lattice: Lattice, steps: int) -> "_Scaled":
+        """Normalised at every so many steps."""
+        start, transitions, end, _ = lattice.chain
+        tops = start.amax(), transitions.amax(), end.amax()
+        chain = Chain((start - tops[0]).exp(), (transitions - tops[1]).exp(), (end - tops[2]).exp())
+        shift = lattice.emissions.amax(2, keepdim=True)  # (B, T, 1)
+        factors = lattice._replace(emissions=(lattice.emissions - shift).exp(), chain=chain)
+        return cls(chain, tops, shift, *_scaled_recursion(*factors.both_ways(), steps))
 
 
 def _scaled_recursion(
@@ -189,6 +202,23 @@ class LogMessages(NamedTuple):
 
 
 @torch.no_grad()
+def messages(lattice: Lattice) -> LogMessages:
+    """By the fastest way that is exact."""
+    steps = lattice.exp_space_steps()
+    return scaled_messages(lattice, steps) if steps else log_messages(lattice)
+
+
+def scaled_messages(lattice: Lattice, steps: int) -> LogMessages:
+    """The weights of `scaled_sums`, times all that they were divided by on their way."""
+    _, tops, shift, states, scales = _Scaled.of(lattice, steps)
+    shifts = torch.stack([shift, reverse(shift, lattice.padding)]).permute(2, 0, 1, 3)
+    divisors = (scales.log() + shifts).cumsum(0)  # (T, 2, B, 1)
+    places = torch.arange(len(states), device=states.device)
+    divisors += (places * tops[1]).view(-1, 1, 1, 1) + torch.stack([tops[0], tops[2]]).view(2, 1, 1)
+    return _with_log_z(lattice, states.log() + divisors)
+
+
+@torch.no_grad()
 def log_messages(lattice: Lattice) -> LogMessages:
     """Forward-backward on the scores themselves."""
     initial, transitions, emissions = lattice.both_ways()
@@ -196,7 +226,12 @@ def log_messages(lattice: Lattice) -> LogMessages:
     states = [initial + emissions[0]]
     for emission in emissions[1:].unbind(0):
         states.append((states[-1].unsqueeze(2) + transitions).logsumexp(3) + emission)
-    forward, backward = lattice.row_major(torch.stack(states))
+    return _with_log_z(lattice, torch.stack(states))
+
+
+def _with_log_z(lattice: Lattice, states: Tensor) -> LogMessages:
+    """Of the logs (T, 2, B, K) that the recursion came to."""
+    forward, backward = lattice.row_major(states)
     at_end = lattice.at_last(forward) + lattice.chain.end
     return LogMessages(forward, backward, at_end.logsumexp(1))
 

@@ -4,6 +4,8 @@ What stands behind a word's last character never changes its vector. All is draw
 (2016, section 3.1) do: vectors uniformly with variance 1 / dim, filters by Glorot's rule.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +17,8 @@ from nlpseq.layers.token_embedding import TokenEmbedding
 
 PADDING, UNKNOWN = 0, 1
 GROUPS, SMALLEST_GROUP = 3, 32
+LARGEST_GROUP = {"cpu": 512}  # words that are read at once; more of them bring no speed there
+LARGEST_GROUP_ELSEWHERE = 8192  # for the sake of memory
 
 
 class CharacterEncoder(nn.Module):
@@ -41,21 +45,32 @@ class CharacterEncoder(nn.Module):
     def forward(self, characters: Tensor) -> Tensor:
         """Read words: characters (U, C), each word with one character or more -> (U, character_size).
 
-        On a CPU words of like length are read together: one long word would pad all others.
+        On a CPU words of like length are read together: one long word would pad all others. Words
+        in their thousands are read in such groups everywhere.
         """
-        if len(characters) < SMALLEST_GROUP * GROUPS or characters.device.type != "cpu":
+        groups = _groups(len(characters), characters.device.type)
+        if groups == 1:
             return self.read(characters)
         lengths, order = (characters != PADDING).sum(1).sort(stable=True)
-        longest = [int(part[-1]) for part in lengths.tensor_split(GROUPS)]
         parts = [
             self.read(characters[rows, :length])
-            for rows, length in zip(order.tensor_split(GROUPS), longest, strict=True)
+            for rows, length in zip(
+                order.tensor_split(groups),
+                [int(part[-1]) for part in lengths.tensor_split(groups)],
+                strict=True,
+            )
         ]
         return torch.cat(parts).index_select(0, order.argsort())
 
     def read(self, characters: Tensor) -> Tensor:
         """Read words of about one length: (U, C) -> (U, character_size)."""
         raise NotImplementedError
+
+
+def _groups(words: int, device: str) -> int:
+    """In how many groups to read so many words."""
+    least = GROUPS if device == "cpu" and words >= SMALLEST_GROUP * GROUPS else 1
+    return max(least, math.ceil(words / LARGEST_GROUP.get(device, LARGEST_GROUP_ELSEWHERE)))
 
 
 class CharacterCNN(CharacterEncoder):

@@ -25,7 +25,7 @@ from nlpseq.layers.chain import (
     Lattice,
     Paths,
     best_paths,
-    log_messages,
+    messages,
     mixing_steps,
     path_sums,
 )
@@ -180,23 +180,7 @@ class LinearChainCRF(ConstrainedChain):
         Returns:
             (E,), in nats.
         """
-        lattice = self.lattice(emissions, mask)
-        _, transitions, end, _ = lattice.chain
-        before, behind, log_z = log_messages(lattice)
-        rows, begins, ends = spans
-        last, past = ends - 1, ends.clamp(max=emissions.shape[1] - 1)
-        # Step t of a path is the transition to its tag and this tag's emission.
-        inner = lattice.emissions[rows].gather(2, paths[rows].unsqueeze(2)).squeeze(2)  # (E, T)
-        inner[:, 1:] += transitions[paths[:, :-1], paths[:, 1:]][rows]
-        inside = between(begins + 1, ends, emissions.shape[1])
-        inner = inner.masked_fill(~inside, 0).sum(1)  # (E,)
-        first_tags, last_tags = paths[rows, begins], paths[rows, last]
-        onwards = transitions[last_tags] + behind[rows, past]  # (E, K)
-        if closing is not None:
-            onwards = onwards.masked_fill(~closing[last_tags], -math.inf)
-        at_end = ends == lattice.padding.lengths[rows]
-        after = torch.where(at_end, end[last_tags], onwards.logsumexp(1))
-        return before[rows, begins, first_tags] + inner + after - log_z[rows]
+        return span_log_probs(self.lattice(emissions, mask), paths, spans, closing)
 
     def chain(self) -> Chain:
         """The scores, with -inf for what is not allowed."""
@@ -205,6 +189,30 @@ class LinearChainCRF(ConstrainedChain):
     def lattice(self, emissions: Tensor, mask: Tensor | None) -> Lattice:
         """All that the algorithms on chains want to know."""
         return Lattice.of(emissions, self.chain(), mask)
+
+
+@torch.no_grad()
+def span_log_probs(
+    lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
+) -> Tensor:
+    """What `LinearChainCRF.span_log_probs` says, of a lattice that is there already."""
+    emissions, (_, transitions, end, _), padding = lattice
+    length = emissions.shape[1]
+    before, behind, log_z = messages(lattice)
+    rows, begins, ends = spans
+    last, past = ends - 1, ends.clamp(max=length - 1)
+    # Step t of a path is the transition to its tag and this tag's emission.
+    inner = emissions.gather(2, paths.unsqueeze(2)).squeeze(2)  # (B, T)
+    inner[:, 1:] += transitions[paths[:, :-1], paths[:, 1:]]
+    inside = between(begins + 1, ends, length)
+    inner = inner[rows].masked_fill(~inside, 0).sum(1)  # (E,)
+    first_tags, last_tags = paths[rows, begins], paths[rows, last]
+    onwards = transitions[last_tags] + behind[rows, past]  # (E, K)
+    if closing is not None:
+        onwards = onwards.masked_fill(~closing[last_tags], -math.inf)
+    at_end = ends == padding.lengths[rows]
+    after = torch.where(at_end, end[last_tags], onwards.logsumexp(1))
+    return before[rows, begins, first_tags] + inner + after - log_z[rows]
 
 
 def between(begins: Tensor, ends: Tensor, length: int) -> Tensor:

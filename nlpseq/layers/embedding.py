@@ -1,5 +1,8 @@
 """What stands for each token: its vector, and beside it how it is spelt and how it is cased."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -12,8 +15,8 @@ from nlpseq.layers.token_embedding import TokenEmbedding
 class Embedding(nn.Module):
     """From tokens to vectors (B, T, D): every task's first layer.
 
-    Each distinct word of a batch is read once by the character encoder; its vector is then laid
-    beside every token that is spelt so.
+    Each distinct word of a batch (of many, after `read_words`) is read once by the character encoder;
+    its vector is then laid beside every token that is spelt so.
 
     Attributes:
         tokens: the table of token vectors, which an output layer may be tied to.
@@ -70,11 +73,24 @@ class Embedding(nn.Module):
             raise TypeError("an embedding with characters or casing cannot read bare ids")
         return self.tokens.lookup(ids)
 
+    def read_words(self, batches: Sequence[Tokens]) -> list[Tokens]:
+        """Read the words of batches that share their `characters`, once for all of them.
+
+        Only for use: in training each batch draws its own dropout of characters.
+        """
+        if self.characters is None or not batches:
+            return list(batches)
+        if batches[0].characters is None:
+            raise ValueError("the embedding reads characters, but the tokens have none")
+        words = self.characters(batches[0].characters.to(self.tokens.weight.device))
+        return [replace(tokens, characters=None, spelt=words) for tokens in batches]
+
     @staticmethod
     def _spelt(characters: CharacterEncoder, tokens: Tokens) -> Tensor:
         """What the characters say of each token: (B, T, character_size)."""
-        if tokens.characters is None or tokens.character_rows is None:
+        words, rows = tokens.spelt, tokens.character_rows
+        if words is None and tokens.characters is not None:
+            words = characters(tokens.characters)  # (U, character_size)
+        if words is None or rows is None:
             raise ValueError("the embedding reads characters, but the tokens have none")
-        words: Tensor = characters(tokens.characters)  # (U, character_size)
-        rows = tokens.character_rows
         return words.index_select(0, rows.flatten()).view(*rows.shape, -1)

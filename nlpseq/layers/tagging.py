@@ -14,7 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.layers.chain import Lattice, Paths, best_paths
-from nlpseq.layers.crf import ConstrainedChain, Constraints, LinearChainCRF, Spans, between
+from nlpseq.layers.crf import (
+    ConstrainedChain,
+    Constraints,
+    LinearChainCRF,
+    Spans,
+    between,
+    span_log_probs,
+)
 
 
 class Tagger(nn.Module):
@@ -33,9 +40,13 @@ class Tagger(nn.Module):
         """Negative log-likelihood (B,) of tags (B, T), in nats, summed over a row's real tokens."""
         raise NotImplementedError
 
+    def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
+        """The scores by which paths are found, and their probabilities; without a gradient."""
+        raise NotImplementedError
+
     def decode(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The best allowed path of each row (B, T), 0 at padding."""
-        raise NotImplementedError
+        return best_paths(self.lattice(outputs, mask)).tags[:, 0]
 
     def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
         """The n best allowed paths of each row and their log-probabilities, the best first."""
@@ -46,12 +57,7 @@ class Tagger(nn.Module):
         raise NotImplementedError
 
     def span_log_probs(
-        self,
-        outputs: Tensor,
-        mask: Tensor | None,
-        paths: Tensor,
-        spans: Spans,
-        closing: Tensor | None = None,
+        self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
     ) -> Tensor:
         """Log-probability (E,) that each span has the tags of its path (B, T), and closes there.
 
@@ -73,9 +79,9 @@ class CRFTagger(Tagger):
         """Of the whole path; inf where it is not allowed."""
         return self.crf.nll(self.projection(outputs), tags, mask)
 
-    def decode(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The most probable path."""
-        return self.crf.decode(self.projection(outputs), mask)
+    def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
+        """All scores of the CRF."""
+        return self.crf.lattice(self.projection(outputs), mask)
 
     def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
         """The n most probable paths."""
@@ -86,15 +92,10 @@ class CRFTagger(Tagger):
         return self.crf.marginals(self.projection(outputs), mask)
 
     def span_log_probs(
-        self,
-        outputs: Tensor,
-        mask: Tensor | None,
-        paths: Tensor,
-        spans: Spans,
-        closing: Tensor | None = None,
+        self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
     ) -> Tensor:
         """Over all paths through the span."""
-        return self.crf.span_log_probs(self.projection(outputs), mask, paths, spans, closing)
+        return span_log_probs(lattice, paths, spans, closing)
 
 
 class SoftmaxTagger(Tagger):
@@ -134,14 +135,13 @@ class SoftmaxTagger(Tagger):
         )
         return losses.sum(1)
 
-    def decode(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The most probable of the allowed paths."""
-        return self.n_best(outputs, mask).tags[:, 0]
+    def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
+        """The log-probabilities of tokens; what is forbidden keeps its share of 1."""
+        return Lattice.of(self.log_probs(outputs), self.constraints.constraints_only(), mask)
 
     def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
         """The n most probable of the allowed paths; forbidden ones keep their share of 1."""
-        chain = self.constraints.constraints_only()
-        return best_paths(Lattice.of(self.log_probs(outputs), chain, mask), n)
+        return best_paths(self.lattice(outputs, mask), n)
 
     def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The softmax, whatever is allowed."""
@@ -150,21 +150,15 @@ class SoftmaxTagger(Tagger):
 
     @torch.no_grad()
     def span_log_probs(
-        self,
-        outputs: Tensor,
-        mask: Tensor | None,
-        paths: Tensor,
-        spans: Spans,
-        closing: Tensor | None = None,
+        self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
     ) -> Tensor:
         """The product of the tokens' probabilities, and of that of a closing tag behind them."""
-        log_probs, (rows, begins, ends) = self.log_probs(outputs).double(), spans
+        log_probs, (rows, begins, ends) = lattice.emissions, spans
         length = log_probs.shape[1]
-        chosen = log_probs[rows].gather(2, paths[rows].unsqueeze(2)).squeeze(2)  # (E, T)
-        inner = chosen.masked_fill(~between(begins, ends, length), 0).sum(1)
+        chosen = log_probs.gather(2, paths.unsqueeze(2)).squeeze(2)  # (B, T)
+        inner = chosen[rows].masked_fill(~between(begins, ends, length), 0).sum(1)
         if closing is None:
             return inner
-        lengths = torch.full_like(rows, length) if mask is None else mask.sum(1)[rows]
         following = log_probs[rows, ends.clamp(max=length - 1)]  # (E, K)
         following = following.masked_fill(~closing[paths[rows, ends - 1]], -math.inf).logsumexp(1)
-        return inner + following.masked_fill(ends == lengths, 0)
+        return inner + following.masked_fill(ends == lattice.padding.lengths[rows], 0)

@@ -67,10 +67,13 @@ class SpanScores:
         right = sum(map(str.__eq__, prediction, target))
         if len(prediction) != len(target):
             raise ValueError(f"{len(prediction)} tags predicted for {len(target)} tokens")
-        predicted = strict_entities(prediction, self.scheme)
-        gold = strict_entities(target, self.scheme)
+        gold, gold_lenient = strict_entities(target, self.scheme), conlleval_entities(target)
+        predicted, predicted_lenient = gold, gold_lenient
+        if right < len(target):  # else they are the same, and need not be searched twice
+            predicted = strict_entities(prediction, self.scheme)
+            predicted_lenient = conlleval_entities(prediction)
         strict = _counts(predicted, gold)
-        lenient = _counts(conlleval_entities(prediction), conlleval_entities(target))
+        lenient = _counts(predicted_lenient, gold_lenient)
         by_type = [
             Counter(type for type, _, _ in entities)
             for entities in (predicted & gold, predicted, gold)

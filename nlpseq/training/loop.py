@@ -4,6 +4,7 @@ After an update the loop may write a line of the history, validate, and save a c
 order; a checkpoint therefore holds all that happened up to its step.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from .checkpoint import step_name
 from .evaluation import evaluate
 from .history import History
 from .learner import Learner
+from .optimization import TrainingDivergedError
 from .recovery import Recovery
 from .report import Reporter
 from .schedules import better, factor
@@ -100,7 +102,7 @@ class Loop:
         due = periodic or self.plan.over(run)
         line = self._line(update, progress) if due or run.step % config.log_steps == 0 else {}
         self.reporter.advance(run.step, self.plan.epoch(run), line)
-        gain = self._validate() if due else False
+        gain = self._validate(update) if due else False
         saving = config.checkpoint_steps > 0 and run.step % config.checkpoint_steps == 0
         if due or saving or update.interrupted:
             self.recovery.save(with_average=gain)
@@ -143,8 +145,12 @@ class Loop:
             run = self.learner.run
             self.history.append({"step": run.step, "epoch": self.plan.epoch(run)} | values)
 
-    def _validate(self) -> bool:
-        """Score the weights, averaged if so wished; returns whether they are the best so far."""
+    def _validate(self, update: Update) -> bool:
+        """Score the weights, averaged if so wished; returns whether they are the best so far.
+
+        Raises:
+            TrainingDivergedError: the score is not finite, as that of weights that have run away.
+        """
         learner, run, task = self.learner, self.learner.run, self.task
         learner.average.validating()
         if self.validation is None:
@@ -158,6 +164,9 @@ class Loop:
                 task.recipe.training.validation_limit,
             )
         score = scores[task.main_metric]
+        if not math.isfinite(score):
+            loss = update.total / update.count
+            raise TrainingDivergedError(run.step, loss, update.learning_rate, update.gradient_norm)
         if task.recipe.training.schedule == "plateau":
             learner.plateau.update(score)
         best = None if run.best is None else run.best.scores[task.main_metric]

@@ -172,6 +172,24 @@ def test_a_batch_depends_on_nothing_that_was_read_before(tokenizers) -> None:
         assert torch.equal(getattr(one, name), getattr(other, name))
 
 
+def test_batches_may_share_one_table_of_words(reader) -> None:
+    features = reader.read(SENTENCES)
+    parts = [features[:2], features[2:]]
+    together = reader.collate_all(parts)
+    assert len({one.characters.data_ptr() for one in together}) == 1
+    for shared, part in zip(together, parts, strict=True):
+        alone = reader.collate(part)
+        for name in ("ids", "casing", "segments"):
+            assert torch.equal(getattr(shared, name), getattr(alone, name))
+        width = alone.characters.size(1)
+        spelt = shared.characters[shared.character_rows]
+        real = slice(None) if alone.mask is None else alone.mask
+        expected = alone.characters[alone.character_rows][real]
+        assert torch.equal(spelt[real][..., :width], expected)
+        assert not spelt[real][..., width:].any()
+    assert reader.collate_all([]) == []
+
+
 def test_the_memory_for_words_is_bounded(tokenizers, monkeypatch) -> None:
     monkeypatch.setattr("nlpseq.data.features.CACHED_WORDS", 100)
     reader = FeatureReader(tokenizers["word"], CharacterTable("0123456789"))

@@ -29,6 +29,16 @@ def test_padding_never_changes_a_word(kind: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cnn", "lstm"])
+@pytest.mark.parametrize("count", [95, 96, 1200, 2049])
+def test_words_in_groups_keep_their_places(kind: str, count: int) -> None:
+    encoder = make(kind)
+    words = [WORDS[number % 4][: 1 + number % 5] for number in range(count)]
+    together = encoder(spelt(words, 5))
+    alone = encoder(spelt(words[:20], 5))  # every word that there is
+    torch.testing.assert_close(together, alone[torch.arange(count) % 20])
+
+
+@pytest.mark.parametrize("kind", ["cnn", "lstm"])
 def test_every_character_and_its_place_count(kind: str) -> None:
     encoder = make(kind)
     vectors = encoder(spelt([[2, 3, 4], [2, 3, 5], [4, 3, 2], [2, 3, 4]], 3))

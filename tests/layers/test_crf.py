@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nlpseq.errors import UserError
-from nlpseq.layers.chain import Lattice, log_sums, mixing_steps, path_sums, scaled_sums
+from nlpseq.layers.chain import (
+    Lattice,
+    log_messages,
+    log_sums,
+    mixing_steps,
+    path_sums,
+    scaled_messages,
+    scaled_sums,
+)
 from nlpseq.layers.crf import Constraints, LinearChainCRF, Spans
 
 LENGTHS = [4, 1, 3, 2]
@@ -193,6 +201,11 @@ def test_exp_space_is_log_space(
     for number in {steps, min(steps, 1)} - {0}:
         for left, right in zip(scaled_sums(lattice, number), expected, strict=True):
             torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-9)
+        for left, right in zip(
+            scaled_messages(lattice, number), log_messages(lattice), strict=True
+        ):
+            real = mask if left.dim() == 3 else slice(None)
+            torch.testing.assert_close(left[real], right[real], rtol=1e-9, atol=1e-9)
     assert not any(part.isnan().any() for part in expected)
 
 

@@ -82,8 +82,8 @@ def test_marginals_and_spans(kind: type[Tagger]) -> None:
     paths = torch.tensor([[1, 2, 1, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 0]])
     where = [(0, 0, 2), (0, 0, 1), (0, 2, 3), (1, 1, 2), (2, 0, 1)]
     spans = Spans(*torch.tensor(where).unbind(1))
-    through = tagger.span_log_probs(outputs, mask, paths, spans).exp()
-    closed = tagger.span_log_probs(outputs, mask, paths, spans, CLOSING).exp()
+    through = tagger.span_log_probs(tagger.lattice(outputs, mask), paths, spans).exp()
+    closed = tagger.span_log_probs(tagger.lattice(outputs, mask), paths, spans, CLOSING).exp()
     for number, (row, begin, end) in enumerate(where):
         probs = probabilities(tagger, outputs[row, : LENGTHS[row]])
         tags = tuple(paths[row, begin:end].tolist())

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlpseq.tasks.tagging import SequenceTaggerPredictor, at_words
-from small import CPU, built, make, sentences, train
+from small import CPU, SENTENCES, built, make, sentences, train
 
 from nlpseq.data import tags as schemes
 from nlpseq.data.batch import Tokens
@@ -79,6 +79,40 @@ def test_a_text_is_read_sentence_by_sentence(trained: SequenceTaggerPredictor) -
     confidences = [e["confidence"] for part in parts for e in part["entities"]]
     assert [e["confidence"] for e in whole["entities"]] == pytest.approx(confidences, abs=1e-5)
     assert all(part["entities"] for part in parts)
+
+
+@pytest.mark.parametrize("characters", ["none", "cnn", "lstm"])
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_what_is_found_does_not_depend_on_the_batch(
+    head: str, characters: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = predictor(
+        head={"kind": head}, embedding={"dim": 6, "characters": characters, "character_size": 8}
+    )
+    every = [row[0].split() for row in SENTENCES] + [["Ann"] * 9, [], "She saw Zoë .".split()]
+    alone = [one for words in every for one in found.tag([words])]
+    for tokens, at_once in ((4096, 20_000), (20, 3)):
+        monkeypatch.setattr("nlpseq.tasks.tagging.TOKENS_AT_ONCE", tokens)
+        monkeypatch.setattr("nlpseq.tasks.tagging.SENTENCES_AT_ONCE", at_once)
+        for one, tagged in zip(alone, found.tag(every), strict=True):
+            assert tagged.tags == one.tags
+            assert tagged.spans == one.spans == schemes.spans(one.tags)
+            assert tagged.confidences == pytest.approx(one.confidences, abs=1e-5)
+
+
+def test_spans_of_any_paths_are_those_of_their_tags(trained: SequenceTaggerPredictor) -> None:
+    """Also of paths that no scheme allows, with padding behind them."""
+    torch.manual_seed(0)
+    paths = torch.randint(len(trained.tags), (200, 7))
+    lengths = torch.randint(1, 8, (200,))
+    for mask in (torch.arange(7) < lengths.unsqueeze(1), None):
+        counts = [7] * 200 if mask is None else lengths.tolist()
+        expected = [
+            (row, span.begin, span.end)
+            for row, (path, count) in enumerate(zip(paths.tolist(), counts, strict=True))
+            for span in schemes.spans([trained.tags[number] for number in path[:count]])
+        ]
+        assert torch.stack(trained._spans(paths, mask), dim=1).tolist() == [*map(list, expected)]
 
 
 def test_confidence_is_the_probability_of_just_that_entity(
