@@ -103,7 +103,9 @@ def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
     if rows:
         yield _table(f"{split} by {kind}", rows)
     if intervals := details.get("confidence_intervals"):
-        bounds = [[spell(name), number(low), number(high)] for name, (low, high) in intervals.items()]
+        bounds = [
+            [spell(name), number(low), number(high)] for name, (low, high) in intervals.items()
+        ]
         yield _table(f"{split}, 95% confidence intervals", [["score", "from", "to"], *bounds])
     confusion = details.get("confusion_matrix")
     if confusion and len(confusion["labels"]) <= MOST_COLUMNS:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import torch
 
@@ -70,18 +71,26 @@ class PairReader:
         """Texts as the tokenizers want them."""
         return [raw_words(text) for text in texts] if self.by_rule else texts
 
-    def sources(self, texts: Sequence[str]) -> list[Features]:
-        """Features of sources, long ones cut; one without a token stays empty."""
-        features = self.reader.read_text(self.cut(texts))
-        return [_cut(one, self.max_source) for one in features] if self.max_source else features
+    def sources(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
+        """Features of sources, and the places of those that were cut; some may have no token."""
+        features, limit = self.reader.read_text(self.cut(texts)), self.max_source
+        long = [place for place, one in enumerate(features) if 0 < limit < len(one)]
+        for place in long:
+            features[place] = features[place].cut(limit)
+        return features, long
+
+    def encode(self, targets: Sequence[str]) -> list[list[int]]:
+        """Ids of targets; words that only the vectors of sources know are unknown as outputs."""
+        encoded = self.target.encode_batch(self.cut(targets))
+        if len(self.target) == self.vocab_size:
+            return encoded
+        unk_id = self.target.unk_id
+        return [[id if id < self.vocab_size else unk_id for id in ids] for ids in encoded]
 
     def pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
         """What goes with the features of these sources; an empty target is the end alone."""
         ends = [self.target.eos_id]
-        encoded = [
-            ids[: self.max_target or None] + ends
-            for ids in self.target.encode_batch(self.cut(targets))
-        ]
+        encoded = [ids[: self.max_target or None] + ends for ids in self.encode(targets)]
         if not self.copying:
             return [Pair(*pair) for pair in zip(encoded, sources, targets, strict=True)]
         return [self._copied(*one) for one in zip(sources, targets, encoded, strict=True)]
@@ -99,19 +108,13 @@ class PairReader:
 
     def spell(self, ids: Sequence[int], pair: Pair) -> str:
         """The text of target ids, copied words as the source spells them."""
-        if not any(id >= self.vocab_size for id in ids):
-            return self.target.decode(ids)
         parts: list[str] = []
-        run: list[int] = []
-        for id in ids:
-            if id < self.vocab_size:
-                run.append(id)
-                continue
-            parts += [self.target.decode(run)] if run else []
-            parts.append(pair.words[id - self.vocab_size])
-            run = []
-        parts += [self.target.decode(run)] if run else []
-        return self.target.separator.join(parts)
+        for copied, run in groupby(ids, lambda id: id >= self.vocab_size):
+            if copied:
+                parts += [pair.words[id - self.vocab_size] for id in run]
+            else:
+                parts.append(self.target.decode(run))
+        return self.target.separator.join(filter(None, parts))
 
     def spelt(self, text: str) -> list[str]:
         """How each source token reads in the text, as many as are read."""
@@ -138,7 +141,7 @@ class PairReader:
             id = self._target_ids.get(form, numbers.get(form))
             if id is None:
                 id = numbers[form] = self.vocab_size + len(words)
-                words.append(piece.strip())
+                words.append(piece.strip() if self.target.separator else piece)
             copies.append(id)
         if numbers and self.target.unk_id in ids:
             ids = self._with_copies(target, ids, numbers)
@@ -155,10 +158,35 @@ class PairReader:
         ]
 
 
-def _cut(features: Features, length: int) -> Features:
-    return Features(
-        features.ids[:length],
-        features.words[:length],
-        features.segments[:length],
-        features.word_starts,
+def hide_common(
+    source: Tokens, target: Tokens, rate: float, *, vocab_size: int, unk_id: int
+) -> tuple[Tokens, Tokens]:
+    """Make words that both sides of a pair share unknown, so that they have to be copied.
+
+    Where train knows every word, nothing else tells a model to copy those that it does not know.
+
+    Args:
+        source: with `copies`; a word that is hidden gets an id of its own, as one that is unknown has.
+        target: ids (B, T).
+        rate: with which probability a word is hidden, at all of its places in a pair.
+        vocab_size: V of the target.
+        unk_id: what the source's encoder reads in its place.
+    """
+    copies, extras = source.copies, source.extras
+    assert copies is not None
+    assert extras is not None
+    known = copies < vocab_size if source.mask is None else (copies < vocab_size) & source.mask
+    same = (copies.unsqueeze(2) == target.ids.unsqueeze(1)) & known.unsqueeze(2)  # (B, S, T)
+    first = (copies.unsqueeze(2) == copies.unsqueeze(1)).int().argmax(2)  # (B, S) of equal words
+    coins = torch.rand(copies.shape, device=copies.device) < rate
+    hidden = same.any(2) & coins.gather(1, first)  # (B, S)
+    own = first + vocab_size + extras.size(1)
+    found = same & hidden.unsqueeze(2)
+    copied = own.gather(1, found.int().argmax(1))  # (B, T)
+    source = replace(
+        source,
+        ids=source.ids.masked_fill(hidden, unk_id),
+        copies=own.where(hidden, copies),
+        extras=extras.new_zeros(len(copies), extras.size(1) + copies.size(1)),
     )
+    return source, replace(target, ids=copied.where(found.any(1), target.ids))

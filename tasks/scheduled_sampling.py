@@ -10,10 +10,10 @@ form of Mihaylova and Martins (2019), whose first pass is not differentiated eit
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from nlpseq.contracts import State
@@ -41,6 +41,16 @@ class ScheduledSamplingConfig(Section):
     )
     mode: Literal["sequential", "parallel"] = "sequential"
     passes: Count = Field(1, description="parallel: passes that mix, the last is learnt from")
+
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        if self.schedule != "constant" and self.start < self.end:
+            raise ValueError(f"start = {self.start} is below end = {self.end}: the ratio falls")
+        if self.schedule == "exponential" and self.k >= 1:
+            raise ValueError(f"k = {self.k}: exponential decay wants it below 1")
+        if self.schedule == "inverse_sigmoid" and self.k < 1:
+            raise ValueError(f"k = {self.k}: inverse_sigmoid wants at least 1, such as 1000")
+        return self
 
     def ratio(self, progress: Progress) -> float:
         """The teacher forcing ratio in force."""

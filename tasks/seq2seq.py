@@ -7,11 +7,10 @@ Evaluation decodes every source as the recipe's `[decoding]` says and scores the
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nlpseq import hub
@@ -28,88 +27,19 @@ from nlpseq.models.decoders import build_decoder
 from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.encoders import build_encoder
 from nlpseq.models.model import Model
-from nlpseq.recipe import (
-    DecoderConfig,
-    DecodingConfig,
-    Natural,
-    NotNegative,
-    Recipe,
-    Section,
-    TokenizationConfig,
-)
+from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Scores, Share
 
-from .examples import ExampleRecipe, ExampleTask, raw_words
-from .pairs import Pair, PairReader
-from .scheduled_sampling import ScheduledSamplingConfig, decode
-from .seq2seq_prediction import Seq2SeqPredictor, Translator
+from .examples import ExampleTask, raw_words
+from .pairs import Pair, PairReader, hide_common
+from .scheduled_sampling import decode
+from .seq2seq_prediction import Seq2SeqPredictor
+from .seq2seq_recipe import Seq2SeqRecipe
 from .seq2seq_scores import Seq2SeqScores, TextMetric
-from .sequence_training import ObjectiveConfig, reward_loss
+from .seq2seq_search import Translator
+from .sequence_training import reward_loss
 
 Seq2SeqModel = Model[AttentionDecoder]
-
-
-class PairTokenizationConfig(TokenizationConfig):
-    """How both sides become tokens."""
-
-    joint: bool = Field(True, description="one vocabulary for both sides, learnt from both")
-    max_source_length: Natural = Field(0, description="tokens of a source; 0: no limit")
-    max_target_length: Natural = Field(0, description="tokens of a target in training; 0: no limit")
-    too_long: Literal["truncate", "refuse"] = Field(
-        "truncate", description="a source that is longer is cut (and counted), or an error"
-    )
-
-
-class OutputConfig(Section):
-    """The output layer, and what it shares."""
-
-    tied: bool = Field(True, description="its weights are the target's vectors")
-    shared: bool = Field(
-        True, description="joint vocabulary: both sides have the same vectors (three-way tying)"
-    )
-
-
-class TextDecodingConfig(DecodingConfig):
-    """How an output is found."""
-
-    method: Literal["greedy", "sample", "beam"] = "beam"
-    num_return: int = Field(1, ge=1, description="beam: hypotheses that an answer lists")
-    min_length_ratio: NotNegative = Field(0.0, description="of the source's tokens, at least")
-    max_length_ratio: NotNegative = Field(
-        0.0, description="of the source's tokens, at most (and max_new_tokens); 0: no such limit"
-    )
-    replace_unknown: bool = Field(
-        False, description="an unknown token becomes the source's most attended word"
-    )
-
-
-class Seq2SeqRecipe(ExampleRecipe):
-    """A recipe of these tasks."""
-
-    tokenization: PairTokenizationConfig = PairTokenizationConfig()
-    decoder: DecoderConfig = DecoderConfig()
-    head: OutputConfig = OutputConfig()
-    scheduled_sampling: ScheduledSamplingConfig = ScheduledSamplingConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
-    decoding: TextDecodingConfig = TextDecodingConfig()
-
-    @property
-    def shares_embedding(self) -> bool:
-        """One table of vectors for both sides."""
-        return self.tokenization.joint and self.head.shared
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        beside = self.embedding.characters != "none" or self.embedding.casing_dim > 0
-        if beside and self.shares_embedding:
-            raise ValueError(
-                "embedding.characters and casing_dim: of the source's side alone; set head.shared = false"
-            )
-        if getattr(self.encoder, "init_from", None) is not None:
-            raise ValueError(
-                "encoder.init_from is for classes and tags; objective.init_from starts from a run"
-            )
-        return self
 
 
 class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
@@ -129,37 +59,42 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         super().__init__(recipe)
         self.text_metric = text_metric
         self.metric = Seq2SeqScores(text_metric)
-        self._target_texts: list[str] = []
+        self._target_texts: Sequence[str] = ()
         self._shown: list[str] = []
+        self._truncated: dict[str, int] = {}  # sources of a split, by its fingerprint
 
     # Preparation
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn the tokens of both sides from train, read every split."""
-        self._target_texts = self._cut(list(splits["train"].texts("target")))
         self.prepare_features(splits["train"], folders)
-        self._target_texts = []
         for split in splits.values():
             self.notes += self.inspect(split)
         shown = splits.get("validation", splits["train"])
         self._shown = [text for text in shown.texts("source")[:3] if text.strip()]
 
     def _first_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
-        """Of the source, or of both sides; with `objective.init_from`, those of that run."""
+        """Of the source, or of both sides."""
         config, targets = self.recipe.tokenization, self._target_texts
-        if self.recipe.objective.init_from is not None:
-            return self._start_from(self.recipe.objective.init_from)
         if config.joint:
             return Tokenizer.from_config(config, [*texts, *targets])
         self.target_tokenizer = Tokenizer.from_config(config, targets)
         return Tokenizer.from_config(config, texts)
 
-    def _start_from(self, run: str) -> Tokenizer:
+    def prepare_features(self, train: Split, folders: Sequence[Path]) -> None:
+        """Learn tokens and characters from train, or take those of `objective.init_from`."""
+        run = self.recipe.objective.init_from
+        if run is None:
+            self._target_texts = self._cut(list(train.texts("target")))
+            super().prepare_features(train, folders)
+            return
         source, model = hub.read(hub.locate(run))
-        self._initial = dict(model.state_dict())
+        if type(source) is not type(self):
+            raise UserError(f"objective.init_from: {run} is of another task, {source.recipe.task}")
         self.target_tokenizer = source.target_tokenizer
+        self.restore(source.tokenizer, source.state())
+        self._initial = dict(model.state_dict())
         self.notes.append(f"weights start from {Path(run).name}")
-        return source.tokenizer
 
     def _set_reader(self, characters: Any) -> None:
         super()._set_reader(characters)
@@ -196,10 +131,11 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
                 f"{split.name}: {sources} sources and {targets} targets are empty; they are not learnt "
                 "from, and an empty source is answered by an empty text"
             )
-        limit = self.recipe.tokenization.max_source_length
-        cut = sum(limit > 0 and len(features) == limit for features, _ in examples)
-        if cut:
-            notes.append(f"{split.name}: {cut} sources are read up to their token {limit}")
+        if cut := self._truncated[split.fingerprint]:
+            limit = self.recipe.tokenization.max_source_length
+            notes.append(
+                f"{split.name}: of {cut} long sources only the first {limit} tokens are read"
+            )
         return notes
 
     # Examples
@@ -221,20 +157,24 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         Raises:
             UserError: one is too long, and `tokenization.too_long = "refuse"`.
         """
-        return self.read(list(split.texts("source")), f"{split.origin}, {split.name}")
+        features, long = self.read(list(split.texts("source")), f"{split.origin}, {split.name}")
+        self._truncated[split.fingerprint] = len(long)
+        return features
 
-    def read(self, texts: Sequence[str], origin: str) -> list[Features]:
-        """Features of sources, cut or refused where they are too long."""
+    def read(self, texts: Sequence[str], origin: str) -> tuple[list[Features], list[int]]:
+        """Features of sources, and the places of those that are too long and were cut.
+
+        Raises:
+            UserError: one is too long, and `tokenization.too_long = "refuse"`.
+        """
         config = self.recipe.tokenization
-        if config.max_source_length and config.too_long == "refuse":
-            for number, one in enumerate(self.reader.read_text(self.pairs.cut(texts)), start=1):
-                if len(one) > config.max_source_length:
-                    raise UserError(
-                        f"{origin}: source {number} has {len(one)} tokens, "
-                        f"tokenization.max_source_length is {config.max_source_length}; shorten it, or "
-                        "set tokenization.too_long=truncate"
-                    )
-        return self.pairs.sources(texts)
+        features, long = self.pairs.sources(texts)
+        if long and config.too_long == "refuse":
+            raise UserError(
+                f"{origin}: source {long[0] + 1} has more than tokenization.max_source_length = "
+                f"{config.max_source_length} tokens; shorten it, or set tokenization.too_long=truncate"
+            )
+        return features, long
 
     def targets(self, split: Split) -> Sequence[Pair]:
         """What belongs to each source."""
@@ -299,13 +239,18 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
     def loss(
         self, model: nn.Module, batch: Batch, carry: State, progress: Progress
     ) -> tuple[LossSum, State]:
-        """Sum of the nll over target tokens; in training the objective that the recipe names."""
+        """Sum of the nll over target tokens; in training the objective that the recipe names.
+
+        With a reward it is a sum over sentences, and they are counted instead of tokens.
+        """
         assert isinstance(model, Model)
         assert isinstance(batch.target, Tokens)
-        recipe, target, decoder = self.recipe, batch.target, model.head
-        memory, state = decoder.start(model.encode(batch.source), batch.source)
-        count = target.lengths.sum()
-        training = model.training
+        recipe, decoder, training = self.recipe, model.head, model.training
+        source, target = batch.source, batch.target
+        if training and recipe.decoder.copy_dropout:
+            sizes = {"vocab_size": self.target_size, "unk_id": self.tokenizer.unk_id}
+            source, target = hide_common(source, target, recipe.decoder.copy_dropout, **sizes)
+        memory, state = decoder.start(model.encode(source), source)
         ratio = recipe.scheduled_sampling.ratio(progress) if training else 1.0
         decoded = decode(
             decoder,
@@ -319,34 +264,32 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         )
         smoothing = recipe.training.label_smoothing if training else 0.0
         total = decoder.loss(decoded, memory, target, smoothing)
-        if not training:
-            return LossSum(total, count), ()
         objective = recipe.objective
-        if objective.coverage_weight:
+        if training and objective.coverage_weight:
             total = total + objective.coverage_weight * attended_again(decoded.weights, target.mask)
-        if objective.kind != "likelihood":
-            reward = reward_loss(
-                decoder,
-                memory,
-                state,
-                target,
-                objective,
-                bos_id=self.target.bos_id,
-                eos_id=self.target.eos_id,
-                pad_id=self.target.pad_id,
-                forbidden=self.forbidden,
-                max_length=recipe.decoding.max_new_tokens,
-            )
-            # Rewards are of sentences, the likelihood is of tokens: both as means of a token.
-            total = objective.likelihood_weight * total + reward * (count / target.ids.size(0))
-        return LossSum(total, count), ()
+        if not training or objective.kind == "likelihood":
+            return LossSum(total, target.lengths.sum()), ()
+        reward = reward_loss(
+            decoder,
+            memory,
+            state,
+            target,
+            objective,
+            bos_id=self.target.bos_id,
+            eos_id=self.target.eos_id,
+            pad_id=self.target.pad_id,
+            forbidden=self.forbidden,
+            max_length=recipe.decoding.max_new_tokens,
+        )
+        sentences = torch.tensor(batch.size, device=total.device)
+        return LossSum(objective.likelihood_weight * total + reward, sentences), ()
 
     @property
     def forbidden(self) -> tuple[int, ...]:
         """Tokens that no output is made of."""
         target = self.target
         outside = {target.pad_id, target.bos_id}
-        if self.recipe.decoder.copying or self.recipe.tokenization.kind != "word":
+        if self.recipe.decoder.copying or target.kind != "word":
             outside.add(target.unk_id)
         return tuple(sorted(outside - {target.eos_id}))
 

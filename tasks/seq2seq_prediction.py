@@ -1,208 +1,31 @@
-"""Texts from a trained encoder and decoder: the search, and what `nlpseq.load` gives for these tasks."""
+"""What `nlpseq.load` gives for translation and summarization: texts in, texts out."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
-from torch import Tensor
 
-from nlpseq.contracts import State
-from nlpseq.data.batch import Tokens
 from nlpseq.data.features import Features
-from nlpseq.data.loaders import bucket_batches, collate
-from nlpseq.decoding import BeamOptions, Hypothesis, SamplingOptions, beam_search, generate
+from nlpseq.data.loaders import bucket_batches
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
-from nlpseq.models.attention_decoder import AttentionDecoder, Decoded, Memory
+from nlpseq.models.attention_decoder import AttentionDecoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import validate
 
 from .examples import raw_words
 from .pairs import Pair
-from .scheduled_sampling import read, shifted
-from .sequence_training import closure
+from .seq2seq_recipe import TextDecodingConfig
+from .seq2seq_search import Translator
 
 if TYPE_CHECKING:
-    from .seq2seq import Seq2Seq, TextDecodingConfig
+    from .seq2seq import Seq2Seq
 
 
-class Output(NamedTuple):
-    """A text that was found for a source, its log-probability in nats, and by what it was ranked."""
-
-    text: str
-    ids: list[int]
-    log_prob: float
-    score: float
-
-
-class Translator:
-    """Searches for the outputs of sources that are ready as features; no gradient.
-
-    Args:
-        task: knows both sides' tokens.
-        model: on `device`, in evaluation mode.
-        device: where to run.
-    """
-
-    def __init__(
-        self, task: "Seq2Seq", model: Model[AttentionDecoder], device: torch.device
-    ) -> None:
-        self.task = task
-        self.model = model
-        self.device = device
-
-    @torch.no_grad()
-    def nll(self, features: Sequence[Features], pairs: Sequence[Pair]) -> list[float]:
-        """The nll of each target, its end included, in nats."""
-        memory, state, _ = self._start(features, pairs)
-        target = collate([pair.ids for pair in pairs], self.task.target.pad_id).to(self.device)
-        decoded = self._read(target, memory, state)
-        nll = self.model.head.nll(decoded, memory, target.ids).double()  # (B, T)
-        return (nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1).tolist()
-
-    def best(
-        self, features: Sequence[Features], pairs: Sequence[Pair], config: "TextDecodingConfig"
-    ) -> list[str]:
-        """The best output of each source."""
-        return [found[0].text for found in self.search(features, pairs, config)]
-
-    @torch.no_grad()
-    def search(
-        self,
-        features: Sequence[Features],
-        pairs: Sequence[Pair],
-        config: "TextDecodingConfig",
-        *,
-        prefix: str = "",
-        generator: torch.Generator | None = None,
-    ) -> list[list[Output]]:
-        """Outputs of each source, the best first.
-
-        Args:
-            features: of sources, none of them empty.
-            pairs: what belongs to each.
-            config: how to search.
-            prefix: how every output is to begin.
-            generator: makes samples repeatable.
-        """
-        memory, state, lengths = self._start(features, pairs)
-        found = self._hypotheses(memory, state, lengths, config, prefix, generator)
-        if config.replace_unknown:
-            return self._with_words(found, pairs, memory, state)
-        return [
-            [self._output(one, self.task.pairs.spell(one.ids, pair)) for one in hypotheses]
-            for hypotheses, pair in zip(found, pairs, strict=True)
-        ]
-
-    @torch.no_grad()
-    def attention(
-        self,
-        features: Sequence[Features],
-        pairs: Sequence[Pair],
-        outputs: Sequence[Sequence[int]],
-    ) -> list[Tensor]:
-        """What each output attended to: for each a matrix (its tokens and the end, source tokens)."""
-        memory, state, _ = self._start(features, pairs)
-        return self._weights(memory, state, outputs)
-
-    def _start(
-        self, features: Sequence[Features], pairs: Sequence[Pair]
-    ) -> tuple[Memory, State, list[int]]:
-        source, _ = self.task.collate(features, pairs)
-        source = source.to(self.device)
-        memory, state = self.model.head.start(self.model.encode(source), source)
-        return memory, state, source.lengths.tolist()
-
-    def _read(self, target: Tokens, memory: Memory, state: State) -> Decoded:
-        return read(self.model.head, shifted(target.ids, self.task.target.bos_id), memory, state)
-
-    def _hypotheses(
-        self,
-        memory: Memory,
-        state: State,
-        lengths: Sequence[int],
-        config: "TextDecodingConfig",
-        prefix: str,
-        generator: torch.Generator | None,
-    ) -> list[list[Hypothesis]]:
-        target = self.task.target
-        ids = torch.full((len(lengths),), target.bos_id, device=self.device)
-        step = closure(self.model.head)
-        limits: dict[str, Any] = {
-            "eos_id": target.eos_id,
-            "forbidden": self.task.forbidden,
-            "memory": memory,
-            "min_lengths": [_least(config, length) for length in lengths],
-            "max_lengths": [_most(config, length) for length in lengths],
-            "prefix": [target.encode(prefix)] * len(lengths) if prefix else None,
-        }
-        if config.method == "beam":
-            mask = memory.mask if config.coverage_penalty else None
-            return beam_search(step, ids, state, _beam_options(config), source_mask=mask, **limits)
-        found = generate(step, ids, state, _sampling_options(config), generator=generator, **limits)
-        log_probs = self._log_probs(found, memory, state, limits["max_lengths"])
-        return [
-            [Hypothesis(one, log_prob, log_prob)]
-            for one, log_prob in zip(found, log_probs, strict=True)
-        ]
-
-    def _log_probs(
-        self, outputs: Sequence[list[int]], memory: Memory, state: State, most: Sequence[int]
-    ) -> list[float]:
-        """Of outputs that a search without a beam found: those at their limit have no end."""
-        eos_id = self.task.target.eos_id
-        ended = [
-            ids + [eos_id] * (len(ids) < limit) for ids, limit in zip(outputs, most, strict=True)
-        ]
-        target = collate(ended, self.task.target.pad_id).to(self.device)
-        nll = self.model.head.nll(self._read(target, memory, state), memory, target.ids)
-        return (-(nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1)).tolist()
-
-    def _weights(
-        self, memory: Memory, state: State, outputs: Sequence[Sequence[int]]
-    ) -> list[Tensor]:
-        """Attention of given outputs, by one pass over them."""
-        ends = [[*ids, self.task.target.eos_id] for ids in outputs]
-        target = collate(ends, self.task.target.pad_id).to(self.device)
-        weights = self._read(target, memory, state).weights.cpu()  # (B, T, S)
-        lengths = memory.mask.sum(1).tolist()
-        return [
-            weights[row, : len(ids), :length]
-            for row, (ids, length) in enumerate(zip(ends, lengths, strict=True))
-        ]
-
-    def _with_words(
-        self,
-        found: Sequence[Sequence[Hypothesis]],
-        pairs: Sequence[Pair],
-        memory: Memory,
-        state: State,
-    ) -> list[list[Output]]:
-        """Outputs in which an unknown token is the source's word that it attended to most."""
-        results: list[list[Output]] = [[] for _ in found]
-        unk_id, size = self.task.target.unk_id, self.task.target_size
-        for place in range(max(map(len, found))):
-            rows = [row for row, hypotheses in enumerate(found) if place < len(hypotheses)]
-            kept = torch.tensor(rows, device=self.device)
-            some = Memory(*(part.index_select(0, kept) for part in memory))
-            weights = self._weights(
-                some,
-                tuple(part.index_select(0, kept) for part in state),
-                [found[row][place].ids for row in rows],
-            )
-            for row, weight in zip(rows, weights, strict=True):
-                one, best = found[row][place], weight.argmax(1).tolist()
-                words = self.task.pairs.spelt(pairs[row].source)
-                ids = [size + best[t] if id == unk_id else id for t, id in enumerate(one.ids)]
-                pair = replace(pairs[row], words=words)
-                results[row].append(self._output(one, self.task.pairs.spell(ids, pair)))
-        return results
-
-    @staticmethod
-    def _output(hypothesis: Hypothesis, text: str) -> Output:
-        return Output(text, hypothesis.ids, hypothesis.log_prob, hypothesis.score)
+class _Batch(NamedTuple):
+    rows: list[int]
+    features: list[Features]
+    pairs: list[Pair]
 
 
 class Seq2SeqPredictor:
@@ -243,10 +66,11 @@ class Seq2SeqPredictor:
         Returns:
             for each its `text`, its `output`, and the `score` by which it was ranked (None for a source
             without a token, which is answered by an empty text); with num_return above 1 also
-            `hypotheses`, each with `output`, `score` and `log_prob` in nats.
+            `hypotheses`, each with `output`, `score` and `log_prob` in nats; and `truncated` = True
+            where only the beginning of a source was read.
 
         Raises:
-            UserError: an unknown option.
+            UserError: an unknown option, or a source that the recipe refuses for its length.
         """
         config = self._options(options)
         generator = torch.Generator(self.device)
@@ -254,7 +78,10 @@ class Seq2SeqPredictor:
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "score": None} for text in texts
         ]
-        for rows, features, pairs in self._batches(texts):
+        batches, long = self._batches(texts)
+        for row in long:
+            results[row]["truncated"] = True
+        for rows, features, pairs in batches:
             found = self._translator.search(
                 features, pairs, config, prefix=prefix, generator=generator
             )
@@ -279,7 +106,7 @@ class Seq2SeqPredictor:
             {"text": text, "output": "", "source_tokens": [], "output_tokens": [], "weights": []}
             for text in texts
         ]
-        for rows, features, pairs in self._batches(texts):
+        for rows, features, pairs in self._batches(texts)[0]:
             best = [found[0] for found in self._translator.search(features, pairs, config)]
             weights = self._translator.attention(features, pairs, [one.ids for one in best])
             for row, output, weight, pair in zip(rows, best, weights, pairs, strict=True):
@@ -292,7 +119,13 @@ class Seq2SeqPredictor:
         return results
 
     def evaluate(self, texts: Sequence[str], targets: Sequence[str], **options: Any) -> Scores:
-        """The scores of the texts' outputs against targets."""
+        """The scores of the texts' outputs against targets.
+
+        Raises:
+            UserError: there are not as many targets as texts, or none.
+        """
+        if len(texts) != len(targets) or not texts:
+            raise UserError(f"{len(texts)} texts and {len(targets)} targets cannot be scored")
         metric = self.task.text_metric
         answers = zip(self.predict(texts, **options), texts, targets, strict=True)
         vectors = [
@@ -301,12 +134,12 @@ class Seq2SeqPredictor:
         ]
         return metric.score([sum(part) for part in zip(*vectors, strict=True)])
 
-    def _batches(self, texts: Sequence[str]) -> list[tuple[list[int], list[Features], list[Pair]]]:
-        """Sources of like length; one without a token is in none."""
-        cut = [self._cut(text) for text in texts]
-        features = self.task.read(cut, "the given texts")
+    def _batches(self, texts: Sequence[str]) -> tuple[list[_Batch], list[int]]:
+        """Sources of like length, and rows that were cut; one without a token is in no batch."""
+        spaced = [self._spaced(text) for text in texts]
+        features, long = self.task.read(spaced, "the given texts")
         real = [row for row, one in enumerate(features) if len(one)]
-        pairs = self.task.pairs.pairs([cut[row] for row in real], [""] * len(real))
+        pairs = self.task.pairs.pairs([spaced[row] for row in real], [""] * len(real))
         config = self.task.recipe.training
         batches = bucket_batches(
             [len(features[row]) for row in real],
@@ -315,15 +148,15 @@ class Seq2SeqPredictor:
             shuffle=False,
         )
         return [
-            (
+            _Batch(
                 [real[number] for number in batch],
                 [features[real[number]] for number in batch],
                 [pairs[number] for number in batch],
             )
             for batch in batches
-        ]
+        ], long
 
-    def _cut(self, text: str) -> str:
+    def _spaced(self, text: str) -> str:
         """Raw text as the data have it, whose words stand between spaces where tokens are words."""
         cut = self.task.tokenizer.kind == "word" and not self.task.pairs.by_rule
         return raw_words(text) if cut else text
@@ -331,47 +164,8 @@ class Seq2SeqPredictor:
     def _spelt(self, ids: Sequence[int], pair: Pair) -> list[str]:
         return [self.task.pairs.spell([id], pair) for id in ids]
 
-    def _options(self, options: dict[str, Any]) -> "TextDecodingConfig":
+    def _options(self, options: dict[str, Any]) -> TextDecodingConfig:
         recipe = self.task.recipe
         decoding = {**recipe.decoding.model_dump(), **options}
-        if decoding["num_return"] > decoding["beam_size"]:
-            raise UserError(
-                f"num_return = {decoding['num_return']}: a beam of {decoding['beam_size']} has no more "
-                f"hypotheses; set beam_size={decoding['num_return']}"
-            )
         document = {"task": recipe.task, "decoding": decoding}
         return validate(type(recipe), document, "options of predict").decoding
-
-
-def _beam_options(config: "TextDecodingConfig") -> BeamOptions:
-    return BeamOptions(
-        beam_size=config.beam_size,
-        max_new_tokens=config.max_new_tokens,
-        num_return=config.num_return,
-        length_penalty=config.length_penalty,
-        alpha=config.length_alpha,
-        coverage_penalty=config.coverage_penalty,
-        no_repeat_ngram=config.no_repeat_ngram,
-        min_new_tokens=config.min_new_tokens,
-        early_stopping=config.early_stopping,
-    )
-
-
-def _sampling_options(config: "TextDecodingConfig") -> SamplingOptions:
-    return SamplingOptions(
-        max_new_tokens=config.max_new_tokens,
-        greedy=config.method == "greedy",
-        temperature=config.temperature,
-        top_k=config.top_k,
-        top_p=config.top_p,
-    )
-
-
-def _least(config: "TextDecodingConfig", length: int) -> int:
-    return max(config.min_new_tokens, math.floor(config.min_length_ratio * length))
-
-
-def _most(config: "TextDecodingConfig", length: int) -> int:
-    if not config.max_length_ratio:
-        return config.max_new_tokens
-    return max(1, min(config.max_new_tokens, math.ceil(config.max_length_ratio * length)))

@@ -36,10 +36,11 @@ class Seq2SeqScores:
         return (nll, float(tokens), *self.text.statistics(output, target))
 
     def score(self, total: Sequence[float]) -> Scores:
-        """Scores from a sum of vectors."""
+        """Scores from a sum of vectors; where no source has a token, the mean nll is 0."""
         nll, tokens, *text = total
-        scores = self.text.score(text)
-        if tokens:
-            scores["nll_per_token"] = nll / tokens
-            scores["perplexity"] = math.exp(min(nll / tokens, 700))
-        return scores
+        mean = nll / tokens if tokens else 0.0
+        return {
+            **self.text.score(text),
+            "nll_per_token": mean,
+            "perplexity": math.exp(min(mean, 700)),
+        }

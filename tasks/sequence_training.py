@@ -1,11 +1,15 @@
 """Training by a reward of whole outputs, after the likelihood stage.
 
-The reward of an output y against the reference is its sentence BLEU or ROUGE-L, in [0, 1].
+The reward of an output y against the reference is its sentence BLEU or ROUGE-L, in [0, 1], over the model's
+own tokens; the end of an output is one of them, or a text that breaks off would lose nothing.
 
 self_critical   loss = -(r(y) - r(y')) log p(y), y drawn from the model, y' its greedy output: what beats
                 the model at its own test becomes likelier.  Rennie et al. (2017), equation 7
 minimum_risk    loss = sum over candidates of q(y) (1 - r(y)), q(y) = p(y)^a / sum of p^a over them:
                 the expected error over a few drawn outputs and the reference.  Shen et al. (2016), eq. 11, 12
+
+To either the nll of the reference is added with a small weight, which keeps outputs fluent.  Wu et al. (2016),
+equation 9. All of these are sums over sentences.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +41,7 @@ class ObjectiveConfig(Section):
     samples: Count = Field(5, description="minimum_risk: outputs drawn for each source")
     sharpness: Positive = Field(0.05, description="minimum_risk: the exponent a of p(y)")
     likelihood_weight: Annotated[float, Field(ge=0)] = Field(
-        0.1, description="of the likelihood beside a reward"
+        0.017, description="of a target's nll beside a reward (Wu et al. 2016, section 5)"
     )
     coverage_weight: Annotated[float, Field(ge=0)] = Field(
         0.0, description="of attending again to what was attended to (See et al. 2017, eq. 13)"

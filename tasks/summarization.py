@@ -11,7 +11,8 @@ from nlpseq.metrics.base import Scores
 from nlpseq.metrics.summarization import ROUGES, SummaryScores, SummaryTarget, best_lead, lead
 from nlpseq.recipe import Recipe
 
-from .seq2seq import Seq2Seq, Seq2SeqRecipe
+from .seq2seq import Seq2Seq
+from .seq2seq_recipe import Seq2SeqRecipe
 
 LEADS = range(1, 21)
 MOST_PAIRS = 500  # of validation, to choose k by

@@ -9,7 +9,8 @@ from nlpseq.data.sources import Split
 from nlpseq.metrics.translation import LowercasedTokenizer, TranslationScores, TranslationTarget
 from nlpseq.recipe import EvaluationConfig, Recipe
 
-from .seq2seq import Seq2Seq, Seq2SeqRecipe
+from .seq2seq import Seq2Seq
+from .seq2seq_recipe import Seq2SeqRecipe
 
 TOKENIZED = "tokenized"
 

@@ -102,6 +102,11 @@ class Features:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def cut(self, length: int) -> "Features":
+        """The first tokens."""
+        starts = [start for start in self.word_starts if start < length]
+        return Features(self.ids[:length], self.words[:length], self.segments[:length], starts)
+
 
 class _Spellings(dict[str, int]):
     """Words by number, and a table of how each is cased (column 0) and spelt (the others).

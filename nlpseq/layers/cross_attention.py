@@ -75,8 +75,8 @@ class CrossAttention(nn.Module):
             past: (B, T, S) what `remember` gave after the step before; for sequential kinds.
         """
         scores = self.scores(queries, keys, past)  # (B, T, S)
-        weights = scores.masked_fill(~mask.unsqueeze(1), -math.inf).softmax(dim=2)
-        return Attended(torch.bmm(weights, memory), weights)
+        weights = _weights(scores, mask.unsqueeze(1))
+        return Attended(torch.bmm(weights.to(memory.dtype), memory), weights)
 
     def remember(self, past: Tensor, weights: Tensor) -> Tensor:
         """The `past` of the next step, of a sequential kind; both (B, T, S)."""
@@ -236,13 +236,19 @@ class MultiHeadCrossAttention(CrossAttention):
         wanted = self._heads(self.query(queries))  # (B, N, T, A / N)
         offered, values = (self._heads(part) for part in keys.chunk(2, dim=2))  # (B, N, S, A / N)
         scores = wanted @ offered.transpose(2, 3) / math.sqrt(wanted.size(3))  # (B, N, T, S)
-        weights = scores.masked_fill(~mask[:, None, None], -math.inf).softmax(dim=3)
-        joined = (weights @ values).transpose(1, 2).flatten(2)  # (B, T, A)
+        weights = _weights(scores, mask[:, None, None])
+        joined = (weights.to(values.dtype) @ values).transpose(1, 2).flatten(2)  # (B, T, A)
         return Attended(self.output(joined), weights.mean(dim=1))
 
     def _heads(self, vectors: Tensor) -> Tensor:
         batch, length, size = vectors.shape
         return vectors.view(batch, length, self.num_heads, size // self.num_heads).transpose(1, 2)
+
+
+def _weights(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over real tokens, in float32 at least: weights are summed, and copied by."""
+    dtype = torch.promote_types(scores.dtype, torch.float32)
+    return scores.masked_fill(~mask, -math.inf).softmax(dim=-1, dtype=dtype)
 
 
 def build_attention(

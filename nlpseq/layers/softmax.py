@@ -77,11 +77,13 @@ class SoftmaxLayer(nn.Module):
         return linear_nll(self.projection(outputs), self.weight, self.bias, targets)
 
     def log_probs(self, outputs: Tensor) -> Tensor:
-        """Log-probabilities (B, V) of the next token; outputs (B, H)."""
+        """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         inputs: Tensor = self.projection(outputs)
         plain = torch.is_grad_enabled() or torch.is_autocast_enabled(inputs.device.type)
-        if plain or inputs.device.type != "cpu" or inputs.dtype != self.weight.dtype:
-            return F.linear(inputs, self.weight, self.bias).log_softmax(dim=-1)  # (B, V)
+        if plain or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+            logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
+            dtype = torch.promote_types(logits.dtype, torch.float32)
+            return logits.log_softmax(dim=-1, dtype=dtype)
         size, rows = len(self.weight), inputs.flatten(0, -2)
         whole = rows.new_empty(len(rows), whole_lines(size))
         logits = whole[:, :size]

@@ -128,7 +128,8 @@ class AttentionDecoder(nn.Module):
         if self.input_feeding:
             state = (*state, outputs.new_zeros(len(outputs), 1, self.output_size))
         if self.attention.sequential:
-            state = (*state, outputs.new_zeros(len(outputs), 1, outputs.size(1)))
+            dtype = torch.promote_types(outputs.dtype, torch.float32)  # as weights are
+            state = (*state, outputs.new_zeros(len(outputs), 1, outputs.size(1), dtype=dtype))
         return memory, state
 
     def forward(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
@@ -270,8 +271,10 @@ class AttentionDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         joined = torch.cat([hidden, attended.context], dim=2)
         outputs = self.dropout(self.combine(joined).tanh())
-        gates = None if self.gate is None else self.gate(torch.cat([joined, inputs], dim=2))
-        return outputs, gates
+        if self.gate is None:
+            return outputs, None
+        gates = self.gate(torch.cat([joined, inputs], dim=2))
+        return outputs, gates.to(torch.promote_types(gates.dtype, torch.float32))
 
     def _parts(self, state: State) -> tuple[State, State]:
         """The state without the past of attention, and that."""

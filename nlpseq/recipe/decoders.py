@@ -35,3 +35,8 @@ class DecoderConfig(Section):
     copying: bool = Field(
         False, description="tokens can be copied from the source (See et al. 2017)"
     )
+    copy_dropout: Fraction = Field(
+        0.0,
+        description="of words that both sides of a pair share: training reads them as unknown, and has to "
+        "copy them; for data in which train knows every word",
+    )

@@ -1,0 +1,99 @@
+"""What a recipe of translation and summarization may say."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from nlpseq.recipe import (
+    Count,
+    DecoderConfig,
+    DecodingConfig,
+    Natural,
+    NotNegative,
+    Section,
+    TokenizationConfig,
+)
+
+from .examples import ExampleRecipe
+from .scheduled_sampling import ScheduledSamplingConfig
+from .sequence_training import ObjectiveConfig
+
+
+class PairTokenizationConfig(TokenizationConfig):
+    """How both sides become tokens."""
+
+    joint: bool = Field(True, description="one vocabulary for both sides, learnt from both")
+    max_source_length: Natural = Field(0, description="tokens of a source; 0: no limit")
+    max_target_length: Natural = Field(0, description="tokens of a target in training; 0: no limit")
+    too_long: Literal["truncate", "refuse"] = Field(
+        "truncate", description="a source that is longer is cut (and counted), or an error"
+    )
+
+
+class OutputConfig(Section):
+    """The output layer, and what it shares."""
+
+    tied: bool = Field(True, description="its weights are the target's vectors")
+    shared: bool = Field(
+        True, description="joint vocabulary: both sides have the same vectors (three-way tying)"
+    )
+
+
+class TextDecodingConfig(DecodingConfig):
+    """How an output is found."""
+
+    method: Literal["greedy", "sample", "beam"] = "beam"
+    num_return: Count = Field(1, description="beam: hypotheses that an answer lists")
+    min_length_ratio: NotNegative = Field(0.0, description="of the source's tokens, at least")
+    max_length_ratio: NotNegative = Field(
+        0.0, description="of the source's tokens, at most (and max_new_tokens); 0: no such limit"
+    )
+    replace_unknown: bool = Field(
+        False, description="an unknown token becomes the source's most attended word"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.method == "beam" and self.num_return > self.beam_size:
+            raise ValueError(
+                f"num_return = {self.num_return}: a beam of {self.beam_size} has no more hypotheses; set "
+                f"beam_size = {self.num_return}"
+            )
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(
+                f"min_new_tokens = {self.min_new_tokens} is above max_new_tokens = {self.max_new_tokens}"
+            )
+        if not self.stop_at_eos:
+            raise ValueError("stop_at_eos = false is for language models: an output has an end")
+        return self
+
+
+class Seq2SeqRecipe(ExampleRecipe):
+    """A recipe of these tasks."""
+
+    tokenization: PairTokenizationConfig = PairTokenizationConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    head: OutputConfig = OutputConfig()
+    scheduled_sampling: ScheduledSamplingConfig = ScheduledSamplingConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    decoding: TextDecodingConfig = TextDecodingConfig()
+
+    @property
+    def shares_embedding(self) -> bool:
+        """One table of vectors for both sides."""
+        return self.tokenization.joint and self.head.shared
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        beside = self.embedding.characters != "none" or self.embedding.casing_dim > 0
+        if beside and self.shares_embedding:
+            raise ValueError(
+                "embedding.characters and casing_dim: of the source's side alone; set head.shared = false"
+            )
+        if self.decoder.copy_dropout and not self.decoder.copying:
+            raise ValueError("decoder.copy_dropout: set decoder.copying = true")
+        if getattr(self.encoder, "init_from", None) is not None:
+            raise ValueError(
+                "encoder.init_from is for classes and tags; objective.init_from starts from a run"
+            )
+        return self

@@ -1,0 +1,239 @@
+"""The outputs of sources that are ready as features: greedy, sampled, or by beam search."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from nlpseq.contracts import State
+from nlpseq.data.batch import Tokens
+from nlpseq.data.features import Features
+from nlpseq.data.loaders import collate
+from nlpseq.decoding import BeamOptions, Hypothesis, SamplingOptions, beam_search, generate
+from nlpseq.models.attention_decoder import AttentionDecoder, Decoded, Memory
+from nlpseq.models.model import Model
+
+from .pairs import Pair
+from .scheduled_sampling import read, shifted
+from .seq2seq_recipe import TextDecodingConfig
+from .sequence_training import closure
+
+if TYPE_CHECKING:
+    from .seq2seq import Seq2Seq
+
+
+class Output(NamedTuple):
+    """A text that was found for a source, its log-probability in nats, and by what it was ranked."""
+
+    text: str
+    ids: list[int]
+    log_prob: float
+    score: float
+
+
+class Translator:
+    """Searches for the outputs of sources that are ready as features; no gradient.
+
+    Args:
+        task: knows both sides' tokens.
+        model: on `device`, in evaluation mode.
+        device: where to run.
+    """
+
+    def __init__(
+        self, task: "Seq2Seq", model: Model[AttentionDecoder], device: torch.device
+    ) -> None:
+        self.task = task
+        self.model = model
+        self.device = device
+
+    @torch.no_grad()
+    def nll(self, features: Sequence[Features], pairs: Sequence[Pair]) -> list[float]:
+        """The nll of each target, its end included, in nats."""
+        memory, state, _ = self._start(features, pairs)
+        target = collate([pair.ids for pair in pairs], self.task.target.pad_id).to(self.device)
+        decoded = self._read(target, memory, state)
+        nll = self.model.head.nll(decoded, memory, target.ids).double()  # (B, T)
+        return (nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1).tolist()
+
+    def best(
+        self, features: Sequence[Features], pairs: Sequence[Pair], config: TextDecodingConfig
+    ) -> list[str]:
+        """The best output of each source."""
+        return [found[0].text for found in self.search(features, pairs, config)]
+
+    @torch.no_grad()
+    def search(
+        self,
+        features: Sequence[Features],
+        pairs: Sequence[Pair],
+        config: TextDecodingConfig,
+        *,
+        prefix: str = "",
+        generator: torch.Generator | None = None,
+    ) -> list[list[Output]]:
+        """Outputs of each source, the best first.
+
+        Args:
+            features: of sources, none of them empty.
+            pairs: what belongs to each.
+            config: how to search.
+            prefix: how every output is to begin.
+            generator: makes samples repeatable.
+        """
+        memory, state, lengths = self._start(features, pairs)
+        found = self._hypotheses(memory, state, lengths, config, prefix, generator)
+        if config.replace_unknown:
+            return self._with_words(found, pairs, memory, state)
+        return [
+            [self._output(one, self.task.pairs.spell(one.ids, pair)) for one in hypotheses]
+            for hypotheses, pair in zip(found, pairs, strict=True)
+        ]
+
+    @torch.no_grad()
+    def attention(
+        self,
+        features: Sequence[Features],
+        pairs: Sequence[Pair],
+        outputs: Sequence[Sequence[int]],
+    ) -> list[Tensor]:
+        """What each output attended to: for each a matrix (its tokens and the end, source tokens)."""
+        memory, state, _ = self._start(features, pairs)
+        return self._weights(memory, state, outputs)
+
+    def _start(
+        self, features: Sequence[Features], pairs: Sequence[Pair]
+    ) -> tuple[Memory, State, list[int]]:
+        source, _ = self.task.collate(features, pairs)
+        source = source.to(self.device)
+        memory, state = self.model.head.start(self.model.encode(source), source)
+        return memory, state, source.lengths.tolist()
+
+    def _read(self, target: Tokens, memory: Memory, state: State) -> Decoded:
+        return read(self.model.head, shifted(target.ids, self.task.target.bos_id), memory, state)
+
+    def _hypotheses(
+        self,
+        memory: Memory,
+        state: State,
+        lengths: Sequence[int],
+        config: TextDecodingConfig,
+        prefix: str,
+        generator: torch.Generator | None,
+    ) -> list[list[Hypothesis]]:
+        target = self.task.target
+        ids = torch.full((len(lengths),), target.bos_id, device=self.device)
+        step = closure(self.model.head)
+        limits: dict[str, Any] = {
+            "eos_id": target.eos_id,
+            "forbidden": self.task.forbidden,
+            "memory": memory,
+            "min_lengths": [_least(config, length) for length in lengths],
+            "max_lengths": [_most(config, length) for length in lengths],
+            "prefix": self.task.pairs.encode([prefix]) * len(lengths) if prefix else None,
+        }
+        if config.method == "beam":
+            mask = memory.mask if config.coverage_penalty else None
+            return beam_search(step, ids, state, _beam_options(config), source_mask=mask, **limits)
+        found = generate(step, ids, state, _sampling_options(config), generator=generator, **limits)
+        log_probs = self._log_probs(found, memory, state, limits["max_lengths"])
+        return [
+            [Hypothesis(one, log_prob, log_prob)]
+            for one, log_prob in zip(found, log_probs, strict=True)
+        ]
+
+    def _log_probs(
+        self, outputs: Sequence[list[int]], memory: Memory, state: State, most: Sequence[int]
+    ) -> list[float]:
+        """Of outputs that a search without a beam found: those at their limit have no end."""
+        eos_id = self.task.target.eos_id
+        ended = [
+            ids + [eos_id] * (len(ids) < limit) for ids, limit in zip(outputs, most, strict=True)
+        ]
+        target = collate(ended, self.task.target.pad_id).to(self.device)
+        nll = self.model.head.nll(self._read(target, memory, state), memory, target.ids)
+        return (-(nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1)).tolist()
+
+    def _weights(
+        self, memory: Memory, state: State, outputs: Sequence[Sequence[int]]
+    ) -> list[Tensor]:
+        """Attention of given outputs, by one pass over them."""
+        ends = [[*ids, self.task.target.eos_id] for ids in outputs]
+        target = collate(ends, self.task.target.pad_id).to(self.device)
+        weights = self._read(target, memory, state).weights.cpu()  # (B, T, S)
+        lengths = memory.mask.sum(1).tolist()
+        return [
+            weights[row, : len(ids), :length]
+            for row, (ids, length) in enumerate(zip(ends, lengths, strict=True))
+        ]
+
+    def _with_words(
+        self,
+        found: Sequence[Sequence[Hypothesis]],
+        pairs: Sequence[Pair],
+        memory: Memory,
+        state: State,
+    ) -> list[list[Output]]:
+        """Outputs in which an unknown token is the source's word that it attended to most."""
+        results: list[list[Output]] = [[] for _ in found]
+        unk_id, size = self.task.target.unk_id, self.task.target_size
+        for place in range(max(map(len, found))):
+            rows = [row for row, hypotheses in enumerate(found) if place < len(hypotheses)]
+            kept = torch.tensor(rows, device=self.device)
+            some = Memory(*(part.index_select(0, kept) for part in memory))
+            weights = self._weights(
+                some,
+                tuple(part.index_select(0, kept) for part in state),
+                [found[row][place].ids for row in rows],
+            )
+            for row, weight in zip(rows, weights, strict=True):
+                one, best = found[row][place], weight.argmax(1).tolist()
+                copied = pairs[row].words
+                words = [*copied, *self.task.pairs.spelt(pairs[row].source)]
+                first = size + len(copied)
+                ids = [first + best[t] if id == unk_id else id for t, id in enumerate(one.ids)]
+                pair = replace(pairs[row], words=words)
+                results[row].append(self._output(one, self.task.pairs.spell(ids, pair)))
+        return results
+
+    @staticmethod
+    def _output(hypothesis: Hypothesis, text: str) -> Output:
+        return Output(text, hypothesis.ids, hypothesis.log_prob, hypothesis.score)
+
+
+def _beam_options(config: TextDecodingConfig) -> BeamOptions:
+    return BeamOptions(
+        beam_size=config.beam_size,
+        max_new_tokens=config.max_new_tokens,
+        num_return=config.num_return,
+        length_penalty=config.length_penalty,
+        alpha=config.length_alpha,
+        coverage_penalty=config.coverage_penalty,
+        no_repeat_ngram=config.no_repeat_ngram,
+        min_new_tokens=config.min_new_tokens,
+        early_stopping=config.early_stopping,
+    )
+
+
+def _sampling_options(config: TextDecodingConfig) -> SamplingOptions:
+    return SamplingOptions(
+        max_new_tokens=config.max_new_tokens,
+        greedy=config.method == "greedy",
+        temperature=config.temperature,
+        top_k=config.top_k,
+        top_p=config.top_p,
+        no_repeat_ngram=config.no_repeat_ngram,
+    )
+
+
+def _least(config: TextDecodingConfig, length: int) -> int:
+    return max(config.min_new_tokens, math.floor(config.min_length_ratio * length))
+
+
+def _most(config: TextDecodingConfig, length: int) -> int:
+    if not config.max_length_ratio:
+        return config.max_new_tokens
+    return max(1, min(config.max_new_tokens, math.ceil(config.max_length_ratio * length)))

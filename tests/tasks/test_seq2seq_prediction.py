@@ -1,0 +1,125 @@
+"""Options of decoding, through the predictor of both tasks."""
+
+from typing import Any
+
+import pytest
+from nlpseq.tasks.seq2seq_search import Translator
+from small import CPU, built, train
+from small_pairs import PAIRS, make, pairs
+
+from nlpseq.errors import UserError
+from nlpseq.recipe import validate
+
+
+def test_options_of_predict() -> None:
+    task = make()
+    model = built(task)
+    train(task, model, pairs(), epochs=3)
+    predictor = task.predictor(model, CPU)
+    texts = [one for one, _ in PAIRS[:4]]
+    best = predictor.predict(texts, beam_size=4, num_return=3, max_new_tokens=6)
+    for row in best:
+        found = row["hypotheses"]
+        assert [one["output"] for one in found[:1]] == [row["output"]]
+        assert len({one["output"] for one in found}) == 3
+        scores = [one["score"] for one in found]
+        assert scores == sorted(scores, reverse=True)
+        assert all(one["log_prob"] < 0 for one in found)
+    assert (
+        predictor.predict(texts, beam_size=1)[2]["output"]
+        == (predictor.predict(texts, method="greedy")[2]["output"])
+    )
+    for method in ("beam", "greedy", "sample"):
+        led = predictor.predict(texts, method=method, prefix="Katze und", seed=1)
+        assert all(row["output"].startswith("Katze und") for row in led)
+        once = predictor.predict(texts, method=method, no_repeat_ngram=1, seed=1)
+        assert all(len(set(w)) == len(w) for w in (row["output"].split() for row in once))
+        lengths = ratios(predictor, texts, method=method, min_length_ratio=1.5)
+        assert all(made + 1 >= int(1.5 * given) for made, given in lengths)
+        lengths = ratios(predictor, texts, method=method, max_length_ratio=0.5, min_new_tokens=9)
+        assert all(made in (-(-given // 2), -(-given // 2) - 1) for made, given in lengths)
+    assert predictor.predict(texts, method="sample", seed=3) == (
+        predictor.predict(texts, method="sample", seed=3)
+    )
+
+
+def ratios(predictor: Any, texts: list[str], **options: Any) -> list[tuple[int, int]]:
+    """Words made and given; an output's end counts as one that is made."""
+    answers = predictor.predict(texts, seed=2, **options)
+    return [(len(row["output"].split()), len(row["text"].split())) for row in answers]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"num_return": 9}, "num_return = 9: a beam of 2 has no more hypotheses"),
+        ({"beam": 3}, r"unknown key decoding\.beam"),
+        ({"beam_size": "many"}, "beam_size"),
+        ({"stop_at_eos": False}, "stop_at_eos = false is for language models"),
+        ({"min_new_tokens": 99}, "min_new_tokens = 99 is above max_new_tokens = 12"),
+        ({"max_length_ratio": -1}, "max_length_ratio"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
+    task = make()
+    with pytest.raises(UserError, match=said):
+        task.predictor(built(task), CPU).predict(["dog"], **options)
+    document = task.recipe.model_dump(exclude_none=True)
+    document["decoding"] |= options
+    with pytest.raises(UserError, match=said):
+        validate(type(task).Config, document, "test")
+
+
+@pytest.mark.parametrize("copying", [False, True])
+def test_the_score_of_greedy_and_sampled_outputs_is_their_log_probability(copying: bool) -> None:
+    """Ended by the end or by their limit alike: beam search with a beam of 1 says the same."""
+    task = make(decoder={"copying": copying})
+    model = built(task)
+    predictor = task.predictor(model, CPU)
+    texts = [one for one, _ in PAIRS[:4]]
+    for limit in (1, 2, 3, 12):
+        given = {"max_new_tokens": limit, "length_penalty": "none"}
+        greedy = predictor.predict(texts, method="greedy", **given)
+        beam = predictor.predict(texts, method="beam", beam_size=1, **given)
+        assert [row["output"] for row in greedy] == [row["output"] for row in beam]
+        assert [row["score"] for row in greedy] == pytest.approx(
+            [row["score"] for row in beam], abs=1e-4
+        )
+
+
+@pytest.mark.parametrize("copying", [False, True])
+def test_an_unknown_token_becomes_the_most_attended_word(
+    copying: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make(decoder={"copying": copying})
+    model = built(task)
+    predictor = task.predictor(model, CPU)
+    unk = task.target.unk_id
+    copied = task.target_size
+    ids = [unk, 5, unk, copied] if copying else [unk, 5, unk]
+    real = Translator._hypotheses
+
+    def forged(self: Translator, *given: Any) -> Any:
+        return [[one._replace(ids=ids) for one in row] for row in real(self, *given)]
+
+    monkeypatch.setattr(Translator, "_hypotheses", forged)
+    text = "the Zyx sees"
+    answer = predictor.predict([text], replace_unknown=True)[0]["output"].split()
+    weights = predictor.attention([text])[0]["weights"]
+    words = text.split()
+    most = [words[max(range(3), key=weights[place].__getitem__)] for place in (0, 2)]
+    assert answer[:3] == [most[0], task.target.vocabulary[5], most[1]]
+    assert answer[3:] == (["Zyx"] if copying else [])
+    assert predictor.predict([text])[0]["output"].split()[0] == "<unk>"
+
+
+def test_scores_of_given_texts() -> None:
+    task = make()
+    predictor = task.predictor(built(task), CPU)
+    found = predictor.evaluate(["a cat sleeps", ""], ["eine Katze", "nichts"])
+    assert 0 <= found["bleu"] <= 100
+    with pytest.raises(UserError, match="2 texts and 1 targets"):
+        predictor.evaluate(["a", "b"], ["c"])
+    assert predictor.predict([]) == []
+    assert predictor.predict(["", " "])[1] == {"text": " ", "output": "", "score": None}
+    assert predictor.attention([""])[0]["weights"] == []
