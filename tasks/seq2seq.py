@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nlpseq import hub
 from nlpseq.contracts import State
@@ -37,7 +37,7 @@ from .seq2seq_prediction import Seq2SeqPredictor
 from .seq2seq_recipe import Seq2SeqRecipe
 from .seq2seq_scores import Seq2SeqScores, TextMetric
 from .seq2seq_search import Translator
-from .sequence_training import reward_loss
+from .sequence_training import attended_again, reward_loss
 
 Seq2SeqModel = Model[AttentionDecoder]
 
@@ -353,10 +353,3 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         """Answer raw texts."""
         assert isinstance(model, Model)
         return Seq2SeqPredictor(self, model, device)
-
-
-def attended_again(weights: Tensor, mask: Tensor | None) -> Tensor:
-    """The coverage loss, summed: sum of min(a_t, sum of a before t).  See et al. (2017), equation 12."""
-    before = weights.cumsum(dim=1) - weights  # (B, T, S)
-    again = torch.minimum(weights, before).sum(dim=2)
-    return (again if mask is None else again[mask]).sum()

@@ -127,6 +127,13 @@ def reward_loss(
     return (scores.softmax(dim=1) * risks).sum()
 
 
+def attended_again(weights: Tensor, mask: Tensor | None) -> Tensor:
+    """The coverage loss, summed: sum of min(a_t, sum of a before t).  See et al. (2017), equation 12."""
+    before = weights.cumsum(dim=1) - weights  # (B, T, S)
+    again = torch.minimum(weights, before).sum(dim=2)
+    return (again if mask is None else again[mask]).sum()
+
+
 def _rows(target: Tokens) -> list[tuple[list[int], int]]:
     return list(zip(target.ids.tolist(), target.lengths.tolist(), strict=True))
 
