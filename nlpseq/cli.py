@@ -203,6 +203,11 @@ def _check_options(arguments: Namespace, predictor: Any) -> None:
         )
     if arguments.attention is not None and arguments.attention.is_file():
         raise UserError(f"--attention {arguments.attention}: is a file; name a folder")
+    if arguments.attention is not None:
+        from nlpseq.files import disk
+
+        with disk(arguments.attention):
+            arguments.attention.mkdir(parents=True, exist_ok=True)
 
 
 def _predictor(arguments: Namespace, ability: str, other: str) -> Any:
@@ -221,7 +226,7 @@ def _predictor(arguments: Namespace, ability: str, other: str) -> Any:
 def _kind(predictor: Any) -> str:
     """What a predictor is, by its class: `sequence tagger`."""
     words = re.findall("[A-Z]+[a-z]*", type(predictor).__name__.removesuffix("Predictor"))
-    return " ".join(words).lower()
+    return str(getattr(predictor, "kind", " ".join(words).lower()))
 
 
 def _generate(arguments: Namespace) -> int:

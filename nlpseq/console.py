@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 FLOOR = "floor_"
@@ -31,10 +32,7 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
     )
     if splits:
         console.print(_score_table(metrics, splits))
-    for table in _detail_tables(*last_details(metrics)):
-        console.print(table)
-    for name, signature in last_details(metrics)[1].get("signatures", {}).items():
-        console.print(f"{spell(name)}: {signature}", markup=False, soft_wrap=True)
+    _print_details(console, metrics)
     console.print(_cost_table(metrics))
     console.print()
     if samples:
@@ -50,7 +48,18 @@ def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
     """Print the scores of some splits."""
     from rich.console import Console
 
-    Console(highlight=False, emoji=False).print(_score_table(metrics, splits))
+    console = Console(highlight=False, emoji=False)
+    console.print(_score_table(metrics, splits))
+    _print_details(console, metrics)
+
+
+def _print_details(console: "Console", metrics: Mapping[str, Any]) -> None:
+    """What stands behind the scores of the last split, and how they were computed."""
+    split, details = last_details(metrics)
+    for table in _detail_tables(split, details):
+        console.print(table)
+    for name, signature in details.get("signatures", {}).items():
+        console.print(f"{spell(name)}: {signature}", markup=False, soft_wrap=True)
 
 
 def _score_table(metrics: Mapping[str, Any], splits: Iterable[str]) -> "Table":

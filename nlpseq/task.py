@@ -91,6 +91,7 @@ class Task(ABC, Generic[RecipeT]):
     Attributes:
         Config: the schema of the task's recipes.
         fields: the columns that the task reads of its data.
+        further_fields: columns that it reads too where the data have them.
         metric: turns summed statistics into scores.
         main_metric: the score by which the best weights are chosen on validation.
         higher_is_better: whether that score should rise.
@@ -102,6 +103,7 @@ class Task(ABC, Generic[RecipeT]):
 
     Config: ClassVar[type[Recipe]]
     fields: ClassVar[tuple[str, ...]]
+    further_fields: ClassVar[tuple[str, ...]] = ()
     metric: Metric
     main_metric: ClassVar[str]
     higher_is_better: ClassVar[bool]

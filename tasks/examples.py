@@ -82,9 +82,9 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
     def targets(self, split: Split) -> Sequence[Target]:
         """What is to be predicted for each example of a split."""
 
-    @abstractmethod
-    def collate_targets(self, targets: Sequence[Target], source: Tokens) -> Tensor | Tokens:
-        """The targets of a batch as a tensor, or as the tokens of another side."""
+    def collate_targets(self, targets: Sequence[Target], source: Tokens) -> Tensor:
+        """The targets of a batch as a tensor, of a task that leaves `collate` as it is."""
+        raise NotImplementedError
 
     def collate(
         self, features: Sequence[Features], targets: Sequence[Target]

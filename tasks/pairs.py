@@ -43,7 +43,6 @@ class PairReader:
         copying: whether target tokens may be copied from the source.
         vocab_size: V of the target.
         max_source: tokens of a source that are read; 0: all.
-        max_target: tokens of a target that are learnt from; 0: all.
         by_rule: cut both sides into words by rule first; else they come as the tokenizer wants them.
     """
 
@@ -55,7 +54,6 @@ class PairReader:
         copying: bool,
         vocab_size: int,
         max_source: int,
-        max_target: int,
         by_rule: bool = False,
     ) -> None:
         self.reader = reader
@@ -63,7 +61,6 @@ class PairReader:
         self.copying = copying
         self.vocab_size = vocab_size
         self.max_source = max_source
-        self.max_target = max_target
         self.by_rule = by_rule
         self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
 
@@ -72,8 +69,11 @@ class PairReader:
         return [raw_words(text) for text in texts] if self.by_rule else texts
 
     def sources(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
-        """Features of sources, and the places of those that were cut; some may have no token."""
+        """Features of sources, and the places of those that were cut; blank ones have no token."""
         features, limit = self.reader.read_text(self.cut(texts)), self.max_source
+        features = [
+            one if text.strip() else Features(()) for one, text in zip(features, texts, strict=True)
+        ]
         long = [place for place, one in enumerate(features) if 0 < limit < len(one)]
         for place in long:
             features[place] = features[place].cut(limit)
@@ -90,7 +90,7 @@ class PairReader:
     def pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
         """What goes with the features of these sources; an empty target is the end alone."""
         ends = [self.target.eos_id]
-        encoded = [ids[: self.max_target or None] + ends for ids in self.encode(targets)]
+        encoded = [ids + ends for ids in self.encode(targets)]
         if not self.copying:
             return [Pair(*pair) for pair in zip(encoded, sources, targets, strict=True)]
         return [self._copied(*one) for one in zip(sources, targets, encoded, strict=True)]
@@ -156,6 +156,11 @@ class PairReader:
             numbers.get(form, id) if id == unk else id
             for id, form in zip(ids, [*forms, ""], strict=False)
         ]
+
+
+def cut_targets(target: Tokens, length: int) -> Tokens:
+    """The first tokens of long targets; what is cut off takes the end with it."""
+    return replace(target, ids=target.ids[:, :length], lengths=target.lengths.clamp(max=length))
 
 
 def hide_common(

@@ -31,7 +31,7 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Scores, Share
 
 from .examples import ExampleTask, raw_words
-from .pairs import Pair, PairReader, hide_common
+from .pairs import Pair, PairReader, cut_targets, hide_common
 from .scheduled_sampling import decode
 from .seq2seq_prediction import Seq2SeqPredictor
 from .seq2seq_recipe import Seq2SeqRecipe
@@ -105,7 +105,6 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             copying=self.recipe.decoder.copying,
             vocab_size=self.target_size,
             max_source=config.max_source_length,
-            max_target=config.max_target_length,
             by_rule=self._by_rule,
         )
 
@@ -136,6 +135,10 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             notes.append(
                 f"{split.name}: of {cut} long sources only the first {limit} tokens are read"
             )
+        limit = self.recipe.tokenization.max_target_length
+        if split.name == "train" and limit:
+            long = sum(len(pair.ids) > limit for _, pair in examples)
+            notes.append(f"train: of {long} long targets only the first {limit} tokens are learnt")
         return notes
 
     # Examples
@@ -180,10 +183,6 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         """What belongs to each source."""
         return self.pairs.pairs(list(split.texts("source")), list(split.texts("target")))
 
-    def collate_targets(self, targets: Sequence[Pair], source: Tokens) -> Tokens:
-        """Ids of targets."""
-        raise NotImplementedError("both sides are collated together: see `collate`")
-
     def collate(
         self, features: Sequence[Features], targets: Sequence[Pair]
     ) -> tuple[Tokens, Tokens]:
@@ -196,7 +195,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
 
     def learnable(self, features: Features, target: Pair) -> bool:
         """A target without a token teaches nothing but to be silent."""
-        return len(target.ids) > 1
+        return bool(target.text.strip()) and len(target.ids) > 1
 
     # Model and loss
 
@@ -247,6 +246,8 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         assert isinstance(batch.target, Tokens)
         recipe, decoder, training = self.recipe, model.head, model.training
         source, target = batch.source, batch.target
+        if training and recipe.tokenization.max_target_length:
+            target = cut_targets(target, recipe.tokenization.max_target_length)
         if training and recipe.decoder.copy_dropout:
             sizes = {"vocab_size": self.target_size, "unk_id": self.tokenizer.unk_id}
             source, target = hide_common(source, target, recipe.decoder.copy_dropout, **sizes)
@@ -324,8 +325,10 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         for place in self.empty(split, share, limit):
             yield record(place, self.examples(split)[place][1], "", 0.0, 0)
         for places, features, pairs in self._parts(split, share, limit):
-            nll = translator.nll(features, pairs)
-            outputs = translator.best(features, pairs, self.recipe.decoding)
+            started = translator.start(features, pairs)
+            nll = translator.nll(started, pairs)
+            found = translator.search(started, pairs, self.recipe.decoding)
+            outputs = [one[0].text for one in found]
             for place, pair, output, value in zip(places, pairs, outputs, nll, strict=True):
                 yield record(place, pair, output, value, len(pair.ids))
 

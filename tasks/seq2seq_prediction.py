@@ -1,6 +1,6 @@
 """What `nlpseq.load` gives for translation and summarization: texts in, texts out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from nlpseq.recipe import validate
 from .examples import raw_words
 from .pairs import Pair
 from .seq2seq_recipe import TextDecodingConfig
-from .seq2seq_search import Translator
+from .seq2seq_search import Output, Started, Translator
 
 if TYPE_CHECKING:
     from .seq2seq import Seq2Seq
@@ -35,9 +35,11 @@ class Seq2SeqPredictor:
 
     Attributes:
         decoding: it takes options of decoding.
+        kind: what it is, for people.
     """
 
     decoding: ClassVar[bool] = True
+    kind: ClassVar[str] = "model of text to text"
 
     def __init__(
         self, task: "Seq2Seq", model: Model[AttentionDecoder], device: torch.device
@@ -73,18 +75,13 @@ class Seq2SeqPredictor:
             UserError: an unknown option, or a source that the recipe refuses for its length.
         """
         config = self._options(options)
-        generator = torch.Generator(self.device)
-        generator.seed() if seed is None else generator.manual_seed(seed)
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "score": None} for text in texts
         ]
         batches, long = self._batches(texts)
         for row in long:
             results[row]["truncated"] = True
-        for rows, features, pairs in batches:
-            found = self._translator.search(
-                features, pairs, config, prefix=prefix, generator=generator
-            )
+        for rows, _, _, found in self._search(batches, config, prefix, seed):
             for row, outputs in zip(rows, found, strict=True):
                 results[row] |= {"output": outputs[0].text, "score": outputs[0].score}
                 if config.num_return > 1:
@@ -94,8 +91,15 @@ class Seq2SeqPredictor:
                     ]
         return results
 
-    def attention(self, texts: Sequence[str], **options: Any) -> list[dict[str, Any]]:
-        """Answers with what each output token attended to.
+    def attention(
+        self,
+        texts: Sequence[str],
+        *,
+        prefix: str = "",
+        seed: int | None = None,
+        **options: Any,
+    ) -> list[dict[str, Any]]:
+        """Answers with what each output token attended to; arguments and errors are those of `predict`.
 
         Returns:
             for each its `text`, `output`, `source_tokens`, `output_tokens` (the end as `</s>`), and
@@ -106,9 +110,10 @@ class Seq2SeqPredictor:
             {"text": text, "output": "", "source_tokens": [], "output_tokens": [], "weights": []}
             for text in texts
         ]
-        for rows, features, pairs in self._batches(texts)[0]:
-            best = [found[0] for found in self._translator.search(features, pairs, config)]
-            weights = self._translator.attention(features, pairs, [one.ids for one in best])
+        batches, _ = self._batches(texts)
+        for rows, pairs, started, found in self._search(batches, config, prefix, seed):
+            best = [outputs[0] for outputs in found]
+            weights = self._translator.attention(started, [one.ids for one in best])
             for row, output, weight, pair in zip(rows, best, weights, pairs, strict=True):
                 results[row] |= {
                     "output": output.text,
@@ -133,6 +138,26 @@ class Seq2SeqPredictor:
             for answer, text, target in answers
         ]
         return metric.score([sum(part) for part in zip(*vectors, strict=True)])
+
+    def _search(
+        self, batches: Sequence[_Batch], config: TextDecodingConfig, prefix: str, seed: int | None
+    ) -> Iterator[tuple[list[int], list[Pair], Started, list[list[Output]]]]:
+        """The outputs of each batch, beside what they were found by."""
+        generator = torch.Generator(self.device)
+        generator.seed() if seed is None else generator.manual_seed(seed)
+        beginning = self._prefix(prefix)
+        for rows, features, pairs in batches:
+            started = self._translator.start(features, pairs)
+            found = self._translator.search(
+                started, pairs, config, prefix=beginning, generator=generator
+            )
+            yield rows, pairs, started, found
+
+    def _prefix(self, prefix: str) -> list[int]:
+        (ids,) = self.task.pairs.encode([self._spaced(prefix)])
+        if self.task.target.unk_id in ids:
+            raise UserError(f"prefix {prefix!r}: has a part that the model's vocabulary lacks")
+        return ids
 
     def _batches(self, texts: Sequence[str]) -> tuple[list[_Batch], list[int]]:
         """Sources of like length, and rows that were cut; one without a token is in no batch."""
@@ -168,4 +193,9 @@ class Seq2SeqPredictor:
         recipe = self.task.recipe
         decoding = {**recipe.decoding.model_dump(), **options}
         document = {"task": recipe.task, "decoding": decoding}
-        return validate(type(recipe), document, "options of predict").decoding
+        config = validate(type(recipe), document, "options of predict").decoding
+        if config.replace_unknown and self.task.target.unk_id in self.task.forbidden:
+            raise UserError(
+                "replace_unknown: this model writes no unknown token that could be replaced"
+            )
+        return config

@@ -90,8 +90,21 @@ class Seq2SeqRecipe(ExampleRecipe):
             raise ValueError(
                 "embedding.characters and casing_dim: of the source's side alone; set head.shared = false"
             )
-        if self.decoder.copy_dropout and not self.decoder.copying:
-            raise ValueError("decoder.copy_dropout: set decoder.copying = true")
+        if self.decoder.copy_dropout and (beside or not self.decoder.copying):
+            raise ValueError(
+                "decoder.copy_dropout: set decoder.copying = true, and embedding.characters and "
+                "casing_dim off, which would still show the words that it hides"
+            )
+        if self.embedding.frozen and self.shares_embedding:
+            raise ValueError(
+                "embedding.frozen: would freeze the target's side too; set head.shared = false"
+            )
+        writes_unknown = self.tokenization.kind == "word" and not self.decoder.copying
+        if self.decoding.replace_unknown and not writes_unknown:
+            raise ValueError(
+                "decoding.replace_unknown: only tokens that are words, without decoder.copying, may be "
+                "unknown in an output"
+            )
         if getattr(self.encoder, "init_from", None) is not None:
             raise ValueError(
                 "encoder.init_from is for classes and tags; objective.init_from starts from a run"

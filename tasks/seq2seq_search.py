@@ -34,6 +34,14 @@ class Output(NamedTuple):
     score: float
 
 
+class Started(NamedTuple):
+    """Sources that were read: what is attended to, the first state, and how long each is."""
+
+    memory: Memory
+    state: State
+    lengths: list[int]
+
+
 class Translator:
     """Searches for the outputs of sources that are ready as features; no gradient.
 
@@ -51,40 +59,42 @@ class Translator:
         self.device = device
 
     @torch.no_grad()
-    def nll(self, features: Sequence[Features], pairs: Sequence[Pair]) -> list[float]:
+    def start(self, features: Sequence[Features], pairs: Sequence[Pair]) -> Started:
+        """Read sources, none of them empty."""
+        source, _ = self.task.collate(features, pairs)
+        source = source.to(self.device)
+        memory, state = self.model.head.start(self.model.encode(source), source)
+        return Started(memory, state, source.lengths.tolist())
+
+    @torch.no_grad()
+    def nll(self, started: Started, pairs: Sequence[Pair]) -> list[float]:
         """The nll of each target, its end included, in nats."""
-        memory, state, _ = self._start(features, pairs)
+        memory, state, _ = started
         target = collate([pair.ids for pair in pairs], self.task.target.pad_id).to(self.device)
         decoded = self._read(target, memory, state)
         nll = self.model.head.nll(decoded, memory, target.ids).double()  # (B, T)
         return (nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1).tolist()
 
-    def best(
-        self, features: Sequence[Features], pairs: Sequence[Pair], config: TextDecodingConfig
-    ) -> list[str]:
-        """The best output of each source."""
-        return [found[0].text for found in self.search(features, pairs, config)]
-
     @torch.no_grad()
     def search(
         self,
-        features: Sequence[Features],
+        started: Started,
         pairs: Sequence[Pair],
         config: TextDecodingConfig,
         *,
-        prefix: str = "",
+        prefix: Sequence[int] = (),
         generator: torch.Generator | None = None,
     ) -> list[list[Output]]:
         """Outputs of each source, the best first.
 
         Args:
-            features: of sources, none of them empty.
+            started: sources that were read.
             pairs: what belongs to each.
             config: how to search.
-            prefix: how every output is to begin.
+            prefix: ids with which every output is to begin.
             generator: makes samples repeatable.
         """
-        memory, state, lengths = self._start(features, pairs)
+        memory, state, lengths = started
         found = self._hypotheses(memory, state, lengths, config, prefix, generator)
         if config.replace_unknown:
             return self._with_words(found, pairs, memory, state)
@@ -94,23 +104,9 @@ class Translator:
         ]
 
     @torch.no_grad()
-    def attention(
-        self,
-        features: Sequence[Features],
-        pairs: Sequence[Pair],
-        outputs: Sequence[Sequence[int]],
-    ) -> list[Tensor]:
+    def attention(self, started: Started, outputs: Sequence[Sequence[int]]) -> list[Tensor]:
         """What each output attended to: for each a matrix (its tokens and the end, source tokens)."""
-        memory, state, _ = self._start(features, pairs)
-        return self._weights(memory, state, outputs)
-
-    def _start(
-        self, features: Sequence[Features], pairs: Sequence[Pair]
-    ) -> tuple[Memory, State, list[int]]:
-        source, _ = self.task.collate(features, pairs)
-        source = source.to(self.device)
-        memory, state = self.model.head.start(self.model.encode(source), source)
-        return memory, state, source.lengths.tolist()
+        return self._weights(started.memory, started.state, outputs)
 
     def _read(self, target: Tokens, memory: Memory, state: State) -> Decoded:
         return read(self.model.head, shifted(target.ids, self.task.target.bos_id), memory, state)
@@ -121,7 +117,7 @@ class Translator:
         state: State,
         lengths: Sequence[int],
         config: TextDecodingConfig,
-        prefix: str,
+        prefix: Sequence[int],
         generator: torch.Generator | None,
     ) -> list[list[Hypothesis]]:
         target = self.task.target
@@ -133,7 +129,7 @@ class Translator:
             "memory": memory,
             "min_lengths": [_least(config, length) for length in lengths],
             "max_lengths": [_most(config, length) for length in lengths],
-            "prefix": self.task.pairs.encode([prefix]) * len(lengths) if prefix else None,
+            "prefix": [prefix] * len(lengths) if prefix else None,
         }
         if config.method == "beam":
             mask = memory.mask if config.coverage_penalty else None
@@ -191,11 +187,8 @@ class Translator:
             )
             for row, weight in zip(rows, weights, strict=True):
                 one, best = found[row][place], weight.argmax(1).tolist()
-                copied = pairs[row].words
-                words = [*copied, *self.task.pairs.spelt(pairs[row].source)]
-                first = size + len(copied)
-                ids = [first + best[t] if id == unk_id else id for t, id in enumerate(one.ids)]
-                pair = replace(pairs[row], words=words)
+                ids = [size + best[t] if id == unk_id else id for t, id in enumerate(one.ids)]
+                pair = replace(pairs[row], words=self.task.pairs.spelt(pairs[row].source))
                 results[row].append(self._output(one, self.task.pairs.spell(ids, pair)))
         return results
 

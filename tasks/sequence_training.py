@@ -89,7 +89,8 @@ def reward_loss(
 ) -> Tensor:
     """The objective's sum over B sentences.
 
-    Dropout is as in training; what is drawn is drawn under it too, as the loss is taken of it.
+    Outputs are drawn by a decoder without dropout, as at test; their probabilities, which have the
+    gradient, are taken with it.
     """
     gold = [row[:length] for row, length in _rows(target)]
     reward = REWARDS[config.reward]
@@ -97,15 +98,20 @@ def reward_loss(
     def outputs(greedy: bool) -> list[list[int]]:
         options = SamplingOptions(greedy=greedy, max_new_tokens=max_length)
         start = torch.full_like(target.lengths, bos_id)
-        found = generate(
-            closure(decoder),
-            start,
-            state,
-            options,
-            eos_id=eos_id,
-            forbidden=forbidden,
-            memory=memory,
-        )
+        training = decoder.training
+        decoder.eval()
+        try:
+            found = generate(
+                closure(decoder),
+                start,
+                state,
+                options,
+                eos_id=eos_id,
+                forbidden=forbidden,
+                memory=memory,
+            )
+        finally:
+            decoder.train(training)
         return [ids + [eos_id] * (len(ids) < max_length) for ids in found]
 
     def rewards(found: Sequence[Sequence[int]]) -> Tensor:

@@ -35,6 +35,7 @@ class Translation(Seq2Seq):
     """Sentences to sentences of another language."""
 
     Config: ClassVar[type[Recipe]] = TranslationRecipe
+    further_fields: ClassVar[tuple[str, ...]] = (TOKENIZED,)
     main_metric = "bleu"
     hub_task = "translation"
 

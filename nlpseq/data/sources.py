@@ -118,7 +118,11 @@ class Split:
 
 
 def load_splits(
-    config: DataConfig, *, data_dir: Path | None, fields: Sequence[str]
+    config: DataConfig,
+    *,
+    data_dir: Path | None,
+    fields: Sequence[str],
+    further_fields: Sequence[str] = (),
 ) -> dict[str, Split]:
     """Read every split that a recipe names; no seed has a say in which examples there are.
 
@@ -130,6 +134,7 @@ def load_splits(
         config: the recipe's `data` section.
         data_dir: folder of the local files; None: the Hub or the built-in corpus.
         fields: the columns that the task reads.
+        further_fields: those that it reads too where a split has them.
 
     Raises:
         UserError: a file, column or split is missing or bad, or the Hub cannot be reached.
@@ -142,7 +147,12 @@ def load_splits(
         splits = _hub(config)
     by_characters = data_dir is not None and config.format == "text"
     splits = _hold_out(splits, config.hold_out, by_characters)
-    splits = {name: _with_fields(split, config, fields) for name, split in splits.items()}
+    for name, split in splits.items():
+        given = (config.columns.get(field, field) for field in further_fields)
+        present = [
+            f for f, c in zip(further_fields, given, strict=True) if c in split.rows.column_names
+        ]
+        splits[name] = _with_fields(split, config, [*fields, *present])
     # Without train (a trained model is scored on other files) there is nothing to add phrases to.
     return with_phrases(splits) if config.phrases and "train" in splits else splits
 

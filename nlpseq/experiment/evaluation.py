@@ -57,7 +57,12 @@ def evaluate(
     task = type(trained)(resolved)
     task.target_tokenizer = trained.target_tokenizer
     task.restore(trained.tokenizer, trained.state())
-    splits = load_splits(resolved.data, data_dir=data_dir, fields=task.fields)
+    splits = load_splits(
+        resolved.data,
+        data_dir=data_dir,
+        fields=task.fields,
+        further_fields=task.further_fields,
+    )
     if split not in splits:
         raise UserError(f"split {split!r}: the data have {', '.join(splits)}")
     accelerator = build_accelerator(device, resolved.training.precision)

@@ -141,7 +141,12 @@ class Run:
 
     def _splits(self) -> dict[str, Split]:
         config, task = self.recipe.data, self.task
-        splits = load_splits(config, data_dir=self.options.data_dir, fields=task.fields)
+        splits = load_splits(
+            config,
+            data_dir=self.options.data_dir,
+            fields=task.fields,
+            further_fields=task.further_fields,
+        )
         if "train" not in splits:
             raise UserError(f"recipe {self.name}: data.files names no train split")
         return splits

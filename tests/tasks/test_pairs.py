@@ -12,7 +12,7 @@ from small_pairs import BOTH, PAIRS, make, pairs
 from nlpseq import hub
 from nlpseq.data.batch import Tokens
 from nlpseq.errors import UserError
-from nlpseq.task import Cursor
+from nlpseq.task import Cursor, Progress
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -55,7 +55,11 @@ def test_long_sources_are_cut_or_refused(copying: bool) -> None:
     assert [note for note in task.notes if "long sources" in note] == [cut]
     model = built(task)
     train(task, model, rows)
-    assert all(len(pair.ids) <= 3 for _, pair in task.examples(rows))
+    batch = next(task.batches(rows, training=True, seed=1, start=Cursor()))
+    for mode, lengths in ((True, batch.target.lengths.clamp(max=2)), (False, batch.target.lengths)):
+        loss, _ = task.loss(model.train(mode), batch, (), Progress())
+        assert int(loss.count) == int(lengths.sum())  # cut in training, whole where it is scored
+    assert any("long targets only the first 2 tokens are learnt" in note for note in task.notes)
     predictor = task.predictor(model, CPU)
     whole, short = predictor.predict([long, "dog " * 9])
     assert (whole["output"], whole["truncated"]) == (short["output"], True)
@@ -148,8 +152,8 @@ def test_words_of_vectors_are_read_and_copied_but_never_written(tmp_path: Path) 
         [pair] = task.pairs.pairs(["the unheard dog"], ["unheard unseen"])
         unk = task.target.unk_id
         assert list(pair.ids[:2]) == ([size, unk] if copying else [unk, unk])
-        answer = task.predictor(model, CPU).predict(["the unheard dog"], prefix="unheard")[0]
-        assert answer["score"] is not None
+        with pytest.raises(UserError, match="prefix 'unheard': has a part that the model's"):
+            task.predictor(model, CPU).predict(["the unheard dog"], prefix="unheard")
 
 
 def test_words_that_both_sides_share_are_hidden() -> None:

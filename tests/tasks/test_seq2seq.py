@@ -10,6 +10,7 @@ from small import CPU, TAGGING_ENCODERS, built, encoder, equal, records, split_o
 from small_pairs import BOTH, PAIRS, TOYS, fall, make, pairs, toy
 
 from nlpseq import experiment, hub
+from nlpseq.errors import UserError
 from nlpseq.task import Cursor, Progress, Share
 
 ATTENTIONS = ["additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"]
@@ -81,9 +82,9 @@ def test_bridges_and_rewards_reach_every_parameter(bridge: str, objective: str) 
 
 
 def test_frozen_vectors_stay(tmp_path: Path) -> None:
-    """Of a shared table, so of the output layer that is tied to it; nothing else stays."""
-    task = make(embedding={"frozen": True})
-    assert [name for name in stuck(task) if "tokens.weight" not in name] == []
+    """The source's; a shared table would freeze the target's and the output layer too."""
+    with pytest.raises(UserError, match=r"frozen: .* set head\.shared = false"):
+        make(embedding={"frozen": True})
     apart = make(embedding={"frozen": True}, head={"shared": False})
     assert stuck(apart) == ["embedding.tokens.weight"]
 
