@@ -115,7 +115,7 @@ def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
         bounds = [
             [spell(name), number(low), number(high)] for name, (low, high) in intervals.items()
         ]
-        yield _table(f"{split}, 95% confidence intervals", [["score", "from", "to"], *bounds])
+        yield _table(f"{split}, 95% intervals", [["score", "from", "to"], *bounds])
     confusion = details.get("confusion_matrix")
     if confusion and len(confusion["labels"]) <= MOST_COLUMNS:
         labels = confusion["labels"]
