@@ -12,7 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.cross_entropy import linear_cross_entropy, linear_nll, whole_lines
+from nlpseq.layers.cross_entropy import (
+    SMALL_ELEMENTS,
+    linear_cross_entropy,
+    linear_nll,
+    whole_lines,
+)
 
 
 class SoftmaxLayer(nn.Module):
@@ -80,7 +85,8 @@ class SoftmaxLayer(nn.Module):
         """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         inputs: Tensor = self.projection(outputs)
         plain = torch.is_grad_enabled() or torch.is_autocast_enabled(inputs.device.type)
-        if plain or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+        few = inputs.numel() // inputs.size(-1) * len(self.weight) <= SMALL_ELEMENTS
+        if plain or few or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
             logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
             dtype = torch.promote_types(logits.dtype, torch.float32)
             return logits.log_softmax(dim=-1, dtype=dtype)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nlpseq.layers.cross_entropy import linear_cross_entropy
+from nlpseq.layers.cross_entropy import SMALL_ELEMENTS, linear_cross_entropy
 from nlpseq.layers.softmax import SoftmaxLayer
 
 
@@ -12,7 +12,8 @@ from nlpseq.layers.softmax import SoftmaxLayer
 @pytest.mark.parametrize("bias", [True, False])
 def test_log_probs_without_gradient(vocab_size: int, bias: bool) -> None:
     layer = SoftmaxLayer(7, vocab_size, bias=bias)
-    for shape in [(5,), (2, 3), (2, 3, 1)]:
+    many = SMALL_ELEMENTS // vocab_size + 1  # rows from which logits are laid out in whole lines
+    for shape in [(5,), (2, 3, 1), (many,), (2, many), (2, many, 1)]:
         outputs = torch.randn(*shape, 7)
         wanted = layer.log_probs(outputs)
         with torch.no_grad():
