@@ -322,10 +322,11 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             statistics = self.metric.statistics((output, nll, tokens), reference)
             return Record(place, statistics, pair.text, output)
 
+        examples = self.examples(split)
         for place in self.empty(split, share, limit):
-            yield record(place, self.examples(split)[place][1], "", 0.0, 0)
-        for places, features, pairs in self._parts(split, share, limit):
-            started = translator.start(features, pairs)
+            yield record(place, examples[place][1], "", 0.0, 0)
+        for places, _, pairs in self.shares(split, share, limit):
+            started = translator.start([examples[place][0] for place in places], pairs)
             nll = translator.nll(started, pairs)
             found = translator.search(started, pairs, self.recipe.decoding)
             outputs = [one[0].text for one in found]
@@ -344,13 +345,6 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         """A few sources of validation with what the model makes of them."""
         answers = self.predictor(model, device).predict(self._shown)
         return [f"{answer['text']} -> {answer['output']}" for answer in answers]
-
-    def _parts(
-        self, split: Split, share: Share, limit: int
-    ) -> Iterator[tuple[list[int], list[Features], list[Pair]]]:
-        examples = self.examples(split)
-        for places, _, pairs in self.shares(split, share, limit):
-            yield places, [examples[place][0] for place in places], pairs
 
     def predictor(self, model: nn.Module, device: torch.device) -> Seq2SeqPredictor:
         """Answer raw texts."""

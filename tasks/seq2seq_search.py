@@ -12,7 +12,7 @@ from nlpseq.contracts import State
 from nlpseq.data.batch import Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.loaders import collate
-from nlpseq.decoding import BeamOptions, Hypothesis, SamplingOptions, beam_search, generate
+from nlpseq.decoding import BeamOptions, Hypothesis, beam_search, generate
 from nlpseq.models.attention_decoder import AttentionDecoder, Decoded, Memory
 from nlpseq.models.model import Model
 
@@ -20,6 +20,7 @@ from .pairs import Pair
 from .scheduled_sampling import read, shifted
 from .seq2seq_recipe import TextDecodingConfig
 from .sequence_training import closure
+from .text_generation import sampling_options
 
 if TYPE_CHECKING:
     from .seq2seq import Seq2Seq
@@ -134,7 +135,7 @@ class Translator:
         if config.method == "beam":
             mask = memory.mask if config.coverage_penalty else None
             return beam_search(step, ids, state, _beam_options(config), source_mask=mask, **limits)
-        found = generate(step, ids, state, _sampling_options(config), generator=generator, **limits)
+        found = generate(step, ids, state, sampling_options(config), generator=generator, **limits)
         log_probs = self._log_probs(found, memory, state, limits["max_lengths"])
         return [
             [Hypothesis(one, log_prob, log_prob)]
@@ -208,17 +209,6 @@ def _beam_options(config: TextDecodingConfig) -> BeamOptions:
         no_repeat_ngram=config.no_repeat_ngram,
         min_new_tokens=config.min_new_tokens,
         early_stopping=config.early_stopping,
-    )
-
-
-def _sampling_options(config: TextDecodingConfig) -> SamplingOptions:
-    return SamplingOptions(
-        max_new_tokens=config.max_new_tokens,
-        greedy=config.method == "greedy",
-        temperature=config.temperature,
-        top_k=config.top_k,
-        top_p=config.top_p,
-        no_repeat_ngram=config.no_repeat_ngram,
     )
 
 

@@ -75,7 +75,7 @@ class LanguageModelPredictor:
                     self.step,
                     ids,
                     state,
-                    _sampling(config),
+                    sampling_options(config),
                     eos_id=self._eos(config),
                     generator=self._generator(seed),
                     forbidden=self._forbidden,
@@ -99,7 +99,7 @@ class LanguageModelPredictor:
             self.step,
             ids,
             state,
-            _sampling(config),
+            sampling_options(config),
             eos_id=self._eos(config),
             generator=self._generator(seed),
             forbidden=self._forbidden,
@@ -259,7 +259,8 @@ class Detokenizer:
         return piece
 
 
-def _sampling(config: DecodingConfig) -> SamplingOptions:
+def sampling_options(config: DecodingConfig) -> SamplingOptions:
+    """What a `[decoding]` section says of greedy search and sampling."""
     return SamplingOptions(
         max_new_tokens=config.max_new_tokens,
         greedy=config.method == "greedy",
