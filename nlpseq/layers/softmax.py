@@ -84,13 +84,13 @@ class SoftmaxLayer(nn.Module):
     def log_probs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         inputs: Tensor = self.projection(outputs)
-        plain = torch.is_grad_enabled() or torch.is_autocast_enabled(inputs.device.type)
-        few = inputs.numel() // inputs.size(-1) * len(self.weight) <= SMALL_ELEMENTS
-        if plain or few or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+        size = len(self.weight)
+        if inputs.numel() // inputs.size(-1) * size <= SMALL_ELEMENTS or _plain(inputs):
             logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
-            dtype = torch.promote_types(logits.dtype, torch.float32)
-            return logits.log_softmax(dim=-1, dtype=dtype)
-        size, rows = len(self.weight), inputs.flatten(0, -2)
+            if logits.dtype.itemsize < 4:
+                logits = logits.float()
+            return logits.log_softmax(dim=-1)
+        rows = inputs.flatten(0, -2)
         whole = rows.new_empty(len(rows), whole_lines(size))
         logits = whole[:, :size]
         if self.bias is None:
@@ -105,6 +105,13 @@ class SoftmaxLayer(nn.Module):
         """Sizes, as nn.Module prints them."""
         vocab_size, weight_dim = self.weight.shape
         return f"{weight_dim}, {vocab_size}, tied={self.tied}, bias={self.bias is not None}"
+
+
+def _plain(inputs: Tensor) -> bool:
+    """Whether torch's own functions must, or may as well, deal with these inputs."""
+    if torch.is_grad_enabled() or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+        return True
+    return torch.is_autocast_enabled("cpu")
 
 
 class AdaptiveSoftmaxLayer(nn.Module):
