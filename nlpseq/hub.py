@@ -79,7 +79,7 @@ def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[A
             f"({nlpseq.__version__}) reads {FORMAT}; it was written by {config.get('nlpseq_version')}"
         )
     task_type = task_type or resolve(str(config.get("task")))
-    task = task_type(validate(task_type.Config, config["recipe"], str(folder / CONFIG)))
+    task = task_type(validate(task_type.Config, config["recipe"], f"recipe {folder / CONFIG}"))
     if (folder / TARGET).is_dir():
         task.target_tokenizer = Tokenizer.load(folder / TARGET)
     try:

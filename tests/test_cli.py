@@ -119,6 +119,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("predict x y --beam 5 --method greedy", "--beam 5 is no --method greedy"),
         ("predict x y --beam 3 --num-best 4", "a beam of at least 4"),
         ("predict x y --num-best 2 --method greedy", "a beam of at least 2"),
+        ("predict x y --set length_alpha", "--set length_alpha: write it as KEY=VALUE"),
         ("predict nowhere y", "nowhere: no such folder"),
     ],
 )
@@ -184,6 +185,10 @@ def test_only_given_decoding_options_are_handed_on() -> None:
         (
             "--no-repeat-ngram 3 --max-new-tokens 9 --prefix Ja",
             {"no_repeat_ngram": 3, "max_new_tokens": 9, "prefix": "Ja"},
+        ),
+        (
+            "--set length_alpha=1.5 --set early_stopping=heuristic --set beam_size=3 --beam 4",
+            {"length_alpha": 1.5, "early_stopping": "heuristic", "method": "beam", "beam_size": 4},
         ),
     ],
 )

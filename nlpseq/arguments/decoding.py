@@ -28,6 +28,13 @@ def _add_shared(parser: Any) -> None:
         "--top-k", type=int, metavar="N", help="sample from the N likeliest; 0: all"
     )
     parser.add_argument("--top-p", type=float, metavar="X", help="sample from so much probability")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other key of [decoding], such as length_alpha=1.0; more than once",
+    )
 
 
 def add_to_generate(parser: ArgumentParser) -> None:
@@ -63,7 +70,7 @@ def add_to_predict(parser: ArgumentParser) -> None:
 
 def of_generate(arguments: Namespace) -> dict[str, Any]:
     """What was given, as keys of [decoding]."""
-    found = _given(arguments, (*_SHARED, "beam_size"))
+    found = _set(arguments) | _given(arguments, (*_SHARED, "beam_size"))
     return found | ({"stop_at_eos": False} if arguments.no_stop else {})
 
 
@@ -73,7 +80,7 @@ def of_predict(arguments: Namespace) -> dict[str, Any]:
     Raises:
         UserError: options that contradict each other.
     """
-    found = _given(arguments, _PREDICT)
+    found = _set(arguments) | _given(arguments, _PREDICT)
     beam, best = found.pop("beam", None), found.pop("num_best", None)
     if beam is not None:
         method = "greedy" if beam == 1 else "beam"
@@ -91,7 +98,19 @@ def of_predict(arguments: Namespace) -> dict[str, Any]:
 
 def named(arguments: Namespace) -> list[str]:
     """The options of `add_to_predict` that were given, as they are written."""
-    return [f"--{name.replace('_', '-')}" for name in _given(arguments, (*_PREDICT, "seed"))]
+    given = _given(arguments, (*_PREDICT, "seed")) | ({"set": True} if arguments.set else {})
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def _set(arguments: Namespace) -> dict[str, Any]:
+    if not arguments.set:
+        return {}
+    from nlpseq.recipe.reading import override
+
+    for word in arguments.set:
+        if not all(part.strip() for part in word.partition("=")):
+            raise UserError(f"--set {word}: write it as KEY=VALUE, such as length_alpha=1.0")
+    return override({}, arguments.set)
 
 
 def _given(arguments: Namespace, names: tuple[str, ...]) -> dict[str, Any]:

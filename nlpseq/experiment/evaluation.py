@@ -53,7 +53,7 @@ def evaluate(
             f"override {changed[0]!r}: only data. and evaluation. can change a trained model's test"
         )
     document = recipe.override(trained.recipe.model_dump(exclude_none=True), overrides)
-    resolved = recipe.validate(type(trained).Config, document, str(folder))
+    resolved = recipe.validate(type(trained).Config, document, f"recipe {folder}")
     task = type(trained)(resolved)
     task.target_tokenizer = trained.target_tokenizer
     task.restore(trained.tokenizer, trained.state())

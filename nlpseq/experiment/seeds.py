@@ -66,7 +66,7 @@ def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
         raise UserError(
             f"recipe {name}: key task is missing, for example nlpseq.tasks.language_modeling:..."
         )
-    return recipe.validate(resolve(str(document["task"])).Config, document, name)
+    return recipe.validate(resolve(str(document["task"])).Config, document, f"recipe {name}")
 
 
 def summarize(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def validate(schema: type[RecipeType], document: Mapping[str, Any], origin: str)
     Args:
         schema: the task's own subclass of `Recipe`.
         document: what was read, overrides applied.
-        origin: the recipe's name, for the message.
+        origin: what the document is, for the message: `recipe NAME`.
 
     Raises:
         UserError: unknown key (with the nearest name), wrong type, impossible combination.
@@ -31,7 +31,7 @@ def validate(schema: type[RecipeType], document: Mapping[str, Any], origin: str)
         return schema.model_validate(_without_other_kinds(schema, document))
     except pydantic.ValidationError as error:
         problems = [_explain(schema, problem) for problem in error.errors(include_url=False)]
-        raise UserError(f"recipe {origin}: {'; '.join(problems)}") from error
+        raise UserError(f"{origin}: {'; '.join(problems)}") from error
 
 
 def _without_other_kinds(schema: Schema, document: Mapping[str, Any]) -> Document:
