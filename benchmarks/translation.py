@@ -29,8 +29,6 @@ decoder read a whole target at once.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -44,20 +42,26 @@ import yaml
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from equal_models import medians
+from joeynmt_side import (
+    CPU,
+    Result,
+    check_nll,
+    check_parameters,
+    joeynmt_versions,
+    run_joeynmt,
+    with_weights,
+)
 from language_modeling import Clock, named_turns, print_table
-from nlpseq.tasks.seq2seq_prediction import Translator
 from nlpseq.tasks.translation import Translation, TranslationRecipe
 
 from nlpseq.analysis.versions import machine, versions
 from nlpseq.data.sources import Split, load_splits
-from nlpseq.data.vocabularies import SPECIAL_TOKENS
 from nlpseq.errors import UserError
 from nlpseq.metrics.translation import TranslationScores
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor
 from nlpseq.training.trainer import Trainer
 
-CPU = torch.device("cpu")
 HERE = Path(__file__).parent
 CONFIG = HERE / "joeynmt_translation.yaml"
 VOCABULARY_SIZE = 7870
@@ -66,22 +70,6 @@ FILES = {
     "validation": "val.en, val.de",
     "test": "test_2016_flickr.en, test_2016_flickr.de",
 }
-PACKAGES = "import importlib.metadata as m; print(m.version('torch'), m.version('joeynmt'))"
-# JoeyNMT's order of the special tokens, as places in nlpseq's: unknown, padding, beginning, end.
-SPECIAL_ORDER = [1, 0, 2, 3]
-NAMES = {
-    "embedding.tokens": "src_embed.lut",
-    "encoder.layers.0.cells.0": "encoder.rnn",
-    "encoder.layers.0.cells.1": "encoder.rnn",
-    "head.encoder.layers.0.cells.0": "decoder.rnn",
-    "head.combine": "decoder.att_vector_layer",
-    "head.softmax": "decoder.output_layer",
-    "head.attention.key": "decoder.attention.key_layer",
-    "head.attention.query": "decoder.attention.query_layer",
-    "head.attention.score": "decoder.attention.energy_layer",
-    "head.bridge.projections.0": "decoder.bridge_layer",
-}
-Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -223,123 +211,6 @@ def score(outputs: Sequence[str], split: Split) -> float:
     return metric.score([sum(part) for part in zip(*vectors, strict=True)])["bleu"]
 
 
-# JoeyNMT
-
-
-def run_joeynmt(
-    python: Path, config: Mapping[str, Any], task: Translation, splits: Mapping[str, Split]
-) -> tuple[Result, dict[str, torch.Tensor]]:
-    """Train and decode with JoeyNMT, on the same ids; its figures and its weights."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_inputs(folder, config, task, splits)
-        command = [python, HERE / "joeynmt_translation.py", folder, torch.get_num_threads()]
-        done = subprocess.run(
-            [str(part) for part in command],
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise UserError(f"JoeyNMT's side failed:\n{done.stderr or done.stdout}")
-        result = json.loads((folder / "result.json").read_text("utf-8"))
-        weights = torch.load(folder / "weights.pt", weights_only=True)
-    tokens = sum(len(pair.ids) for _, pair in task.examples(splits["train"]))
-    if result["training_tokens"] != config["training"]["epochs"] * tokens:
-        raise SystemExit("JoeyNMT did not read the same tokens")
-    return result, weights
-
-
-def write_inputs(
-    folder: Path, config: Mapping[str, Any], task: Translation, splits: Mapping[str, Split]
-) -> None:
-    """The files that joeynmt_translation.py reads: pieces are written as their ids."""
-    for name, split in splits.items():
-        examples = task.examples(split)
-        sides = {
-            "source": [features.ids for features, _ in examples],
-            "target": [pair.ids[:-1] for _, pair in examples],  # JoeyNMT sets the end itself
-        }
-        for side, rows in sides.items():
-            lines = (" ".join(map(str, row)) + "\n" for row in rows)
-            (folder / f"{name}.{side}").write_text("".join(lines), "utf-8")
-    known = range(len(SPECIAL_TOKENS), len(task.tokenizer))
-    (folder / "vocabulary.txt").write_text("".join(f"{id}\n" for id in known), "utf-8")
-    files = {"train": "train", "dev": "validation", "test": "test"}
-    data = {**config["data"], **{key: str(folder / name) for key, name in files.items()}}
-    for side in ("src", "trg"):
-        data[side] = {**data[side], "voc_file": str(folder / "vocabulary.txt")}
-    whole = {**config, "data": data, "model_dir": str(folder / "model")}
-    (folder / "config.yaml").write_text(yaml.safe_dump(whole), "utf-8")
-
-
-def with_weights(task: Translation, weights: Mapping[str, torch.Tensor]) -> Any:
-    """A model of nlpseq with the weights that JoeyNMT trained; what JoeyNMT lacks is zero."""
-    model = task.build()
-    order = torch.arange(len(task.tokenizer))
-    order[: len(SPECIAL_ORDER)] = torch.tensor(SPECIAL_ORDER)
-    state = model.state_dict()
-    for name, value in state.items():
-        part, _, parameter = name.replace("head.embedding.", "embedding.").rpartition(".")
-        theirs = f"{NAMES[part]}.{parameter}"
-        if part.rpartition(".")[2].isdigit() and ".cells." in part:
-            theirs += "_l0" + ("_reverse" if part.endswith(".1") else "")
-        if theirs not in weights:
-            value.zero_()
-        elif len(weights[theirs]) == len(order):
-            value.copy_(weights[theirs][order])
-        else:
-            value.copy_(weights[theirs])
-    model.load_state_dict(state)
-    return model.eval()
-
-
-def check_nll(
-    task: Translation, model: Any, split: Split, theirs: Sequence[float], batch_size: int
-) -> None:
-    """See that both sides give the first sentences the same nll with the same weights."""
-    translator, examples = Translator(task, model, CPU), task.examples(split)
-    for number, wanted in enumerate(theirs):
-        some = examples[number * batch_size : (number + 1) * batch_size]
-        found = sum(translator.nll(*zip(*some, strict=True)))
-        if abs(found - wanted) > 1e-4 * wanted:
-            raise SystemExit(f"not the same model: nll {found:.4f} and {wanted:.4f}")
-
-
-def check_parameters(task: Translation, ours: Trained, theirs: int) -> None:
-    """See that the sides differ in size only by what the module's head tells."""
-    vocabulary = len(task.tokenizer)
-    keys = task.recipe.decoder.hidden_size
-    if ours.parameters - theirs != vocabulary + keys:
-        raise SystemExit(f"not the same model: {ours.parameters} and {theirs}")
-    print(
-        f"parameters: nlpseq {ours.parameters:,}, JoeyNMT {theirs:,} (+ {vocabulary + keys:,} for "
-        "biases of the softmax layer and of the attention's keys)"
-    )
-
-
-def joeynmt_versions(python: Path) -> dict[str, str]:
-    """The versions on JoeyNMT's side.
-
-    Raises:
-        UserError: there is no JoeyNMT, or another torch than here.
-    """
-    try:
-        done = subprocess.run([str(python), "-c", PACKAGES], capture_output=True, text=True)
-    except OSError as error:
-        raise UserError(f"--joey-python {python} cannot be run: {error.strerror}") from error
-    if done.returncode:
-        raise UserError(
-            f"--joey-python {python} has no torch or no joeynmt: pip install them there"
-        )
-    found = dict(zip(("torch", "joeynmt"), done.stdout.split(), strict=True))
-    if found["torch"] != versions()["torch"]:
-        raise UserError(
-            f"torch {found['torch']} there, {versions()['torch']} here: make them equal"
-        )
-    return found
-
-
 # Command line
 
 
@@ -364,7 +235,7 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
         ours = train_nlpseq(task, splits, arguments.bleu)
         result, weights = run_joeynmt(arguments.joey_python, theirs, task, splits)
         if not turn:
-            check_parameters(task, ours, result["parameters"])
+            check_parameters(task, ours.parameters, result["parameters"])
         model = with_weights(task, weights)
         check_nll(task, model, splits["validation"], result["nll"], config["testing"]["batch_size"])
         outputs, seconds = translated(task, model, test)
