@@ -11,26 +11,20 @@ sum, and decoding by each side. The CRF's share is that of the two together.
 """
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 from equal_models import SEED, medians
-from language_modeling import named_turns, print_table
+from reporting import Result, add_common, print_turns, run, write_report
 from torch import Tensor, nn
 from torchcrf import CRF
 
-from nlpseq.analysis.versions import machine, versions
 from nlpseq.layers.crf import LinearChainCRF
 from nlpseq.layers.recurrent import RecurrentEncoder
 
 INPUTS, UNITS, LAYERS = 100, 100, 2
-Result = dict[str, Any]
 
 
 class Sides:
@@ -157,10 +151,7 @@ def show(result: Result) -> None:
         "pytorch-crf ms ": ("pytorch_crf_decoding_ms", ".2f"),
         "ratio ": ("decoding_ratio", ".1f"),
     }
-    rows = [("turn", *columns)]
-    for name, turn in named_turns(result):
-        rows.append((name, *(format(turn[key], spec) for key, spec in columns.values())))
-    print_table(rows)
+    print_turns(result, columns)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -173,8 +164,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tags", type=int, default=9, metavar="K")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
     parser.add_argument("--repeats", type=int, default=10, metavar="N", help="calls in a turn")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="turns of each side")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_common(parser, rounds=7)
     return parser.parse_args(words)
 
 
@@ -190,15 +180,8 @@ def main(words: Sequence[str]) -> None:
         result = measure(sides, arguments.repeats, arguments.rounds)
         show(result)
         results.append({"threads": threads, **result})
-    if arguments.output:
-        document = {
-            "arguments": vars(arguments),
-            "machine": machine(torch.device("cpu")),
-            "versions": versions(),
-            "results": results,
-        }
-        arguments.output.write_text(json.dumps(document, indent=2, default=str) + "\n", "utf-8")
+    write_report(arguments, results)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(main)

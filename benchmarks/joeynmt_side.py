@@ -15,15 +15,13 @@ import torch
 import yaml
 from nlpseq.tasks.seq2seq_prediction import Translator
 from nlpseq.tasks.translation import Translation
+from reporting import CPU, Result
 
-from nlpseq.analysis.versions import versions
 from nlpseq.data.sources import Split
 from nlpseq.data.vocabularies import SPECIAL_TOKENS
 from nlpseq.errors import UserError
 
-CPU = torch.device("cpu")
 SCRIPT = Path(__file__).parent / "joeynmt_translation.py"
-PACKAGES = "import importlib.metadata as m; print(m.version('torch'), m.version('joeynmt'))"
 # JoeyNMT's order of the special tokens, as places in nlpseq's: unknown, padding, beginning, end.
 SPECIAL_ORDER = [1, 0, 2, 3]
 NAMES = {
@@ -38,7 +36,6 @@ NAMES = {
     "head.attention.score": "decoder.attention.energy_layer",
     "head.bridge.projections.0": "decoder.bridge_layer",
 }
-Result = dict[str, Any]
 
 
 def run_joeynmt(
@@ -131,25 +128,3 @@ def check_parameters(task: Translation, ours: int, theirs: int) -> None:
         f"parameters: nlpseq {ours:,}, JoeyNMT {theirs:,} (+ {vocabulary + keys:,} for "
         "biases of the softmax layer and of the attention's keys)"
     )
-
-
-def joeynmt_versions(python: Path) -> dict[str, str]:
-    """The versions on JoeyNMT's side.
-
-    Raises:
-        UserError: there is no JoeyNMT, or another torch than here.
-    """
-    try:
-        done = subprocess.run([str(python), "-c", PACKAGES], capture_output=True, text=True)
-    except OSError as error:
-        raise UserError(f"--joey-python {python} cannot be run: {error.strerror}") from error
-    if done.returncode:
-        raise UserError(
-            f"--joey-python {python} has no torch or no joeynmt: pip install them there"
-        )
-    found = dict(zip(("torch", "joeynmt"), done.stdout.split(), strict=True))
-    if found["torch"] != versions()["torch"]:
-        raise UserError(
-            f"torch {found['torch']} there, {versions()['torch']} here: make them equal"
-        )
-    return found

@@ -16,14 +16,11 @@ But for `adaptive`, data are random tokens, frequent and rare as Zipf's law has 
 """
 
 import argparse
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -34,19 +31,16 @@ from generation_speed import GENERATION_SHAPES, measure_generation
 from matrix_products import MatrixProducts
 from nlpseq.tasks.language_modeling import LanguageModeling
 from plain_language_model import train
+from reporting import Result, add_common, named_turns, print_table, run, write_report
 
-from nlpseq.analysis.versions import machine, versions
 from nlpseq.data.sources import Split
-from nlpseq.errors import UserError
 from nlpseq.training.report import SilentReporter, Values
 from nlpseq.training.trainer import Trainer
 
-CPU = torch.device("cpu")
 WINDOW = 35
 WARMUP = 3  # steps that are not timed: buffers are allocated, kernels chosen
 LEARNING_RATES = {"sgd": 1.0, "adam": 1e-3}
 CLIP_NORM = 0.25
-Result = dict[str, Any]
 
 
 class Clock(SilentReporter):
@@ -165,19 +159,6 @@ def train_plain(shape: Shape, task: LanguageModeling, split: Split) -> tuple[flo
 # Command line
 
 
-def named_turns(result: Result) -> list[tuple[str, Result]]:
-    """The turns by their numbers, and the medians."""
-    numbered = [(str(number), turn) for number, turn in enumerate(result["turns"], 1)]
-    return [*numbered, ("median", result)]
-
-
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Columns aligned, the first row a heading."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
-
-
 def training(arguments: argparse.Namespace) -> list[Result]:
     """Measure and show training."""
     shape = Shape(
@@ -255,8 +236,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own)")
-    common.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each side")
-    common.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_common(common, rounds=3)
     modes = parser.add_subparsers(required=True, metavar="MODE")
     mode = modes.add_parser("training", parents=[common], help="tokens per second of training")
     mode.add_argument("--batch-size", type=numbers, default=[64, 20], metavar="B,B,...")
@@ -284,22 +264,10 @@ def main(words: Sequence[str]) -> None:
     arguments = parse(words)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    asked = {name: value for name, value in vars(arguments).items() if name != "run"}
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     results = arguments.run(arguments)
-    if arguments.output:
-        document = {
-            "mode": arguments.run.__name__,
-            "arguments": asked,
-            "machine": machine(CPU),
-            "versions": versions(),
-            "results": results,
-        }
-        arguments.output.write_text(json.dumps(document, indent=2, default=str) + "\n", "utf-8")
+    write_report(arguments, results, mode=arguments.run.__name__)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    run(main)

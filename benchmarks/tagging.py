@@ -24,7 +24,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import tomllib
@@ -37,10 +36,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from equal_models import medians
-from language_modeling import Clock, named_turns, print_table
+from language_modeling import Clock
 from nlpseq.tasks.ner import NamedEntityRecognition
+from reporting import CPU, Result, add_common, print_turns, run, versions_there, write_report
 
-from nlpseq.analysis.versions import machine, versions
+from nlpseq.analysis.versions import versions
 from nlpseq.data.sources import Split, load_splits
 from nlpseq.data.tags import Span, convert, tags_of
 from nlpseq.data.vocabularies import SPECIAL_TOKENS
@@ -49,12 +49,9 @@ from nlpseq.experiment import read_recipe
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.training.trainer import Trainer
 
-CPU = torch.device("cpu")
 HERE = Path(__file__).parent
 CONFIG = HERE / "flair_tagger.toml"
 SCHEME = "BIOES"
-PACKAGES = "import importlib.metadata as m; print(m.version('torch'), m.version('flair'))"
-Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -223,26 +220,6 @@ def check_parameters(task: NamedEntityRecognition, ours: Measured, theirs: Measu
     )
 
 
-def flair_versions(python: Path) -> dict[str, str]:
-    """The versions on Flair's side.
-
-    Raises:
-        UserError: there is no Flair, or another torch than here.
-    """
-    try:
-        done = subprocess.run([str(python), "-c", PACKAGES], capture_output=True, text=True)
-    except OSError as error:
-        raise UserError(f"--flair-python {python} cannot be run: {error.strerror}") from error
-    if done.returncode:
-        raise UserError(f"--flair-python {python} has no torch or no flair: pip install them there")
-    found = dict(zip(("torch", "flair"), done.stdout.split(), strict=True))
-    if found["torch"] != versions()["torch"]:
-        raise UserError(
-            f"torch {found['torch']} there, {versions()['torch']} here: make them equal"
-        )
-    return found
-
-
 # Command line
 
 
@@ -289,10 +266,7 @@ def show(result: Result) -> None:
         "F1: nlpseq": ("nlpseq_f1", ".2%"),
         "Flair  ": ("flair_f1", ".2%"),
     }
-    rows = [("turn", *columns)]
-    for name, turn in named_turns(result):
-        rows.append((name, *(format(turn[key], spec) for key, spec in columns.values())))
-    print_table(rows)
+    print_turns(result, columns)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -307,8 +281,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
     parser.add_argument("--validation-sentences", type=int, default=0, metavar="N", help="0: all")
     parser.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each side")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_common(parser, rounds=3)
     return parser.parse_args(words)
 
 
@@ -317,24 +290,14 @@ def main(words: Sequence[str]) -> None:
     arguments = parse(words)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    theirs = flair_versions(arguments.flair_python)
+    theirs = versions_there(arguments.flair_python, "flair", "--flair-python")
     config = tomllib.loads(CONFIG.read_text("utf-8"))
     print(f"torch {theirs['torch']}, Flair {theirs['flair']}, {torch.get_num_threads()} threads")
     result = measure(arguments, config)
     show(result)
-    if arguments.output:
-        document = {
-            "arguments": vars(arguments),
-            "configuration": config,
-            "machine": machine(CPU),
-            "versions": {**versions(), "flair": theirs["flair"]},
-            "results": result,
-        }
-        arguments.output.write_text(json.dumps(document, indent=2, default=str) + "\n", "utf-8")
+    here = {**versions(), "flair": theirs["flair"]}
+    write_report(arguments, result, configuration=config, versions=here)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    run(main)

@@ -28,8 +28,6 @@ decoder read a whole target at once.
 """
 
 import argparse
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -43,20 +41,17 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from equal_models import medians
 from joeynmt_side import (
-    CPU,
-    Result,
     check_nll,
     check_parameters,
-    joeynmt_versions,
     run_joeynmt,
     with_weights,
 )
-from language_modeling import Clock, named_turns, print_table
+from language_modeling import Clock
 from nlpseq.tasks.translation import Translation, TranslationRecipe
+from reporting import CPU, Result, add_common, print_turns, run, versions_there, write_report
 
-from nlpseq.analysis.versions import machine, versions
+from nlpseq.analysis.versions import versions
 from nlpseq.data.sources import Split, load_splits
-from nlpseq.errors import UserError
 from nlpseq.metrics.translation import TranslationScores
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor
@@ -301,12 +296,8 @@ def show(result: Result) -> None:
         "JoeyNMT ": ("joeynmt_bleu", ".1f"),
         "nlpseq without feeding": ("nlpseq_without_feeding_bleu", ".1f"),
     }
-    for table in (training, decoding):
-        there = {title: column for title, column in table.items() if column[0] in result}
-        rows = [("turn", *there)]
-        for name, turn in named_turns(result):
-            rows.append((name, *(format(turn[key], spec) for key, spec in there.values())))
-        print_table(rows)
+    print_turns(result, training)
+    print_turns(result, decoding)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -329,8 +320,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--bleu", action="store_true", help="also score what each side trained")
     parser.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each side")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_common(parser, rounds=3)
     return parser.parse_args(words)
 
 
@@ -339,26 +329,16 @@ def main(words: Sequence[str]) -> None:
     arguments = parse(words)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    theirs = joeynmt_versions(arguments.joey_python)
+    theirs = versions_there(arguments.joey_python, "joeynmt", "--joey-python")
     config = yaml.safe_load(CONFIG.read_text("utf-8"))
     print(
         f"torch {theirs['torch']}, JoeyNMT {theirs['joeynmt']}, {torch.get_num_threads()} threads"
     )
     result = measure(arguments, config)
     show(result)
-    if arguments.output:
-        report = {
-            "arguments": vars(arguments),
-            "configuration": config,
-            "machine": machine(CPU),
-            "versions": {**versions(), "joeynmt": theirs["joeynmt"]},
-            "results": result,
-        }
-        arguments.output.write_text(json.dumps(report, indent=2, default=str) + "\n", "utf-8")
+    here = {**versions(), "joeynmt": theirs["joeynmt"]}
+    write_report(arguments, result, configuration=config, versions=here)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    run(main)
