@@ -93,9 +93,9 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         source = self.reader.collate(features)
         return source, self.collate_targets(targets, source)
 
-    def size(self, features: Features, target: Target) -> int:
-        """By what examples of like length are found, and a budget of tokens counts."""
-        return len(features)
+    def target_length(self, target: Target) -> int:
+        """Tokens of a target that is a text; 0 where it is none."""
+        return 0
 
     def learnable(self, features: Features, target: Target) -> bool:
         """Whether an example, which has a token, can be learnt from."""
@@ -239,7 +239,7 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
             if len(example[0]) and (not training or self.learnable(*example))
         ]
         batches = bucket_batches(
-            [self.size(*examples[place]) for place in real],
+            **self._lengths([examples[place] for place in real]),
             batch_size=config.batch_size,
             batch_tokens=config.batch_tokens,
             seed=seed,
@@ -247,6 +247,14 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
             shuffle=training,
         )
         return [[real[number] for number in batch] for batch in batches]
+
+    def _lengths(self, examples: Sequence[tuple[Features, Target]]) -> dict[str, Any]:
+        """By what examples of like length are found, and a budget of tokens counts."""
+        targets = [self.target_length(target) for _, target in examples]
+        return {
+            "lengths": [len(features) for features, _ in examples],
+            "targets": targets if any(targets) else None,
+        }
 
     def steps_per_epoch(self, split: Split) -> int:
         """Batches of the first epoch; with a budget of tokens others differ by a few."""
@@ -269,10 +277,12 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         """
         examples = self.examples(split)
         mine = [place for place in self._mine(split, share, limit) if len(examples[place][0])]
-        lengths = [self.size(*examples[place]) for place in mine]
         config = self.recipe.training
         batches = bucket_batches(
-            lengths, batch_size=config.batch_size, batch_tokens=config.batch_tokens, shuffle=False
+            **self._lengths([examples[place] for place in mine]),
+            batch_size=config.batch_size,
+            batch_tokens=config.batch_tokens,
+            shuffle=False,
         )
         together = BATCHES_TOGETHER if embedding else 1
         for begin in range(0, len(batches), together):

@@ -189,9 +189,9 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         """Both sides of a batch."""
         return self.pairs.collate(features, targets)
 
-    def size(self, features: Features, target: Pair) -> int:
-        """Tokens of both sides."""
-        return len(features) + len(target.ids)
+    def target_length(self, target: Pair) -> int:
+        """With the end of the text."""
+        return len(target.ids)
 
     def learnable(self, features: Features, target: Pair) -> bool:
         """A target without a token teaches nothing but to be silent."""

@@ -5,6 +5,7 @@ alone, so that resuming in the middle of an epoch is to slice what these functio
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from itertools import chain
 
@@ -30,6 +31,7 @@ def generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
 def bucket_batches(
     lengths: Sequence[int],
     *,
+    targets: Sequence[int] | None = None,
     batch_size: int,
     batch_tokens: int = 0,
     seed: int = 0,
@@ -39,13 +41,16 @@ def bucket_batches(
     """Batches of examples of like length; every example is in exactly one.
 
     For training, examples are sorted by length times a random factor near 1, cut into batches, and
-    the batches are shuffled. For evaluation they are sorted by length, shortest first.
+    the batches are shuffled. For evaluation they are sorted by length, shortest first. Pairs are
+    sorted by their targets into groups, and within a group by their sources: as many groups as there
+    are batches in each, so that neither side is padded much.
 
     Args:
         lengths: tokens of each example.
+        targets: of its other side, if it has two.
         batch_size: examples in a batch, where there is no token budget.
-        batch_tokens: largest padded size, rows times longest row; 0: no budget. An example that is
-            longer than the budget makes a batch of its own.
+        batch_tokens: largest padded size, rows times longest row (the longest of each side added); 0: no
+            budget. An example that is longer than the budget makes a batch of its own.
         seed: with `epoch`, fixes the order.
         epoch: passes over the data before this one.
         shuffle: whether this is for training.
@@ -53,32 +58,53 @@ def bucket_batches(
     Returns:
         places of examples, a list for each batch; slice it to resume.
     """
-    sizes = torch.tensor(lengths, dtype=torch.float64)
-    random = generator(seed, epoch, "buckets")
-    if shuffle:
-        noise = torch.rand(len(sizes), generator=random, dtype=torch.float64)
-        sizes = (sizes + noise) * (1 + LENGTH_NOISE * torch.rand(noise.shape, generator=random))
-    order: list[int] = torch.sort(sizes, stable=True).indices.tolist()
-    batches = _fill(order, lengths, batch_tokens) if batch_tokens else _chunk(order, batch_size)
-    if not shuffle:
+    random = generator(seed, epoch, "buckets") if shuffle else None
+    sides = [lengths] if targets is None else [lengths, targets]
+    sizes = [_noisy(side, random) for side in sides]
+    order: list[int] = torch.sort(sizes[-1], stable=True).indices.tolist()
+    if targets is not None:
+        tokens = sum(map(sum, sides))
+        batches_in_all = tokens / batch_tokens if batch_tokens else len(lengths) / batch_size
+        order = _groupwise(order, sizes[0], math.ceil(batches_in_all**0.5))
+    batches = _fill(order, sides, batch_tokens) if batch_tokens else _chunk(order, batch_size)
+    if random is None:
         return batches
     return [batches[place] for place in torch.randperm(len(batches), generator=random).tolist()]
+
+
+def _noisy(lengths: Sequence[int], random: torch.Generator | None) -> Tensor:
+    """Lengths (N,), in training times a random factor near 1."""
+    sizes = torch.tensor(lengths, dtype=torch.float64)
+    if random is None:
+        return sizes
+    noise = torch.rand(len(sizes), generator=random, dtype=torch.float64)
+    return (sizes + noise) * (1 + LENGTH_NOISE * torch.rand(noise.shape, generator=random))
+
+
+def _groupwise(order: list[int], sizes: Tensor, groups: int) -> list[int]:
+    """Cut an order into groups and sort each by `sizes`, up and down in turns: neighbours stay alike."""
+    found: list[int] = []
+    for number, group in enumerate(torch.tensor(order).tensor_split(max(groups, 1))):
+        inside = torch.sort(sizes[group], stable=True, descending=bool(number % 2)).indices
+        found += group[inside].tolist()
+    return found
 
 
 def _chunk(order: list[int], size: int) -> list[list[int]]:
     return [order[begin : begin + size] for begin in range(0, len(order), size)]
 
 
-def _fill(order: list[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
+def _fill(order: list[int], sides: Sequence[Sequence[int]], budget: int) -> list[list[int]]:
     batches: list[list[int]] = []
-    longest = 0
+    longest = [0] * len(sides)
     for place in order:
-        longest = max(longest, lengths[place])
-        if batches and (len(batches[-1]) + 1) * longest <= budget:
+        own = [side[place] for side in sides]
+        longest = list(map(max, longest, own))
+        if batches and (len(batches[-1]) + 1) * sum(longest) <= budget:
             batches[-1].append(place)
         else:
             batches.append([place])
-            longest = lengths[place]
+            longest = own
     return batches
 
 

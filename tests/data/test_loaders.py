@@ -11,19 +11,27 @@ lengths_of = st.lists(st.integers(1, 60), min_size=1, max_size=200)
 
 @given(
     lengths=lengths_of,
+    pairs=st.booleans(),
     size=st.integers(1, 40),
     budget=st.sampled_from([0, 64, 300]),
     shuffle=st.booleans(),
 )
 @settings(deadline=None, max_examples=80)
-def test_every_example_once_and_no_batch_too_large(lengths, size, budget, shuffle) -> None:
-    batches = bucket_batches(lengths, batch_size=size, batch_tokens=budget, seed=1, shuffle=shuffle)
+def test_every_example_once_and_no_batch_too_large(lengths, pairs, size, budget, shuffle) -> None:
+    targets = lengths[::-1] if pairs else None
+    sides = [lengths, targets] if pairs else [lengths]
+    batches = bucket_batches(
+        lengths, targets=targets, batch_size=size, batch_tokens=budget, seed=1, shuffle=shuffle
+    )
     assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
     for batch in batches:
         if budget:
-            assert len(batch) == 1 or len(batch) * max(lengths[n] for n in batch) <= budget
+            longest = sum(max(side[n] for n in batch) for side in sides)
+            assert len(batch) == 1 or len(batch) * longest <= budget
         else:
             assert len(batch) <= size
+    if not budget:
+        assert len(batches) == -(-len(lengths) // size)
 
 
 def test_evaluation_is_sorted_by_length() -> None:
@@ -60,6 +68,20 @@ def test_training_batches_hold_like_lengths_in_any_order() -> None:
     means = [sum(lengths[n] for n in batch) / len(batch) for batch in batches]
     rising = sum(a < b for a, b in zip(means, means[1:], strict=False))
     assert 0.3 * len(means) < rising < 0.7 * len(means)
+
+
+@pytest.mark.parametrize("budget", [0, 2000])
+def test_neither_side_of_pairs_is_padded_much(budget: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    sources = torch.randint(5, 40, (20_000,), generator=random)
+    targets = (sources * (0.6 + torch.rand(len(sources), generator=random))).long() + 1
+    sides = [sources.tolist(), targets.tolist()]
+    batches = bucket_batches(
+        sides[0], targets=sides[1], batch_size=40, batch_tokens=budget, seed=3, shuffle=True
+    )
+    for side in sides:
+        padded = sum(len(batch) * max(side[n] for n in batch) for batch in batches)
+        assert padded < 1.1 * sum(side)  # sorted by the sum of both it would be 1.2
 
 
 def test_equal_lengths_are_shuffled_too() -> None:
