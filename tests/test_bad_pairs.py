@@ -193,3 +193,13 @@ def test_a_damaged_model(here: Path, fails: Command, missing: str) -> None:
     file.write_text(json.dumps(config))
     said = fails("predict summarization_run dogs --device cpu")
     assert f"key learnt.'{missing}' is missing" in said
+
+
+def test_a_trained_model_is_tested_with_other_options_of_decoding(
+    here: Path, answers: Command, fails: Command
+) -> None:
+    evaluate = "evaluate translation_run --data-dir data --device cpu"
+    answers(f"{evaluate} decoding.method=greedy")
+    written = json.loads((here / "translation_run/evaluations/test.json").read_text())
+    assert written["overrides"] == ["decoding.method=greedy"]
+    assert "only data., decoding., evaluation. can change" in fails(f"{evaluate} training.epochs=3")

@@ -16,6 +16,8 @@ from nlpseq.training.trainer import Trainer
 
 from .environment import build_accelerator
 
+CHANGEABLE = ("data.", "decoding.", "evaluation.")
+
 
 def write_predictions(path: Path, records: Sequence[Record]) -> None:
     """One JSON line an example, in the order of the data set."""
@@ -40,17 +42,17 @@ def evaluate(
         split: which split of the recipe's data to read.
         data_dir: local files to read it from.
         device: where to run.
-        overrides: assignments to the recipe's `data` and `evaluation` sections.
+        overrides: assignments to the recipe's `data`, `decoding` and `evaluation` sections.
 
     Raises:
         UserError: no such model, or no such split.
     """
     folder = hub.locate(name)
     trained, model = hub.read(folder)
-    changed = [one for one in overrides if not one.startswith(("data.", "evaluation."))]
+    changed = [one for one in overrides if not one.startswith(CHANGEABLE)]
     if changed:
         raise UserError(
-            f"override {changed[0]!r}: only data. and evaluation. can change a trained model's test"
+            f"override {changed[0]!r}: only {', '.join(CHANGEABLE)} can change how a trained model is tested"
         )
     document = recipe.override(trained.recipe.model_dump(exclude_none=True), overrides)
     resolved = recipe.validate(type(trained).Config, document, f"recipe {folder}")
@@ -72,6 +74,7 @@ def evaluate(
     scores, records = trainer.evaluate(splits[split])
     result = {
         "split": split,
+        "overrides": list(overrides),
         split: {**scores, **task.references(splits[split])},
         "notes": task.inspect(splits[split]),
         "details": {split: task.details(records)},
