@@ -29,6 +29,8 @@ from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.encoders import build_encoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import (
+    CausalEncoderConfig,
+    CausalTransformerConfig,
     Count,
     EvaluationConfig,
     Integers,
@@ -87,14 +89,14 @@ class StreamEvaluationConfig(EvaluationConfig):
 class LanguageModelingRecipe(Recipe):
     """A recipe of this task."""
 
-    encoder: RecurrentConfig = RecurrentConfig()
+    encoder: CausalEncoderConfig = RecurrentConfig()
     head: SoftmaxConfig = SoftmaxConfig()
     training: WindowedTrainingConfig = WindowedTrainingConfig()
     evaluation: StreamEvaluationConfig = StreamEvaluationConfig()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.encoder.bidirectional:
+        if isinstance(self.encoder, RecurrentConfig) and self.encoder.bidirectional:
             raise ValueError(
                 "encoder.bidirectional = true: a language model must not see the tokens that it predicts"
             )
@@ -102,7 +104,7 @@ class LanguageModelingRecipe(Recipe):
             raise ValueError(
                 "embedding.characters and casing_dim: a language model reads ids alone"
             )
-        if self.encoder.init_from is not None:
+        if isinstance(self.encoder, RecurrentConfig) and self.encoder.init_from is not None:
             raise ValueError(
                 "encoder.init_from: classifiers and taggers start from a language model, not one itself"
             )

@@ -10,6 +10,8 @@ from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.recurrent_convolution import RecurrentConvolutionalEncoder
 from nlpseq.layers.transformer import TransformerEncoder
 from nlpseq.recipe import (
+    CausalEncoderConfig,
+    CausalTransformerConfig,
     ConvolutionalConfig,
     DilatedConfig,
     EncoderConfig,
@@ -21,7 +23,7 @@ from nlpseq.recipe import (
 )
 
 
-def build_encoder(config: EncoderConfig, input_size: int) -> Encoder:
+def build_encoder(config: EncoderConfig | CausalEncoderConfig, input_size: int) -> Encoder:
     """A fresh encoder that reads vectors (B, T, input_size).
 
     Raises:
@@ -44,6 +46,10 @@ def build_encoder(config: EncoderConfig, input_size: int) -> Encoder:
             initialize(encoder, "orthogonal", forget_bias=1.0)
             return encoder
         case TransformerConfig():
+            return TransformerEncoder(
+                input_size, **config.model_dump(exclude={"kind", "init_from"})
+            )
+        case CausalTransformerConfig():
             return TransformerEncoder(input_size, **config.model_dump(exclude={"kind"}))
         case HierarchicalConfig():
             raise UserError(
