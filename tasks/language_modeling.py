@@ -30,7 +30,6 @@ from nlpseq.models.encoders import build_encoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import (
     CausalEncoderConfig,
-    CausalTransformerConfig,
     Count,
     EvaluationConfig,
     Integers,
@@ -104,7 +103,7 @@ class LanguageModelingRecipe(Recipe):
             raise ValueError(
                 "embedding.characters and casing_dim: a language model reads ids alone"
             )
-        if isinstance(self.encoder, RecurrentConfig) and self.encoder.init_from is not None:
+        if self.encoder.init_from is not None:
             raise ValueError(
                 "encoder.init_from: classifiers and taggers start from a language model, not one itself"
             )

@@ -108,8 +108,11 @@ class Seq2SeqRecipe(ExampleRecipe):
                 "unknown in an output"
             )
         decoder, longest = self.decoder, self.decoding.max_new_tokens
-        learned = isinstance(decoder, TransformerDecoderConfig) and decoder.positions == "learned"
-        if learned and decoder.max_length < longest:
+        if (
+            isinstance(decoder, TransformerDecoderConfig)
+            and decoder.positions == "learned"
+            and decoder.max_length < longest
+        ):
             raise ValueError(
                 f"decoder.max_length = {decoder.max_length}: an output may have "
                 f"decoding.max_new_tokens = {longest}"

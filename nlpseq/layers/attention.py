@@ -74,4 +74,5 @@ class MultiHeadAttention(nn.Module):
 
     def _heads(self, vectors: Tensor) -> Tensor:
         """(B, T, H) -> (B, N, T, H / N)."""
-        return vectors.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        batch, length, size = vectors.shape
+        return vectors.view(batch, length, self.num_heads, size // self.num_heads).transpose(1, 2)

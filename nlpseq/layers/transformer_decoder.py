@@ -1,5 +1,6 @@
 """Transformer layers that also attend to a memory.  Vaswani et al. (2017), section 3.1; pre-norm."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -148,7 +149,7 @@ class TransformerDecoderStack(TransformerStack):
 
     def keys(self, memory: Tensor) -> State:
         """Keys and values of a memory (N, S, M), (N, S, 2H) for each layer."""
-        return tuple(layer.cross.keys(memory) for layer in self.layers)
+        return tuple(layer.cross.keys(memory) for layer in self._layers())
 
     def forward(self, inputs: Tensor, keys: State, mask: Tensor, state: State) -> Read:
         """Read T tokens in each of R = N * W rows.
@@ -163,10 +164,14 @@ class TransformerDecoderStack(TransformerStack):
         length = inputs.size(1)
         sight = past.sight(length, self.rotation(past.size + length, inputs))
         hidden, caches, attended = self.enter(inputs, past.first), [], None
-        for layer, before, key in zip(self.layers, past.caches, keys, strict=True):
-            assert isinstance(layer, TransformerDecoderLayer)  # a ModuleList forgets
+        for layer, before, key in zip(self._layers(), past.caches, keys, strict=True):
             hidden, cache, attended = layer.read(hidden, sight, before, key, mask)
             caches.append(cache)
         assert attended is not None  # there is a layer
         outputs = self.leave(hidden).view(len(mask), -1, self.hidden_size)
         return Read(outputs, attended, past.after(caches, None))
+
+    def _layers(self) -> Iterator[TransformerDecoderLayer]:
+        for layer in self.layers:
+            assert isinstance(layer, TransformerDecoderLayer)  # for the type checker
+            yield layer

@@ -10,8 +10,6 @@ from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.recurrent_convolution import RecurrentConvolutionalEncoder
 from nlpseq.layers.transformer import TransformerEncoder
 from nlpseq.recipe import (
-    CausalEncoderConfig,
-    CausalTransformerConfig,
     ConvolutionalConfig,
     DilatedConfig,
     EncoderConfig,
@@ -23,7 +21,7 @@ from nlpseq.recipe import (
 )
 
 
-def build_encoder(config: EncoderConfig | CausalEncoderConfig, input_size: int) -> Encoder:
+def build_encoder(config: EncoderConfig, input_size: int) -> Encoder:
     """A fresh encoder that reads vectors (B, T, input_size).
 
     Raises:
@@ -49,8 +47,6 @@ def build_encoder(config: EncoderConfig | CausalEncoderConfig, input_size: int) 
             return TransformerEncoder(
                 input_size, **config.model_dump(exclude={"kind", "init_from"})
             )
-        case CausalTransformerConfig():
-            return TransformerEncoder(input_size, **config.model_dump(exclude={"kind"}))
         case HierarchicalConfig():
             raise UserError(
                 "encoder.kind = hierarchical reads whole documents and gives no vector a token: it is "
