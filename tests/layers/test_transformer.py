@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
+from nlpseq.layers.attention import Sight
 from nlpseq.layers.transformer import TransformerEncoder
 
 SIZE, HEADS, INNER = 8, 2, 12
@@ -101,9 +102,10 @@ def test_rotary_outputs_depend_on_distances_alone() -> None:
     encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, positions="rotary").double()
     layer = encoder.layers[0]
     inputs = torch.randn(1, 9, SIZE, dtype=torch.float64)
-    mask = torch.arange(9).unsqueeze(0) >= 4
-    shifted = layer(inputs, mask)[:, 4:]
-    torch.testing.assert_close(shifted, layer(inputs[:, 4:], None))
+    mask = (torch.arange(9) >= 4).view(1, 1, 1, 9)
+    shifted, _ = layer(inputs, Sight(mask, rotation=encoder.rotation(9, inputs)))
+    alone, _ = layer(inputs[:, 4:], Sight(rotation=encoder.rotation(5, inputs)))
+    torch.testing.assert_close(shifted[:, 4:], alone)
 
 
 def test_dropout_is_for_training_only() -> None:
