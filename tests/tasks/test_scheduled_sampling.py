@@ -24,7 +24,7 @@ from nlpseq import experiment
 from nlpseq.data.batch import Tokens
 from nlpseq.decoding import SamplingOptions, generate
 from nlpseq.errors import UserError
-from nlpseq.models.attention_decoder import AttentionDecoder, Memory
+from nlpseq.models.decoder import Decoder, Memory
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress
 from nlpseq.training.history import History
@@ -35,6 +35,7 @@ BOS = 2
 DECODERS: list[dict[str, Any]] = [
     {"attention": "general"},
     {"attention": "coverage", "input_feeding": True, "copying": True},
+    {"kind": "transformer", "dropout": 0.0, "copying": True},
 ]
 
 
@@ -48,7 +49,7 @@ class World:
         batch = next(self.task.batches(split, training=True, seed=1, start=Cursor()))
         assert isinstance(batch.target, Tokens)
         self.target = batch.target
-        self.decoder: AttentionDecoder = self.model.head
+        self.decoder: Decoder = self.model.head
         self.memory: Memory
         self.memory, self.state = self.decoder.start(self.model.encode(batch.source), batch.source)
         self.inputs: list[Tensor] = []
@@ -118,7 +119,7 @@ def test_a_ratio_of_zero_with_argmax_reads_what_greedy_decoding_writes(
         SamplingOptions(greedy=True, max_new_tokens=length - 1),
         eos_id=world.task.target.eos_id,
         forbidden=world.task.forbidden,
-        memory=world.memory,
+        memory=world.memory.parts,
     )
     assert inputs[:, 0].eq(BOS).all()
     for row, ids in enumerate(written):

@@ -27,6 +27,18 @@ FORMS: dict[str, dict[str, Any]] = {
         "decoder": {"copying": True, "attention": "coverage"},
         "objective": {"coverage_weight": 1.0},
     },
+    "transformer": {"encoder": encoder("transformer"), "decoder": {"num_heads": 2}},
+    "transformer, copying": {
+        **SEPARATE,
+        "decoder": {
+            "kind": "transformer",
+            "hidden_size": 12,
+            "num_heads": 3,
+            "positions": "rotary",
+            "copying": True,
+        },
+        "objective": {"coverage_weight": 1.0},
+    },
     "input feeding": {"decoder": {"input_feeding": True, "num_layers": 2, "hidden_size": 7}},
     "spelt": {
         "head": {"shared": False},
@@ -114,7 +126,10 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     assert [found[row]["output"] for row in (1, 4)] == ["", ""]
 
 
-@pytest.mark.parametrize("form", ["three-way tied", "separate, copying", "input feeding"])
+@pytest.mark.parametrize(
+    "form",
+    ["three-way tied", "separate, copying", "input feeding", "transformer", "transformer, copying"],
+)
 @pytest.mark.parametrize("method", ["beam", "greedy"])
 def test_evaluation_depends_on_no_batch_size(form: str, method: str) -> None:
     found = []
