@@ -100,7 +100,7 @@ def test_a_beam_over_a_batch_is_the_slow_search_of_each_sentence(
         assert_same(found[row], slow_search(step, sentence, options))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(seed=st.integers(0, 10_000), lengths=LENGTHS, beam=st.integers(1, 4))
 def test_a_beam_over_a_batch_reorders_and_cuts_down_the_caches_of_a_transformer(
     seed: int, lengths: list[int], beam: int

@@ -3,12 +3,15 @@
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from datasets import Dataset
 from nlpseq.tasks.language_modeling import LanguageModeling, LanguageModelingRecipe
+from small import KillAt, KilledError, equal, history, weights
 from torch import Tensor
 
 from nlpseq import hub
@@ -17,6 +20,7 @@ from nlpseq.data.sources import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Share
+from nlpseq.training.trainer import Trainer
 
 LAYERS: dict[str, dict[str, Any]] = {
     "lstm": {},
@@ -243,6 +247,42 @@ def test_saved_and_loaded_gives_the_same_output(tmp_path: Any, kind: str) -> Non
         ]
         assert records[0] == records[1], one
     assert again.head.weight is again.embedding.tokens.weight
+
+
+@pytest.mark.parametrize("average", ["ema", "last_k"])
+def test_a_killed_run_goes_on_with_the_cache_that_it_carried(tmp_path: Path, average: str) -> None:
+    def run(folder: Path, stop: int = -1) -> Trainer:
+        task = make_task(
+            encoder={**LAYERS["transformer"], "dropout": 0.2},
+            training={
+                "average": average,
+                "epochs": 1.5,
+                "checkpoint_steps": 3,
+                "log_steps": 1,
+                "validate_steps": 5,
+                "random_windows": True,
+            },
+        )
+        torch.manual_seed(0)
+        trainer = Trainer(
+            task,
+            task.build(),
+            accelerator=Accelerator(cpu=True),
+            folder=folder,
+            reporter=KillAt(stop),
+        )
+        torch.seed()
+        trainer.fit(make_split(TEXTS), make_split(TEXTS[:9], "validation"), resume=True)
+        return trainer
+
+    straight = run(tmp_path / "straight")
+    assert history(straight)[-1]["step"] > 14
+    for stop in (4, 13):
+        with pytest.raises(KilledError):
+            run(tmp_path / f"{stop}", stop)
+        resumed = run(tmp_path / f"{stop}")
+        assert equal(weights(straight.model), weights(resumed.model))
+        assert history(straight) == history(resumed)
 
 
 @pytest.mark.parametrize("kind", list(LAYERS))
