@@ -124,6 +124,10 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     assert [row["text"] for row in found] == SOURCES
     assert [row["score"] is None for row in found] == [False, True, False, False, True]
     assert [found[row]["output"] for row in (1, 4)] == ["", ""]
+    looked = task.predictor(model, CPU).attention(SOURCES[:1])[0]
+    assert looked["output"] == found[0]["output"]
+    assert [len(row) for row in looked["weights"]] == [6] * len(looked["output_tokens"])
+    assert [sum(row) for row in looked["weights"]] == pytest.approx([1.0] * len(looked["weights"]))
 
 
 @pytest.mark.parametrize(
