@@ -139,7 +139,7 @@ def test_a_file(
         ("decoder.kind=transformer decoder.attention=dot", "unknown key decoder.attention: "),
         (
             "decoder.kind=gru decoder.positions=rotary",
-            "decoder.kind = transformer has it, not this",
+            "only decoder.kind = transformer has it",
         ),
         (
             "decoder.kind=transformer decoder.hidden_size=6",

@@ -172,7 +172,9 @@ def test_a_decoder_follows_the_encoder_unless_it_has_a_kind(
     assert (found.kind, found.copying) == (kind, True)
     assert getattr(found, "bridge", None) == (None if kind == "transformer" else "zero")
     if kind == "transformer":
-        with pytest.raises(UserError, match="unknown key decoder.bridge: decoder.kind = lstm, gru"):
+        with pytest.raises(
+            UserError, match="unknown key decoder.bridge: only decoder.kind = lstm, gru"
+        ):
             decoder_of(document, *assignments, "decoder.bridge=zero")
 
 

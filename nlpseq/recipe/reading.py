@@ -113,10 +113,9 @@ def _remembering(
 
 def _kind(document: Mapping[str, Any], key: str) -> tuple[Any, ...]:
     """The kind of a section; where a decoder follows the encoder, with that of the encoder."""
-    kind = document[key].get("kind")
-    encoder = document.get("encoder")
-    if key == "decoder" and kind in (None, SAME) and isinstance(encoder, dict):
-        return SAME, encoder.get("kind")
+    kind, encoder = document[key].get("kind"), document.get("encoder")
+    if key == "decoder" and kind in (None, SAME):
+        return SAME, encoder.get("kind") if isinstance(encoder, dict) else None
     return (kind,)
 
 

@@ -91,9 +91,7 @@ def _explain(schema: Schema, problem: Any) -> str:
             known = [] if section is None else list(section.model_fields)
             others = _kinds_with(schema, *keys) if len(keys) == 2 else []
             if others:
-                return (
-                    f"unknown key {key}: {keys[0]}.kind = {', '.join(others)} has it, not this kind"
-                )
+                return f"unknown key {key}: only {keys[0]}.kind = {', '.join(others)} has it"
             return f"unknown key {key}{suggest(path[-1], known)}"
         case "missing":
             return f"key {key} is missing"
