@@ -26,7 +26,14 @@ from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.model import Model
-from nlpseq.recipe import HierarchicalConfig, Positive, Recipe, RecurrentConfig, TrainingConfig
+from nlpseq.recipe import (
+    EncoderConfig,
+    HierarchicalConfig,
+    Positive,
+    Recipe,
+    TrainingConfig,
+    TransformerConfig,
+)
 from nlpseq.task import Cursor, Share, Task
 
 BATCHES_TOGETHER = 300  # of which the distinct words are kept with their vectors
@@ -129,18 +136,20 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
     def _first_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
         """Learnt from train, or that of the language model whose weights to start from."""
         encoder = self.recipe.encoder
-        if not isinstance(encoder, RecurrentConfig) or encoder.init_from is None:
+        run = getattr(encoder, "init_from", None)
+        if run is None:
             return Tokenizer.from_config(self.recipe.tokenization, texts)
         if self.recipe.embedding.pretrained is not None:
             raise UserError(
                 "encoder.init_from brings its own embedding: leave out embedding.pretrained"
             )
-        source, model = hub.read(hub.locate(encoder.init_from))
+        source, model = hub.read(hub.locate(run))
+        _check_same_reading(encoder, source.recipe.encoder)
         parts = ("embedding.", "encoder.")
         self._initial = {
             name: tensor for name, tensor in model.state_dict().items() if name.startswith(parts)
         }
-        self.notes.append(f"embedding and encoder start from {Path(encoder.init_from).name}")
+        self.notes.append(f"embedding and encoder start from {Path(run).name}")
         return source.tokenizer
 
     def _set_reader(self, characters: CharacterTable | None) -> None:
@@ -322,6 +331,19 @@ def raw_words(text: str) -> str:
     """Raw text with a space between words and marks, as tokenized data have it; lines stay apart."""
     lines = (split_words(line) for line in text.splitlines())
     return "\n".join(" ".join(word.text for word in words) for words in lines)
+
+
+def _check_same_reading(mine: EncoderConfig, theirs: EncoderConfig) -> None:
+    """Refuse weights of Transformer layers that read otherwise, which no shape would tell."""
+    if not isinstance(mine, TransformerConfig) or not isinstance(theirs, TransformerConfig):
+        return
+    for key in ("positions", "num_heads", "activation"):
+        wanted, given = getattr(theirs, key), getattr(mine, key)
+        if wanted != given:
+            raise UserError(
+                f"encoder.init_from: that run has encoder.{key} = {wanted}, this recipe {given}; [encoder] "
+                "must be that of that run"
+            )
 
 
 def _level(name: str) -> int:

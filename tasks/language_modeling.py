@@ -3,12 +3,15 @@
 A split is one stream of tokens. Training reads it in `batch_size` contiguous columns, window by window, and
 carries the detached state from each window to the next (truncated back-propagation through time).
 Evaluation reads it from end to end, so its figure depends on no batch size and no window length.
+
+A Transformer's state is a cache of its last `encoder.context` tokens, and it is read by the same lines: in
+training, evaluation and generation alike a token sees as many tokens before it, wherever windows begin.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -29,6 +32,8 @@ from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.encoders import build_encoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import (
+    CausalEncoderConfig,
+    CausalTransformerConfig,
     Count,
     EvaluationConfig,
     Integers,
@@ -87,14 +92,14 @@ class StreamEvaluationConfig(EvaluationConfig):
 class LanguageModelingRecipe(Recipe):
     """A recipe of this task."""
 
-    encoder: RecurrentConfig = RecurrentConfig()
+    encoder: CausalEncoderConfig = RecurrentConfig()
     head: SoftmaxConfig = SoftmaxConfig()
     training: WindowedTrainingConfig = WindowedTrainingConfig()
     evaluation: StreamEvaluationConfig = StreamEvaluationConfig()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.encoder.bidirectional:
+        if isinstance(self.encoder, RecurrentConfig) and self.encoder.bidirectional:
             raise ValueError(
                 "encoder.bidirectional = true: a language model must not see the tokens that it predicts"
             )
@@ -279,6 +284,14 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
                 model.head.nll(outputs.flatten(0, 1), target.flatten()).view_as(target).cpu()
             )
         return torch.cat(parts, dim=1)
+
+    def details(self, records: Sequence[Record]) -> dict[str, Any]:
+        """How far a Transformer looks back, which its scores depend on; a recurrent state has no end."""
+        encoder = self.recipe.encoder
+        if not isinstance(encoder, CausalTransformerConfig):
+            return {}
+        said = f"each token sees itself and the {encoder.context - 1} before it, in each layer"
+        return {"context": encoder.context, "signatures": {"context": said}}
 
     def references(self, split: Split) -> Scores:
         """The perplexity of the source itself, where the data know their own probability.

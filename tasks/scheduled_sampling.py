@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nlpseq.contracts import State
 from nlpseq.data.batch import Tokens
-from nlpseq.models.attention_decoder import AttentionDecoder, Decoded, Memory, joined
+from nlpseq.models.decoder import Decoded, Decoder, Memory, joined
 from nlpseq.recipe import Count, Positive, Section
 from nlpseq.task import Progress
 
@@ -66,7 +66,7 @@ class ScheduledSamplingConfig(Section):
 
 
 def decode(
-    decoder: AttentionDecoder,
+    decoder: Decoder,
     memory: Memory,
     state: State,
     target: Tokens,
@@ -109,7 +109,7 @@ def decode(
     return read(decoder, mixed, memory, state)
 
 
-def read(decoder: AttentionDecoder, ids: Tensor, memory: Memory, state: State) -> Decoded:
+def read(decoder: Decoder, ids: Tensor, memory: Memory, state: State) -> Decoded:
     """Decode after given inputs: ids (B, T), the first of them the beginning of text."""
     vectors = decoder.embedding(Tokens.unpadded(decoder.readable(ids)))  # (B, T, D)
     decoded: Decoded = decoder(vectors, memory, state)
@@ -122,7 +122,7 @@ def shifted(ids: Tensor, bos_id: int) -> Tensor:
 
 
 def _one_by_one(
-    decoder: AttentionDecoder,
+    decoder: Decoder,
     gold: Tensor,
     memory: Memory,
     state: State,

@@ -22,7 +22,7 @@ from nlpseq.data.tokenization import Tokenizer
 from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.metrics.resampling import bootstrap_interval
-from nlpseq.models.attention_decoder import AttentionDecoder
+from nlpseq.models.decoder import Decoder
 from nlpseq.models.decoders import build_decoder
 from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.encoders import build_encoder
@@ -39,7 +39,7 @@ from .seq2seq_scores import Seq2SeqScores, TextMetric
 from .seq2seq_search import Translator
 from .sequence_training import attended_again, reward_loss
 
-Seq2SeqModel = Model[AttentionDecoder]
+Seq2SeqModel = Model[Decoder]
 
 
 class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):

@@ -9,7 +9,7 @@ from nlpseq.data.features import Features
 from nlpseq.data.loaders import bucket_batches
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
-from nlpseq.models.attention_decoder import AttentionDecoder
+from nlpseq.models.decoder import Decoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import validate
 
@@ -41,9 +41,7 @@ class Seq2SeqPredictor:
     decoding: ClassVar[bool] = True
     kind: ClassVar[str] = "model of text to text"
 
-    def __init__(
-        self, task: "Seq2Seq", model: Model[AttentionDecoder], device: torch.device
-    ) -> None:
+    def __init__(self, task: "Seq2Seq", model: Model[Decoder], device: torch.device) -> None:
         self.task = task
         self.model = model.to(device).eval()
         self.device = device

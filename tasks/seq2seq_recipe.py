@@ -10,8 +10,10 @@ from nlpseq.recipe import (
     DecodingConfig,
     Natural,
     NotNegative,
+    RecurrentDecoderConfig,
     Section,
     TokenizationConfig,
+    TransformerDecoderConfig,
 )
 
 from .examples import ExampleRecipe
@@ -72,7 +74,7 @@ class Seq2SeqRecipe(ExampleRecipe):
     """A recipe of these tasks."""
 
     tokenization: PairTokenizationConfig = PairTokenizationConfig()
-    decoder: DecoderConfig = DecoderConfig()
+    decoder: DecoderConfig = RecurrentDecoderConfig()
     head: OutputConfig = OutputConfig()
     scheduled_sampling: ScheduledSamplingConfig = ScheduledSamplingConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -104,6 +106,16 @@ class Seq2SeqRecipe(ExampleRecipe):
             raise ValueError(
                 "decoding.replace_unknown: only tokens that are words, without decoder.copying, may be "
                 "unknown in an output"
+            )
+        decoder, longest = self.decoder, self.decoding.max_new_tokens
+        if (
+            isinstance(decoder, TransformerDecoderConfig)
+            and decoder.positions == "learned"
+            and decoder.max_length < longest
+        ):
+            raise ValueError(
+                f"decoder.max_length = {decoder.max_length}: an output may have "
+                f"decoding.max_new_tokens = {longest}"
             )
         if getattr(self.encoder, "init_from", None) is not None:
             raise ValueError(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from nlpseq.contracts import State
+from nlpseq.contracts import State, select
 from nlpseq.data.batch import Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.loaders import collate
 from nlpseq.decoding import BeamOptions, Hypothesis, beam_search, generate
-from nlpseq.models.attention_decoder import AttentionDecoder, Decoded, Memory
+from nlpseq.models.decoder import Decoded, Decoder, Memory
 from nlpseq.models.model import Model
 
 from .pairs import Pair
@@ -52,9 +52,7 @@ class Translator:
         device: where to run.
     """
 
-    def __init__(
-        self, task: "Seq2Seq", model: Model[AttentionDecoder], device: torch.device
-    ) -> None:
+    def __init__(self, task: "Seq2Seq", model: Model[Decoder], device: torch.device) -> None:
         self.task = task
         self.model = model
         self.device = device
@@ -127,7 +125,7 @@ class Translator:
         limits: dict[str, Any] = {
             "eos_id": target.eos_id,
             "forbidden": self.task.forbidden,
-            "memory": memory,
+            "memory": memory.parts,
             "min_lengths": [_least(config, length) for length in lengths],
             "max_lengths": [_most(config, length) for length in lengths],
             "prefix": [prefix] * len(lengths) if prefix else None,
@@ -180,10 +178,9 @@ class Translator:
         for place in range(max(map(len, found))):
             rows = [row for row, hypotheses in enumerate(found) if place < len(hypotheses)]
             kept = torch.tensor(rows, device=self.device)
-            some = Memory(*(part.index_select(0, kept) for part in memory))
             weights = self._weights(
-                some,
-                tuple(part.index_select(0, kept) for part in state),
+                memory.select(kept),
+                select(state, kept),
                 [found[row][place].ids for row in rows],
             )
             for row, weight in zip(rows, weights, strict=True):

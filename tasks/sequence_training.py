@@ -24,7 +24,7 @@ from nlpseq.data.batch import Tokens
 from nlpseq.data.loaders import collate
 from nlpseq.decoding import SamplingOptions, generate
 from nlpseq.metrics.rewards import rouge_l, sentence_bleu
-from nlpseq.models.attention_decoder import AttentionDecoder, Memory
+from nlpseq.models.decoder import Decoder, Memory
 from nlpseq.recipe import Count, Positive, Section
 
 from .scheduled_sampling import read, shifted
@@ -49,17 +49,17 @@ class ObjectiveConfig(Section):
     init_from: str | None = Field(None, description="run of this task whose weights to start from")
 
 
-def closure(decoder: AttentionDecoder) -> StepFunction:
+def closure(decoder: Decoder) -> StepFunction:
     """A decoder as a search in `nlpseq.decoding` knows it; the memory is a plain tuple there."""
 
     def step(ids: Tensor, state: State, *memory: Tensor) -> Step:
-        return decoder.step(decoder.lookup(ids), Memory(*memory), state)
+        return decoder.step(decoder.lookup(ids), Memory.of(*memory), state)
 
     return step
 
 
 def log_probability(
-    decoder: AttentionDecoder,
+    decoder: Decoder,
     memory: Memory,
     state: State,
     outputs: Sequence[Sequence[int]],
@@ -75,7 +75,7 @@ def log_probability(
 
 
 def reward_loss(
-    decoder: AttentionDecoder,
+    decoder: Decoder,
     memory: Memory,
     state: State,
     target: Tokens,
@@ -108,7 +108,7 @@ def reward_loss(
                 options,
                 eos_id=eos_id,
                 forbidden=forbidden,
-                memory=memory,
+                memory=memory.parts,
             )
         finally:
             decoder.train(training)

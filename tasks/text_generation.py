@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from nlpseq.contracts import State, Step
+from nlpseq.contracts import State, Step, select
 from nlpseq.data.batch import Tokens
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
@@ -181,7 +181,8 @@ class LanguageModelPredictor:
             state = self.model.encoder.initial_state(1)
             if given.size(1) > 1:
                 state = self.model.encode(Tokens.unpadded(given[:, :-1]), state).state
-        return given[:, -1].repeat(rows), tuple(part.repeat(rows, 1, 1) for part in state)
+        first = given.new_zeros(rows)
+        return given[:, -1].repeat(rows), select(state, first)
 
     def _beam(
         self, ids: Tensor, state: State, config: DecodingConfig, best: int

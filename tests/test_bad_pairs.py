@@ -124,6 +124,32 @@ def test_a_file(
             "no column 'source', it has text",
         ),
         ("encoder.kind=hierarchical", "gives no vector a token"),
+        (
+            "decoder.kind=perceptron",
+            "decoder.kind = 'perceptron': choose lstm, gru, rnn, mingru, tran",
+        ),
+        (
+            "decoder.kind=transformer decoder.input_feeding=true",
+            "unknown key decoder.input_feeding: ",
+        ),
+        (
+            "encoder.kind=transformer encoder.hidden_size=8 decoder.bridge=zero",
+            "decoder.kind = lstm, ",
+        ),
+        ("decoder.kind=transformer decoder.attention=dot", "unknown key decoder.attention: "),
+        (
+            "decoder.kind=gru decoder.positions=rotary",
+            "only decoder.kind = transformer has it",
+        ),
+        (
+            "decoder.kind=transformer decoder.hidden_size=6",
+            "decoder.hidden_size = 6 is not a multiple",
+        ),
+        (
+            "decoder.kind=transformer decoder.hidden_size=8 decoder.positions=learned "
+            "decoder.max_length=3",
+            "decoder.max_length = 3: an output may have decoding.max_new_tokens = ",
+        ),
         ("encoder.kind=cnn decoder.bridge=last", "encoder.kind = cnn has no state; choose mean"),
         ("decoder.attention=dot decoder.hidden_size=3", "3 units do not fit the encoder's outputs"),
         ("decoder.attention=multi_head decoder.attention_size=7", "is not a multiple"),

@@ -143,6 +143,55 @@ def test_an_extending_recipe_may_change_the_kind(tmp_path: Path) -> None:
         encoder_of(recipe.read(str(child)))
 
 
+def decoder_of(document: dict[str, Any], *assignments: str) -> Any:
+    from nlpseq.tasks.translation import TranslationRecipe
+
+    changed = recipe.override(document, assignments)
+    return recipe.validate(TranslationRecipe, {"task": TASK, **changed}, "test").decoder
+
+
+@pytest.mark.parametrize(
+    ("assignments", "kind"),
+    [
+        ([], "lstm"),
+        (["encoder.kind=gru"], "gru"),
+        (["encoder.kind=transformer"], "transformer"),
+        (["encoder.kind=cnn"], "lstm"),
+        (["encoder.kind=transformer", "decoder.kind=gru"], "gru"),
+        (["decoder.kind=transformer"], "transformer"),
+        (["decoder.kind=transformer", "decoder.kind=same"], "lstm"),
+    ],
+)
+@pytest.mark.parametrize("said", [{}, {"kind": "same"}])
+def test_a_decoder_follows_the_encoder_unless_it_has_a_kind(
+    assignments: list[str], kind: str, said: dict[str, Any]
+) -> None:
+    assert decoder_of({}, *assignments).kind == kind
+    document = {"decoder": {**said, "copying": True, "bridge": "zero"}}
+    found = decoder_of(document, *assignments)
+    assert (found.kind, found.copying) == (kind, True)
+    assert getattr(found, "bridge", None) == (None if kind == "transformer" else "zero")
+    if kind == "transformer":
+        with pytest.raises(
+            UserError, match="unknown key decoder.bridge: only decoder.kind = lstm, gru"
+        ):
+            decoder_of(document, *assignments, "decoder.bridge=zero")
+
+
+def test_an_extending_recipe_may_change_the_encoder_that_a_decoder_follows(tmp_path: Path) -> None:
+    base, child = (tmp_path / f"{name}.toml" for name in ("base", "child"))
+    base.write_text(
+        f'task = "{TASK}"\n[encoder]\nkind = "gru"\n[decoder]\nbridge = "zero"\nnum_layers = 3\n'
+    )
+    child.write_text(f'extends = "{base}"\n[encoder]\nkind = "transformer"\n')
+    found = decoder_of(recipe.read(str(child)))
+    assert (found.kind, found.num_layers) == ("transformer", 3)
+    assert decoder_of(recipe.read(str(child)), "encoder.kind=rnn").kind == "rnn"
+    child.write_text(f'extends = "{base}"\n[encoder]\nkind = "lstm"\n')
+    found = decoder_of(recipe.read(str(child)))
+    assert (found.kind, found.bridge) == ("lstm", "zero")
+
+
 @pytest.mark.parametrize("name", ["sentiment/sst2", "ner/conll2003"])
 @pytest.mark.parametrize("kind", ["gru", "rnn", "cnn", "rcnn", "feedforward", "transformer"])
 def test_shipped_recipes_run_with_any_kind(name: str, kind: str) -> None:

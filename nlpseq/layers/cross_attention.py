@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
+from nlpseq.layers.dropout import Dropout
 
 LOCATION_FILTERS, LOCATION_WIDTH = 10, 11
 
@@ -205,11 +206,28 @@ class ScaledDotAttention(GeneralAttention):
 class MultiHeadCrossAttention(CrossAttention):
     """Scaled dot products in N heads of size A / N.  Vaswani et al. (2017), section 3.2.2.
 
-    The weights that it tells of are the mean over its heads.
+    The weights that it tells of are the mean over its heads, before dropout.
+
+    Args:
+        query_dim: Q.
+        memory_dim: M.
+        size: A.
+        num_heads: N.
+        output_dim: C, components of a context; 0: M.
+        dropout: of the weights.
     """
 
-    def __init__(self, query_dim: int, memory_dim: int, size: int, num_heads: int) -> None:
-        super().__init__(memory_dim)
+    def __init__(
+        self,
+        query_dim: int,
+        memory_dim: int,
+        size: int,
+        num_heads: int,
+        *,
+        output_dim: int = 0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(output_dim or memory_dim)
         if size % num_heads:
             raise UserError(
                 f"decoder.attention_size = {size} is not a multiple of decoder.num_heads = {num_heads}"
@@ -217,7 +235,8 @@ class MultiHeadCrossAttention(CrossAttention):
         self.num_heads = num_heads
         self.query = nn.Linear(query_dim, size)
         self.key_and_value = nn.Linear(memory_dim, 2 * size)
-        self.output = nn.Linear(size, memory_dim)
+        self.output = nn.Linear(size, self.output_dim)
+        self.dropout = Dropout(dropout)
 
     def keys(self, memory: Tensor) -> Tensor:
         """Keys and values of all heads: (B, S, M) -> (B, S, 2A)."""
@@ -237,7 +256,8 @@ class MultiHeadCrossAttention(CrossAttention):
         offered, values = (self._heads(part) for part in keys.chunk(2, dim=2))  # (B, N, S, A / N)
         scores = wanted @ offered.transpose(2, 3) / math.sqrt(wanted.size(3))  # (B, N, T, S)
         weights = _weights(scores, mask[:, None, None])
-        joined = (weights.to(values.dtype) @ values).transpose(1, 2).flatten(2)  # (B, T, A)
+        kept = self.dropout(weights).to(values.dtype)
+        joined = (kept @ values).transpose(1, 2).flatten(2)  # (B, T, A)
         return Attended(self.output(joined), weights.mean(dim=1))
 
     def _heads(self, vectors: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Decoders from their configuration."""
 
+from torch import nn
+
 from nlpseq.errors import UserError
 from nlpseq.layers.cross_attention import build_attention
 from nlpseq.layers.embedding import Embedding
@@ -7,9 +9,12 @@ from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.initialization import initialize
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.softmax import SoftmaxLayer
+from nlpseq.layers.transformer_decoder import TransformerDecoderStack
 from nlpseq.models.attention_decoder import AttentionDecoder
 from nlpseq.models.bridge import Bridge, ProjectingBridge, ZeroBridge
-from nlpseq.recipe import DecoderConfig, EncoderConfig, RecurrentConfig
+from nlpseq.models.decoder import Decoder
+from nlpseq.models.transformer_decoder import TransformerDecoder
+from nlpseq.recipe import DecoderConfig, EncoderConfig, RecurrentConfig, RecurrentDecoderConfig
 
 
 def build_decoder(
@@ -20,7 +25,7 @@ def build_decoder(
     *,
     vocab_size: int,
     tied: bool,
-) -> AttentionDecoder:
+) -> Decoder:
     """A fresh decoder of what `encoder` gives.
 
     Args:
@@ -34,12 +39,32 @@ def build_decoder(
     Raises:
         UserError: sizes or kinds that do not fit together.
     """
+    tied_to = embedding.tokens.weight if tied else None
+    if isinstance(config, RecurrentDecoderConfig):
+        return _build_recurrent(config, source, encoder, embedding, vocab_size, tied_to)
     hidden_size = config.hidden_size or encoder.output_dim
-    output_size = embedding.dim if tied else hidden_size
+    own = {"kind", "hidden_size", "copying", "copy_dropout"}
+    layers = TransformerDecoderStack(
+        embedding.dim, hidden_size, encoder.output_dim, **config.model_dump(exclude=own)
+    )
+    softmax = SoftmaxLayer(hidden_size, vocab_size, tied_to=tied_to)
+    return TransformerDecoder(embedding, layers, softmax, copying=config.copying)
+
+
+def _build_recurrent(
+    config: RecurrentDecoderConfig,
+    source: EncoderConfig,
+    encoder: Encoder,
+    embedding: Embedding,
+    vocab_size: int,
+    tied_to: nn.Parameter | None,
+) -> AttentionDecoder:
+    hidden_size = config.hidden_size or encoder.output_dim
+    output_size = hidden_size if tied_to is None else embedding.dim
     layers = RecurrentEncoder(
         embedding.dim + (output_size if config.input_feeding else 0),
         hidden_size,
-        cell=_cell(config, source),
+        cell=config.kind,
         num_layers=config.num_layers,
         dropout=config.dropout,
         variational=config.variational,
@@ -53,7 +78,6 @@ def build_decoder(
         size=config.attention_size or hidden_size,
         num_heads=config.num_heads,
     )
-    tied_to = embedding.tokens.weight if tied else None
     return AttentionDecoder(
         embedding,
         layers,
@@ -67,14 +91,11 @@ def build_decoder(
     )
 
 
-def _cell(config: DecoderConfig, source: EncoderConfig) -> str:
-    if config.kind != "same":
-        return config.kind
-    return source.kind if isinstance(source, RecurrentConfig) else "lstm"
-
-
 def _bridge(
-    config: DecoderConfig, source: EncoderConfig, encoder: Encoder, layers: RecurrentEncoder
+    config: RecurrentDecoderConfig,
+    source: EncoderConfig,
+    encoder: Encoder,
+    layers: RecurrentEncoder,
 ) -> Bridge:
     sizes = (len(layers.layers), layers.hidden_size, layers.num_states)
     if config.bridge == "zero":

@@ -44,7 +44,9 @@ def build_encoder(config: EncoderConfig, input_size: int) -> Encoder:
             initialize(encoder, "orthogonal", forget_bias=1.0)
             return encoder
         case TransformerConfig():
-            return TransformerEncoder(input_size, **config.model_dump(exclude={"kind"}))
+            return TransformerEncoder(
+                input_size, **config.model_dump(exclude={"kind", "init_from"})
+            )
         case HierarchicalConfig():
             raise UserError(
                 "encoder.kind = hierarchical reads whole documents and gives no vector a token: it is "

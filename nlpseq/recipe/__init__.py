@@ -6,7 +6,7 @@ unknown, of the wrong type or impossible is one line that names the key and what
 
     base.py        what sections are made of
     encoders.py    the encoders' sections, told apart by `encoder.kind`
-    decoders.py    the decoder's section
+    decoders.py    the decoders' sections, told apart by `decoder.kind`
     schema.py      the other sections, and Recipe
     reading.py     names, locate, read, merge, override
     validation.py  validate
@@ -22,9 +22,11 @@ from .base import (
     Positive,
     Section,
 )
-from .decoders import DecoderConfig
+from .decoders import DecoderConfig, RecurrentDecoderConfig, TransformerDecoderConfig
 from .encoders import (
     Activation,
+    CausalEncoderConfig,
+    CausalTransformerConfig,
     ConvolutionalConfig,
     DilatedConfig,
     EncoderConfig,
@@ -48,6 +50,8 @@ from .validation import validate
 
 __all__ = [
     "Activation",
+    "CausalEncoderConfig",
+    "CausalTransformerConfig",
     "ConvolutionalConfig",
     "Count",
     "Counts",
@@ -69,10 +73,12 @@ __all__ = [
     "Recipe",
     "RecurrentConfig",
     "RecurrentConvolutionalConfig",
+    "RecurrentDecoderConfig",
     "Section",
     "TokenizationConfig",
     "TrainingConfig",
     "TransformerConfig",
+    "TransformerDecoderConfig",
     "locate",
     "merge",
     "names",

@@ -1,19 +1,35 @@
-"""The decoder that a seq2seq recipe names: causal layers, attention, and what joins them."""
+"""The decoders that a seq2seq recipe may name, told apart by `decoder.kind`.
 
-from typing import Literal
+`decoder.kind = "same"`, or none, is the encoder's kind where there is a decoder of it, else an LSTM; a recipe is
+read so before it is checked (`validate`).
+"""
 
-from pydantic import Field
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
 
 from .base import Count, Fraction, Natural, Section
+from .encoders import TransformerLayersConfig, family
 
 
-class DecoderConfig(Section):
+class DecoderSection(Section):
+    """What every decoder has."""
+
+    hidden_size: Natural = Field(0, description="units of a layer; 0: as the encoder's outputs")
+    copying: bool = Field(
+        False, description="tokens can be copied from the source (See et al. 2017)"
+    )
+    copy_dropout: Fraction = Field(
+        0.0,
+        description="of words that both sides of a pair share: training reads them as unknown, and has to "
+        "copy them; for data in which train knows every word",
+    )
+
+
+class RecurrentDecoderConfig(DecoderSection):
     """Recurrent layers with attention (Bahdanau et al. 2015; Luong et al. 2015)."""
 
-    kind: Literal["same", "lstm", "gru", "rnn", "mingru"] = Field(
-        "same", description="same: as the encoder, where that is recurrent, else lstm"
-    )
-    hidden_size: Natural = Field(0, description="units of a layer; 0: as the encoder's outputs")
+    kind: Literal["lstm", "gru", "rnn", "mingru"] = "lstm"
     num_layers: Count = 1
     dropout: Fraction = Field(0.0, description="between layers")
     output_dropout: Fraction = Field(0.0, description="of what the output layer reads")
@@ -32,11 +48,19 @@ class DecoderConfig(Section):
     input_feeding: bool = Field(
         False, description="a step also reads the output of the step before (Luong et al. 2015)"
     )
-    copying: bool = Field(
-        False, description="tokens can be copied from the source (See et al. 2017)"
-    )
-    copy_dropout: Fraction = Field(
-        0.0,
-        description="of words that both sides of a pair share: training reads them as unknown, and has to "
-        "copy them; for data in which train knows every word",
-    )
+
+
+class TransformerDecoderConfig(DecoderSection, TransformerLayersConfig):
+    """Causal Transformer layers that attend to the source (Vaswani et al. 2017), pre-norm."""
+
+    kind: Literal["transformer"] = "transformer"
+    num_heads: Count = 4
+    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
+    max_length: Count = Field(1024, description="`learned`: positions that there are vectors for")
+
+
+DecoderConfig = Annotated[
+    Annotated[RecurrentDecoderConfig, Tag("recurrent")]
+    | Annotated[TransformerDecoderConfig, Tag("transformer")],
+    Discriminator(family),
+]

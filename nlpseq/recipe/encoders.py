@@ -103,20 +103,28 @@ class HierarchicalConfig(Section):
     output_dropout: Fraction = Field(0.0, description="of what each level's encoder gives")
 
 
-class TransformerConfig(Section):
-    """Pre-norm Transformer layers (Vaswani et al. 2017; Xiong et al. 2020)."""
+class TransformerLayersConfig(Section):
+    """What encoders and decoders of Transformer layers share."""
 
-    kind: Literal["transformer"] = "transformer"
-    hidden_size: Count = Field(128, description="width of the model")
     num_layers: Count = 2
-    num_heads: Count = Field(4, validate_default=True)
     feedforward_size: Count = 256
-    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
-    max_length: Count = Field(1024, description="`learned`: positions that there are vectors for")
     activation: Activation = "gelu"
     dropout: Fraction = Field(0.1, description="of the input and of what each sublayer adds")
     attention_dropout: Fraction = Field(0.0, description="of attention weights")
     output_dropout: Fraction = Field(0.0, description="of what the last layer gives")
+
+
+class TransformerConfig(TransformerLayersConfig):
+    """Pre-norm Transformer layers (Vaswani et al. 2017; Xiong et al. 2020)."""
+
+    kind: Literal["transformer"] = "transformer"
+    hidden_size: Count = Field(128, description="width of the model")
+    num_heads: Count = Field(4, validate_default=True)
+    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
+    max_length: Count = Field(1024, description="`learned`: positions that there are vectors for")
+    init_from: str | None = Field(
+        None, description="run of a language model whose embedding and encoder to start from"
+    )
 
     @field_validator("num_heads")
     @classmethod
@@ -125,6 +133,17 @@ class TransformerConfig(Section):
         if hidden_size % num_heads:
             raise ValueError(f"{num_heads} heads cannot share encoder.hidden_size = {hidden_size}")
         return num_heads
+
+
+class CausalTransformerConfig(TransformerConfig):
+    """Layers of a language model: a token sees those before it, up to a distance."""
+
+    context: Count = Field(
+        128, description="tokens that a token sees in each layer, itself among them"
+    )
+    positions: Literal["rotary"] = Field(
+        "rotary", description="of distances alone, for the context moves on with the text"
+    )
 
 
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -139,7 +158,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 _FAMILY_OF = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
 
 
-def _family(section: Any) -> str:
+def family(section: Any) -> str:
     """The union's tag; a section that names no kind is an LSTM's."""
     if not isinstance(section, dict | Section):
         return repr(section)  # no family: it is not even a section
@@ -157,5 +176,11 @@ EncoderConfig = Annotated[
     | Annotated[RecurrentConvolutionalConfig, Tag("rcnn")]
     | Annotated[HierarchicalConfig, Tag("hierarchical")]
     | Annotated[TransformerConfig, Tag("transformer")],
-    Discriminator(_family),
+    Discriminator(family),
+]
+
+CausalEncoderConfig = Annotated[
+    Annotated[RecurrentConfig, Tag("recurrent")]
+    | Annotated[CausalTransformerConfig, Tag("transformer")],
+    Discriminator(family),
 ]

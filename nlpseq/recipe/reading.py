@@ -12,6 +12,7 @@ from nlpseq.errors import UserError, suggest
 
 Document = dict[str, Any]
 INHERITED = "<inherited>"  # no key of a recipe: brackets
+SAME = "same"  # the kind of a decoder that is of the encoder's
 
 
 def names() -> list[str]:
@@ -83,18 +84,39 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Document:
     A section whose `kind` changes remembers under `INHERITED` what it has from the other kind: keys
     that the new kind does not have are then left out.
     """
-    merged = dict(base)
-    for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = (
-            _lay_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-        )
-    return merged
+    merged = {**base, **changes}
+    for key, old in base.items():
+        if isinstance(old, dict) and isinstance(merged[key], dict):
+            merged[key] = {**old, **merged[key]}
+    asked = {
+        (key, name)
+        for key, section in changes.items()
+        if isinstance(section, dict)
+        for name in section
+    }
+    return _remembering(base, merged, asked)
 
 
-def _lay_over(old: Document, new: Document) -> Document:
-    changed = new.get("kind", old.get("kind")) != old.get("kind")
-    return {**old, **new, **({INHERITED: [*(old.keys() - new.keys())]} if changed else {})}
+def _remembering(
+    before: Mapping[str, Any], after: Document, asked: set[tuple[str, str]]
+) -> Document:
+    """Note what sections have from another kind, but for keys that were asked for by name."""
+    for key, old in before.items():
+        new = after[key]
+        if isinstance(old, dict) and isinstance(new, dict):
+            changed = _kind(before, key) != _kind(after, key)
+            left = old.keys() - {INHERITED} if changed else old.get(INHERITED)
+            if left is not None:
+                new[INHERITED] = [name for name in left if (key, name) not in asked]
+    return after
+
+
+def _kind(document: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+    """The kind of a section; where a decoder follows the encoder, with that of the encoder."""
+    kind, encoder = document[key].get("kind"), document.get("encoder")
+    if key == "decoder" and kind in (None, SAME):
+        return SAME, encoder.get("kind") if isinstance(encoder, dict) else None
+    return (kind,)
 
 
 def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Document:
@@ -106,20 +128,16 @@ def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Documen
         UserError: an assignment has no `=` or no key.
     """
     changed = copy.deepcopy(dict(document))
-    parsed = sorted(map(_parse, assignments), key=lambda one: one[0][-1] != "kind")
-    for (*sections, last), text in parsed:
+    asked = set()
+    for (*sections, last), text in map(_parse, assignments):
         table: Any = changed
         for section in sections:
             if not isinstance(table.get(section), dict):
                 table[section] = {}
             table = table[section]
-        value = _toml_value(text)
-        if last == "kind" and table.get("kind") != value:
-            table[INHERITED] = [*table]
-        if last in table.get(INHERITED, ()):
-            table[INHERITED].remove(last)  # asked for by name: no leftover of the other kind
-        table[last] = value
-    return changed
+        table[last] = _toml_value(text)
+        asked.add((sections[0] if sections else "", last))
+    return _remembering(document, changed, asked)
 
 
 def _parse(assignment: str) -> tuple[list[str], str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Tag
 from nlpseq.errors import UserError, suggest
 
 from .encoders import FAMILIES
-from .reading import INHERITED, Document
+from .reading import INHERITED, SAME, Document
 from .schema import Recipe
 
 RecipeType = TypeVar("RecipeType", bound=Recipe)
@@ -28,10 +28,22 @@ def validate(schema: type[RecipeType], document: Mapping[str, Any], origin: str)
         UserError: unknown key (with the nearest name), wrong type, impossible combination.
     """
     try:
-        return schema.model_validate(_without_other_kinds(schema, document))
+        return schema.model_validate(_without_other_kinds(schema, _with_kind(schema, document)))
     except pydantic.ValidationError as error:
         problems = [_explain(schema, problem) for problem in error.errors(include_url=False)]
         raise UserError(f"{origin}: {'; '.join(problems)}") from error
+
+
+def _with_kind(schema: Schema, document: Mapping[str, Any]) -> Document:
+    """A decoder that follows the encoder is of its kind where there is such a decoder, else an LSTM."""
+    decoders = _members(schema, "decoder")
+    encoder, decoder = document.get("encoder", {}), document.get("decoder", {})
+    follows = isinstance(decoder, dict) and decoder.get("kind", SAME) == SAME
+    if not decoders or not follows or not isinstance(encoder, dict):
+        return dict(document)
+    kind = encoder.get("kind", "lstm")
+    known = _family(kind) in decoders
+    return {**document, "decoder": {**decoder, "kind": kind if known else "lstm"}}
 
 
 def _without_other_kinds(schema: Schema, document: Mapping[str, Any]) -> Document:
@@ -77,6 +89,9 @@ def _explain(schema: Schema, problem: Any) -> str:
     match problem["type"]:
         case "extra_forbidden":
             known = [] if section is None else list(section.model_fields)
+            others = _kinds_with(schema, *keys) if len(keys) == 2 else []
+            if others:
+                return f"unknown key {key}: only {keys[0]}.kind = {', '.join(others)} has it"
             return f"unknown key {key}{suggest(path[-1], known)}"
         case "missing":
             return f"key {key} is missing"
@@ -91,6 +106,13 @@ def _explain(schema: Schema, problem: Any) -> str:
             return f"{key}.kind = {given!r}: choose {', '.join(kinds)}{suggest(str(given), kinds)}"
     message = problem["msg"]  # a sentence; what it quotes keeps its letters
     return f"{key} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _kinds_with(schema: Schema, section: str, key: str) -> list[str]:
+    """The kinds of a section that have a key."""
+    members = _members(schema, section)
+    tags = [tag for tag, member in members.items() if tag and key in member.model_fields]
+    return [kind for tag in tags for kind in FAMILIES[tag]]
 
 
 def _section(schema: Schema, path: list[str]) -> tuple[Schema | None, list[str]]:

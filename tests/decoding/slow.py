@@ -8,8 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from nlpseq.contracts import State, Step, StepFunction
+from nlpseq.contracts import Encoded, State, Step, StepFunction
+from nlpseq.data.batch import Tokens
 from nlpseq.decoding import BeamOptions, Hypothesis
+from nlpseq.layers.embedding import Embedding
+from nlpseq.layers.softmax import SoftmaxLayer
+from nlpseq.layers.token_embedding import TokenEmbedding
+from nlpseq.layers.transformer_decoder import TransformerDecoderStack
+from nlpseq.models.decoder import Memory
+from nlpseq.models.transformer_decoder import TransformerDecoder
 
 EOS = 0
 PENALTIES = [("none", 0.6), ("average", 0.6), ("wu", 0.6), ("wu", 2.0)]
@@ -45,6 +52,27 @@ def random_network(vocab: int, seed: int, sharpness: float = 3.0) -> StepFunctio
         return Step(log_probs, (hidden.unsqueeze(1),), weights)
 
     return step
+
+
+def small_transformer(
+    vocab: int, lengths: list[int], seed: int
+) -> tuple[StepFunction, Tensor, State, State]:
+    """A Transformer decoder in float64, and for sources of these lengths: ids, state and memory."""
+    torch.manual_seed(seed)
+    embedding = Embedding(TokenEmbedding(vocab, 8, pad_id=EOS, unk_id=1))
+    layers = TransformerDecoderStack(8, 8, SIZE, num_heads=2, feedforward_size=12)
+    decoder = TransformerDecoder(embedding, layers, SoftmaxLayer(8, vocab)).double().eval()
+    for parameter in decoder.parameters():
+        parameter.data += 0.5 * torch.randn_like(parameter)
+    vectors, mask = sources(lengths, seed)
+    source = Tokens(mask.long(), mask.sum(1))
+    memory, state = decoder.start(Encoded(vectors, ()), source)
+
+    @torch.no_grad()
+    def step(ids: Tensor, state: State, *memory: Tensor) -> Step:
+        return decoder.step(decoder.lookup(ids), Memory.of(*memory), state)
+
+    return step, torch.arange(len(lengths)) % vocab, state, memory.parts
 
 
 def starts(rows: int, vocab: int) -> tuple[Tensor, State]:

@@ -15,6 +15,7 @@ from slow import (
     every_hypothesis,
     random_network,
     slow_search,
+    small_transformer,
     sources,
     starts,
 )
@@ -34,7 +35,7 @@ def alone(
     return [
         Sentence(
             ids[row : row + 1],
-            (state[0][row : row + 1],),
+            tuple(part[row : row + 1] for part in state),
             tuple(part[row : row + 1, : lengths[row]] for part in memory),
             vocab,
             limits[row],
@@ -96,6 +97,18 @@ def test_a_beam_over_a_batch_is_the_slow_search_of_each_sentence(
             max_lengths=limits[row : row + 1],  # no mask: every position is real
         )
         assert_same(found[row], single[0])
+        assert_same(found[row], slow_search(step, sentence, options))
+
+
+@settings(deadline=None, max_examples=8)
+@given(seed=st.integers(0, 10_000), lengths=LENGTHS, beam=st.integers(1, 4))
+def test_a_beam_over_a_batch_reorders_and_cuts_down_the_caches_of_a_transformer(
+    seed: int, lengths: list[int], beam: int
+) -> None:
+    step, ids, state, memory = small_transformer(4, lengths, seed)
+    limits, options = [2 * length for length in lengths], BeamOptions(beam, 100, beam)
+    found = beam_search(step, ids, state, options, memory=memory, eos_id=EOS, max_lengths=limits)
+    for row, sentence in enumerate(alone(ids, state, memory, lengths, 4, limits)):
         assert_same(found[row], slow_search(step, sentence, options))
 
 
@@ -165,12 +178,14 @@ def test_memory_is_cut_down_when_sentences_leave_and_only_then(search: str) -> N
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("network", ["recurrent", "transformer"])
 def test_a_wide_beam_is_exhaustive_search_with_coverage(
-    penalty: tuple[str, float], masked: bool
+    penalty: tuple[str, float], masked: bool, network: str
 ) -> None:
-    step, (ids, state), vocab = random_network(3, 4), starts(2, 3), 3
-    lengths = [2, 4] if masked else [4, 4]
-    memory, limits = sources(lengths, 5), [5, 4]
+    lengths, limits, vocab = [2, 4] if masked else [4, 4], [5, 4], 3
+    step, (ids, state), memory = random_network(vocab, 4), starts(2, vocab), sources(lengths, 5)
+    if network == "transformer":
+        step, ids, state, memory = small_transformer(vocab, lengths, seed=4)
     rule: dict[str, Any] = {"memory": memory, "eos_id": EOS, "max_lengths": limits}
     rule["source_mask"] = memory[1] if masked else None
     sentences = alone(ids, state, memory, lengths, vocab, limits)

@@ -4,44 +4,12 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch_twins import HEADS, INNER, SIZE, encoder_twin, sinusoids
 
 from nlpseq.errors import UserError
+from nlpseq.layers.attention import Sight
 from nlpseq.layers.transformer import TransformerEncoder
-
-SIZE, HEADS, INNER = 8, 2, 12
-
-
-def library_twin(encoder: TransformerEncoder, activation: str) -> nn.TransformerEncoder:
-    """torch's stack with the same weights."""
-    layer = nn.TransformerEncoderLayer(
-        SIZE, HEADS, INNER, activation=activation, norm_first=True, batch_first=True, dropout=0.0
-    )
-    twin = nn.TransformerEncoder(
-        layer, len(encoder.layers), norm=nn.LayerNorm(SIZE), enable_nested_tensor=False
-    )
-    for mine, theirs in zip(encoder.layers, twin.layers, strict=True):
-        for source, target in (
-            (mine.attention_norm, theirs.norm1),
-            (mine.feedforward_norm, theirs.norm2),
-            (mine.attention.output, theirs.self_attn.out_proj),
-            (mine.feedforward[0], theirs.linear1),
-            (mine.feedforward[2], theirs.linear2),
-        ):
-            target.load_state_dict(source.state_dict())
-        theirs.self_attn.in_proj_weight.data.copy_(mine.attention.projection.weight.data)
-        theirs.self_attn.in_proj_bias.data.copy_(mine.attention.projection.bias.data)
-    twin.norm.load_state_dict(encoder.norm.state_dict())
-    return twin
-
-
-def sinusoids(length: int) -> Tensor:
-    """(T, H) by the formula."""
-    waves = [
-        [(math.cos if i % 2 else math.sin)(t / 10000 ** (i // 2 * 2 / SIZE)) for i in range(SIZE)]
-        for t in range(length)
-    ]
-    return torch.tensor(waves, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +27,7 @@ def test_values_and_gradients_of_torch(
     for parameter in encoder.parameters():  # biases and norms as after some training
         parameter.data += 0.1 * torch.randn_like(parameter)
     encoder.to(dtype)
-    twin = library_twin(encoder, activation).to(dtype)
+    twin = encoder_twin(encoder, activation).to(dtype)
     lengths = torch.tensor([7, 3, 1]) if padded else torch.tensor([7, 7, 7])
     mask = torch.arange(7) < lengths.unsqueeze(1)
     inputs = torch.randn(3, 7, SIZE, dtype=dtype, requires_grad=True)
@@ -101,9 +69,10 @@ def test_rotary_outputs_depend_on_distances_alone() -> None:
     encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, positions="rotary").double()
     layer = encoder.layers[0]
     inputs = torch.randn(1, 9, SIZE, dtype=torch.float64)
-    mask = torch.arange(9).unsqueeze(0) >= 4
-    shifted = layer(inputs, mask)[:, 4:]
-    torch.testing.assert_close(shifted, layer(inputs[:, 4:], None))
+    mask = (torch.arange(9) >= 4).view(1, 1, 1, 9)
+    shifted, _ = layer(inputs, Sight(mask, rotation=encoder.rotation(9, inputs)))
+    alone, _ = layer(inputs[:, 4:], Sight(rotation=encoder.rotation(5, inputs)))
+    torch.testing.assert_close(shifted[:, 4:], alone)
 
 
 def test_dropout_is_for_training_only() -> None:

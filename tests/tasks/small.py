@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from nlpseq.data.sources import Split
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Record, Share, Task
+from nlpseq.training.history import History
+from nlpseq.training.report import SilentReporter
+from nlpseq.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 REVIEWS = [
@@ -128,3 +131,25 @@ def equal(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
     return first.keys() == second.keys() and all(
         torch.equal(first[name], second[name]) for name in first
     )
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing more is written."""
+
+
+class KillAt(SilentReporter):
+    """Ends a run after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def advance(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
+        if step == self.step:
+            raise KilledError
+
+
+def history(trainer: Trainer) -> list[dict[str, Any]]:
+    """What a trainer wrote down, without the times."""
+    clocks = {"seconds", "tokens_per_second"}
+    lines = History(trainer.history.path).read()
+    return [{key: value for key, value in line.items() if key not in clocks} for line in lines]

@@ -256,31 +256,42 @@ def test_names_come_in_the_order_of_their_numbers() -> None:
 # From a language model
 
 
-@pytest.fixture(scope="module")
-def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+LAYERS: dict[str, dict[str, Any]] = {
+    "gru": {"kind": "gru", "hidden_size": 6, "num_layers": 2},
+    "transformer": {"kind": "transformer", "hidden_size": 6, "num_heads": 3, "num_layers": 2},
+}
+
+
+def language_model_of(kind: str, folder: Path) -> Path:
     """A model of two layers."""
     document = {
         "task": "nlpseq.tasks.language_modeling:LanguageModeling",
         "embedding": {"dim": 6},
-        "encoder": {"kind": "gru", "hidden_size": 6, "num_layers": 2},
+        "encoder": LAYERS[kind],
         "training": {"batch_size": 2, "bptt_length": 4},
     }
     task = LanguageModeling(validate(LanguageModelingRecipe, document, "test"))
     task.prepare({"train": split_of({"text": ["Ann met Bob", "a dull film", "Paris ."] * 5})})
-    folder = tmp_path_factory.mktemp("lm")
     hub.save(folder, task, built(task, seed=7))
     return folder
 
 
-def starting(folder: Path, **changes: Any) -> dict[str, Any]:
-    section = {"kind": "gru", "hidden_size": 6, "num_layers": 2, "init_from": str(folder)}
-    return {**section, **changes}
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return language_model_of("gru", tmp_path_factory.mktemp("lm"))
 
 
+def starting(folder: Path, layers: str = "gru", **changes: Any) -> dict[str, Any]:
+    return {**LAYERS[layers], "init_from": str(folder), **changes}
+
+
+@pytest.mark.parametrize("layers", list(LAYERS))
 @pytest.mark.parametrize("kind", BOTH)
-def test_a_model_starts_from_a_language_model(kind: str, language_model: Path) -> None:
-    task = make(kind, encoder=starting(language_model), embedding={"characters": "none"})
-    model, (source, given) = built(task), hub.read(language_model)
+def test_a_model_starts_from_a_language_model(kind: str, layers: str, tmp_path: Path) -> None:
+    folder = language_model_of(layers, tmp_path)
+    rotary = {"positions": "rotary"} if layers == "transformer" else {}
+    task = make(kind, encoder=starting(folder, layers, **rotary), embedding={"characters": "none"})
+    model, (source, given) = built(task), hub.read(folder)
     assert task.tokenizer.vocabulary == source.tokenizer.vocabulary
     assert equal(weights(model.embedding), weights(given.embedding))
     assert equal(weights(model.encoder), weights(given.encoder))
@@ -309,6 +320,21 @@ def test_a_language_model_that_does_not_fit(
         make(
             "sentiment", encoder=starting(language_model, **encoder_changes), embedding=embedding
         ).build()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "encoder.positions = rotary, this recipe sinusoidal"),
+        ({"positions": "rotary", "num_heads": 1}, "encoder.num_heads = 3, this recipe 1"),
+    ],
+)
+def test_transformer_layers_that_would_read_otherwise(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    folder = language_model_of("transformer", tmp_path)
+    with pytest.raises(UserError, match=said):
+        make("sentiment", encoder=starting(folder, "transformer", **changes))
 
 
 def test_a_started_model_needs_its_source_no_more(language_model: Path, tmp_path: Path) -> None:

@@ -3,20 +3,29 @@
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from datasets import Dataset
 from nlpseq.tasks.language_modeling import LanguageModeling, LanguageModelingRecipe
+from small import KillAt, KilledError, equal, history, weights
 from torch import Tensor
 
 from nlpseq import hub
+from nlpseq.data.batch import Tokens
 from nlpseq.data.sources import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Share
+from nlpseq.training.trainer import Trainer
 
+LAYERS: dict[str, dict[str, Any]] = {
+    "lstm": {},
+    "transformer": {"kind": "transformer", "num_heads": 2, "dropout": 0.0, "context": 6},
+}
 TEXTS = ["the cat sat", "a dog ran off", "", "the dog sat", "a cat ran"] * 8
 CPU = torch.device("cpu")
 
@@ -83,9 +92,10 @@ def reference_nll(
     return found
 
 
+@pytest.mark.parametrize("kind", list(LAYERS))
 @pytest.mark.parametrize("head", [{}, {"tied": False}, {"kind": "adaptive", "cutoffs": [6]}])
-def test_evaluation_counts_every_token_in_full_context(head: dict[str, Any]) -> None:
-    task = make_task(head=head)
+def test_evaluation_counts_every_token_in_full_context(head: dict[str, Any], kind: str) -> None:
+    task = make_task(head=head, encoder=LAYERS[kind])
     model, split = task.build().eval(), make_split(TEXTS, "test")
     with torch.no_grad():
         expected = math.fsum(reference_nll(task, model, task.stream(split).ids.tolist()))
@@ -97,13 +107,14 @@ def test_evaluation_counts_every_token_in_full_context(head: dict[str, Any]) -> 
     assert [record.index for record in records] == list(range(len(TEXTS)))
 
 
+@pytest.mark.parametrize("kind", list(LAYERS))
 @pytest.mark.parametrize("documents", [False, True])
-def test_evaluation_depends_on_no_window_and_no_batch_size(documents: bool) -> None:
-    model = make_task().build().eval()
+def test_evaluation_depends_on_no_window_and_no_batch_size(documents: bool, kind: str) -> None:
+    model = make_task(encoder=LAYERS[kind]).build().eval()
     found = []
     for window, batch_size in [(1, 1), (3, 2), (7, 5), (512, 64)]:
         evaluation = {"window": window, "batch_size": batch_size, "documents": documents}
-        task = make_task(evaluation=evaluation)
+        task = make_task(evaluation=evaluation, encoder=LAYERS[kind])
         with torch.no_grad():
             records = list(task.evaluate(model, make_split(TEXTS), device=CPU, share=Share()))
         by_index = sorted((record.index, record.statistics[0]) for record in records)
@@ -146,10 +157,11 @@ def test_a_limit_scores_the_first_tokens_only() -> None:
     assert sum(record.statistics[0] for record in records) == pytest.approx(expected, rel=1e-5)
 
 
-def test_loss_is_the_sum_of_the_nll_and_carries_the_state() -> None:
-    task = make_task()
+@pytest.mark.parametrize("kind", list(LAYERS))
+def test_loss_is_the_sum_of_the_nll_and_carries_the_state(kind: str) -> None:
+    task = make_task(encoder=LAYERS[kind])
     model, split, total, carry = task.build().eval(), make_split(TEXTS), 0.0, ()
-    task_one = make_task(training={"batch_size": 1})
+    task_one = make_task(training={"batch_size": 1}, encoder=LAYERS[kind])
     with torch.no_grad():
         for batch in task_one.batches(split, training=True, seed=1, start=Cursor()):
             loss, carry = task_one.loss(model, batch, carry, Progress())
@@ -158,10 +170,10 @@ def test_loss_is_the_sum_of_the_nll_and_carries_the_state() -> None:
     assert total == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn", "mingru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn", "mingru", "transformer"])
 @pytest.mark.parametrize("head", [{}, {"tied": False}, {"kind": "adaptive", "cutoffs": [4]}])
 def test_one_step_changes_every_parameter(kind: str, head: dict[str, Any]) -> None:
-    task = make_task(encoder={"kind": kind, "num_layers": 2}, head=head)
+    task = make_task(encoder={"kind": kind, "num_layers": 2, **LAYERS.get(kind, {})}, head=head)
     model = task.build().train()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer = torch.optim.SGD(task.parameter_groups(model), lr=1.0)
@@ -172,6 +184,35 @@ def test_one_step_changes_every_parameter(kind: str, head: dict[str, Any]) -> No
         carry = tuple(part.detach() for part in carry)
     optimizer.step()
     assert [n for n, p in model.named_parameters() if torch.equal(before[n], p)] == []
+
+
+def test_a_transformers_context_is_told_with_its_scores() -> None:
+    found = make_task(encoder=LAYERS["transformer"]).details([])
+    assert found["context"] == 6
+    assert "the 5 before it" in found["signatures"]["context"]
+    assert make_task().details([]) == {}
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_generation_goes_on_beyond_the_context(method: str) -> None:
+    """What comes is what reading all of it anew would give, and a state does not grow."""
+    decoding = {"method": method, "beam_size": 1, "max_new_tokens": 30, "min_new_tokens": 30}
+    task = make_task(encoder=LAYERS["transformer"], decoding=decoding)
+    torch.manual_seed(3)
+    model = task.build()
+    predictor = task.predictor(model, CPU)
+    prompt = "the cat sat a dog ran off the dog"
+    ids = task.tokenizer.encode(predictor.generate(prompt)[0].replace("\n", " "))
+    assert len(ids) >= 9 + 29
+    outside = [*predictor._forbidden, task.tokenizer.eos_id]
+    for place in range(9, 9 + 29):
+        given = torch.tensor([[task.start_id, *ids[:place]]])
+        with torch.no_grad():
+            outputs, state = model.encode(Tokens.unpadded(given))
+            log_probs = model.head.log_probs(outputs[:, -1])[0]
+        log_probs[outside] = -math.inf
+        assert int(log_probs.argmax()) == ids[place]
+        assert state[1].shape == (1, 5, 16)
 
 
 def test_penalties_are_objective_only() -> None:
@@ -191,8 +232,9 @@ def test_penalties_are_objective_only() -> None:
     assert totals()[0] < totals()[1]
 
 
-def test_saved_and_loaded_gives_the_same_output(tmp_path: Any) -> None:
-    task = make_task()
+@pytest.mark.parametrize("kind", list(LAYERS))
+def test_saved_and_loaded_gives_the_same_output(tmp_path: Any, kind: str) -> None:
+    task = make_task(encoder=LAYERS[kind])
     model = task.build().eval()
     hub.save(tmp_path, task, model)
     loaded, again = hub.read(tmp_path)
@@ -207,13 +249,52 @@ def test_saved_and_loaded_gives_the_same_output(tmp_path: Any) -> None:
     assert again.head.weight is again.embedding.tokens.weight
 
 
-def test_learns_a_small_language_for_real() -> None:
+@pytest.mark.parametrize("average", ["ema", "last_k"])
+def test_a_killed_run_goes_on_with_the_cache_that_it_carried(tmp_path: Path, average: str) -> None:
+    def run(folder: Path, stop: int = -1) -> Trainer:
+        task = make_task(
+            encoder={**LAYERS["transformer"], "dropout": 0.2},
+            training={
+                "average": average,
+                "epochs": 1.5,
+                "checkpoint_steps": 3,
+                "log_steps": 1,
+                "validate_steps": 5,
+                "random_windows": True,
+            },
+        )
+        torch.manual_seed(0)
+        trainer = Trainer(
+            task,
+            task.build(),
+            accelerator=Accelerator(cpu=True),
+            folder=folder,
+            reporter=KillAt(stop),
+        )
+        torch.seed()
+        trainer.fit(make_split(TEXTS), make_split(TEXTS[:9], "validation"), resume=True)
+        return trainer
+
+    straight = run(tmp_path / "straight")
+    assert history(straight)[-1]["step"] > 14
+    for stop in (4, 13):
+        with pytest.raises(KilledError):
+            run(tmp_path / f"{stop}", stop)
+        resumed = run(tmp_path / f"{stop}")
+        assert equal(weights(straight.model), weights(resumed.model))
+        assert history(straight) == history(resumed)
+
+
+@pytest.mark.parametrize("kind", list(LAYERS))
+def test_learns_a_small_language_for_real(kind: str) -> None:
     """Alternation over a distance: what follows `x` depends on the word two before it."""
     generator = torch.Generator().manual_seed(0)
     picks = torch.randint(0, 2, (400,), generator=generator).tolist()
     texts = [f"{'ab'[pick]} x {'cd'[pick]}" for pick in picks]
     task = make_task(
-        texts, training={"batch_size": 4, "bptt_length": 8}, encoder={"hidden_size": 16}
+        texts,
+        training={"batch_size": 4, "bptt_length": 8},
+        encoder={**LAYERS[kind], "hidden_size": 16},
     )
     torch.manual_seed(0)
     model, split = task.build().train(), make_split(texts)
@@ -256,7 +337,8 @@ def test_any_way_of_decoding_gives_samples() -> None:
         assert len(task.samples(task.build(), CPU)) == number
 
 
-def test_streamed_text_is_the_generated_text() -> None:
+@pytest.mark.parametrize("kind", list(LAYERS))
+def test_streamed_text_is_the_generated_text(kind: str) -> None:
     for decoding in [{"method": "beam"}, {"method": "greedy"}, {}, {"stop_at_eos": False}]:
         task = make_task(decoding={**decoding, "max_new_tokens": 40})
         model = task.predictor(task.build(), CPU)
@@ -298,6 +380,9 @@ def test_predict_puts_empty_texts_back_in_their_place() -> None:
     ("sections", "expected"),
     [
         ({"encoder": {"bidirectional": True}}, "encoder.bidirectional"),
+        ({"encoder": {"kind": "cnn"}}, "encoder.kind = 'cnn': choose lstm, .*, transformer"),
+        ({"encoder": {"kind": "transformer", "positions": "learned"}}, "encoder.positions = 'lea"),
+        ({"encoder": {"kind": "transformer", "context": 0}}, "encoder.context = 0: "),
         ({"encoder": {"init_from": "runs/lm"}}, "encoder.init_from"),
         ({"head": {"kind": "adaptive"}}, "cutoffs"),
         (

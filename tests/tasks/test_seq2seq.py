@@ -27,6 +27,18 @@ FORMS: dict[str, dict[str, Any]] = {
         "decoder": {"copying": True, "attention": "coverage"},
         "objective": {"coverage_weight": 1.0},
     },
+    "transformer": {"encoder": encoder("transformer"), "decoder": {"num_heads": 2}},
+    "transformer, copying": {
+        **SEPARATE,
+        "decoder": {
+            "kind": "transformer",
+            "hidden_size": 12,
+            "num_heads": 3,
+            "positions": "rotary",
+            "copying": True,
+        },
+        "objective": {"coverage_weight": 1.0},
+    },
     "input feeding": {"decoder": {"input_feeding": True, "num_layers": 2, "hidden_size": 7}},
     "spelt": {
         "head": {"shared": False},
@@ -112,9 +124,16 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     assert [row["text"] for row in found] == SOURCES
     assert [row["score"] is None for row in found] == [False, True, False, False, True]
     assert [found[row]["output"] for row in (1, 4)] == ["", ""]
+    looked = task.predictor(model, CPU).attention(SOURCES[:1])[0]
+    assert looked["output"] == found[0]["output"]
+    assert [len(row) for row in looked["weights"]] == [6] * len(looked["output_tokens"])
+    assert [sum(row) for row in looked["weights"]] == pytest.approx([1.0] * len(looked["weights"]))
 
 
-@pytest.mark.parametrize("form", ["three-way tied", "separate, copying", "input feeding"])
+@pytest.mark.parametrize(
+    "form",
+    ["three-way tied", "separate, copying", "input feeding", "transformer", "transformer, copying"],
+)
 @pytest.mark.parametrize("method", ["beam", "greedy"])
 def test_evaluation_depends_on_no_batch_size(form: str, method: str) -> None:
     found = []
@@ -158,18 +177,44 @@ def test_shares_of_processes_and_limits_add_up(kind: str) -> None:
 # Learning for real
 
 
-@pytest.mark.parametrize("name", list(TOYS))
-def test_a_toy_is_learnt(name: str) -> None:
+LEARNERS: dict[str, dict[str, Any]] = {
+    "lstm": {
+        "encoder": {"hidden_size": 32, "bidirectional": True},
+        "decoder": {"attention": "additive"},
+        "rate": 0.01,
+        "longest": 6,
+    },
+    "transformer": {
+        "encoder": {
+            "kind": "transformer",
+            "hidden_size": 32,
+            "num_heads": 2,
+            "feedforward_size": 64,
+            "dropout": 0.0,
+        },
+        "decoder": {"num_heads": 2, "feedforward_size": 64, "dropout": 0.0},
+        "rate": 0.007,
+        "longest": 5,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [*(("lstm", name) for name in TOYS), ("transformer", "copy"), ("transformer", "reverse")],
+)
+def test_a_toy_is_learnt(kind: str, name: str) -> None:
     """Unseen strings come out right: the decoder attends, as no one vector would hold them."""
-    known = toy(name, 1500, 1)
-    unseen = [row for row in toy(name, 400, 2) if row not in known][:200]
+    learner = LEARNERS[kind]
+    known = toy(name, 1500, 1, learner["longest"])
+    unseen = [row for row in toy(name, 400, 2, learner["longest"]) if row not in known][:200]
     rows = pairs(known)
     task = make(
         splits={"train": rows},
         embedding={"dim": 32},
-        encoder={"hidden_size": 32, "bidirectional": True},
-        decoder={"attention": "additive"},
-        training={"batch_size": 32, "learning_rate": 0.01, "clip_norm": 1.0},
+        encoder=learner["encoder"],
+        decoder=learner["decoder"],
+        training={"batch_size": 32, "learning_rate": learner["rate"], "clip_norm": 1.0},
         decoding={"method": "greedy", "max_new_tokens": 8},
     )
     model = built(task)

@@ -34,8 +34,8 @@ BOS, EOS, PAD = 2, 3, 0
 class World:
     """A model and a batch of it; `drawn` are the samples that are to come, then the greedy output."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, copying: bool = False) -> None:
-        self.task = make(decoder={"copying": copying})
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **decoder: Any) -> None:
+        self.task = make(decoder=decoder)
         self.model = built(self.task).train()
         batch = next(self.task.batches(pairs(), training=True, seed=1, start=Cursor()))
         assert isinstance(batch.target, Tokens)
@@ -80,7 +80,7 @@ class World:
             alone = tuple(part[row : row + 1] for part in state)
             step, total, last = closure(self.model.head), 0.0, torch.tensor([BOS])
             for id in ids:
-                made = step(last, alone, *(part[row : row + 1] for part in memory))
+                made = step(last, alone, *(part[row : row + 1] for part in memory.parts))
                 total, alone, last = total + made.log_probs[0, id].item(), made.state, last * 0 + id
             found.append(total)
         return found
@@ -92,10 +92,12 @@ def ended(outputs: Sequence[Sequence[int]]) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("copying", [False, True])
+@pytest.mark.parametrize("kind", ["lstm", "transformer"])
 def test_the_log_probability_is_that_of_single_steps(
-    monkeypatch: pytest.MonkeyPatch, copying: bool
+    monkeypatch: pytest.MonkeyPatch, kind: str, copying: bool
 ) -> None:
-    world = World(monkeypatch, copying)
+    sizes = {"dropout": 0.0} if kind == "transformer" else {}
+    world = World(monkeypatch, kind=kind, copying=copying, **sizes)
     found = log_probability(world.model.head, *world.start(), world.gold, bos_id=BOS, pad_id=PAD)
     assert found.tolist() == pytest.approx(world.log_probs(world.gold), abs=1e-4)
 

@@ -1,4 +1,4 @@
-"""The decoder: whole targets against single steps, probabilities by brute force, batches of any form."""
+"""Every decoder: whole targets against single steps, probabilities by brute force, batches of any form."""
 
 from itertools import product
 from typing import Any
@@ -15,10 +15,16 @@ from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.single_steps import for_single_steps
 from nlpseq.layers.token_embedding import TokenEmbedding
-from nlpseq.models.attention_decoder import AttentionDecoder, Decoded, Memory
+from nlpseq.models.attention_decoder import AttentionDecoder
+from nlpseq.models.decoder import Decoded, Decoder, Memory
 from nlpseq.models.decoders import build_decoder
 from nlpseq.models.encoders import build_encoder
-from nlpseq.recipe import DecoderConfig, RecurrentConfig, TransformerConfig
+from nlpseq.recipe import (
+    RecurrentConfig,
+    RecurrentDecoderConfig,
+    TransformerConfig,
+    TransformerDecoderConfig,
+)
 
 CELLS = ["lstm", "gru", "rnn", "mingru"]
 ATTENTIONS = ["additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"]
@@ -37,6 +43,24 @@ COPIED_TARGETS = Tokens(
 SOURCE = RecurrentConfig(kind="lstm", hidden_size=WIDTH // 2, bidirectional=True)
 
 
+TRANSFORMER = {"kind": "transformer", "feedforward_size": 12}
+KINDS: dict[str, dict[str, Any]] = {"lstm": {}, "transformer": TRANSFORMER}
+ATTENDING: dict[str, dict[str, Any]] = {
+    **{
+        f"{attention}{' feeding' * feeding}": {"attention": attention, "input_feeding": feeding}
+        for attention, feeding in product(ATTENTIONS, [False, True])
+    },
+    "transformer": TRANSFORMER,
+}
+
+
+def section(**config: Any) -> RecurrentDecoderConfig | TransformerDecoderConfig:
+    """As a recipe has it; nothing is dropped."""
+    if config.get("kind") == "transformer":
+        return TransformerDecoderConfig(**{"dropout": 0.0, **config})
+    return RecurrentDecoderConfig(**config)
+
+
 class Whole(nn.Module):
     """An embedding and an encoder of sources, and the decoder."""
 
@@ -46,7 +70,7 @@ class Whole(nn.Module):
         self.table = TokenEmbedding(V, DIM, pad_id=PAD, unk_id=UNK)
         self.encoder: Encoder = build_encoder(SOURCE, DIM)
         self.decoder = build_decoder(
-            DecoderConfig(**config),
+            section(**config),
             SOURCE,
             self.encoder,
             Embedding(TokenEmbedding(V, DIM, pad_id=PAD, unk_id=UNK)),
@@ -90,7 +114,7 @@ def before(ids: Tensor) -> Tensor:
     return torch.cat([torch.full_like(ids[:, :1], BOS), ids[:, :-1]], 1)
 
 
-def steps(decoder: AttentionDecoder, ids: Tensor, memory: Memory, state: State) -> list[Step]:
+def steps(decoder: Decoder, ids: Tensor, memory: Memory, state: State) -> list[Step]:
     found = []
     for one in before(ids).unbind(1):
         found.append(decoder.step(decoder.lookup(one), memory, state))
@@ -98,21 +122,28 @@ def steps(decoder: AttentionDecoder, ids: Tensor, memory: Memory, state: State) 
     return found
 
 
-EVERY = list(product(CELLS, ATTENTIONS, [False, True], [False, True]))
+EVERY: list[dict[str, Any]] = [
+    *(
+        {
+            "kind": cell,
+            "attention": attention,
+            "input_feeding": feeding,
+            "num_layers": 2 if attention == "general" else 1,
+        }
+        for cell, attention, feeding in product(CELLS, ATTENTIONS, [False, True])
+    ),
+    *({**TRANSFORMER, "positions": kind} for kind in ("sinusoidal", "learned", "rotary")),
+    {**TRANSFORMER, "hidden_size": 12, "num_heads": 3, "num_layers": 1},
+]
 
 
-@pytest.mark.parametrize(("cell", "attention", "feeding", "copying"), EVERY)
+@pytest.mark.parametrize("config", EVERY, ids=lambda config: "-".join(map(str, config.values())))
+@pytest.mark.parametrize("copying", [False, True])
 @torch.no_grad()
 def test_reading_a_target_is_reading_it_token_by_token(
-    cell: str, attention: str, feeding: bool, copying: bool
+    config: dict[str, Any], copying: bool
 ) -> None:
-    whole = Whole(
-        kind=cell,
-        attention=attention,
-        input_feeding=feeding,
-        copying=copying,
-        num_layers=2 if attention == "general" else 1,
-    ).eval()
+    whole = Whole(**config, copying=copying).eval()
     decoder = whole.decoder
     decoded, memory = whole.read()
     single = steps(decoder, whole.target.ids, *whole.start())
@@ -127,16 +158,15 @@ def test_reading_a_target_is_reading_it_token_by_token(
     torch.testing.assert_close(other, log_probs, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("feeding", [False, True])
+@pytest.mark.parametrize("form", list(ATTENDING))
 @torch.no_grad()
-def test_hypotheses_of_a_sentence_share_its_memory(attention: str, feeding: bool) -> None:
-    whole = Whole(attention=attention, input_feeding=feeding, copying=True).eval()
+def test_hypotheses_of_a_sentence_share_its_memory(form: str) -> None:
+    whole = Whole(**ATTENDING[form], copying=True).eval()
     decoder, width = whole.decoder, 3
     memory, state = whole.start()
     rows = torch.arange(3).repeat_interleave(width)
     ids = torch.randint(1, V + X, (3 * width, 3))
-    repeated = Memory(*(part[rows] for part in memory))
+    repeated = memory.select(rows)
     many = tuple(part[rows] for part in state)
     alone = many
     for one in ids.unbind(1):
@@ -148,11 +178,14 @@ def test_hypotheses_of_a_sentence_share_its_memory(attention: str, feeding: bool
         many, alone = shared.state, apart.state
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("copying", [False, True])
 @pytest.mark.parametrize("tied", [False, True])
 @torch.no_grad()
-def test_probabilities_sum_to_one_and_are_those_of_the_nll(copying: bool, tied: bool) -> None:
-    whole = Whole(tied, copying=copying).eval()
+def test_probabilities_sum_to_one_and_are_those_of_the_nll(
+    copying: bool, tied: bool, kind: str
+) -> None:
+    whole = Whole(tied, **KINDS[kind], copying=copying).eval()
     decoder = whole.decoder
     decoded, memory = whole.read()
     size = V + X if copying else V
@@ -167,10 +200,11 @@ def test_probabilities_sum_to_one_and_are_those_of_the_nll(copying: bool, tied: 
     torch.testing.assert_close(total, torch.ones(3, 4, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
 @torch.no_grad()
-def test_the_probability_of_a_copy_is_its_share_of_attention() -> None:
+def test_the_probability_of_a_copy_is_its_share_of_attention(kind: str) -> None:
     """See et al. (2017), equation 9, as loops."""
-    whole = Whole(copying=True).eval()
+    whole = Whole(**KINDS[kind], copying=True).eval()
     decoded, memory = whole.read()
     assert decoded.gates is not None
     found = whole.decoder.log_probs(decoded, memory).exp()
@@ -183,9 +217,10 @@ def test_the_probability_of_a_copy_is_its_share_of_attention() -> None:
         torch.testing.assert_close(found[b, t], expected)
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_loss_without_copying_is_cross_entropy(smoothing: float) -> None:
-    whole = Whole()
+def test_the_loss_without_copying_is_cross_entropy(smoothing: float, kind: str) -> None:
+    whole = Whole(**KINDS[kind])
     decoder, mask = whole.decoder, TARGETS.mask
     assert mask is not None
     decoded, memory = whole.read()
@@ -212,9 +247,9 @@ def test_the_loss_with_copying() -> None:
     torch.testing.assert_close(smooth, (0.8 * nll + 0.2 * even).sum())
 
 
-@pytest.mark.parametrize("attention", ["general", "coverage"])
-def test_gradients_are_finite_where_a_target_cannot_be_copied(attention: str) -> None:
-    whole = Whole(copying=True, attention=attention).float()
+@pytest.mark.parametrize("form", ["general", "coverage", "transformer"])
+def test_gradients_are_finite_where_a_target_cannot_be_copied(form: str) -> None:
+    whole = Whole(copying=True, **ATTENDING[form]).float()
     decoder = whole.decoder
     decoded, memory = whole.read()
     assert decoded.gates is not None
@@ -245,6 +280,7 @@ def test_bridges(bridge: str, cell: str) -> None:
     if bridge == "zero":
         assert all(part.eq(0).all() for part in state)
         return
+    assert isinstance(whole.decoder, AttentionDecoder)
     projections = whole.decoder.bridge.projections
     assert isinstance(projections, nn.ModuleList)
     for row, length in enumerate(source.lengths.tolist()):
@@ -261,11 +297,16 @@ def test_bridges_and_sizes_that_do_not_fit() -> None:
     transformer = TransformerConfig(kind="transformer", hidden_size=8, num_heads=2)
     encoder = build_encoder(transformer, DIM)
     embedding = Embedding(TokenEmbedding(V, DIM, pad_id=PAD, unk_id=UNK))
-    made = build_decoder(DecoderConfig(), transformer, encoder, embedding, vocab_size=V, tied=False)
-    assert made.bridge.num_states == 2  # an LSTM, where the encoder is no recurrent one
-    config = DecoderConfig(bridge="last")
-    with pytest.raises(UserError, match="transformer has no state; choose mean or zero"):
-        build_decoder(config, transformer, encoder, embedding, vocab_size=V, tied=False)
+    for config, message in (
+        (section(bridge="last"), "transformer has no state; choose mean or zero"),
+        (section(kind="transformer", num_heads=3), "decoder.hidden_size = 8 is not a multiple of"),
+        (
+            section(kind="transformer", num_heads=8, positions="rotary"),
+            "the heads of decoder.hidden_size = 8 have 1 each: make it even",
+        ),
+    ):
+        with pytest.raises(UserError, match=message):
+            build_decoder(config, transformer, encoder, embedding, vocab_size=V, tied=False)
 
 
 def gradients(whole: Whole) -> dict[str, Tensor]:
@@ -273,11 +314,10 @@ def gradients(whole: Whole) -> dict[str, Tensor]:
     return {name: grad.clone() for name, grad in found.items() if grad is not None}
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("feeding", [False, True])
-def test_a_batch_is_its_sentences(attention: str, feeding: bool) -> None:
+@pytest.mark.parametrize("form", list(ATTENDING))
+def test_a_batch_is_its_sentences(form: str) -> None:
     """Neither padding of sources nor of targets changes anything."""
-    whole = Whole(attention=attention, input_feeding=feeding, copying=True)
+    whole = Whole(**ATTENDING[form], copying=True)
     decoder = whole.decoder
     decoded, memory = whole.read()
     whole.zero_grad()
@@ -308,12 +348,11 @@ def test_a_batch_is_its_sentences(attention: str, feeding: bool) -> None:
         torch.testing.assert_close(gradient, expected[name], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("feeding", [False, True])
+@pytest.mark.parametrize("form", list(ATTENDING))
 @pytest.mark.parametrize("copying", [False, True])
-def test_half_precision_loses_few_digits(attention: str, feeding: bool, copying: bool) -> None:
+def test_half_precision_loses_few_digits(form: str, copying: bool) -> None:
     """Log-probabilities and weights are float32 under autocast, and steps go on from each other."""
-    whole = Whole(attention=attention, input_feeding=feeding, copying=copying).float()
+    whole = Whole(**ATTENDING[form], copying=copying).float()
     decoder = whole.decoder
     exact, memory = whole.read()
     expected = decoder.nll(exact, memory, whole.target.ids)

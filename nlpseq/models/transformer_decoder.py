@@ -1,0 +1,61 @@
+"""A Transformer as decoder: causal layers that attend to the source, and a softmax layer.
+
+Keys and values of the source are projected once, for all layers, in `start`. The weights that the decoder
+tells of, by which it copies, are those of its last layer, averaged over the heads.
+"""
+
+from torch import Tensor, nn
+
+from nlpseq.contracts import Encoded, State
+from nlpseq.data.batch import Tokens
+from nlpseq.layers.embedding import Embedding
+from nlpseq.layers.softmax import SoftmaxLayer
+from nlpseq.layers.transformer_decoder import TransformerDecoderStack
+from nlpseq.models.decoder import Decoded, Decoder, Memory
+
+
+class TransformerDecoder(Decoder):
+    """A stack of layers between target vectors and a softmax.  Vaswani et al. (2017), section 3.1.
+
+    A state is what the layers keep of the target, a `KeyValueCache`.
+
+    Args:
+        embedding: of target tokens.
+        layers: read their vectors.
+        softmax: over the target's vocabulary.
+        copying: whether tokens can be copied from the source (See et al. 2017, section 2.2): a gate reads
+            the target vector, the stack's output and what the last layer took from the source.
+    """
+
+    def __init__(
+        self,
+        embedding: Embedding,
+        layers: TransformerDecoderStack,
+        softmax: SoftmaxLayer,
+        *,
+        copying: bool = False,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.layers = layers
+        self.softmax = softmax
+        self.gate = nn.Linear(embedding.dim + 2 * layers.hidden_size, 1) if copying else None
+
+    def start(self, encoded: Encoded, source: Tokens) -> tuple[Memory, State]:
+        """See `Decoder`; the state is empty caches."""
+        memory = self.remember(encoded, source, self.layers.keys(encoded.outputs))
+        return memory, self.layers.initial_state(len(memory.mask))
+
+    def forward(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+        """See `Decoder`."""
+        outputs, attended, state = self.layers(inputs, memory.keys, memory.mask, state)
+        vectors = inputs.reshape(
+            len(outputs), -1, inputs.size(2)
+        )  # beside each other as outputs are
+        return Decoded(
+            outputs, attended.weights, self.gates(outputs, attended.context, vectors), state
+        )
+
+    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+        """See `Decoder`."""
+        return self.forward(inputs.unsqueeze(1), memory, state)
