@@ -53,6 +53,16 @@ def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
     _print_details(console, metrics)
 
 
+def report_inspection(tables: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> None:
+    """Print the tables of an inspection, each with its title; one without rows is passed over."""
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    for title, rows in tables:
+        if rows:
+            console.print(_table(title, rows))
+
+
 def _print_details(console: "Console", metrics: Mapping[str, Any]) -> None:
     """What stands behind the scores of the last split, and how they were computed."""
     split, details = last_details(metrics)

@@ -8,7 +8,7 @@ Evaluation reads it from end to end, so its figure depends on no batch size and 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -297,7 +297,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
 
     # Use
 
-    def predictor(self, model: nn.Module, device: torch.device) -> "LanguageModelPredictor":
+    def predictor(self, model: nn.Module, device: torch.device) -> Any:
         """Generate with a trained model, and score texts."""
         assert isinstance(model, Model)
         return LanguageModelPredictor(self, model, device)
@@ -306,5 +306,6 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         """A few texts in the recipe's way of decoding; greedy search has only one."""
         config = self.recipe.decoding
         number = {"greedy": 1, "beam": min(3, config.beam_size), "sample": 3}[config.method]
-        predictor = self.predictor(model, device)
+        assert isinstance(model, Model)
+        predictor = LanguageModelPredictor(self, model, device)
         return predictor.generate("", num_samples=number, seed=self.recipe.seed)

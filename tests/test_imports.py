@@ -39,12 +39,13 @@ MAY: dict[str, set[str]] = {
     "task": {"recipe", "data", "metrics"},
     "hub": {"recipe", "task", "data"},
     "training": {"recipe", "task", "hub", "data.sources"},  # the Split that a task is handed
-    "analysis": ALL - {"cli", "__main__", "tasks", "experiment"},
-    "experiment": ALL - {"cli", "__main__", "tasks"},
+    "analysis": ALL - {"cli", "__main__", "tasks", "experiment", "inspection"},
+    "experiment": ALL - {"cli", "__main__", "tasks", "inspection"},
+    "inspection": ALL - {"cli", "__main__", "tasks"},
     "cli": ALL - {"tasks"},
     "__main__": {"cli"},
-    "__init__": {"experiment", "hub", "overrides", "task"},
-    "tasks": ALL - {"cli", "__main__", "training", "analysis", "experiment"},
+    "__init__": {"experiment", "hub", "inspection", "overrides", "task"},
+    "tasks": ALL - {"cli", "__main__", "training", "analysis", "experiment", "inspection"},
 }
 
 

@@ -1,0 +1,233 @@
+"""What is looked at: each part draws pictures, and gives a section of the page and numbers of each model."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nlpseq.analysis import curves
+from nlpseq.analysis.attention import attended
+from nlpseq.analysis.attention_maps import heat_map
+from nlpseq.analysis.gate_maps import draw_gates
+from nlpseq.analysis.gates import sweeps
+from nlpseq.analysis.gradient_flow import Flow, gradient_flow, spectral_radii
+from nlpseq.analysis.inspection_page import Picture, Section
+from nlpseq.errors import UserError
+from nlpseq.inspection.subjects import Subject
+from nlpseq.layers.recurrent import RecurrentEncoder
+from nlpseq.training.history import History
+from nlpseq.training.run_directory import finished_metrics
+
+SAME = 1e-3  # a mean change of the gradient by less than this a step is none
+
+
+@dataclass
+class Request:
+    """What is asked for, and where to.
+
+    Attributes:
+        subjects: models.
+        texts: to read; (): of the data.
+        distance: largest k of gradient flow.
+        folder: for pictures.
+        asked: parts that were named; what a model lacks of these is an error, of others passed over.
+    """
+
+    subjects: Sequence[Subject]
+    texts: Sequence[str]
+    distance: int
+    folder: Path
+    asked: Sequence[str] = ()
+
+
+@dataclass
+class Found:
+    """What a part found: sections of the page, and numbers by model."""
+
+    sections: list[Section] = field(default_factory=list)
+    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+Part = Callable[[Request], Found]
+
+
+def gradients(request: Request) -> Found:
+    """Gradient flow through time, spectral radii."""
+    found, flows = Found(), dict[str, Flow]()
+    for subject in request.subjects:
+        texts = request.texts or subject.texts()
+        reading = subject.predictor.read(texts)
+        flows[subject.name] = flow = gradient_flow(
+            subject.model, reading, distance=request.distance
+        )
+        found.numbers[subject.name] = {
+            "gradient_flow": {**flow._asdict(), "rate": flow.rate},
+            "spectral_radii": spectral_radii(subject.model.encoder),
+        }
+    path = request.folder / "gradient_flow.png"
+    curves.draw_gradient_flow({name: flow.norms for name, flow in flows.items()}, path)
+    table = [["model", "by", "change a step", "left after", "of it", "spectral radius", "losses"]]
+    for name, flow in flows.items():
+        radii = found.numbers[name]["spectral_radii"].values()
+        largest = (
+            f"{min(radii):.3g} to {max(radii):.3g}"
+            if len(radii) > 1
+            else "".join(f"{one:.3g}" for one in radii)
+        )
+        kept = flow.norms[-1] / flow.norms[1] if len(flow.norms) > 1 and flow.norms[1] else math.nan
+        table.append(
+            [
+                name,
+                flow.of,
+                said(flow.rate),
+                f"{len(flow.norms) - 1} tokens",
+                f"{kept:.3g}",
+                largest or "none",
+                f"{flow.losses:,}",
+            ]
+        )
+    text = [
+        "How much of a loss's gradient reaches the state that was handed on k tokens before it. A straight "
+        "line that falls on this log axis is a gradient that vanishes; one that rises explodes.",
+        "By states: of a recurrent encoder, h and, of an LSTM, c, all layers. By inputs: of any other encoder, "
+        "the vector that its first layer read k tokens before. The change a step is the mean factor from k = 1 "
+        "on. Of the recurrent matrices, a gated cell has one a gate.",
+    ]
+    picture = Picture(path, "Norm of the gradient, relative to that at the output (k = 0)")
+    found.sections.append(Section("Gradient flow through time", text, [picture], table))
+    return found
+
+
+def said(rate: float) -> str:
+    """`-3.2%, vanishes`."""
+    if math.isnan(rate):
+        return "unknown"
+    word = "stays" if abs(rate - 1) < SAME else "vanishes" if rate < 1 else "explodes"
+    return f"{rate - 1:+.2%}, {word}"
+
+
+def clipping(request: Request) -> Found:
+    """What clipping did while the model was trained."""
+    found, pictures, table = (
+        Found(),
+        [],
+        [["model", "clipped to", "of the logged updates", "largest norm"]],
+    )
+    for subject in request.subjects:
+        history = History(subject.folder / "history.jsonl").read() if subject.folder else []
+        limit = float(subject.task.recipe.training.clip_norm)
+        path = request.folder / f"clipping-{file_name(subject.name)}.png"
+        share = curves.draw_clipping(history, limit, path)
+        if share is None:
+            continue
+        largest = max(line["gradient_norm"] for line in history if "gradient_norm" in line)
+        pictures.append(Picture(path, subject.name))
+        table.append(
+            [subject.name, f"{limit:g}" if limit else "not", f"{share:.0%}", f"{largest:.3g}"]
+        )
+        found.numbers[subject.name] = {
+            "clipping": {"clip_norm": limit, "share": share, "largest_norm": largest}
+        }
+    if pictures:
+        text = "The norm of the whole gradient at the logged updates of training, before and after clipping."
+        found.sections.append(Section("What clipping does", [text], pictures, table))
+    return found
+
+
+def distances(request: Request) -> Found:
+    """Accuracy against distance, of runs that tell it."""
+    curves_of, chances = {}, {}
+    for subject in request.subjects:
+        metrics = (finished_metrics(subject.folder) if subject.folder else None) or {}
+        details = metrics.get("details", {})
+        told = [
+            details[split]
+            for split in metrics.get("splits", ())
+            if "by_distance" in details.get(split, {})
+        ]
+        if told:
+            curves_of[subject.name] = told[-1]["by_distance"]
+            chances[subject.name] = told[-1]["best_constant"]
+        elif "distances" in request.asked:
+            raise UserError(
+                f"--distances: not for {subject.name}: only finished runs of long_dependencies recipes tell "
+                "accuracy against distance"
+            )
+    found = Found()
+    if not curves_of:
+        return found
+    found.numbers = {name: {"by_distance": curve} for name, curve in curves_of.items()}
+    path = request.folder / "accuracy_by_distance.png"
+    curves.draw_distances(curves_of, max(chances.values()), path)
+    text = "Only what is determined counts: tokens that follow from one so many tokens before them."
+    found.sections.append(Section("Accuracy against distance", [text], [Picture(path)]))
+    return found
+
+
+def gates(request: Request) -> Found:
+    """Heat maps of gates and states over the tokens of a text."""
+    found, pictures = Found(), []
+    for subject in request.subjects:
+        encoder = subject.model.encoder
+        if not isinstance(encoder, RecurrentEncoder):
+            if "gates" in request.asked:
+                raise UserError(f"--gates: not for {subject.name}: its encoder is not recurrent")
+            continue
+        for number, text in enumerate(request.texts or [subject.short_text()], 1):
+            reading = subject.predictor.read([text])
+            tokens = reading.spelt[0]
+            vectors = subject.model.embedding(reading.tokens)[0, : len(tokens)].detach()
+            for sweep in sweeps(encoder, vectors):
+                place = f"layer{sweep.layer}" + (
+                    "-backward" if sweep.direction == "backward" else ""
+                )
+                which = f"-text{number}" if len(request.texts) > 1 else ""
+                path = request.folder / f"gates-{file_name(subject.name)}{which}-{place}.png"
+                draw_gates(sweep, tokens, path)
+                caption = f"{subject.name}, {sweep.kind} layer {sweep.layer}, {sweep.direction}"
+                pictures.append(Picture(path, caption))
+    if pictures:
+        about = (
+            "A row is a unit, a column a token; units that hold on longest are at the top, in the same order "
+            "in all panels of a picture. A gate is white where it is closed (0) and dark where it is open (1)."
+        )
+        found.sections.append(Section("Gates and states", [about], pictures))
+    return found
+
+
+def attention(request: Request) -> Found:
+    """What is attended to: by a decoder, a pooling, each head of a Transformer."""
+    found, pictures = Found(), list[Picture]()
+    for subject in request.subjects:
+        before = len(pictures)
+        for number, text in enumerate(request.texts or [subject.short_text()], 1):
+            for answer in attended(subject.predictor, text):
+                if not answer["source_tokens"] or not answer["output_tokens"]:
+                    continue
+                which = f"-text{number}" if len(request.texts) > 1 else ""
+                name = f"{file_name(subject.name)}{which}-{file_name(answer['name'])}"
+                path = request.folder / f"attention-{name}.png"
+                heat_map(answer, path)
+                pictures.append(Picture(path, f"{subject.name}, {answer['name']}"))
+        if len(pictures) == before and "attention" in request.asked:
+            raise UserError(f"--attention: not for {subject.name}: nothing in it attends")
+    if pictures:
+        about = "What each row attended to, from left to right; the weights of a row sum to 1."
+        found.sections.append(Section("Attention", [about], pictures))
+    return found
+
+
+PARTS: dict[str, Sequence[Part]] = {
+    "gradients": (gradients, clipping),
+    "distances": (distances,),
+    "gates": (gates,),
+    "attention": (attention,),
+}
+"""The parts by the name of their option."""
+
+
+def file_name(name: str) -> str:
+    """A name as part of a file's."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"
