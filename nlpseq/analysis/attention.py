@@ -119,7 +119,9 @@ def _pooled(answer: Answer) -> list[Answer]:
         return []
     one = {"text": answer["text"], "output": str(answer["label"])}
     tokens = {"source_tokens": answer["tokens"], "weights": [answer["weights"]]}
-    found: list[Answer] = [{"name": "pooling", **one, **tokens, "output_tokens": [str(answer["label"])]}]
+    found: list[Answer] = [
+        {"name": "pooling", **one, **tokens, "output_tokens": [str(answer["label"])]}
+    ]
     if "sentence_weights" in answer:
         sentences = {"source_tokens": answer["sentences"], "weights": [answer["sentence_weights"]]}
         found.append({"name": "sentences", **one, **sentences, "output_tokens": [answer["label"]]})

@@ -54,16 +54,14 @@ class Flow(NamedTuple):
     losses: int
 
     @property
-    def rate(self) -> float:
-        """Mean factor a step from k = 1 to K: below 1 the gradient vanishes, above 1 it explodes.
+    def kept(self) -> float:
+        """Of the norm at k = 1, how much is left at K; nan if there is none, or no K above 1."""
+        return self.norms[-1] / self.norms[1] if len(self.norms) > 2 and self.norms[1] else math.nan
 
-        From the last norm that is not 0, so that underflow does not hide the way there; nan of fewer than
-        two points.
-        """
-        last = max((k for k, norm in enumerate(self.norms) if norm > 0), default=0)
-        if last < 2 or not self.norms[1] > 0:
-            return 0.0 if len(self.norms) > 2 else math.nan
-        return math.exp(math.log(self.norms[last] / self.norms[1]) / (last - 1))
+    @property
+    def rate(self) -> float:
+        """Mean factor a step from k = 1 to K: the (K - 1)th root of `kept`."""
+        return float(self.kept ** (1 / max(len(self.norms) - 2, 1)))
 
 
 @torch.enable_grad()
@@ -123,9 +121,11 @@ def _through_states(
         total = losses(outputs[place], place).sum()
         wanted = [part for state in states[place - distance : place][::-1] for part in state]
         at_output, *rest = torch.autograd.grad(total, [outputs[place], *wanted], retain_graph=True)
-        squares = [part.square().sum((1, 2)) for part in rest]  # (B,) each
-        steps = torch.stack(squares, dim=1).unflatten(1, (distance, parts)).sum(2).sqrt()  # (B, K)
-        found.append(torch.cat([at_output.norm(dim=1, keepdim=True), steps], dim=1))
+        norms = [at_output.norm(dim=1)]  # (B,) each
+        for begin in range(0, len(rest), parts):
+            squares = [part.square().sum((1, 2)) for part in rest[begin : begin + parts]]
+            norms.append(torch.stack(squares).sum(0).sqrt())
+        found.append(torch.stack(norms, dim=1))
     return torch.stack(found)
 
 
@@ -157,15 +157,15 @@ def gradient_flow(
         vectors = model.embedding(reading.tokens)  # (B, T, D)
     rows = _rows(vectors, reading, distance, sequences)
     lengths = [len(row) for row, _ in rows]
-    distance = min(distance, max(lengths) - 1)
     inputs = torch.nn.utils.rnn.pad_sequence([row for row, _ in rows], batch_first=True)
     targets = torch.nn.utils.rnn.pad_sequence(
         [target for _, target in rows], batch_first=True, padding_value=NOTHING
     )  # (B, T)
-    counted = (targets != NOTHING)[:, distance:]
-    some = counted.any(0).nonzero().flatten() + distance
-    if not len(some):
+    wanted = (targets != NOTHING).any(0).nonzero().flatten()
+    if not len(wanted):
         raise UserError("no gradient to measure: the model predicts no token of these texts")
+    distance = min(distance, int(wanted[-1]))
+    some = wanted[wanted >= distance]
     chosen = some[torch.linspace(0, len(some) - 1, min(places, len(some))).round().long()].tolist()
     mask = None
     if min(lengths) < max(lengths):

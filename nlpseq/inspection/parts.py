@@ -20,7 +20,7 @@ from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.training.history import History
 from nlpseq.training.run_directory import finished_metrics
 
-SAME = 1e-3  # a mean change of the gradient by less than this a step is none
+FAR = 10  # times larger or smaller than at k = 1: then a gradient explodes, or vanishes
 
 
 @dataclass
@@ -56,56 +56,49 @@ Part = Callable[[Request], Found]
 def gradients(request: Request) -> Found:
     """Gradient flow through time, spectral radii."""
     found, flows = Found(), dict[str, Flow]()
+    table = [["model", "of", "left after", "is", "factor a step", "spectral radius", "losses"]]
     for subject in request.subjects:
-        texts = request.texts or subject.texts()
-        reading = subject.predictor.read(texts)
-        flows[subject.name] = flow = gradient_flow(
-            subject.model, reading, distance=request.distance
-        )
+        reading = subject.predictor.read(request.texts or subject.texts())
+        flow = gradient_flow(subject.model, reading, distance=request.distance)
+        radii = spectral_radii(subject.model.encoder)
+        flows[subject.name] = flow
         found.numbers[subject.name] = {
-            "gradient_flow": {**flow._asdict(), "rate": flow.rate},
-            "spectral_radii": spectral_radii(subject.model.encoder),
+            "gradient_flow": {**flow._asdict(), "kept": flow.kept, "rate": flow.rate},
+            "spectral_radii": radii,
         }
-    path = request.folder / "gradient_flow.png"
-    curves.draw_gradient_flow({name: flow.norms for name, flow in flows.items()}, path)
-    table = [["model", "by", "change a step", "left after", "of it", "spectral radius", "losses"]]
-    for name, flow in flows.items():
-        radii = found.numbers[name]["spectral_radii"].values()
-        largest = (
-            f"{min(radii):.3g} to {max(radii):.3g}"
-            if len(radii) > 1
-            else "".join(f"{one:.3g}" for one in radii)
-        )
-        kept = flow.norms[-1] / flow.norms[1] if len(flow.norms) > 1 and flow.norms[1] else math.nan
+        ends = sorted(radii.values())[:: max(len(radii) - 1, 1)]  # the smallest and the largest
         table.append(
             [
-                name,
+                subject.name,
                 flow.of,
-                said(flow.rate),
                 f"{len(flow.norms) - 1} tokens",
-                f"{kept:.3g}",
-                largest or "none",
+                verdict(flow.kept),
+                f"{flow.rate:.3f}",
+                " to ".join(f"{one:.3g}" for one in ends) or "none",
                 f"{flow.losses:,}",
             ]
         )
+    path = request.folder / "gradient_flow.png"
+    curves.draw_gradient_flow({name: flow.norms for name, flow in flows.items()}, path)
     text = [
         "How much of a loss's gradient reaches the state that was handed on k tokens before it. A straight "
         "line that falls on this log axis is a gradient that vanishes; one that rises explodes.",
-        "By states: of a recurrent encoder, h and, of an LSTM, c, all layers. By inputs: of any other encoder, "
-        "the vector that its first layer read k tokens before. The change a step is the mean factor from k = 1 "
-        "on. Of the recurrent matrices, a gated cell has one a gate.",
+        "Of states: of a recurrent encoder, h and, of an LSTM, c, all layers. Of inputs: of any other encoder, "
+        "the vectors that its first layer reads. What is left is told of the norm at k = 1: "
+        f"below 1/{FAR} of it is called vanished, above {FAR} times exploded. Of the recurrent matrices, a gated "
+        "cell has one a gate, here the smallest and the largest radius.",
     ]
     picture = Picture(path, "Norm of the gradient, relative to that at the output (k = 0)")
     found.sections.append(Section("Gradient flow through time", text, [picture], table))
     return found
 
 
-def said(rate: float) -> str:
-    """`-3.2%, vanishes`."""
-    if math.isnan(rate):
-        return "unknown"
-    word = "stays" if abs(rate - 1) < SAME else "vanishes" if rate < 1 else "explodes"
-    return f"{rate - 1:+.2%}, {word}"
+def verdict(kept: float) -> str:
+    """`0.0021, vanishes`: of what is left of a gradient."""
+    if math.isnan(kept):
+        return "no way back"
+    word = "vanishes" if kept < 1 / FAR else "explodes" if kept > FAR else "lasts"
+    return f"{kept:.2g}, {word}"
 
 
 def clipping(request: Request) -> Found:
