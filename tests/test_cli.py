@@ -42,7 +42,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 # Words in
 
 
-@pytest.mark.parametrize("command", ["run", "evaluate", "predict", "generate", "recipes"])
+@pytest.mark.parametrize(
+    "command", ["run", "evaluate", "predict", "generate", "inspect", "recipes"]
+)
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from nlpseq.analysis.inspection_page import Section, inspection_page
 from nlpseq.analysis.versions import versions
-from nlpseq.errors import UserError
+from nlpseq.errors import UserError, suggest
 from nlpseq.files import disk, write_json, write_text
 
 from .parts import PARTS, Found, Request
@@ -68,6 +68,9 @@ def inspect(
     Raises:
         UserError: no such model, one that lacks a part that was named, no text, a folder that cannot be written.
     """
+    for name in parts:
+        if name not in PARTS:
+            raise UserError(f"parts: {name!r}: there are {', '.join(PARTS)}{suggest(name, PARTS)}")
     if any(not text.strip() for text in texts):
         raise UserError("--text: is empty; write a sentence, or leave it out")
     if output is not None and output.exists() and not output.is_dir():
