@@ -212,7 +212,7 @@ class RecallPredictor:
 
         Of a sequence in none of the built-in languages every token is taken for an answer.
         """
-        reading = read_stream(self.task, texts)
+        reading = read_stream(self.task, texts, self.device)
         assert reading.targets is not None
         for spelt, targets in zip(reading.spelt, reading.targets, strict=True):
             if (answers := answer_places(spelt[1:])) is not None:

@@ -140,7 +140,7 @@ class LanguageModelPredictor:
 
     def read(self, texts: Sequence[str]) -> Reading:
         """What the model reads of texts, each with the start token in front; see `Reading`."""
-        return read_stream(self.task, texts)
+        return read_stream(self.task, texts, self.device)
 
     def step(self, ids: Tensor, state: State, *memory: Tensor) -> Step:
         """Read one token a row: ids (B,), state (B, L, H) -> what follows, and the next state.
@@ -265,13 +265,14 @@ class Detokenizer:
         return piece
 
 
-def read_stream(task: "LanguageModeling", texts: Sequence[str]) -> Reading:
+def read_stream(task: "LanguageModeling", texts: Sequence[str], device: torch.device) -> Reading:
     """Texts as a language model reads them: the start token, then those of the text."""
     tokenizer = task.tokenizer
     ids = [[task.start_id, *one] for one in tokenizer.encode_batch(list(texts))]
     spelt = [[tokenizer.vocabulary[one] for one in row] for row in ids]
     targets = [[*row[1:], NO_TARGET] for row in ids]
-    return Reading(collate(ids, tokenizer.pad_id), spelt, padded(targets, NO_TARGET))
+    tokens = collate(ids, tokenizer.pad_id).to(device)
+    return Reading(tokens, spelt, padded(targets, NO_TARGET).to(device))
 
 
 def sampling_options(config: DecodingConfig) -> SamplingOptions:

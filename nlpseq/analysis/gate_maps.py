@@ -41,10 +41,10 @@ def draw_gates(sweep: Sweep, tokens: Sequence[str], path: Path) -> None:
     for axis, (title, values, signed) in zip(axes, panels, strict=True):
         _draw(figure, axis, values[:, order].t().float().cpu().numpy(), title, signed)
     axes[0].xaxis.tick_top()
-    name_tokens(axes[0].xaxis, names, cell, rotation=90)
     for axis in axes:
         axis.tick_params(length=0, labelbottom=False, labeltop=axis is axes[0])
         axis.set_yticks([])
+    name_tokens(axes[0].xaxis, names, cell, rotation=90)
     save(figure, path, trim=True)
 
 

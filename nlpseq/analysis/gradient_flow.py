@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from nlpseq.data.batch import Reading
 from nlpseq.errors import UserError
@@ -38,6 +39,7 @@ Losses = Callable[[Tensor, int], Tensor]
 """Outputs (B, H) at place t, and t -> the losses (B,), or their sum where each is of one row only."""
 
 NOTHING = -1  # a target that is none
+LONGEST = 256  # tokens of a text beside the largest k: what is behind them is not read
 
 
 class Flow(NamedTuple):
@@ -155,30 +157,16 @@ def gradient_flow(
     model.eval()
     with torch.no_grad():
         vectors = model.embedding(reading.tokens)  # (B, T, D)
-    rows = _rows(vectors, reading, distance, sequences)
-    lengths = [len(row) for row, _ in rows]
-    inputs = torch.nn.utils.rnn.pad_sequence([row for row, _ in rows], batch_first=True)
-    targets = torch.nn.utils.rnn.pad_sequence(
-        [target for _, target in rows], batch_first=True, padding_value=NOTHING
-    )  # (B, T)
-    wanted = (targets != NOTHING).any(0).nonzero().flatten()
+    inputs, targets, mask = _padded(_rows(vectors, reading, distance, sequences))
+    asked = targets != NOTHING  # (B, T)
+    wanted = asked.any(0).nonzero().flatten()
     if not len(wanted):
         raise UserError("no gradient to measure: the model predicts no token of these texts")
     distance = min(distance, int(wanted[-1]))
     some = wanted[wanted >= distance]
     chosen = some[torch.linspace(0, len(some) - 1, min(places, len(some))).round().long()].tolist()
-    mask = None
-    if min(lengths) < max(lengths):
-        mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
-    norms = flow(
-        model.encoder,
-        inputs,
-        _losses(model, targets),
-        chosen,
-        distance,
-        None if mask is None else mask.to(inputs.device),
-    )
-    kept = norms[(targets != NOTHING)[:, chosen].t()].double()  # (N, K + 1)
+    norms = flow(model.encoder, inputs, _losses(model, targets), chosen, distance, mask)
+    kept = norms[asked[:, chosen].t()].double()  # (N, K + 1)
     of = "states" if has_states(model.encoder) else "inputs"
     return Flow(of, kept.mean(0).tolist(), len(kept))
 
@@ -189,8 +177,9 @@ def _rows(
     """Vectors (T, D) and targets (T,) of the sequences to measure on."""
     tokens = reading.tokens
     targets = torch.zeros_like(tokens.ids) if reading.targets is None else reading.targets
+    longest = distance + LONGEST
     rows = [
-        (vectors[row, :length], targets[row, :length])
+        (vectors[row, : min(length, longest)], targets[row, : min(length, longest)])
         for row, length in enumerate(tokens.lengths.tolist())
     ]
     long = [row for row in rows if bool((row[1][distance:] != NOTHING).any())]
@@ -199,6 +188,17 @@ def _rows(
         long = list(zip(*(part.split(2 * distance) for part in joined), strict=True))
         long = [row for row in long if len(row[0]) == 2 * distance] or long[:1]
     return long[:number]
+
+
+def _padded(rows: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Vectors (B, T, D), targets (B, T), and the mask (B, T) where rows differ in length."""
+    inputs = pad_sequence([row for row, _ in rows], batch_first=True)
+    targets = pad_sequence([row for _, row in rows], batch_first=True, padding_value=NOTHING)
+    lengths = torch.tensor([len(row) for row, _ in rows])
+    if bool((lengths == lengths[0]).all()):
+        return inputs, targets, None
+    mask = torch.arange(inputs.size(1)) < lengths.unsqueeze(1)
+    return inputs, targets, mask.to(inputs.device)
 
 
 def _losses(model: Model[Any], targets: Tensor) -> Losses:

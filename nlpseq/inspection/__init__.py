@@ -68,15 +68,9 @@ def inspect(
     Raises:
         UserError: no such model, one that lacks a part that was named, no text, a folder that cannot be written.
     """
-    for name in parts:
-        if name not in PARTS:
-            raise UserError(f"parts: {name!r}: there are {', '.join(PARTS)}{suggest(name, PARTS)}")
-    if any(not text.strip() for text in texts):
-        raise UserError("--text: is empty; write a sentence, or leave it out")
-    if output is not None and output.exists() and not output.is_dir():
-        raise UserError(f"--output {output}: is a file; name a folder")
+    _check(texts, parts, output)
     subjects = find(names, overrides, models=models, data_dir=data_dir, device=device)
-    folder = output or _default_folder(subjects)
+    folder = output or _default_folder(names)
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
     request = Request(subjects, texts, distance, folder, tuple(parts))
@@ -95,6 +89,17 @@ def inspect(
     return Inspection(page, found.numbers, found.sections)
 
 
-def _default_folder(subjects: Sequence[Subject]) -> Path:
-    only = subjects[0].folder if len(subjects) == 1 else None
-    return (only or Path("runs")) / "inspection"
+def _check(texts: Sequence[str], parts: Sequence[str], output: Path | None) -> None:
+    for name in parts:
+        if name not in PARTS:
+            raise UserError(f"parts: {name!r}: there are {', '.join(PARTS)}{suggest(name, PARTS)}")
+    if any(not text.strip() for text in texts):
+        raise UserError("--text: is empty; write a sentence, or leave it out")
+    if output is not None and output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file; name a folder")
+
+
+def _default_folder(names: Sequence[str]) -> Path:
+    """In the run of a single one; a model of the Hub has no folder of the user's."""
+    only = len(names) == 1 and Path(names[0]).is_dir()
+    return (Path(names[0]) if only else Path("runs")) / "inspection"

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,28 +56,23 @@ Part = Callable[[Request], Found]
 def gradients(request: Request) -> Found:
     """Gradient flow through time, spectral radii."""
     found, flows = Found(), dict[str, Flow]()
-    table = [["model", "of", "left after", "is", "factor a step", "spectral radius", "losses"]]
+    table = [
+        ["model", "of", "tokens back", "is left", "factor a step", "spectral radius", "losses"]
+    ]
     for subject in request.subjects:
         reading = subject.predictor.read(request.texts or subject.texts())
         flow = gradient_flow(subject.model, reading, distance=request.distance)
         radii = spectral_radii(subject.model.encoder)
         flows[subject.name] = flow
         found.numbers[subject.name] = {
-            "gradient_flow": {**flow._asdict(), "kept": flow.kept, "rate": flow.rate},
+            "gradient_flow": {
+                **flow._asdict(),
+                "kept": None if math.isnan(flow.kept) else flow.kept,
+                "rate": None if math.isnan(flow.rate) else flow.rate,
+            },
             "spectral_radii": radii,
         }
-        ends = sorted(radii.values())[:: max(len(radii) - 1, 1)]  # the smallest and the largest
-        table.append(
-            [
-                subject.name,
-                flow.of,
-                f"{len(flow.norms) - 1} tokens",
-                verdict(flow.kept),
-                f"{flow.rate:.3f}",
-                " to ".join(f"{one:.3g}" for one in ends) or "none",
-                f"{flow.losses:,}",
-            ]
-        )
+        table.append(_row(subject.name, flow, sorted(radii.values())))
     path = request.folder / "gradient_flow.png"
     curves.draw_gradient_flow({name: flow.norms for name, flow in flows.items()}, path)
     text = [
@@ -93,6 +88,19 @@ def gradients(request: Request) -> Found:
     return found
 
 
+def _row(name: str, flow: Flow, radii: Sequence[float]) -> list[str]:
+    ends = radii[:: max(len(radii) - 1, 1)]  # the smallest and the largest
+    return [
+        name,
+        flow.of,
+        f"{len(flow.norms) - 1}",
+        verdict(flow.kept),
+        "" if math.isnan(flow.rate) else f"{flow.rate:.3f}",
+        " to ".join(f"{one:.3g}" for one in ends) or "none",
+        f"{flow.losses:,}",
+    ]
+
+
 def verdict(kept: float) -> str:
     """`0.0021, vanishes`: of what is left of a gradient."""
     if math.isnan(kept):
@@ -103,11 +111,8 @@ def verdict(kept: float) -> str:
 
 def clipping(request: Request) -> Found:
     """What clipping did while the model was trained."""
-    found, pictures, table = (
-        Found(),
-        [],
-        [["model", "clipped to", "of the logged updates", "largest norm"]],
-    )
+    found, pictures = Found(), []
+    table = [["model", "clipped to", "of the logged updates", "largest norm"]]
     for subject in request.subjects:
         history = History(subject.folder / "history.jsonl").read() if subject.folder else []
         limit = float(subject.task.recipe.training.clip_norm)
@@ -168,7 +173,7 @@ def gates(request: Request) -> Found:
             if "gates" in request.asked:
                 raise UserError(f"--gates: not for {subject.name}: its encoder is not recurrent")
             continue
-        for number, text in enumerate(request.texts or [subject.short_text()], 1):
+        for which, text in _texts(request, subject):
             reading = subject.predictor.read([text])
             tokens = reading.spelt[0]
             vectors = subject.model.embedding(reading.tokens)[0, : len(tokens)].detach()
@@ -176,7 +181,6 @@ def gates(request: Request) -> Found:
                 place = f"layer{sweep.layer}" + (
                     "-backward" if sweep.direction == "backward" else ""
                 )
-                which = f"-text{number}" if len(request.texts) > 1 else ""
                 path = request.folder / f"gates-{file_name(subject.name)}{which}-{place}.png"
                 draw_gates(sweep, tokens, path)
                 caption = f"{subject.name}, {sweep.kind} layer {sweep.layer}, {sweep.direction}"
@@ -195,11 +199,10 @@ def attention(request: Request) -> Found:
     found, pictures = Found(), list[Picture]()
     for subject in request.subjects:
         before = len(pictures)
-        for number, text in enumerate(request.texts or [subject.short_text()], 1):
+        for which, text in _texts(request, subject):
             for answer in attended(subject.predictor, text):
                 if not answer["source_tokens"] or not answer["output_tokens"]:
                     continue
-                which = f"-text{number}" if len(request.texts) > 1 else ""
                 name = f"{file_name(subject.name)}{which}-{file_name(answer['name'])}"
                 path = request.folder / f"attention-{name}.png"
                 heat_map(answer, path)
@@ -210,6 +213,13 @@ def attention(request: Request) -> Found:
         about = "What each row attended to, from left to right; the weights of a row sum to 1."
         found.sections.append(Section("Attention", [about], pictures))
     return found
+
+
+def _texts(request: Request, subject: Subject) -> Iterator[tuple[str, str]]:
+    """Each text to be drawn, and what tells its pictures from those of the others."""
+    texts = request.texts or [subject.short_text()]
+    for number, text in enumerate(texts, 1):
+        yield f"-text{number}" if len(texts) > 1 else "", text
 
 
 PARTS: dict[str, Sequence[Part]] = {
