@@ -104,9 +104,10 @@ def last_details(metrics: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def score_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
-    """What the scores are by, `class` or `type`, and their rows: the head first, none if there are none."""
-    for kind in ("class", "type"):
-        if scores := details.get(f"per_{kind}"):
+    """What the scores are by, `class`, `type` or `distance`, and their rows: the head first, or no row."""
+    for key in ("per_class", "per_type", "by_distance"):
+        if scores := details.get(key):
+            kind = key.partition("_")[2]
             names = list(next(iter(scores.values())))
             head = [kind, *(spell(name) for name in names)]
             rows = [
@@ -117,7 +118,7 @@ def score_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
 
 
 def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
-    """Scores by class or type, and the confusion matrix where it is small."""
+    """Scores by class, type or distance, and the confusion matrix where it is small."""
     kind, rows = score_rows(details)
     if rows:
         yield _table(f"{split} by {kind}", rows)

@@ -56,9 +56,7 @@ Part = Callable[[Request], Found]
 def gradients(request: Request) -> Found:
     """Gradient flow through time, spectral radii."""
     found, flows = Found(), dict[str, Flow]()
-    table = [
-        ["model", "of", "tokens back", "is left", "factor a step", "spectral radius", "losses"]
-    ]
+    table = [["model", "of", "tokens back", "is left", "factor a step", "spectral radius"]]
     for subject in request.subjects:
         reading = subject.predictor.read(request.texts or subject.texts())
         flow = gradient_flow(subject.model, reading, distance=request.distance)
@@ -97,7 +95,6 @@ def _row(name: str, flow: Flow, radii: Sequence[float]) -> list[str]:
         verdict(flow.kept),
         "" if math.isnan(flow.rate) else f"{flow.rate:.3f}",
         " to ".join(f"{one:.3g}" for one in ends) or "none",
-        f"{flow.losses:,}",
     ]
 
 
