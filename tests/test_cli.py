@@ -81,7 +81,10 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("rum x", "unknown command 'rum'; did you mean 'run'?"),
         ("recipes shw", "unknown command 'shw'; did you mean 'show'?"),
-        ("fly x", "unknown command 'fly'; there are run, evaluate, predict, generate, recipes"),
+        (
+            "fly x",
+            "unknown command 'fly'; there are run, evaluate, predict, generate, inspect, recipes",
+        ),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("run x --seed 3", "unknown option '--seed'; did you mean '--seeds'?"),
         (

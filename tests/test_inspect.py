@@ -160,6 +160,16 @@ def test_models_of_every_task(
     assert pictures(tmp_path) == expected
 
 
+def test_a_reading_spells_every_token(runs: Path) -> None:
+    texts = ["a good film .", "Ann met Bob . she left ."]
+    for folder in runs.iterdir():
+        predictor = nlpseq.load(folder, "cpu")
+        tokens, spelt, targets = predictor.read(texts)
+        assert list(map(len, spelt)) == tokens.lengths.tolist()
+        assert predictor.model.encode(tokens).outputs.shape[:2] == tokens.ids.shape
+        assert targets is None or targets.shape == tokens.ids.shape
+
+
 def test_fresh_models_from_python(tmp_path: Path) -> None:
     found = nlpseq.inspect(
         LONG,

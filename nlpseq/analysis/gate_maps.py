@@ -10,9 +10,13 @@ from nlpseq.analysis.plots import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Box = tuple[float, float, float, float]
 
 _CELL, _LONGEST_SIDE = 0.24, 60.0  # inches a token, and of the picture
-_PANEL = 1.25  # inches high
+_PANEL, _GAP = 1.25, 0.15  # inches high
 _TITLES = {"c": "cell state c", "h": "output h"}
 
 
@@ -33,32 +37,40 @@ def draw_gates(sweep: Sweep, tokens: Sequence[str], path: Path) -> None:
     cell = min(_CELL, _LONGEST_SIDE / len(names))
     panels = [(f"{name} gate", values, False) for name, values in sweep.gates.items()]
     panels += [(_TITLES[name], sweep.states[name], True) for name in reversed(sweep.states)]
-    width, height = max(cell * len(names), 1.5), _PANEL * len(panels)
-    figure = Figure(figsize=(width + 2, height + 1.2), layout="constrained")
+    width, height = max(cell * len(names), 1.5), (_PANEL + _GAP) * len(panels)
+    figure = Figure(figsize=(width + 2, height + 1.5))
     FigureCanvasAgg(figure)
-    axes: list[Axes] = list(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0])
     order = by_memory(sweep)
-    for axis, (title, values, signed) in zip(axes, panels, strict=True):
-        _draw(figure, axis, values[:, order].t().float().cpu().numpy(), title, signed)
-    axes[0].xaxis.tick_top()
-    for axis in axes:
-        axis.tick_params(length=0, labelbottom=False, labeltop=axis is axes[0])
+    for row, (title, values, signed) in enumerate(panels):
+        bottom = 0.2 + (_PANEL + _GAP) * (len(panels) - 1 - row)
+        axis = figure.add_axes(_box(figure, 0.8, bottom, width))
+        image = _draw(axis, values[:, order].t().float().cpu().numpy(), title, signed)
+        bar = figure.add_axes(_box(figure, width + 0.9, bottom, 0.1))
+        figure.colorbar(image, cax=bar).ax.tick_params(labelsize=7)
+        axis.xaxis.tick_top()
+        axis.tick_params(length=0)
+        axis.set_xticks([])
         axis.set_yticks([])
-    name_tokens(axes[0].xaxis, names, cell, rotation=90)
+        if not row:
+            name_tokens(axis.xaxis, names, cell, rotation=90)
     save(figure, path, trim=True)
 
 
-def _draw(figure: Any, axis: "Axes", values: Any, title: str, signed: bool) -> None:
+def _box(figure: "Figure", left: float, bottom: float, width: float) -> Box:
+    """A panel's place in shares of the figure, from inches."""
+    total_width, total_height = figure.get_size_inches()
+    return left / total_width, bottom / total_height, width / total_width, _PANEL / total_height
+
+
+def _draw(axis: "Axes", values: Any, title: str, signed: bool) -> "AxesImage":
     """One panel: blue on white for gates, blue and red around 0 for states."""
-    if signed:
-        bound = float(abs(values).max()) or 1.0
-        image = axis.imshow(
-            values, cmap="RdBu_r", vmin=-bound, vmax=bound, aspect="auto", interpolation="nearest"
-        )
-    else:
-        image = axis.imshow(
-            values, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
-        )
+    bound = (float(abs(values).max()) or 1.0) if signed else 1.0
     axis.set_ylabel(f"{title}\n{len(values)} units", fontsize=8)
-    bar = figure.colorbar(image, ax=axis, pad=0.01, aspect=12)
-    bar.ax.tick_params(labelsize=7)
+    return axis.imshow(
+        values,
+        cmap="RdBu_r" if signed else "Blues",
+        vmin=-bound if signed else 0.0,
+        vmax=bound,
+        aspect="auto",
+        interpolation="nearest",
+    )

@@ -58,7 +58,7 @@ def gradients(request: Request) -> Found:
     found, flows = Found(), dict[str, Flow]()
     table = [["model", "of", "tokens back", "is left", "factor a step", "spectral radius"]]
     for subject in request.subjects:
-        reading = subject.predictor.read(request.texts or subject.texts())
+        reading = subject.predictor.read(request.texts or subject.texts)
         flow = gradient_flow(subject.model, reading, distance=request.distance)
         radii = spectral_radii(subject.model.encoder)
         flows[subject.name] = flow
@@ -214,7 +214,7 @@ def attention(request: Request) -> Found:
 
 def _texts(request: Request, subject: Subject) -> Iterator[tuple[str, str]]:
     """Each text to be drawn, and what tells its pictures from those of the others."""
-    texts = request.texts or [subject.short_text()]
+    texts = request.texts or [subject.short_text]
     for number, text in enumerate(texts, 1):
         yield f"-text{number}" if len(texts) > 1 else "", text
 

@@ -1,7 +1,8 @@
 """Whom to look into: trained models by their run, fresh ones by their recipe; and texts for them to read."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from nlpseq import experiment, hub, recipe
 from nlpseq.data.sources import Split, load_splits
 from nlpseq.errors import UserError, suggest
 from nlpseq.models.model import Model
-from nlpseq.task import Task
+from nlpseq.task import Task, resolve
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "rnn": ("encoder.kind=rnn",),
@@ -41,6 +42,7 @@ class Subject:
         predictor: of its task.
         folder: the run of a trained model; None: fresh.
         data_dir: where local files of its data are, if they are.
+        splits: its data, where they were read already.
     """
 
     name: str
@@ -49,23 +51,28 @@ class Subject:
     predictor: Any
     folder: Path | None
     data_dir: Path | None
+    splits: Mapping[str, Split] = field(default_factory=dict)
 
+    @cached_property
     def texts(self) -> list[str]:
         """The first texts of the first split of its data that there is: validation, test, train.
 
         Raises:
             UserError: the data cannot be had.
         """
-        task, config = self.task, self.task.recipe.data
+        task, splits = self.task, self.splits
         try:
-            splits = load_splits(config, data_dir=self.data_dir, fields=task.fields)
+            splits = splits or load_splits(
+                task.recipe.data, data_dir=self.data_dir, fields=task.fields
+            )
         except UserError as error:
             raise UserError(f"{self.name} has no text to read: {error}; or give --text") from error
         return _texts(next(splits[name] for name in (*READ_FIRST, *splits) if name in splits), task)
 
+    @cached_property
     def short_text(self) -> str:
         """One of these texts that fits into a picture: the longest that does, else the start of one."""
-        texts = self.texts()
+        texts = self.texts
         lengths = [len(spelt) for spelt in self.predictor.read(texts).spelt]
         if len(lengths) == len(texts):
             fitting = [
@@ -163,8 +170,6 @@ def _fresh(
 ) -> Subject:
     """The model that training would begin with, under the recipe's seed."""
     resolved = experiment.read_recipe(name, overrides)
-    from nlpseq.task import resolve
-
     task = resolve(resolved.task)(resolved)
     splits = load_splits(
         resolved.data,
@@ -177,7 +182,7 @@ def _fresh(
     set_seed(resolved.seed)
     used = [split for split in ("train", "validation") if split in splits]
     task.prepare({split: splits[split] for split in used}, [data_dir] if data_dir else [])
-    return _subject(label, task, task.build(), None, data_dir, device)
+    return _subject(label, task, task.build(), None, data_dir, device, splits)
 
 
 def _subject(
@@ -187,7 +192,9 @@ def _subject(
     folder: Path | None,
     data_dir: Path | None,
     device: torch.device,
+    splits: Mapping[str, Split] | None = None,
 ) -> Subject:
     assert isinstance(model, Model)
     model = model.to(device).eval()
-    return Subject(label, task, model, task.predictor(model, device), folder, data_dir)
+    predictor = task.predictor(model, device)
+    return Subject(label, task, model, predictor, folder, data_dir, splits or {})
