@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,11 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two short runs of recall, and models of other tasks as training would begin with them."""
+    """A short run of recall, the same once more, and models of other tasks as training would begin with them."""
     folder = tmp_path_factory.mktemp("runs")
-    for kind in ("rnn", "lstm"):
-        more = [f"encoder.kind={kind}", "training.max_steps=2", "training.log_steps=1"]
-        assert (
-            main(["run", LONG, *SMALL, *more, "--output", str(folder / kind), "--device", "cpu"])
-            == 0
-        )
+    words = [LONG, *SMALL, "training.max_steps=2", "training.log_steps=1", "--device", "cpu"]
+    assert main(["run", *words, "--output", str(folder / "lstm")]) == 0
+    shutil.copytree(folder / "lstm", folder / "again")
     save(folder / "hierarchical", "sentiment", {"kind": "hierarchical", "hidden_size": 3})
     save(
         folder / "attending",
@@ -42,7 +40,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"kind": "gru", "hidden_size": 4, "bidirectional": True},
         head={"pooling": "attention"},
     )
-    save(folder / "transformer", "ner", {"kind": "transformer", "hidden_size": 8, "num_heads": 2})
+    save(
+        folder / "transformer",
+        "ner",
+        {"kind": "transformer", "hidden_size": 8, "num_heads": 2, "num_layers": 1},
+    )
     save(
         folder / "translation",
         "translation",
@@ -81,7 +83,7 @@ def test_all_that_two_runs_have(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [
-        str(runs / "rnn"),
+        str(runs / "again"),
         str(runs / "lstm"),
         "--max-distance",
         "8",
@@ -92,15 +94,15 @@ def test_all_that_two_runs_have(
     assert pictures(tmp_path) == [
         "accuracy_by_distance",
         "clipping-lstm",
-        "clipping-rnn",
+        "clipping-again",
         "gates-lstm-layer1",
-        "gates-rnn-layer1",
+        "gates-again-layer1",
         "gradient_flow",
     ]
     numbers = json.loads((tmp_path / "inspection.json").read_text())["models"]
-    assert set(numbers) == {"rnn", "lstm"}
-    metrics = json.loads((runs / "rnn" / "metrics.json").read_text())
-    assert numbers["rnn"]["by_distance"] == metrics["details"]["test"]["by_distance"]
+    assert set(numbers) == {"again", "lstm"}
+    metrics = json.loads((runs / "again" / "metrics.json").read_text())
+    assert numbers["again"]["by_distance"] == metrics["details"]["test"]["by_distance"]
     assert len(numbers["lstm"]["gradient_flow"]["norms"]) == 9
     assert len(numbers["lstm"]["spectral_radii"]) == 4
     printed = capsys.readouterr().out
@@ -134,10 +136,9 @@ def test_a_single_run_keeps_its_inspection(runs: Path) -> None:
         (
             "transformer",
             ["--attention"],
-            [f"attention-transformer-layer-{n}-head-{m}" for n in (1, 2) for m in (1, 2)],
+            [f"attention-transformer-layer-{n}-head-{m}" for n in (1,) for m in (1, 2)],
         ),
         ("transformer", ["--gradients"], ["gradient_flow"]),
-        ("translation", ["--attention"], ["attention-translation-decoder"]),
         (
             "translation",
             [],
@@ -197,22 +198,22 @@ def test_fresh_models_from_python(tmp_path: Path) -> None:
             ["language_modelling/quickstart"],
             "nor is it a recipe; did you mean 'language_modeling/quickstart'",
         ),
-        (["{rnn}", "encoder.kind=gru"], "encoder.kind=gru: is for a recipe"),
-        (["{rnn}", "--models", "gru"], "--models gru: is for a recipe"),
+        (["{again}", "encoder.kind=gru"], "encoder.kind=gru: is for a recipe"),
+        (["{again}", "--models", "gru"], "--models gru: is for a recipe"),
         ([LONG, "--models", "lstn"], "--models lstn: there are rnn, .*; did you mean 'lstm'"),
         ([LONG, "--models", "rnn,rnn"], "write different names"),
         ([LONG, "encoder.kin=gru"], "unknown key encoder.kin; did you mean 'kind'"),
-        (["{rnn}", "{rnn}"], "is given twice"),
-        (["{rnn}", "--attention"], "--attention: not for rnn: nothing in it attends"),
+        (["{again}", "{again}"], "is given twice"),
+        (["{again}", "--attention"], "--attention: not for again: nothing in it attends"),
         (
             ["{transformer}", "--gates", "--text", "Ann"],
             "--gates: not for transformer: its encoder is not",
         ),
         (["{transformer}", "--distances"], "--distances: not for transformer"),
-        (["{rnn}", "--text", " "], "--text: is empty"),
-        (["{rnn}", "--output", "{rnn}/metrics.json"], "is a file; name a folder"),
-        (["{rnn}", "--max-distance", "0"], "write a whole number above 0"),
-        (["{rnn}", "--gradient"], "unknown option '--gradient'; did you mean '--gradients'"),
+        (["{again}", "--text", " "], "--text: is empty"),
+        (["{again}", "--output", "{again}/metrics.json"], "is a file; name a folder"),
+        (["{again}", "--max-distance", "0"], "write a whole number above 0"),
+        (["{again}", "--gradient"], "unknown option '--gradient'; did you mean '--gradients'"),
         (
             ["{transformer}", "--data-dir", "nodir"],
             "transformer has no text to read: .*or give --text",

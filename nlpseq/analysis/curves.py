@@ -128,12 +128,14 @@ def _figure() -> tuple[Any, "Axes"]:
 
 
 def _style(number: int, marker: str = "") -> dict[str, Any]:
+    """The first lines are the thickest, so that they are seen below those that cover them."""
+    thick = max(3 - number, 0)
     return {
         "color": _COLOURS[number % len(_COLOURS)],
         "linestyle": _LINES[number // len(_COLOURS) % len(_LINES)],
         "marker": marker or _MARKERS[number % len(_MARKERS)],
-        "markersize": 4,
-        "linewidth": 1.4,
+        "markersize": 4 + thick,
+        "linewidth": 1.4 + 0.6 * thick,
     }
 
 
