@@ -82,11 +82,10 @@ def attended(predictor: Any, text: str) -> list[Answer]:
     Returns:
         answers of `attention_maps` with their `name`; none where nothing attends.
     """
-    found: list[Answer] = []
     if hasattr(predictor, "attention"):
-        found += [{"name": "decoder", **one} for one in predictor.attention([text])]
-    if hasattr(predictor, "predict") and _classifies(predictor):
-        found += _pooled(predictor.predict([text])[0])
+        found: list[Answer] = [{"name": "decoder", **predictor.attention([text])[0]}]
+    else:
+        found = _pooled(predictor.predict([text])[0])
     return found + self_attended(predictor.model, predictor.read([text]))
 
 
@@ -109,12 +108,8 @@ def self_attended(model: Model[Any], reading: Reading) -> list[Answer]:
     ]
 
 
-def _classifies(predictor: Any) -> bool:
-    return hasattr(getattr(predictor, "task", None), "classify")
-
-
 def _pooled(answer: Answer) -> list[Answer]:
-    """A classification as one row of weights; of a hierarchical network two, its sentences' apart."""
+    """A classification as one row of weights; of a hierarchical network another, of its sentences."""
     if "weights" not in answer:
         return []
     one = {"text": answer["text"], "output": str(answer["label"])}

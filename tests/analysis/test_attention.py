@@ -74,7 +74,6 @@ class Predictor:
 
     def __init__(self) -> None:
         self.model = model_of(RecurrentEncoder(8, 8))
-        self.task = type("Task", (), {"classify": None})()
 
     def read(self, texts: list[str]) -> Reading:
         return Reading(Tokens.unpadded(torch.tensor([[2, 3, 4]])), [["a", "b", "c"]])
