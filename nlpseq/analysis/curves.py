@@ -15,6 +15,7 @@ _LINES = ("-", "--", "-.", (0, (1, 1)))
 _MARKERS = "osD^vXP*"
 _LOWEST = 1e-12  # of the first norm; what is below is no longer told apart
 _BINNED = 12  # more distances than these are gathered, from each power of two to the next
+_THIN: dict[str, Any] = {"marker": ".", "linewidth": 1.4}
 Point = tuple[float, float]
 
 
@@ -105,11 +106,11 @@ def draw_clipping(history: Sequence[Line], clip_norm: float, path: Path) -> floa
         return None
     steps, before = zip(*points, strict=True)
     figure, axis = _figure()
-    axis.plot(steps, before, label="before clipping", **_style(1, "o"))
+    axis.plot(steps, before, label="before clipping", color=VERMILLION, **_THIN)
     if clip_norm:
         after = [min(norm, clip_norm) for norm in before]
         axis.axhline(clip_norm, color="#808080", linewidth=0.8)
-        axis.plot(steps, after, label=f"after clipping to {clip_norm:g}", **_style(0, "."))
+        axis.plot(steps, after, label=f"after clipping to {clip_norm:g}", color=BLUE, **_THIN)
     axis.set_yscale("log")
     axis.set_xlabel("updates of the weights (steps)")
     axis.set_ylabel("norm of the gradient")
@@ -127,13 +128,13 @@ def _figure() -> tuple[Any, "Axes"]:
     return figure, figure.subplots()
 
 
-def _style(number: int, marker: str = "") -> dict[str, Any]:
+def _style(number: int) -> dict[str, Any]:
     """The first lines are the thickest, so that they are seen below those that cover them."""
     thick = max(3 - number, 0)
     return {
         "color": _COLOURS[number % len(_COLOURS)],
         "linestyle": _LINES[number // len(_COLOURS) % len(_LINES)],
-        "marker": marker or _MARKERS[number % len(_MARKERS)],
+        "marker": _MARKERS[number % len(_MARKERS)],
         "markersize": 4 + thick,
         "linewidth": 1.4 + 0.6 * thick,
     }
