@@ -93,10 +93,10 @@ def test_all_that_two_runs_have(
     assert main(["inspect", *words]) == 0
     assert pictures(tmp_path) == [
         "accuracy_by_distance",
-        "clipping-lstm",
         "clipping-again",
-        "gates-lstm-layer1",
+        "clipping-lstm",
         "gates-again-layer1",
+        "gates-lstm-layer1",
         "gradient_flow",
     ]
     numbers = json.loads((tmp_path / "inspection.json").read_text())["models"]
@@ -136,7 +136,7 @@ def test_a_single_run_keeps_its_inspection(runs: Path) -> None:
         (
             "transformer",
             ["--attention"],
-            [f"attention-transformer-layer-{n}-head-{m}" for n in (1,) for m in (1, 2)],
+            [f"attention-transformer-layer-{n}-head-{m}" for n in [1] for m in (1, 2)],
         ),
         ("transformer", ["--gradients"], ["gradient_flow"]),
         (
