@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nlpseq.experiment import RunResult
+    from nlpseq.inspection import Inspection
     from nlpseq.task import Task
 
-__all__ = ["__version__", "load", "run"]
+__all__ = ["__version__", "inspect", "load", "run"]
 
 __version__ = "0.1.0"
 
@@ -91,3 +92,49 @@ def load(run: str | Path, device: str | None = None, task: "type[Task[Any]] | No
     from nlpseq import hub
 
     return hub.load(run, device, task)
+
+
+def inspect(
+    *names: str | Path,
+    models: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    parts: Sequence[str] = (),
+    distance: int = 50,
+    data_dir: str | Path | None = None,
+    output: str | Path | None = None,
+    device: str | None = None,
+    **overrides: Any,
+) -> "Inspection":
+    """Look inside models, and write pictures and a page of them: `nlpseq inspect` from Python.
+
+    Args:
+        *names: run directories or Hub ids of trained models; names or paths of recipes, for fresh ones.
+        models: fresh models of each recipe: rnn, rnn-relu, rnn-identity, lstm, gru, mingru, transformer.
+        texts: to read; some of the models' own data by default.
+        parts: gradients, distances, gates, attention; all that the models have by default.
+        distance: tokens that gradients are followed back.
+        data_dir: folder of local data files.
+        output: folder to write to; `inspection` in the run of a single one by default.
+        device: `cpu`, `cuda`, ...; the fastest there is by default.
+        **overrides: what differs from the recipes, by their sections, as of `run`.
+
+    Returns:
+        the page, and the numbers behind the pictures by the model's name.
+
+    Raises:
+        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+    """
+    from nlpseq import inspection
+    from nlpseq.overrides import assignments
+
+    return inspection.inspect(
+        [str(name) for name in names],
+        assignments(overrides),
+        models=models,
+        texts=texts,
+        parts=parts,
+        distance=distance,
+        data_dir=None if data_dir is None else Path(data_dir),
+        output=None if output is None else Path(output),
+        device=device,
+    )

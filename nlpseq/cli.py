@@ -1,4 +1,4 @@
-"""The command line: `nlpseq run | evaluate | predict | generate | recipes`.
+"""The command line: `nlpseq run | evaluate | predict | generate | inspect | recipes`.
 
 It turns arguments into one call of the library, and what comes back into a status: 0 done, 2 the user got
 something wrong (one line says what), 130 interrupted. Torch and the tasks are imported only by the commands
@@ -66,6 +66,8 @@ def _dispatch(words: Sequence[str]) -> int:
             return _predict(arguments)
         case "generate":
             return _generate(arguments)
+        case "inspect":
+            return _inspect(arguments, words)
         case "recipes list":
             return _list()
         case "recipes show":
@@ -244,6 +246,26 @@ def _generate(arguments: Namespace) -> int:
     )
     several_lines = any("\n" in sample for sample in samples)
     print(("\n---\n" if several_lines else "\n").join(samples))
+    return 0
+
+
+def _inspect(arguments: Namespace, words: Sequence[str]) -> int:
+    from nlpseq import console, inspection
+
+    found = inspection.inspect(
+        arguments.names,
+        arguments.overrides,
+        models=arguments.models,
+        texts=arguments.text,
+        parts=arguments.parts,
+        distance=arguments.max_distance,
+        data_dir=arguments.data_dir,
+        output=arguments.output,
+        device=arguments.device,
+        command=shlex.join(["nlpseq", *words]),
+    )
+    console.report_inspection((one.title, one.table) for one in found.sections)
+    print(f"Written to {found.page}")
     return 0
 
 

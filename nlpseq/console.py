@@ -53,6 +53,16 @@ def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
     _print_details(console, metrics)
 
 
+def report_inspection(tables: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> None:
+    """Print the tables of an inspection, each with its title; one without rows is passed over."""
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    for title, rows in tables:
+        if rows:
+            console.print(_table(title, rows))
+
+
 def _print_details(console: "Console", metrics: Mapping[str, Any]) -> None:
     """What stands behind the scores of the last split, and how they were computed."""
     split, details = last_details(metrics)
@@ -94,9 +104,10 @@ def last_details(metrics: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def score_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
-    """What the scores are by, `class` or `type`, and their rows: the head first, none if there are none."""
-    for kind in ("class", "type"):
-        if scores := details.get(f"per_{kind}"):
+    """What the scores are by, `class`, `type` or `distance`, and their rows: the head first, or no row."""
+    for key in ("per_class", "per_type", "by_distance"):
+        if scores := details.get(key):
+            kind = key.partition("_")[2]
             names = list(next(iter(scores.values())))
             head = [kind, *(spell(name) for name in names)]
             rows = [
@@ -107,7 +118,7 @@ def score_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
 
 
 def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
-    """Scores by class or type, and the confusion matrix where it is small."""
+    """Scores by class, type or distance, and the confusion matrix where it is small."""
     kind, rows = score_rows(details)
     if rows:
         yield _table(f"{split} by {kind}", rows)

@@ -310,7 +310,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
 
     # Use
 
-    def predictor(self, model: nn.Module, device: torch.device) -> "LanguageModelPredictor":
+    def predictor(self, model: nn.Module, device: torch.device) -> Any:
         """Generate with a trained model, and score texts."""
         assert isinstance(model, Model)
         return LanguageModelPredictor(self, model, device)
@@ -319,5 +319,6 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         """A few texts in the recipe's way of decoding; greedy search has only one."""
         config = self.recipe.decoding
         number = {"greedy": 1, "beam": min(3, config.beam_size), "sample": 3}[config.method]
-        predictor = self.predictor(model, device)
+        assert isinstance(model, Model)
+        predictor = LanguageModelPredictor(self, model, device)
         return predictor.generate("", num_samples=number, seed=self.recipe.seed)

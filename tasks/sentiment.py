@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from nlpseq.contracts import State
-from nlpseq.data.batch import Batch, Tokens
+from nlpseq.data.batch import Batch, Reading, Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.loaders import bucket_batches
 from nlpseq.data.sources import Split
@@ -247,7 +247,7 @@ class TextClassifierPredictor:
         results: list[dict[str, Any]] = [
             {"text": text, "label": None, "probabilities": {}} for text in texts
         ]
-        cut = [raw_words(text) for text in texts] if self._by_words else list(texts)
+        cut = self._cut(texts)
         places = [place for place, text in enumerate(cut) if text.split()]
         features = self.task.read([cut[place] for place in places])
         size = self.task.recipe.training.batch_size
@@ -259,6 +259,12 @@ class TextClassifierPredictor:
                 results[places[number]] |= result
         return results
 
+    def read(self, texts: Sequence[str]) -> Reading:
+        """What the model reads of texts; see `Reading`."""
+        cut = self._cut(texts)
+        tokens = self.task.reader.collate(self.task.read(cut)).to(self.device)
+        return Reading(tokens, [self._spelt(text) for text in cut])
+
     def evaluate(self, texts: Sequence[str], labels: Sequence[str]) -> Scores:
         """The scores of some texts whose classes are known."""
         predictions = self.predict(texts)
@@ -268,11 +274,11 @@ class TextClassifierPredictor:
         ]
         return self.task.metric.score([sum(part) for part in zip(*vectors, strict=True)])
 
-    @property
-    def _by_words(self) -> bool:
+    def _cut(self, texts: Sequence[str]) -> list[str]:
         """Data come cut into words, or were cut by rule: raw text has to be cut alike."""
         tokenizer, config = self.task.tokenizer, self.task.recipe.tokenization
-        return tokenizer.kind == "word" or config.split == "words"
+        by_words = tokenizer.kind == "word" or config.split == "words"
+        return [raw_words(text) for text in texts] if by_words else list(texts)
 
     @torch.no_grad()
     def _classify(self, texts: Sequence[str], features: Sequence[Features]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 
+from nlpseq.data.batch import Reading
 from nlpseq.data.features import Features
 from nlpseq.data.loaders import bucket_batches
 from nlpseq.errors import UserError
@@ -120,6 +121,14 @@ class Seq2SeqPredictor:
                     "weights": weight.tolist(),
                 }
         return results
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        """What the encoder reads of sources; see `Reading`."""
+        spaced = [self._spaced(text) for text in texts]
+        features, _ = self.task.read(spaced, "the given texts")
+        tokens = self.task.reader.collate(features).to(self.device)
+        spelt = [self.task.pairs.spelt(source) for source in spaced]
+        return Reading(tokens, spelt)
 
     def evaluate(self, texts: Sequence[str], targets: Sequence[str], **options: Any) -> Scores:
         """The scores of the texts' outputs against targets.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nlpseq.data import tags as schemes
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import Reading, Tokens
 from nlpseq.data.features import FeatureReader
 from nlpseq.data.loaders import bucket_batches
 from nlpseq.data.words import Word, split_into_sentences
@@ -110,6 +110,20 @@ class SequenceTaggerPredictor:
             "tokens": [word.text for sentence in sentences for word in sentence],
             "tags": tags,
         }
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        """What the model reads of texts, a row for each sentence; see `Reading`."""
+        cut = [split_into_sentences(text) for text in texts]
+        words = [[word.text for word in sentence] for sentences in cut for sentence in sentences]
+        features = self.reader.read(words)
+        real = [one for one, two in zip(words, features, strict=True) if len(two)]
+        tokens = self.reader.collate([one for one in features if len(one)]).to(self.device)
+        vocabulary, rows = self.reader.tokenizer.vocabulary, tokens.ids.tolist()
+        pieces = [
+            [vocabulary[one] for one in row[:n]]
+            for row, n in zip(rows, tokens.lengths.tolist(), strict=True)
+        ]
+        return Reading(tokens, real if tokens.word_starts is None else pieces)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
         """Tag sentences that come as words; one without words has no tags."""

@@ -10,7 +10,8 @@ from datasets import Dataset
 from torch import Tensor
 
 from nlpseq.contracts import State, Step, select
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import Reading, Tokens
+from nlpseq.data.loaders import collate, padded
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.decoding.beam import beam_search
@@ -27,6 +28,7 @@ from nlpseq.task import Share
 if TYPE_CHECKING:
     from .language_modeling import LanguageModeling
 
+NO_TARGET = -1
 LanguageModel = Model[SoftmaxLayer | AdaptiveSoftmaxLayer]
 
 
@@ -135,6 +137,10 @@ class LanguageModelPredictor:
         return self.task.metric.score(
             [sum(part) for part in zip(*(s for _, s in records), strict=True)]
         )
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        """What the model reads of texts, each with the start token in front; see `Reading`."""
+        return read_stream(self.task, texts, self.device)
 
     def step(self, ids: Tensor, state: State, *memory: Tensor) -> Step:
         """Read one token a row: ids (B,), state (B, L, H) -> what follows, and the next state.
@@ -258,6 +264,16 @@ class Detokenizer:
             text = self._tokenizer.decode(self._ids)
         self._shown = len(text)
         return piece
+
+
+def read_stream(task: "LanguageModeling", texts: Sequence[str], device: torch.device) -> Reading:
+    """Texts as a language model reads them: the start token, then those of the text."""
+    tokenizer = task.tokenizer
+    ids = [[task.start_id, *one] for one in tokenizer.encode_batch(list(texts))]
+    spelt = [[tokenizer.vocabulary[one] for one in row] for row in ids]
+    targets = [[*row[1:], NO_TARGET] for row in ids]
+    tokens = collate(ids, tokenizer.pad_id).to(device)
+    return Reading(tokens, spelt, padded(targets, NO_TARGET).to(device))
 
 
 def sampling_options(config: DecodingConfig) -> SamplingOptions:

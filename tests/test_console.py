@@ -137,6 +137,14 @@ def test_report_by_type_of_many_types_is_cut(capsys: pytest.CaptureFixture[str])
     assert "predicted" not in printed
 
 
+def test_report_by_distance(capsys: pytest.CaptureFixture[str]) -> None:
+    details = {"test": {"by_distance": {"127": {"accuracy": 0.25, "answers": 600}}}}
+    report_run(METRICS | {"details": details}, [], Path("x"))
+    printed = capsys.readouterr().out
+    assert "test by distance" in printed
+    assert "127" in printed
+
+
 def test_report_of_scores_has_no_detail_where_there_is_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

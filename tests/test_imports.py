@@ -29,7 +29,7 @@ MAY: dict[str, set[str]] = {
     "decoding": set(),
     "metrics": set(),
     "overrides": set(),
-    "arguments": set(),
+    "arguments": {"recipe.reading"},  # how assignments are written
     "console": set(),
     "answers": {"data", "analysis"},
     "resumption": set(),
@@ -39,12 +39,13 @@ MAY: dict[str, set[str]] = {
     "task": {"recipe", "data", "metrics"},
     "hub": {"recipe", "task", "data"},
     "training": {"recipe", "task", "hub", "data.sources"},  # the Split that a task is handed
-    "analysis": ALL - {"cli", "__main__", "tasks", "experiment"},
-    "experiment": ALL - {"cli", "__main__", "tasks"},
+    "analysis": ALL - {"cli", "__main__", "tasks", "experiment", "inspection"},
+    "experiment": ALL - {"cli", "__main__", "tasks", "inspection"},
+    "inspection": ALL - {"cli", "__main__", "tasks"},
     "cli": ALL - {"tasks"},
     "__main__": {"cli"},
-    "__init__": {"experiment", "hub", "overrides", "task"},
-    "tasks": ALL - {"cli", "__main__", "training", "analysis", "experiment"},
+    "__init__": {"experiment", "hub", "inspection", "overrides", "task"},
+    "tasks": ALL - {"cli", "__main__", "training", "analysis", "experiment", "inspection"},
 }
 
 
@@ -111,6 +112,7 @@ def test_nobody_imports_a_bare_tasks_or_recipes() -> None:
         "from nlpseq.cli import main; main(['--help'])",
         "from nlpseq.cli import main; main(['run', '--help'])",
         "from nlpseq.cli import main; main(['generate', 'run', '--no-such-option'])",
+        "from nlpseq.cli import main; assert main(['inspect', '--gate']) == 2",
         "from nlpseq.cli import main; assert main(['recipes']) == 0",
         "from nlpseq.cli import main; assert main(['recipes', 'show', 'language_modeling/quickstart']) == 0",
     ],

@@ -112,8 +112,8 @@ def heat_map(answer: Answer, path: Path) -> None:
     axis.xaxis.set_label_position("top")
     axis.set_xlabel("source", color="#606060")
     axis.set_ylabel("output", color="#606060")
-    _name(axis.xaxis, source, cell, rotation=90)
-    _name(axis.yaxis, output, cell, rotation=0)
+    name_tokens(axis.xaxis, source, cell, rotation=90)
+    name_tokens(axis.yaxis, output, cell, rotation=0)
     axis.set_xticks([place - 0.5 for place in range(1, len(source))], minor=True)
     axis.set_yticks([place - 0.5 for place in range(1, len(output))], minor=True)
     axis.grid(which="minor", color="#80808030", linewidth=0.5)
@@ -157,21 +157,23 @@ def _cell(weight: float, share: float) -> str:
 
 
 def _sides(answer: Answer) -> tuple[list[str], list[str], list[list[float]]]:
-    source, output = (
-        [safe(token.translate(_BLANKS)) for token in answer[side]]
-        for side in ("source_tokens", "output_tokens")
-    )
+    source, output = shown_tokens(answer["source_tokens"]), shown_tokens(answer["output_tokens"])
     weights = answer["weights"]
     if len(weights) != len(output) or any(len(row) != len(source) for row in weights):
         raise ValueError(f"{len(output)} x {len(source)} tokens, but other weights")
     return source, output, weights
 
 
+def shown_tokens(tokens: Sequence[str]) -> list[str]:
+    """Tokens whose blanks and control characters can be seen."""
+    return [safe(token.translate(_BLANKS)) for token in tokens]
+
+
 def _largest(weights: Sequence[Sequence[float]]) -> float:
     return max((weight for row in weights for weight in row), default=0.0) or 1.0
 
 
-def _name(axis: "Axis", tokens: Sequence[str], cell: float, rotation: int) -> None:
+def name_tokens(axis: "Axis", tokens: Sequence[str], cell: float, rotation: int) -> None:
     """Write tokens along an axis: where cells are narrow, only every second, third ... one."""
     step = -int(-_LABEL // cell)
     places = range(0, len(tokens), step)

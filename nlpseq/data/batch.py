@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -74,6 +74,20 @@ class Tokens:
             name: change(tensor) for name, tensor in self._tensors().items() if name in names
         }
         return replace(self, **changed)
+
+
+class Reading(NamedTuple):
+    """Raw texts as a model reads them.
+
+    Attributes:
+        tokens: what its embedding takes.
+        spelt: how each token of a row reads.
+        targets: (B, T) of a language model, the token to predict behind each token, -1 where there is none.
+    """
+
+    tokens: Tokens
+    spelt: list[list[str]]
+    targets: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ local texts live in memory; what the Hub gives stays memory-mapped.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -177,9 +177,14 @@ def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
 def _builtin(config: DataConfig) -> dict[str, Split]:
     from datasets import Dataset
 
-    from nlpseq.data import miniature
+    from nlpseq.data import long_dependencies, miniature
 
-    known = miniature.DEFAULT_SIZES
+    formal = config.view in long_dependencies.VIEWS
+    if config.distances and not formal:
+        raise UserError(
+            f"data.distances: only data.view = {', '.join(long_dependencies.VIEWS)} have them"
+        )
+    known = long_dependencies.DEFAULT_SIZES if formal else miniature.DEFAULT_SIZES
     for name in config.sizes:
         if name not in known:
             raise UserError(
@@ -187,7 +192,11 @@ def _builtin(config: DataConfig) -> dict[str, Split]:
                 f"{suggest(name, known)}".removesuffix(".")
             )
     sizes = {**known, **config.sizes}
-    drawn = miniature.splits(config.view, sizes, CORPUS_SEED)
+    drawn: Mapping[str, list[dict[str, Any]]] = (
+        long_dependencies.splits(config.view, sizes, config.distances, CORPUS_SEED)
+        if formal
+        else miniature.splits(config.view, sizes, CORPUS_SEED)
+    )
     origin = f"built-in corpus, {config.view}"
     return {name: Split(name, Dataset.from_list(rows), origin) for name, rows in drawn.items()}
 

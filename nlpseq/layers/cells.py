@@ -2,7 +2,7 @@
 
 Every cell says the same thing three times, and the tests hold the three together:
 
-    equations(inputs, state)  the paper, line by line
+    equations(inputs, state)  the paper, line by line; what its gates are, `gates` tells by name
     step(inputs, state)       one token; what generates and what decodes. Calling `nn.LSTM` on one
                               token costs five times as much: it repacks its weights at every call
     sweep(inputs, state)      a whole window (B, T, D) by the fastest kernel that is exact
@@ -69,6 +69,10 @@ class Cell(nn.Module):
     def reset_parameters(self) -> None:
         """Draw new weights by torch's default."""
         raise NotImplementedError
+
+    def gates(self, inputs: Tensor, state: State) -> dict[str, Tensor]:
+        """What opens (1) and closes (0) at one step, each (B, H), and the `candidate` let in; {}: nothing."""
+        return {}
 
     def equations(self, inputs: Tensor, state: State) -> State:
         """One step as in the paper: inputs (B, D), state of (B, H) -> the next state."""
@@ -188,15 +192,19 @@ class GRUCell(RecurrentCell):
 
     num_gates = 3
 
-    def equations(self, inputs: Tensor, state: State) -> State:
-        """Cho et al. (2014), equations 5 to 8, with torch's reset gate."""
+    def gates(self, inputs: Tensor, state: State) -> dict[str, Tensor]:
+        """Cho et al. (2014), equations 5, 6 and 8, with torch's reset gate."""
         (h,) = state
         input_r, input_z, input_n = (inputs @ self.weight_ih.t() + self.bias_ih).chunk(3, dim=1)
         hidden_r, hidden_z, hidden_n = (h @ self.weight_hh.t() + self.bias_hh).chunk(3, dim=1)
         r = torch.sigmoid(input_r + hidden_r)
         z = torch.sigmoid(input_z + hidden_z)
-        n = torch.tanh(input_n + r * hidden_n)
-        return ((1 - z) * n + z * h,)
+        return {"reset": r, "update": z, "candidate": torch.tanh(input_n + r * hidden_n)}
+
+    def equations(self, inputs: Tensor, state: State) -> State:
+        """Cho et al. (2014), equation 7: where z is 1, the old state stays."""
+        _, z, n = self.gates(inputs, state).values()
+        return ((1 - z) * n + z * state[0],)
 
     def step(self, inputs: Tensor, state: State) -> State:
         """One step by torch's fused cell."""
@@ -236,13 +244,18 @@ class LSTMCell(RecurrentCell):
     num_gates = 4
     num_states = 2
 
+    def gates(self, inputs: Tensor, state: State) -> dict[str, Tensor]:
+        """Zaremba et al. (2014), equation 4, the first four lines."""
+        gates = inputs @ self.weight_ih.t() + self.bias_ih
+        i, f, g, o = (gates + state[0] @ self.weight_hh.t() + self.bias_hh).chunk(4, dim=1)
+        opened = {"input": torch.sigmoid(i), "forget": torch.sigmoid(f)}
+        return {**opened, "candidate": torch.tanh(g), "output": torch.sigmoid(o)}
+
     def equations(self, inputs: Tensor, state: State) -> State:
-        """Zaremba et al. (2014), equation 4."""
-        h, c = state
-        gates = inputs @ self.weight_ih.t() + self.bias_ih + h @ self.weight_hh.t() + self.bias_hh
-        i, f, g, o = gates.chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
+        """Zaremba et al. (2014), equation 4, the last two lines."""
+        i, f, g, o = self.gates(inputs, state).values()
+        c = f * state[1] + i * g
+        return o * torch.tanh(c), c
 
     def step(self, inputs: Tensor, state: State) -> State:
         """One step by torch's fused cell."""
@@ -295,12 +308,15 @@ class MinGRUCell(Cell):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
-    def equations(self, inputs: Tensor, state: State) -> State:
-        """Feng et al. (2024), section 3.1.2."""
-        (h,) = state
+    def gates(self, inputs: Tensor, state: State) -> dict[str, Tensor]:
+        """Feng et al. (2024), section 3.1.2: both read the input alone."""
         gate, candidate = (inputs @ self.weight_ih.t() + self.bias_ih).chunk(2, dim=1)
-        z = torch.sigmoid(gate)
-        return ((1 - z) * h + z * candidate,)
+        return {"update": torch.sigmoid(gate), "candidate": candidate}
+
+    def equations(self, inputs: Tensor, state: State) -> State:
+        """Feng et al. (2024), section 3.1.2: where z is 0, the old state stays."""
+        z, candidate = self.gates(inputs, state).values()
+        return ((1 - z) * state[0] + z * candidate,)
 
     def step(self, inputs: Tensor, state: State) -> State:
         """One step: a product and an interpolation."""

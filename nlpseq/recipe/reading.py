@@ -2,7 +2,7 @@
 
 import copy
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -16,15 +16,16 @@ SAME = "same"  # the kind of a decoder that is of the encoder's
 
 
 def names() -> list[str]:
-    """The recipes that come with nlpseq, as `<task>/<name>`."""
-    root = resources.files("nlpseq.recipes")
-    return sorted(
-        f"{folder.name}/{file.name.removesuffix('.toml')}"
-        for folder in root.iterdir()
-        if folder.is_dir()
-        for file in folder.iterdir()
-        if file.name.endswith(".toml")
-    )
+    """The recipes that come with nlpseq, as `<task>/<name>` or `<task>/<group>/<name>`."""
+    return sorted(_below(resources.files("nlpseq.recipes"), ""))
+
+
+def _below(folder: Traversable, prefix: str) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _below(entry, f"{prefix}{entry.name}/")
+        elif prefix and entry.name.endswith(".toml"):
+            yield prefix + entry.name.removesuffix(".toml")
 
 
 def locate(name: str) -> Traversable:
@@ -42,8 +43,7 @@ def locate(name: str) -> Traversable:
         raise UserError(
             f"unknown recipe {name!r}{suggest(name, names())} `nlpseq recipes` lists them all"
         )
-    task, _, recipe = name.partition("/")
-    return resources.files("nlpseq.recipes") / task / f"{recipe}.toml"
+    return resources.files("nlpseq.recipes").joinpath(*f"{name}.toml".split("/"))
 
 
 def read(name: str) -> Document:

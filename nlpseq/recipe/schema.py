@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Count, Fraction, Natural, Positive, Section
+from .base import Count, Counts, Fraction, Natural, Positive, Section
 from .encoders import EncoderConfig, RecurrentConfig
 
 Format = Literal[
@@ -46,11 +46,21 @@ class DataConfig(Section):
         False,
         description="learn from labelled phrases too: those of trees, or a split of that name",
     )
-    view: Literal["text", "sentiment", "entities", "translation", "headline"] = Field(
-        "text", description="what to read of the built-in corpus"
-    )
+    view: Literal[
+        "text",
+        "sentiment",
+        "entities",
+        "translation",
+        "headline",
+        "copy_memory",
+        "delayed_recall",
+        "dyck2",
+    ] = Field("text", description="what to read of the built-in corpus; the last three are formal")
     sizes: dict[str, Count] = Field(
         default_factory=dict, description="sentences drawn from the built-in corpus, a split each"
+    )
+    distances: Counts = Field(
+        (), description="tokens from a cause to its effect, in the formal languages; (): some"
     )
 
 

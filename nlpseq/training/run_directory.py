@@ -28,6 +28,7 @@ WRITTEN = (
     "predictions",
     "evaluations",
     "plots",
+    "inspection",
     DATA,
     RECIPE,
 )
@@ -104,10 +105,7 @@ class RunDirectory:
         Raises:
             UserError: the file is damaged.
         """
-        file = self.path / METRICS
-        if not file.exists():
-            return None
-        return _read(file)
+        return finished_metrics(self.path)
 
     def _entries(self) -> set[str]:
         """What lies in it; half-written files of a run that was killed do not count."""
@@ -128,6 +126,16 @@ class RunDirectory:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def finished_metrics(folder: Path) -> dict[str, Any] | None:
+    """The metrics of a run that has finished, else None.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    file = folder / METRICS
+    return _read(file) if file.exists() else None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""Gates recomputed by the equations, and their pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nlpseq.analysis.gate_maps import draw_gates
+from nlpseq.analysis.gates import Sweep, by_memory, sweeps
+from nlpseq.layers.recurrent import RecurrentEncoder
+
+T, D, H = 7, 4, 6
+GATES = {
+    "lstm": ["input", "forget", "output"],
+    "gru": ["reset", "update"],
+    "mingru": ["update"],
+    "rnn": [],
+}
+
+
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bidirectional": True, "num_layers": 2, "residual": True, "normalization": "layer"}],
+    ids=["plain", "deep"],
+)
+@torch.no_grad()
+def test_states_are_those_of_the_fused_kernels(kind: str, options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    encoder = RecurrentEncoder(D, H, cell=kind, dropout=0.5, weight_drop=0.0, **options).eval()
+    vectors = torch.randn(T, D)
+    found = sweeps(encoder, vectors)
+    encoded = encoder(vectors.unsqueeze(0), None)
+    assert len(found) == len(encoder.layers) * encoder.num_directions
+    for place, sweep in enumerate(found):
+        assert list(sweep.gates) == GATES[kind]
+        last = 0 if sweep.direction == "backward" else -1
+        for part, name in zip(encoded.state, sweep.states, strict=True):
+            torch.testing.assert_close(
+                sweep.states[name][last], part[0, place], atol=1e-5, rtol=1e-5
+            )
+        for gate in sweep.gates.values():
+            assert gate.shape == (T, H)
+            assert 0 < gate.min() < gate.max() < 1
+    if not options.get("residual"):
+        top = torch.cat([one.states["h"] for one in found[-encoder.num_directions :]], dim=1)
+        torch.testing.assert_close(top, encoded.outputs[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "mingru"])
+@torch.no_grad()
+def test_a_gate_that_is_forced_is_seen_open_and_keeps_its_unit(kind: str) -> None:
+    """Unit 2 is made to hold on, by the biases of its gate; it is drawn first, and its state stays."""
+    encoder = RecurrentEncoder(D, H, cell=kind)
+    cell: Any = encoder.layers[0].cells[0]
+    name, place, bias = {
+        "lstm": ("forget", H + 2, 50.0),
+        "gru": ("update", H + 2, 50.0),
+        "mingru": ("update", 2, -50.0),
+    }[kind]
+    cell.bias_ih[place] = bias
+    if kind == "lstm":
+        cell.bias_ih[2] = -50.0  # and let nothing in
+    (sweep,) = sweeps(encoder, torch.randn(T, D))
+    assert sweep.gates[name][:, 2].tolist() == pytest.approx([float(bias > 0)] * T, abs=1e-6)
+    assert sweep.states[list(sweep.states)[-1]][:, 2].abs().max() < 1e-6
+    assert by_memory(sweep)[0] == 2
+
+
+def sweep_of(gates: dict[str, Any]) -> Sweep:
+    return Sweep(1, "forward", "GRU", gates, {"h": torch.zeros(T, H)})
+
+
+def test_a_picture_has_a_panel_each_and_is_dark_where_gates_are_open(tmp_path: Path) -> None:
+    tokens = ["<bos>", "a", "$b$", "c", "日本", "\n", "e"]
+    opened = torch.zeros(T, H)
+    opened[3:] = 1
+    draw_gates(sweep_of({"update": opened}), tokens, tmp_path / "one.png")
+    draw_gates(sweep_of({"update": opened, "reset": opened}), tokens, tmp_path / "two.png")
+    pictures = []
+    for name in ("one", "two"):
+        with Image.open(tmp_path / f"{name}.png") as image:
+            pictures.append(np.asarray(image.convert("RGB"), dtype=int))
+    assert pictures[1].shape[0] > pictures[0].shape[0] + 100
+    picture = pictures[0]
+    panel = picture[:, : picture.shape[1] - 90]  # without the bar
+    dark = (panel[..., 0] < 30) & (panel[..., 2] > 90)
+    rows, columns = np.nonzero(dark)
+    spread = columns.max() - columns.min()
+    assert len(rows) > 2000
+    assert dark[rows.min() + 5 : rows.max() - 5, columns.min() + 5 : columns.max() - 5].mean() > 0.9
+    assert spread < 0.75 * panel.shape[1]
+
+
+def test_a_text_of_one_token_can_be_drawn(tmp_path: Path) -> None:
+    (sweep,) = sweeps(RecurrentEncoder(D, H, cell="rnn"), torch.randn(1, D))
+    draw_gates(sweep, ["a"], tmp_path / "one.png")
+    assert (tmp_path / "one.png").stat().st_size > 1000
