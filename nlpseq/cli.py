@@ -1,4 +1,4 @@
-"""The command line: `nlpseq run | evaluate | predict | generate | recipes`.
+"""The command line: `nlpseq run | evaluate | predict | generate | compare | recipes`.
 
 It turns arguments into one call of the library, and what comes back into a status: 0 done, 2 the user got
 something wrong (one line says what), 130 interrupted. Torch and the tasks are imported only by the commands
@@ -66,6 +66,8 @@ def _dispatch(words: Sequence[str]) -> int:
             return _predict(arguments)
         case "generate":
             return _generate(arguments)
+        case "compare":
+            return _compare(arguments)
         case "recipes list":
             return _list()
         case "recipes show":
@@ -244,6 +246,23 @@ def _generate(arguments: Namespace) -> int:
     )
     several_lines = any("\n" in sample for sample in samples)
     print(("\n---\n" if several_lines else "\n").join(samples))
+    return 0
+
+
+def _compare(arguments: Namespace) -> int:
+    from nlpseq.analysis import comparison
+
+    report = comparison.compare(
+        arguments.runs,
+        split=arguments.split,
+        score=arguments.score,
+        difference=arguments.difference,
+        data_dir=arguments.data_dir,
+        samples=arguments.samples,
+    )
+    comparison.print_report(report)
+    folder = comparison.write(report, arguments.output)
+    print(f"\nreport: {folder / 'report.html'}")
     return 0
 
 

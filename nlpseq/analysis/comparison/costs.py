@@ -1,0 +1,76 @@
+"""What a model took to train, and takes to keep."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from nlpseq import hub
+
+from .reading import Contender, TrainedRun
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Means over a model's runs.
+
+    Attributes:
+        parameters: trained ones, in all.
+        embedding: those of the embedding.
+        output: those of an output layer over the vocabulary, where it is not tied to the embedding.
+        core: all others: what a comparison at equal size should match.
+        minutes: of training, with its validations.
+        tokens_per_second: read in training.
+        steps: updates.
+        megabytes: of the weights on disk.
+        machine: it was trained on, one name if all are the same.
+    """
+
+    parameters: int
+    embedding: int
+    output: int
+    core: int
+    minutes: float
+    tokens_per_second: float
+    steps: float
+    megabytes: float
+    machine: str
+
+
+def cost_of(contender: Contender) -> Cost:
+    """Read it from what the runs wrote down."""
+    runs = contender.runs
+    counts = runs[0].metrics["parameters"]
+    embedding, output = counts.get("embedding", 0), _output(runs[0])
+    return Cost(
+        parameters=counts["total"],
+        embedding=embedding,
+        output=output,
+        core=counts["total"] - embedding - output,
+        minutes=_mean(runs, "seconds") / 60,
+        tokens_per_second=_mean(runs, "tokens_per_second"),
+        steps=_mean(runs, "steps"),
+        megabytes=fmean(run.size for run in runs) / 1e6,
+        machine=" and ".join(dict.fromkeys(_machine(run) for run in runs)),
+    )
+
+
+def _mean(runs: Sequence[TrainedRun], key: str) -> float:
+    return fmean(float(run.metrics.get(key, math.nan)) for run in runs)
+
+
+def _output(run: TrainedRun) -> int:
+    """Weights of the head with a row for each token; a tied table is the embedding's."""
+    from safetensors import safe_open
+
+    rows = len(run.task.target_tokenizer or run.task.tokenizer)
+    with safe_open(run.folder / hub.WEIGHTS, framework="np") as weights:
+        shapes = [weights.get_slice(n).get_shape() for n in weights.keys() if n.startswith("head.")]
+    return sum(math.prod(shape) for shape in shapes if shape and shape[0] == rows)
+
+
+def _machine(run: TrainedRun) -> str:
+    found = run.metrics.get("machine", {})
+    threads = found.get("threads")
+    name = str(found.get("name", "unknown"))
+    return f"{name}, {threads} threads" if threads else name

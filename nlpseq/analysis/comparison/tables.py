@@ -1,0 +1,126 @@
+"""A comparison on a terminal: scores, costs, parts of the test set, and the verdict."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nlpseq.analysis.statistics import Summary
+from nlpseq.console import number, spell
+
+from .costs import Cost
+from .report import Report
+from .units import unit_of
+from .verdict import p_words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Rows = list[list[str]]
+"""Rows of text; the first is the head."""
+
+
+def print_report(report: Report) -> None:
+    """Print it."""
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    for title, rows in all_tables(report):
+        console.print(_table(title, rows))
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print()
+    for sentence in report.verdicts:
+        console.print(sentence, markup=False, style="bold")
+
+
+def all_tables(report: Report) -> Iterator[tuple[str, Rows]]:
+    """Titles and rows of every table, for terminal and page alike."""
+    yield f"{report.split}: {report.examples:,} examples", score_rows(report)
+    yield "cost", cost_rows(report)
+    yield f"differences in {report.unit.name}", difference_rows(report, report.score)
+    for title, cut in report.slices.items():
+        names = [model.name for model in report.models]
+        head = [title, "examples", *names]
+        body = [
+            [one.name, f"{one.examples:,}", *(number(one.scores[n]) for n in names)] for one in cut
+        ]
+        yield f"{spell(report.score)} by {title}", [head, *body]
+
+
+def score_rows(report: Report) -> Rows:
+    """A row for each score, a column for each model: mean ± standard deviation, and interval of the mean."""
+    models = report.models
+    names = list(dict.fromkeys(name for model in models for name in model.scores))
+    names.sort(key=lambda name: name != report.score)
+    head = ["score", *(f"{model.name} ({_seeds(model.seeds)})" for model in models)]
+    rows = [[spell(name), *(summary(model.scores.get(name)) for model in models)] for name in names]
+    for name, value in report.references.items():
+        rows.append([spell(name), *[number(value)] * len(models)])
+    return [head, *rows]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
+
+
+def summary(found: Summary | None) -> str:
+    """`86.8 ± 0.5 [85.6, 88.0]`, as much of it as is known."""
+    if found is None:
+        return ""
+    if found.standard_deviation is None or found.low is None or found.high is None:
+        return number(found.mean)
+    spread = f"{number(found.mean)} ± {number(found.standard_deviation)}"
+    return f"{spread} [{number(found.low)}, {number(found.high)}]"
+
+
+def cost_rows(report: Report) -> Rows:
+    """A row for each cost, a column for each model."""
+    costs = [model.cost for model in report.models]
+    head = ["", *(model.name for model in report.models)]
+    return [head, *([name, *cells] for name, cells in _cost_cells(costs))]
+
+
+def _cost_cells(costs: Sequence[Cost]) -> Iterator[tuple[str, list[str]]]:
+    yield "parameters", [f"{cost.parameters:,}" for cost in costs]
+    yield "of these embedding", [f"{cost.embedding:,}" for cost in costs]
+    if any(cost.output for cost in costs):
+        yield "of these output layer", [f"{cost.output:,}" for cost in costs]
+    yield "all others", [f"{cost.core:,}" for cost in costs]
+    yield "training minutes", [number(cost.minutes) for cost in costs]
+    yield "tokens per second", [number(round(cost.tokens_per_second)) for cost in costs]
+    yield "updates", [number(round(cost.steps)) for cost in costs]
+    yield "megabytes on disk", [number(cost.megabytes) for cost in costs]
+
+
+def difference_rows(report: Report, score: str) -> Rows:
+    """A row for each pair of models."""
+    unit = unit_of(score, report.contenders[0].runs[0].task)
+    head = ["first less second", "difference", f"{report.level:.0%} CI", "p", "Holm", "Cohen's d_z"]
+    rows = []
+    for pair in report.pairs:
+        one = pair.scores[score]
+        low, high = one.low * unit.factor, one.high * unit.factor
+        rows.append(
+            [
+                f"{pair.first} - {pair.second}",
+                number(one.difference * unit.factor),
+                f"{number(low)} to {number(high)}",
+                *(
+                    p_words(p).removeprefix("p ").removeprefix("= ")
+                    for p in (one.p_value, one.corrected_p_value)
+                ),
+                "" if one.cohens_dz is None else f"{one.cohens_dz:.3f}",
+            ]
+        )
+    return [head, *rows]
+
+
+def _table(title: str, rows: Rows) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for place, name in enumerate(rows[0]):
+        table.add_column(Text(name), justify="right" if place else "left")
+    for row in rows[1:]:
+        table.add_row(*map(Text, row))
+    return table
