@@ -4,8 +4,6 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 
-from nlpseq.console import spell
-
 from .pictures import Picture
 from .report import Report
 from .tables import Rows, all_tables
@@ -26,11 +24,11 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
   font-size: 1.1rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid var(--line); }
+th, td { padding: .3rem .8rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
-th { border-bottom-width: 2px; }
-thead th { background: var(--shade); }
-tbody th { font-weight: normal; border-bottom-width: 1px; }
+.texts th, .texts td { text-align: left; white-space: normal; vertical-align: top; }
+thead th { background: var(--shade); border-bottom-width: 2px; }
+tbody th { font-weight: normal; }
 figure { margin: 1rem 0; }
 img { max-width: 100%; height: auto; }
 pre { background: var(--shade); padding: .7rem .9rem; overflow-x: auto; white-space: pre-wrap;
@@ -51,7 +49,7 @@ code { overflow-wrap: anywhere; }
 def page(report: Report, pictures: Sequence[Picture]) -> str:
     """Write the page; all that came from data, recipes and paths is escaped."""
     names = ", ".join(model.name for model in report.models)
-    title = f"{names}: {spell(report.score)}"
+    title = f"{names}: {report.unit.label}"
     return "\n".join(
         [
             "<!doctype html>",
@@ -99,7 +97,7 @@ def _figure(picture: Picture) -> str:
     )
 
 
-def _table(heading: str, rows: Rows) -> str:
+def _table(heading: str, rows: Rows, kind: str = "numbers") -> str:
     head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in rows[0])
     body = "\n".join(
         f'<tr><th scope="row">{_text(first)}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in rest)}</tr>'
@@ -107,7 +105,7 @@ def _table(heading: str, rows: Rows) -> str:
     )
     title = f"{heading[:1].upper()}{heading[1:]}"
     return (
-        f'<h2>{_text(title)}</h2>\n<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<h2>{_text(title)}</h2>\n<div class="wide"><table class="{kind}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table></div>"
     )
 
@@ -138,7 +136,7 @@ def _origin(report: Report) -> Iterable[str]:
         seeds = ", ".join(map(str, model.seeds))
         train = model.data.get("train", "")[:12]
         rows.append([model.name, model.encoder, seeds, train, versions, model.cost.machine])
-    yield _table("Models", rows)
+    yield _table("Models", rows, kind="texts")
     yield (
         f"<p>Fingerprint (SHA-256) of the {_text(report.split)} split: <code>{_text(report.fingerprint)}</code>. "
         "All figures, and the tests of every other score, are in <code>report.json</code>.</p>"

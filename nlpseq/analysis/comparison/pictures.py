@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlpseq.analysis.plots import png
-from nlpseq.console import spell
 
 from .report import Model, Report
-from .units import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +49,7 @@ class Picture(NamedTuple):
 
 def draw(report: Report) -> Iterator[Picture]:
     """Every figure that there is something to draw for."""
-    score = spell(report.score)
+    score = report.unit.label
     drawn: list[tuple[str, str, Callable[[Report, Style], Figure | None]]] = [
         (
             "differences",
@@ -59,7 +57,11 @@ def draw(report: Report) -> Iterator[Picture]:
             _differences,
         ),
         ("learning_curves", f"Validation {score} against updates and against minutes", _curves),
-        ("score_and_cost", f"{score} against training minutes and parameters", _pareto),
+        (
+            "score_and_cost",
+            f"{report.split.capitalize()} {score} against training minutes and parameters",
+            _pareto,
+        ),
     ]
     for name, text, function in drawn:
         images = {}
@@ -148,7 +150,7 @@ def _curves(report: Report, style: Style) -> "Figure | None":
                 )
     axes[0].set_xlabel("updates of the weights")
     axes[1].set_xlabel("minutes of training")
-    axes[0].set_ylabel(f"validation {spell(report.score)}{_percent(report)}")
+    axes[0].set_ylabel(f"validation {report.unit.told}")
     for axis in axes:
         axis.grid(alpha=0.3)
     axes[0].legend()
@@ -201,7 +203,7 @@ def _pareto(report: Report, style: Style) -> "Figure":
     axes[1].ticklabel_format(axis="x", style="plain")
     axes[1].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes[1].xaxis.set_major_locator(_few_ticks())
-    axes[0].set_ylabel(f"{report.split} {spell(report.score)}{_percent(report)}")
+    axes[0].set_ylabel(f"{report.split} {report.unit.told}")
     axes[0].legend()
     return figure
 
@@ -219,7 +221,3 @@ def _front(points: Sequence[tuple[float, float]], higher: bool) -> list[tuple[fl
         if not front or (value > front[-1][1] if higher else value < front[-1][1]):
             front.append((cost, value))
     return front
-
-
-def _percent(report: Report) -> str:
-    return " (%)" if unit_of(report.score, report.contenders[0].runs[0].task).factor == 100 else ""

@@ -1,5 +1,6 @@
 """A comparison on a terminal: scores, costs, parts of the test set, and the verdict."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,9 @@ from nlpseq.console import number, spell
 
 from .costs import Cost
 from .report import Report
+from .slices import Slice
 from .units import unit_of
-from .verdict import p_words
+from .verdict import p_words, told
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,23 +38,22 @@ def all_tables(report: Report) -> Iterator[tuple[str, Rows]]:
     """Titles and rows of every table, for terminal and page alike."""
     yield f"{report.split}: {report.examples:,} examples", score_rows(report)
     yield "cost", cost_rows(report)
-    yield f"differences in {report.unit.name}", difference_rows(report, report.score)
+    yield f"differences in {report.unit.name}", difference_rows(report)
     for title, cut in report.slices.items():
-        names = [model.name for model in report.models]
-        head = [title, "examples", *names]
-        body = [
-            [one.name, f"{one.examples:,}", *(number(one.scores[n]) for n in names)] for one in cut
-        ]
-        yield f"{spell(report.score)} by {title}", [head, *body]
+        yield f"{report.unit.told} by {title}", slice_rows(report, title, cut)
 
 
 def score_rows(report: Report) -> Rows:
     """A row for each score, a column for each model: mean ± standard deviation, and interval of the mean."""
-    models = report.models
+    models, task = report.models, report.contenders[0].runs[0].task
     names = list(dict.fromkeys(name for model in models for name in model.scores))
     names.sort(key=lambda name: name != report.score)
     head = ["score", *(f"{model.name} ({_seeds(model.seeds)})" for model in models)]
-    rows = [[spell(name), *(summary(model.scores.get(name)) for model in models)] for name in names]
+    rows = []
+    for name in names:
+        unit = unit_of(name, task)
+        cells = [summary(model.scores.get(name), unit.factor) for model in models]
+        rows.append([unit.told, *cells])
     for name, value in report.references.items():
         rows.append([spell(name), *[number(value)] * len(models)])
     return [head, *rows]
@@ -62,14 +63,37 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
-def summary(found: Summary | None) -> str:
-    """`86.8 ± 0.5 [85.6, 88.0]`, as much of it as is known."""
+def summary(found: Summary | None, factor: float = 1) -> str:
+    """`86.83 ± 0.51 [85.57, 88.09]`, as much of it as is known, with two digits of the deviation."""
     if found is None:
         return ""
-    if found.standard_deviation is None or found.low is None or found.high is None:
-        return number(found.mean)
-    spread = f"{number(found.mean)} ± {number(found.standard_deviation)}"
-    return f"{spread} [{number(found.low)}, {number(found.high)}]"
+    deviation = found.standard_deviation
+    if deviation is None or found.low is None or found.high is None:
+        return _told(found.mean, factor)
+    values = [factor * value for value in (found.mean, deviation, found.low, found.high)]
+    decimals = 1 - math.floor(math.log10(values[1])) if values[1] > 0 else 2
+    mean, spread, low, high = (f"{value:,.{min(max(decimals, 0), 4)}f}" for value in values)
+    return f"{mean} ± {spread} [{low}, {high}]"
+
+
+def _told(value: float | None, factor: float) -> str:
+    if value is None:
+        return ""
+    return f"{factor * value:.2f}" if factor != 1 else number(value)
+
+
+def slice_rows(report: Report, title: str, cut: Sequence[Slice]) -> Rows:
+    """A row for each part of the test set, a column for each model."""
+    names = [model.name for model in report.models]
+    body = [
+        [
+            one.name,
+            f"{one.examples:,}",
+            *(_told(one.scores[name], report.unit.factor) for name in names),
+        ]
+        for one in cut
+    ]
+    return [[title, "examples", *names], *body]
 
 
 def cost_rows(report: Report) -> Rows:
@@ -91,19 +115,19 @@ def _cost_cells(costs: Sequence[Cost]) -> Iterator[tuple[str, list[str]]]:
     yield "megabytes on disk", [number(cost.megabytes) for cost in costs]
 
 
-def difference_rows(report: Report, score: str) -> Rows:
+def difference_rows(report: Report) -> Rows:
     """A row for each pair of models."""
-    unit = unit_of(score, report.contenders[0].runs[0].task)
+    unit = report.unit
     head = ["first less second", "difference", f"{report.level:.0%} CI", "p", "Holm", "Cohen's d_z"]
     rows = []
     for pair in report.pairs:
-        one = pair.scores[score]
+        one = pair.scores[report.score]
         low, high = one.low * unit.factor, one.high * unit.factor
         rows.append(
             [
                 f"{pair.first} - {pair.second}",
-                number(one.difference * unit.factor),
-                f"{number(low)} to {number(high)}",
+                told(one.difference * unit.factor, one, unit),
+                f"{told(low, one, unit)} to {told(high, one, unit)}",
                 *(
                     p_words(p).removeprefix("p ").removeprefix("= ")
                     for p in (one.p_value, one.corrected_p_value)

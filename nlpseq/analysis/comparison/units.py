@@ -13,25 +13,32 @@ class Unit(NamedTuple):
         factor: what it is multiplied by when it is told.
         worth: the difference, as it is told, that one would want to be able to see.
         name: behind a difference.
+        label: of the score itself.
     """
 
     higher_is_better: bool | None
     factor: float
     worth: float
     name: str
+    label: str
+
+    @property
+    def told(self) -> str:
+        """The label, with the unit in which it is told."""
+        return f"{self.label} (%)" if self.factor == 100 else self.label
 
 
 _SHARES = {  # in [0, 1], told in percentage points
-    "accuracy": "points of accuracy",
+    "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
-    "precision": "points of precision",
-    "recall": "points of recall",
+    "precision": "precision",
+    "recall": "recall",
     "f1": "F1",
-    "conlleval_precision": "points of conlleval precision",
-    "conlleval_recall": "points of conlleval recall",
+    "conlleval_precision": "conlleval precision",
+    "conlleval_recall": "conlleval recall",
     "conlleval_f1": "conlleval F1",
-    "token_accuracy": "points of token accuracy",
+    "token_accuracy": "token accuracy",
 }
 _POINTS = {
     "bleu": "BLEU",
@@ -43,13 +50,16 @@ _POINTS = {
     "rougeLsum": "ROUGE-Lsum",
 }
 _UNITS = {
-    **{name: Unit(True, 100, 0.5, words) for name, words in _SHARES.items()},
-    **{name: Unit(True, 1, 0.5, words) for name, words in _POINTS.items()},
-    "ter": Unit(False, 1, 0.5, "TER"),
-    "perplexity": Unit(False, 1, 0.5, "perplexity"),
-    "nll_per_token": Unit(False, 1, 0.01, "nats per token"),
-    "bits_per_character": Unit(False, 1, 0.01, "bits per character"),
-    "bits_per_byte": Unit(False, 1, 0.01, "bits per byte"),
+    **{
+        name: Unit(True, 100, 0.5, label if label[-2:] == "F1" else f"points of {label}", label)
+        for name, label in _SHARES.items()
+    },
+    **{name: Unit(True, 1, 0.5, label, label) for name, label in _POINTS.items()},
+    "ter": Unit(False, 1, 0.5, "TER", "TER"),
+    "perplexity": Unit(False, 1, 0.5, "perplexity", "perplexity"),
+    "nll_per_token": Unit(False, 1, 0.01, "nats per token", "nll per token"),
+    "bits_per_character": Unit(False, 1, 0.01, "bits per character", "bits per character"),
+    "bits_per_byte": Unit(False, 1, 0.01, "bits per byte", "bits per byte"),
 }
 PER_TOKEN = ("perplexity", "nll_per_token")
 """Scores per token, which mean nothing across vocabularies."""
@@ -63,4 +73,5 @@ def unit_of(name: str, task: Task[Any]) -> Unit:
     if known is not None:
         return known
     direction = task.higher_is_better if name == task.main_metric else None
-    return Unit(direction, 1, 0.5, name.replace("_", " "))
+    words = name.replace("_", " ")
+    return Unit(direction, 1, 0.5, words, words)
