@@ -42,7 +42,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 # Words in
 
 
-@pytest.mark.parametrize("command", ["run", "evaluate", "predict", "generate", "recipes"])
+@pytest.mark.parametrize(
+    "command", ["run", "evaluate", "predict", "generate", "compare", "recipes"]
+)
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
@@ -79,7 +81,10 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("rum x", "unknown command 'rum'; did you mean 'run'?"),
         ("recipes shw", "unknown command 'shw'; did you mean 'show'?"),
-        ("fly x", "unknown command 'fly'; there are run, evaluate, predict, generate, recipes"),
+        (
+            "fly x",
+            "unknown command 'fly'; there are run, evaluate, predict, generate, compare, recipes",
+        ),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("run x --seed 3", "unknown option '--seed'; did you mean '--seeds'?"),
         (
@@ -102,6 +107,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("generate x --num-samples 0", "'0': write a whole number above 0"),
         ("generate x --temperature hot", "invalid float value"),
         ("predict", "required: RUN"),
+        ("compare", "required: RUN"),
         ("predict x y --formt json", "unknown option '--formt'; did you mean '--format'?"),
         ("predict x y --format jsn", "'jsn'; did you mean 'json'?"),
         ("predict x y --file z", "give one or the other"),

@@ -110,6 +110,7 @@ def test_nobody_imports_a_bare_tasks_or_recipes() -> None:
         "from nlpseq.cli import main; main([])",
         "from nlpseq.cli import main; main(['--help'])",
         "from nlpseq.cli import main; main(['run', '--help'])",
+        "from nlpseq.cli import main; main(['compare', '--help'])",
         "from nlpseq.cli import main; main(['generate', 'run', '--no-such-option'])",
         "from nlpseq.cli import main; assert main(['recipes']) == 0",
         "from nlpseq.cli import main; assert main(['recipes', 'show', 'language_modeling/quickstart']) == 0",

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 
 from nlpseq.analysis.comparison import Report, compare
 from nlpseq.analysis.comparison.page import page
-from nlpseq.analysis.comparison.pictures import Picture, _front, draw
+from nlpseq.analysis.comparison.pictures import LIGHT, Picture, _curves, _front, draw
 from nlpseq.analysis.comparison.tables import all_tables
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script>&"\''
@@ -137,5 +137,5 @@ def test_runs_without_validations_have_no_curves(report) -> None:
         replace(one, runs=[replace(run, history=[]) for run in one.runs])
         for one in report.contenders
     ]
-    names = [picture.name for picture in draw(replace(report, contenders=contenders))]
-    assert names == ["differences", "score_and_cost"]
+    assert _curves(report, LIGHT) is not None
+    assert _curves(replace(report, contenders=contenders), LIGHT) is None

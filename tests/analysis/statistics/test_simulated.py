@@ -185,7 +185,7 @@ def over_seeds(
     return np.array(found), np.array(naive), held / WORLDS
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("seeds", [2, 3])
 @pytest.mark.parametrize(
     "sizes",
     [
