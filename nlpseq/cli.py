@@ -112,6 +112,8 @@ def _hint(words: Sequence[str]) -> str:
     """How to go on with what was interrupted, if it can go on."""
     if words[:1] == ["run"]:
         return f"; to go on: {_resumption(words)}"
+    if words[:1] == ["compare"]:
+        return f"; what was trained is kept; to go on: {shlex.join(['nlpseq', *words])}"
     if words[:1] == ["predict"]:
         from nlpseq.files import is_partial
 
@@ -250,18 +252,27 @@ def _generate(arguments: Namespace) -> int:
 
 
 def _compare(arguments: Namespace) -> int:
-    from nlpseq.analysis import comparison
+    from nlpseq import experiment
+    from nlpseq.analysis.comparison import print_report
 
-    report = comparison.compare(
-        arguments.runs,
+    overrides = [word for word in arguments.runs if "=" in word and not Path(word).exists()]
+    report, folder = experiment.compare(
+        [word for word in arguments.runs if word not in overrides],
+        overrides,
+        models=arguments.models,
+        seeds=arguments.seeds or (),
+        match=arguments.match or "",
+        minutes=arguments.minutes,
+        data_dir=arguments.data_dir,
+        output=arguments.output,
+        device=arguments.device,
+        measure=arguments.measure,
         split=arguments.split,
         score=arguments.score,
         difference=arguments.difference,
-        data_dir=arguments.data_dir,
         samples=arguments.samples,
     )
-    comparison.print_report(report)
-    folder = comparison.write(report, arguments.output)
+    print_report(report)
     print(f"\nreport: {folder / 'report.html'}")
     return 0
 

@@ -43,7 +43,7 @@ MAY: dict[str, set[str]] = {
     "experiment": ALL - {"cli", "__main__", "tasks"},
     "cli": ALL - {"tasks"},
     "__main__": {"cli"},
-    "__init__": {"experiment", "hub", "overrides", "task"},
+    "__init__": {"analysis", "experiment", "hub", "overrides", "task"},
     "tasks": ALL - {"cli", "__main__", "training", "analysis", "experiment"},
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import nlpseq
-from nlpseq.arguments import decoding
+from nlpseq.arguments import comparison, decoding
 from nlpseq.arguments.values import count, seeds
 from nlpseq.errors import UserError, suggest
 
@@ -52,15 +52,6 @@ examples:
   nlpseq generate runs/gru --prompt "the old" --method beam --beam-size 8
 
 One sample is printed while it is made. What is not given is the recipe's ([decoding]).
-"""
-_COMPARE_EXAMPLES = """\
-examples:
-  nlpseq compare runs/lstm runs/gru
-  nlpseq compare runs/lstm runs/gru runs/transformer --split validation --output runs/comparison
-  nlpseq compare runs/word runs/character --score bits_per_byte --data-dir data/ptb
-
-A RUN is the directory of a finished run, or that of `nlpseq run --seeds`. With several seeds the verdict is on
-models trained anew, with one it speaks of the trained models only.
 """
 _RECIPES_EXAMPLES = """\
 examples:
@@ -114,7 +105,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, rest = _commands().parse_known_args(words[:end])
     # A word with a space is a text, whatever it begins with.
     options = [word for word in rest if word.startswith("-") and " " not in word.partition("=")[0]]
-    several = next((name for name in ("overrides", "texts") if name in arguments), "")
+    several = next((name for name in ("overrides", "texts", "runs") if name in arguments), "")
     if options or (rest and not several):
         name = (options or rest)[0].partition("=")[0]
         kind = "option" if options else "argument"
@@ -144,7 +135,7 @@ def _commands() -> Parser:
         ("evaluate", "score a trained model on a split", _EVALUATE_EXAMPLES, _add_evaluate),
         ("predict", "answer texts with a trained model", _PREDICT_EXAMPLES, _add_predict),
         ("generate", "let a trained model write", _GENERATE_EXAMPLES, _add_generate),
-        ("compare", "say which of several models is better", _COMPARE_EXAMPLES, _add_compare),
+        ("compare", "say which of several models is better", comparison.EXAMPLES, _add_compare),
         ("recipes", "list, show or copy the recipes", _RECIPES_EXAMPLES, _add_recipes),
     ]
     for name, summary, examples, arguments in add:
@@ -266,36 +257,9 @@ def _add_generate(parser: Parser) -> None:
 
 
 def _add_compare(parser: Parser) -> None:
-    parser.add_argument(
-        "runs", metavar="RUN", type=Path, nargs="+", help="directory of a finished run"
-    )
-    parser.add_argument(
-        "--split", default="test", metavar="NAME", help="split whose scores count (default: test)"
-    )
-    parser.add_argument(
-        "--score", metavar="NAME", help="score that decides (default: the task's main one)"
-    )
-    parser.add_argument(
-        "--difference",
-        type=float,
-        metavar="X",
-        help="difference worth seeing: how many examples would show it? (default: 0.5 points, as of F1 or "
-        "BLEU, or perplexity; 0.01 nats or bits)",
-    )
-    parser.add_argument(
-        "--samples",
-        type=count,
-        default=10_000,
-        metavar="N",
-        help="resampled test sets, and exchanges of outputs (default: 10,000)",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="where report.json and report.html are written (default: runs/compare/NAMES)",
-    )
+    comparison.add(parser)
     _add_data_dir(parser)
+    _add_device(parser)
 
 
 def _add_recipes(parser: Parser) -> None:

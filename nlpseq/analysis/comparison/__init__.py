@@ -9,6 +9,7 @@ pairs.py     | two models: difference, interval, p-values, effect size
 verdict.py   | that in plain words
 slices.py    | scores by length of the input, and by rare and unseen words
 costs.py     | what each model took
+measuring.py | speed and memory of answers, in a process of their own
 report.py    | all of it as one report
 tables.py    | the report on a terminal
 pictures.py  | figures: learning curves, score and cost

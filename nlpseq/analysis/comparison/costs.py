@@ -1,12 +1,13 @@
 """What a model took to train, and takes to keep."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from nlpseq import hub
 
+from .measuring import Speed
 from .reading import Contender, TrainedRun
 
 
@@ -24,6 +25,7 @@ class Cost:
         steps: updates.
         megabytes: of the weights on disk.
         machine: it was trained on, one name if all are the same.
+        speed: of its answers, where it was measured.
     """
 
     parameters: int
@@ -35,9 +37,10 @@ class Cost:
     steps: float
     megabytes: float
     machine: str
+    speed: Speed | None = None
 
 
-def cost_of(contender: Contender) -> Cost:
+def cost_of(contender: Contender, speed: Speed | None = None) -> Cost:
     """Read it from what the runs wrote down."""
     runs = contender.runs
     counts = runs[0].metrics["parameters"]
@@ -52,6 +55,7 @@ def cost_of(contender: Contender) -> Cost:
         steps=_mean(runs, "steps"),
         megabytes=fmean(run.size for run in runs) / 1e6,
         machine=" and ".join(dict.fromkeys(_machine(run) for run in runs)),
+        speed=speed,
     )
 
 
@@ -60,13 +64,24 @@ def _mean(runs: Sequence[TrainedRun], key: str) -> float:
 
 
 def _output(run: TrainedRun) -> int:
-    """Weights of the head with a row for each token; a tied table is the embedding's."""
+    """The output layer over the vocabulary; a table tied to the embedding counts there."""
     from safetensors import safe_open
 
     rows = len(run.task.target_tokenizer or run.task.tokenizer)
     with safe_open(run.folder / hub.WEIGHTS, framework="np") as weights:
-        shapes = [weights.get_slice(n).get_shape() for n in weights.keys() if n.startswith("head.")]
-    return sum(math.prod(shape) for shape in shapes if shape and shape[0] == rows)
+        shapes = {name: weights.get_slice(name).get_shape() for name in weights.keys()}
+    return output_parameters(shapes, rows)
+
+
+def output_parameters(shapes: Mapping[str, Sequence[int]], rows: int) -> int:
+    """How many weights of a head have a row for each of `rows` tokens.
+
+    Args:
+        shapes: of all weights, by name.
+        rows: tokens that can be predicted.
+    """
+    own = (shape for name, shape in shapes.items() if name.startswith("head."))
+    return sum(math.prod(shape) for shape in own if len(shape) and shape[0] == rows)
 
 
 def _machine(run: TrainedRun) -> str:

@@ -15,9 +15,10 @@ from nlpseq.errors import UserError
 
 from .checks import check_comparable, choose_score, comparable_scores, same_vocabulary
 from .costs import Cost, cost_of
+from .measuring import Speed, measure_speed
 from .pairs import Pair, compare_pairs
 from .reading import Contender, read_contenders
-from .slices import Slice, slices
+from .slices import Slice, inputs, slices
 from .units import PER_TOKEN, Unit, unit_of
 from .verdict import verdict
 
@@ -124,6 +125,8 @@ def compare(
     samples: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
+    measure: bool = False,
+    device: str | None = None,
 ) -> Report:
     """Compare finished runs on the split that all of them scored.
 
@@ -136,6 +139,8 @@ def compare(
         samples: resampled test sets, and exchanges of outputs.
         level: of the intervals.
         seed: of all that is drawn.
+        measure: whether to measure the speed and memory of each model's answers.
+        device: where to measure.
 
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; it says what differs.
@@ -156,6 +161,10 @@ def compare(
     unit, count = unit_of(chosen, task), len(contenders[0].runs[0].index)
     by_name = {contender.name: len(contender.runs) for contender in contenders}
     cut, notes = slices(contenders, chosen, split, data_dir)
+    speeds: list[Speed | None] = [None] * len(contenders)
+    if measure:
+        speeds, unmeasured = _speeds(contenders, split, data_dir, device)
+        notes += unmeasured
     verdicts = [
         verdict(
             pair,
@@ -178,7 +187,10 @@ def compare(
         level=level,
         samples=samples,
         fingerprint=contenders[0].runs[0].fingerprint,
-        models=[_model(contender, level, same_vocabulary(contenders)) for contender in contenders],
+        models=[
+            _model(contender, level, same_vocabulary(contenders), speed)
+            for contender, speed in zip(contenders, speeds, strict=True)
+        ],
         references=_references(contenders),
         pairs=pairs,
         verdicts=verdicts,
@@ -189,7 +201,18 @@ def compare(
     )
 
 
-def _model(contender: Contender, level: float, same: bool) -> Model:
+def _speeds(
+    contenders: Sequence[Contender], split: str, data_dir: Path | None, device: str | None
+) -> tuple[list[Speed | None], list[str]]:
+    """Of the first run of each model, one after the other; a note where it is not known."""
+    try:
+        texts = inputs(contenders[0].runs[0], split, data_dir)
+    except UserError as error:
+        return [None] * len(contenders), [f"the speed of answers was not measured: {error}"]
+    return [measure_speed(one.runs[0].folder, texts, device) for one in contenders], []
+
+
+def _model(contender: Contender, level: float, same: bool, speed: Speed | None) -> Model:
     runs, first = contender.runs, contender.runs[0]
     names = [
         name
@@ -209,7 +232,7 @@ def _model(contender: Contender, level: float, same: bool) -> Model:
         seeds=contender.seeds,
         scores={name: summarize(numbers, level) for name, numbers in values.items()},
         values=values,
-        cost=cost_of(contender),
+        cost=cost_of(contender, speed),
         data=dict(first.metrics["data"]),
         versions=dict(first.metrics.get("versions", {})),
     )

@@ -62,7 +62,7 @@ def slices(
         return {}, [
             f"no scores by length and rare words, as the texts are not at hand: {error}{where}"
         ]
-    if data[split].fingerprint != first.fingerprint:
+    if split not in data or data[split].fingerprint != first.fingerprint:
         return {}, [
             "no scores by length and rare words: the texts at hand are not those of the runs"
         ]
@@ -79,6 +79,20 @@ def slices(
         ]
         for title, cut in parts.items()
     }, []
+
+
+def inputs(run: TrainedRun, split: str, data_dir: Path | None) -> list[str]:
+    """The raw inputs of a split, words of data that come as words joined by spaces.
+
+    Raises:
+        UserError: they are not at hand, as in `slices`.
+    """
+    with cache_only():
+        data = _read(run, data_dir)
+    if split not in data or data[split].fingerprint != run.fingerprint:
+        raise UserError(f"the texts at hand are not those of split {split!r} of {run.folder}")
+    rows = data[split].column(run.task.fields[0])
+    return [" ".join(map(str, row)) if isinstance(row, list) else str(row) for row in rows]
 
 
 def _read(run: TrainedRun, data_dir: Path | None) -> dict[str, Split]:

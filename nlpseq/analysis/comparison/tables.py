@@ -113,6 +113,11 @@ def _cost_cells(costs: Sequence[Cost]) -> Iterator[tuple[str, list[str]]]:
     yield "tokens per second", [number(round(cost.tokens_per_second)) for cost in costs]
     yield "updates", [number(round(cost.steps)) for cost in costs]
     yield "megabytes on disk", [number(cost.megabytes) for cost in costs]
+    speeds = [cost.speed for cost in costs if cost.speed is not None]
+    if len(speeds) == len(costs):
+        yield "ms for one example", [number(speed.milliseconds) for speed in speeds]
+        yield "examples per second, 32 at once", [number(speed.per_second) for speed in speeds]
+        yield "megabytes of memory at most", [number(round(speed.megabytes)) for speed in speeds]
 
 
 def difference_rows(report: Report) -> Rows:
