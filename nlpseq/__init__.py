@@ -107,7 +107,7 @@ def compare(
     output: str | Path | None = None,
     device: str | None = None,
     samples: int = 10_000,
-    measure: bool = False,
+    measure: bool | None = None,
     **overrides: Any,
 ) -> "Report":
     """Compare finished runs, or train what recipes say and compare that: `nlpseq compare` from Python.
@@ -125,7 +125,7 @@ def compare(
         output: where report.json, report.html and runs are written.
         device: where to train and to measure.
         samples: resampled test sets, and exchanges of outputs.
-        measure: measure the speed and memory of answers; of what is trained here, that is always done.
+        measure: measure the speed and memory of answers; if None, of what is trained here.
         **overrides: changes to the recipes, as in `run`.
 
     Returns:

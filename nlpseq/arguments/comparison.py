@@ -1,6 +1,6 @@
 """What `nlpseq compare` takes: finished runs, or recipes to train, and how to compare them."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from pathlib import Path
 
 from nlpseq.arguments.values import count, names, seeds
@@ -57,8 +57,9 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--measure",
-        action="store_true",
-        help="measure latency, throughput and memory of every model's answers",
+        action=BooleanOptionalAction,
+        help="measure latency, throughput and memory of every model's answers (default: where recipes are "
+        "trained)",
     )
 
 

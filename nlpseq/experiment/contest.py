@@ -128,7 +128,7 @@ def compare(
     data_dir: Path | None = None,
     output: Path | None = None,
     device: str | None = None,
-    measure: bool = False,
+    measure: bool | None = None,
     **options: Any,
 ) -> tuple[Report, Path]:
     """Compare finished runs, or train what recipes say and compare that.
@@ -143,7 +143,7 @@ def compare(
         data_dir: local files.
         output: where everything is written.
         device: where to train.
-        measure: measure the answers' speed and memory; of what is trained here, that is always done.
+        measure: measure the answers' speed and memory; if None, of what is trained here.
         **options: of `nlpseq.analysis.comparison.compare`.
 
     Returns:
@@ -168,7 +168,7 @@ def compare(
             data_dir=data_dir,
             device=device,
         )
-        return contest(asked, output, **options)
+        return contest(asked, output, measure=measure is not False, **options)
     given = {"--seeds": seeds, "--match": match, "--minutes": minutes, "key=value": overrides}
     if extra := [name for name, value in given.items() if value]:
         raise UserError(
@@ -176,7 +176,7 @@ def compare(
         )
     folders = [Path(one) for one in named]
     report = comparison.compare(
-        folders, data_dir=data_dir, device=device, measure=measure, **options
+        folders, data_dir=data_dir, device=device, measure=bool(measure), **options
     )
     return report, comparison.write(report, output)
 
@@ -206,9 +206,7 @@ def contest(asked: Contest, output: Path | None = None, **options: Any) -> tuple
         overrides = [*entry.overrides, *changes[entry.name]]
         _train(asked, entry, overrides, folder / entry.name, asked.seeds)
     folders = [folder / entry.name for entry in entries]
-    report = comparison.compare(
-        folders, data_dir=asked.data_dir, device=asked.device, measure=True, **options
-    )
+    report = comparison.compare(folders, data_dir=asked.data_dir, device=asked.device, **options)
     return report, comparison.write(report, folder)
 
 

@@ -186,6 +186,7 @@ def _difference(
     single = len(first.vectors) == len(second.vectors) == 1
     sacrebleu = sacrebleu_p_value(estimate.difference, resampled)
     count = len(first.vectors[0])
+    half, error = (estimate.high - estimate.low) / 2, estimate.standard_error
     return Difference(
         difference=estimate.difference,
         low=estimate.low,
@@ -195,7 +196,7 @@ def _difference(
         bootstrap_p_value=examples.p_value,
         randomization_p_value=randomization,
         sacrebleu_p_value=sacrebleu if single and name in _SACREBLEU else None,
-        standard_error=estimate.standard_error,
+        standard_error=error,
         cohens_dz=standardized_difference(estimate.difference, estimate.examples_error, count),
         hedges_g=hedges_g(first.scores[name].tolist(), second.scores[name].tolist()),
         worth=worth,
@@ -203,7 +204,8 @@ def _difference(
             worth,
             examples=count,
             examples_error=estimate.examples_error,
-            standard_error=estimate.standard_error,
+            standard_error=error,
+            quantile=None if one_seed or not error else half / error,
         ),
     )
 

@@ -47,6 +47,7 @@ def examples_needed(
     examples: int,
     examples_error: float,
     standard_error: float,
+    quantile: float | None = None,
     power: float = 0.8,
     significance: float = 0.05,
 ) -> int | None:
@@ -59,6 +60,8 @@ def examples_needed(
         examples: of the test set at hand.
         examples_error: standard error of the difference there, of examples alone.
         standard_error: all of it.
+        quantile: standard errors from 0 at which a difference is shown, where that is not the normal's: of
+            few seeds it is Student's.
         power: chance to show the difference, if there is one.
         significance: of the two-sided test.
 
@@ -71,7 +74,8 @@ def examples_needed(
     if difference <= 0:
         raise ValueError(f"a difference above 0 can be shown, not {difference}")
     normal = NormalDist()
-    factor = normal.inv_cdf(1 - significance / 2) + normal.inv_cdf(power)
+    shown = normal.inv_cdf(1 - significance / 2) if quantile is None else quantile
+    factor = shown + normal.inv_cdf(power)
     rest = (difference / factor) ** 2 - max(0.0, standard_error**2 - examples_error**2)
     if rest <= 0:
         return None

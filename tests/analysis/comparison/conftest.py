@@ -4,6 +4,7 @@ import contextlib
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,18 @@ import nlpseq
 
 SIZES = {"train": 300, "validation": 40, "test": 120}
 TRAINING = {"max_steps": 12, "validate_steps": 6, "learning_rate": 0.01, "batch_size": 8}
+
+CONTEST = {
+    "models": ("lstm", "rnn"),
+    "seeds": (13, 14),
+    "embedding": {"dim": 8},
+    "encoder": {"hidden_size": 20},
+    "training": TRAINING,
+    "data": {"sizes": SIZES},
+    "device": "cpu",
+    "measure": False,
+    "samples": 50,
+}
 
 
 def train(recipe: str, folder: Path, **sections) -> None:
@@ -21,11 +34,10 @@ def train(recipe: str, folder: Path, **sections) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`lstm` and `rnn` are classifiers of two seeds; `words` and `letters` are language models."""
+    """`lstm` and `rnn` are classifiers of two seeds and one size, trained to be compared; `words` and `letters` are language models."""
     world = tmp_path_factory.mktemp("runs")
-    for kind in ("lstm", "rnn"):
-        encoder = {"kind": kind, "hidden_size": 6}
-        train("sentiment/quickstart", world / kind, encoder=encoder, seeds=[13, 14])
+    with contextlib.redirect_stdout(io.StringIO()):
+        nlpseq.compare("sentiment/quickstart", **CONTEST, output=world)
     windows = TRAINING | {"bptt_length": 8}
     for name, kind in (("words", "word"), ("letters", "character")):
         train(
@@ -37,6 +49,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             decoding={"max_new_tokens": 4},
         )
     return world
+
+
+@pytest.fixture(scope="session")
+def asked() -> dict[str, Any]:
+    """What `lstm` and `rnn` were trained by."""
+    return dict(CONTEST)
 
 
 @pytest.fixture

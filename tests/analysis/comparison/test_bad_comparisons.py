@@ -143,3 +143,50 @@ def test_what_is_wrong_is_one_line(
     assert re.search(said, printed.err), printed.err
     assert printed.out == ""
     assert not (runs / "runs").exists()
+
+
+QUICK = "sentiment/quickstart"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (f"{QUICK} --models lstm,gruu", "--models: no model is called 'gruu'; did you mean 'gru'"),
+        (f"{QUICK} --models lstm,bert", "no model is called 'bert'; there are lstm, gru, "),
+        (f"{QUICK} --models lstm,", "'lstm,': write names with commas between"),
+        (f"{QUICK} --models lstm,lstm", "two different models or more"),
+        (f"{QUICK} --models lstm", "two different models or more"),
+        (QUICK, "two different models or more"),
+        (f"{QUICK} ner/quickstart --models lstm,gru", "of one recipe: name one"),
+        (f"{QUICK} lstm", "lstm: is no recipe; .* not both"),
+        ("sentiment/quickstrat --models lstm,gru", "did you mean 'sentiment/quickstart'"),
+        (f"{QUICK} --models lstm,gru --match time", "--match time and --minutes X, .*: give both"),
+        (f"{QUICK} --models lstm,gru --minutes 2", "--match time and --minutes X, .*: give both"),
+        (
+            f"{QUICK} --models lstm,gru --match time --minutes 0",
+            "--minutes 0: write a number above 0",
+        ),
+        (f"{QUICK} --models lstm,gru --match tiem", "'tiem'; did you mean 'time'"),
+        (f"{QUICK} --models lstm,gru training.epoch=3", "did you mean 'epochs'"),
+        ("ner/quickstart --models lstm,hierarchical", "encoder"),
+        (f"{QUICK} --models lstm,gru --seeds 3,3", "write different whole numbers"),
+        (
+            "lstm rnn --seeds 13",
+            "--seeds: for recipes to train; these are finished runs: lstm, rnn",
+        ),
+        ("lstm rnn training.epochs=3", "key=value: for recipes to train"),
+        (
+            f"{QUICK} --models lstm,gru --output .",
+            "holds another comparison; choose another --output",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_contest_is_one_line(
+    runs: Path, capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    assert main(["compare", *shlex.split(words)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("nlpseq: error: ")
+    assert printed.err.count("\n") == 1
+    assert re.search(said, printed.err), printed.err
+    assert not (runs / "runs").exists()

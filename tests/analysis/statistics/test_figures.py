@@ -97,5 +97,8 @@ def test_how_many_examples_are_needed() -> None:
     more = {"examples": 100, "examples_error": 0.1, "standard_error": 0.12}
     assert examples_needed(0.5, **more) > examples_needed(0.5, **alone)
     assert examples_needed(0.15, **more) is None  # seeds alone vary too much
+    # Of 2 and 2 seeds, t(2) decides: 4.303 instead of 1.96 standard errors.
+    few = examples_needed(0.5, **alone, quantile=4.303)
+    assert few == math.ceil((4.303 + 0.8416) ** 2 / 0.25)
     with pytest.raises(ValueError, match="above 0"):
         examples_needed(0, **alone)
