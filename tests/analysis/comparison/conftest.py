@@ -34,7 +34,8 @@ def train(recipe: str, folder: Path, **sections) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`lstm` and `rnn` are classifiers of two seeds and one size, trained to be compared; `words` and `letters` are language models."""
+    """Classifiers `lstm` and `rnn`, of two seeds and one size, trained to be compared; language models
+    `words` and `letters`."""
     world = tmp_path_factory.mktemp("runs")
     with contextlib.redirect_stdout(io.StringIO()):
         nlpseq.compare("sentiment/quickstart", **CONTEST, output=world)

