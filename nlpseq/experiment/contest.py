@@ -8,6 +8,7 @@ OUTPUT/report.json, report.html, plots/
 import difflib
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,12 @@ from .matching import TIMING, Sizer, steps_in
 from .seeds import read_recipe, run
 
 KINDS = tuple(kind for kinds in FAMILIES.values() for kind in kinds)
-MATCHES = ("parameters", "time", "steps")
+_EQUAL = {
+    "parameters": "the models have as many parameters as the first, within 3%, embedding and output layer aside",
+    "time": "the models were given as many updates as a short run of each fits into the same minutes",
+    "steps": "the models were given the same number of updates, whatever their size",
+}
+MATCHES = tuple(_EQUAL)
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,15 @@ class Contest:
             raise UserError(f"--models: no model is called {model!r}{near}")
         kind = f"encoder.kind={model}"
         return Entry(model, self.recipes[0], (*self.overrides, kind))
+
+    def command(self, output: Path) -> str:
+        """The command line that asks for this."""
+        words = ["nlpseq", "compare", *self.recipes, *self.overrides]
+        words += ["--models", ",".join(self.models)] if self.models else []
+        words += ["--seeds", ",".join(map(str, self.seeds)), "--match", self.matched]
+        words += ["--minutes", f"{self.minutes:g}"] if self.minutes is not None else []
+        words += ["--data-dir", str(self.data_dir)] if self.data_dir else []
+        return shlex.join([*words, "--output", str(output)])
 
     @property
     def request(self) -> dict[str, Any]:

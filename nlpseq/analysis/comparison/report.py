@@ -127,6 +127,8 @@ def compare(
     seed: int = 0,
     measure: bool = False,
     device: str | None = None,
+    command: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Report:
     """Compare finished runs on the split that all of them scored.
 
@@ -141,6 +143,8 @@ def compare(
         seed: of all that is drawn.
         measure: whether to measure the speed and memory of each model's answers.
         device: where to measure.
+        command: that asked for it, where that is not `nlpseq compare` of these folders.
+        notes: what the reader should know of how the models were trained.
 
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; it says what differs.
@@ -160,11 +164,11 @@ def compare(
     pairs = compare_pairs(contenders, names, worth, samples=samples, level=level, seed=seed)
     unit, count = unit_of(chosen, task), len(contenders[0].runs[0].index)
     by_name = {contender.name: len(contender.runs) for contender in contenders}
-    cut, notes = slices(contenders, chosen, split, data_dir)
+    cut, uncut = slices(contenders, chosen, split, data_dir)
     speeds: list[Speed | None] = [None] * len(contenders)
     if measure:
         speeds, unmeasured = _speeds(contenders, split, data_dir, device)
-        notes += unmeasured
+        uncut += unmeasured
     verdicts = [
         verdict(
             pair,
@@ -178,7 +182,7 @@ def compare(
         for pair in pairs
     ]
     return Report(
-        command=_command(folders, split, score, difference, data_dir),
+        command=command or _command(folders, split, score, difference, data_dir),
         task=type(task).__name__,
         split=split,
         examples=count,
@@ -195,7 +199,7 @@ def compare(
         pairs=pairs,
         verdicts=verdicts,
         slices=cut,
-        notes=[*_notes(contenders), *notes],
+        notes=[*notes, *_notes(contenders), *uncut],
         versions=versions(),
         contenders=contenders,
     )

@@ -36,6 +36,11 @@ def test_models_have_one_size(trained: Path) -> None:
     plan = json.loads((trained / "plan.json").read_text())
     assert plan["changes"]["lstm"] == []
     assert plan["changes"]["rnn"][0] != "encoder.hidden_size=20"
+    written = json.loads((trained / "report.json").read_text())
+    words = shlex.split(written["command"])
+    assert words[:3] == ["nlpseq", "compare", "sentiment/quickstart"]
+    assert words[words.index("--models") + 1] == "lstm,rnn"
+    assert "as many parameters" in written["notes"][0]
     assert (trained / "report.html").exists()
 
 
