@@ -221,7 +221,14 @@ def contest(asked: Contest, output: Path | None = None, **options: Any) -> tuple
         overrides = [*entry.overrides, *changes[entry.name]]
         _train(asked, entry, overrides, folder / entry.name, asked.seeds)
     folders = [folder / entry.name for entry in entries]
-    report = comparison.compare(folders, data_dir=asked.data_dir, device=asked.device, **options)
+    report = comparison.compare(
+        folders,
+        data_dir=asked.data_dir,
+        device=asked.device,
+        command=asked.command(folder),
+        notes=[_EQUAL[asked.matched]],
+        **options,
+    )
     return report, comparison.write(report, folder)
 
 

@@ -58,7 +58,11 @@ def slices(
         with cache_only():
             data = _read(first, data_dir)
     except UserError as error:
-        where = "" if data_dir else "; local files are read with --data-dir"
+        where = (
+            ""
+            if data_dir or "--data-dir" in str(error)
+            else "; local files are read with --data-dir"
+        )
         return {}, [
             f"no scores by length and rare words, as the texts are not at hand: {error}{where}"
         ]

@@ -149,7 +149,7 @@ def _table(title: str, rows: Rows) -> "Table":
 
     table = Table(title=title, title_justify="left")
     for place, name in enumerate(rows[0]):
-        table.add_column(Text(name), justify="right" if place else "left")
+        table.add_column(Text(name), justify="right" if place else "left", overflow="fold")
     for row in rows[1:]:
         table.add_row(*map(Text, row))
     return table
