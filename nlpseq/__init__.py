@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nlpseq.analysis.comparison import Report
     from nlpseq.experiment import RunResult
     from nlpseq.inspection import Inspection
     from nlpseq.task import Task
 
-__all__ = ["__version__", "inspect", "load", "run"]
+__all__ = ["__version__", "compare", "inspect", "load", "run"]
 
 __version__ = "0.1.0"
 
@@ -138,3 +139,65 @@ def inspect(
         output=None if output is None else Path(output),
         device=device,
     )
+
+
+def compare(
+    *named: str | Path,
+    models: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    match: str = "",
+    minutes: float | None = None,
+    split: str = "test",
+    score: str | None = None,
+    difference: float | None = None,
+    data_dir: str | Path | None = None,
+    output: str | Path | None = None,
+    device: str | None = None,
+    samples: int = 10_000,
+    measure: bool | None = None,
+    **overrides: Any,
+) -> "Report":
+    """Compare finished runs, or train what recipes say and compare that: `nlpseq compare` from Python.
+
+    Args:
+        *named: run directories, those of several seeds included; or names of recipes.
+        models: kinds of encoder, for one recipe: `["lstm", "transformer"]`.
+        seeds: of each model's runs; 13, 14 and 15 by default.
+        match: what is made equal: `parameters`, `time` or `steps`.
+        minutes: of training each model, with `match="time"`.
+        split: whose scores count.
+        score: that decides; the task's main one by default.
+        difference: worth seeing, in the unit that the score is told in.
+        data_dir: folder of local files.
+        output: where report.json, report.html and runs are written.
+        device: where to train and to measure.
+        samples: resampled test sets, and exchanges of outputs.
+        measure: measure the speed and memory of answers; if None, of what is trained here.
+        **overrides: changes to the recipes, as in `run`.
+
+    Returns:
+        The report: `verdicts`, `models`, `pairs`, `slices`.
+
+    Raises:
+        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+    """
+    from nlpseq import experiment
+    from nlpseq.overrides import assignments
+
+    report, _ = experiment.compare(
+        [str(one) for one in named],
+        assignments(overrides),
+        models=models,
+        seeds=seeds,
+        match=match,
+        minutes=minutes,
+        split=split,
+        score=score,
+        difference=difference,
+        data_dir=None if data_dir is None else Path(data_dir),
+        output=None if output is None else Path(output),
+        device=device,
+        samples=samples,
+        measure=measure,
+    )
+    return report

@@ -1,4 +1,4 @@
-"""The command line: `nlpseq run | evaluate | predict | generate | inspect | recipes`.
+"""The command line: `nlpseq run | evaluate | predict | generate | compare | inspect | recipes`.
 
 It turns arguments into one call of the library, and what comes back into a status: 0 done, 2 the user got
 something wrong (one line says what), 130 interrupted. Torch and the tasks are imported only by the commands
@@ -66,6 +66,8 @@ def _dispatch(words: Sequence[str]) -> int:
             return _predict(arguments)
         case "generate":
             return _generate(arguments)
+        case "compare":
+            return _compare(arguments)
         case "inspect":
             return _inspect(arguments, words)
         case "recipes list":
@@ -112,6 +114,8 @@ def _hint(words: Sequence[str]) -> str:
     """How to go on with what was interrupted, if it can go on."""
     if words[:1] == ["run"]:
         return f"; to go on: {_resumption(words)}"
+    if words[:1] == ["compare"]:
+        return f"; what was trained is kept; to go on: {shlex.join(['nlpseq', *words])}"
     if words[:1] == ["predict"]:
         from nlpseq.files import is_partial
 
@@ -266,6 +270,32 @@ def _inspect(arguments: Namespace, words: Sequence[str]) -> int:
     )
     console.report_inspection((one.title, one.table) for one in found.sections)
     print(f"Written to {found.page}")
+    return 0
+
+
+def _compare(arguments: Namespace) -> int:
+    from nlpseq import experiment
+    from nlpseq.analysis.comparison import print_report
+
+    overrides = [word for word in arguments.runs if "=" in word and not Path(word).exists()]
+    report, folder = experiment.compare(
+        [word for word in arguments.runs if word not in overrides],
+        overrides,
+        models=arguments.models,
+        seeds=arguments.seeds or (),
+        match=arguments.match or "",
+        minutes=arguments.minutes,
+        data_dir=arguments.data_dir,
+        output=arguments.output,
+        device=arguments.device,
+        measure=arguments.measure,
+        split=arguments.split,
+        score=arguments.score,
+        difference=arguments.difference,
+        samples=arguments.samples,
+    )
+    print_report(report)
+    print(f"\nreport: {folder / 'report.html'}")
     return 0
 
 

@@ -72,6 +72,22 @@ def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[A
     Raises:
         UserError: not a model directory, of another format or task, or a damaged file.
     """
+    task = read_task(folder, task_type)
+    model = task.build()
+    load_model(model, _tensors(folder), folder / WEIGHTS)
+    return task, model
+
+
+def read_task(folder: Path, task_type: type[Task[Any]] | None = None) -> Task[Any]:
+    """Rebuild the task of a trained model alone: its recipe, tokenizers, labels and metric.
+
+    Args:
+        folder: a model directory.
+        task_type: the task's class, for one that does not come with nlpseq.
+
+    Raises:
+        UserError: not a model directory, of another format or task, or a damaged file.
+    """
     config = _config(folder)
     if config.get("format") != FORMAT:
         raise UserError(
@@ -86,9 +102,7 @@ def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[A
         task.restore(Tokenizer.load(folder), config["learnt"])
     except KeyError as error:
         raise UserError(f"{folder / CONFIG}: key learnt.{error} is missing") from error
-    model = task.build()
-    load_model(model, _tensors(folder), folder / WEIGHTS)
-    return task, model
+    return task
 
 
 def _tensors(folder: Path) -> Tensors:

@@ -43,7 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "evaluate", "predict", "generate", "inspect", "recipes"]
+    "command", ["run", "evaluate", "predict", "generate", "compare", "inspect", "recipes"]
 )
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
@@ -83,7 +83,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("recipes shw", "unknown command 'shw'; did you mean 'show'?"),
         (
             "fly x",
-            "unknown command 'fly'; there are run, evaluate, predict, generate, inspect, recipes",
+            "unknown command 'fly'; there are run, evaluate, predict, generate, compare, inspect, recipes",
         ),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("run x --seed 3", "unknown option '--seed'; did you mean '--seeds'?"),
@@ -107,6 +107,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("generate x --num-samples 0", "'0': write a whole number above 0"),
         ("generate x --temperature hot", "invalid float value"),
         ("predict", "required: RUN"),
+        ("compare", "required: RUN"),
         ("predict x y --formt json", "unknown option '--formt'; did you mean '--format'?"),
         ("predict x y --format jsn", "'jsn'; did you mean 'json'?"),
         ("predict x y --file z", "give one or the other"),

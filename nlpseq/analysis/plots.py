@@ -114,9 +114,15 @@ def _add_minutes(axis: "Axes", lines: Sequence[Line]) -> None:
     top.set_xlabel("minutes of training")
 
 
-def save(figure: Any, path: Path, *, trim: bool = False) -> None:
-    """Write a figure as PNG, whole or not at all; trimmed of what is empty around it, if so wished."""
+def png(figure: Any, *, trim: bool = False) -> bytes:
+    """A figure as PNG; trimmed of what is empty around it, if so wished."""
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=120, bbox_inches="tight" if trim else None)
+    return image.getvalue()
+
+
+def save(figure: Any, path: Path, *, trim: bool = False) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    image = png(figure, trim=trim)
     with replacing(path) as temporary:
-        temporary.write_bytes(image.getvalue())
+        temporary.write_bytes(image)

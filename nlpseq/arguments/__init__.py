@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import nlpseq
-from nlpseq.arguments import decoding, inspection
+from nlpseq.arguments import comparison, decoding, inspection
 from nlpseq.arguments.values import count, seeds
 from nlpseq.errors import UserError, suggest
 
@@ -105,7 +105,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, rest = _commands().parse_known_args(words[:end])
     # A word with a space is a text, whatever it begins with.
     options = [word for word in rest if word.startswith("-") and " " not in word.partition("=")[0]]
-    several = next((name for name in ("overrides", "texts", "words") if name in arguments), "")
+    several = next(
+        (name for name in ("overrides", "texts", "words", "runs") if name in arguments), ""
+    )
     if options or (rest and not several):
         name = (options or rest)[0].partition("=")[0]
         kind = "option" if options else "argument"
@@ -137,6 +139,7 @@ def _commands() -> Parser:
         ("evaluate", "score a trained model on a split", _EVALUATE_EXAMPLES, _add_evaluate),
         ("predict", "answer texts with a trained model", _PREDICT_EXAMPLES, _add_predict),
         ("generate", "let a trained model write", _GENERATE_EXAMPLES, _add_generate),
+        ("compare", "say which of several models is better", comparison.EXAMPLES, _add_compare),
         (
             "inspect",
             "look inside models: gradients, gates, attention",
@@ -265,6 +268,12 @@ def _add_generate(parser: Parser) -> None:
 
 def _add_inspect(parser: Parser) -> None:
     inspection.add_to_inspect(parser)
+    _add_data_dir(parser)
+    _add_device(parser)
+
+
+def _add_compare(parser: Parser) -> None:
+    comparison.add(parser)
     _add_data_dir(parser)
     _add_device(parser)
 

@@ -19,3 +19,11 @@ def seeds(text: str) -> tuple[int, ...]:
     if min(found) < 0 or len(set(found)) < len(found):
         raise argparse.ArgumentTypeError(f"{text!r}: write different whole numbers, like 13,14,15")
     return found
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r}: write names with commas between")
+    return found

@@ -21,11 +21,28 @@ def hub_if_reachable() -> Iterator[bool]:
     import datasets
     from huggingface_hub import constants
 
+    known = constants.HF_HUB_OFFLINE or datasets.config.HF_HUB_OFFLINE
+    offline = known or not _reachable(constants.ENDPOINT)
+    with _offline(offline):
+        yield not offline
+
+
+@contextmanager
+def cache_only() -> Iterator[None]:
+    """Within, nothing is asked of the network: only what was downloaded earlier is there."""
+    with _offline(True):
+        yield
+
+
+@contextmanager
+def _offline(offline: bool) -> Iterator[None]:
+    import datasets
+    from huggingface_hub import constants
+
     before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
-    offline = any(before) or not _reachable(constants.ENDPOINT)
     constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = offline
     try:
-        yield not offline
+        yield
     finally:
         constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
 

@@ -5,19 +5,25 @@ file             | holds
 training_run.py  | one run in its directory
 seeds.py         | a recipe by its name; one run for each of several seeds
 evaluation.py    | scores of a split
+contest.py       | several models trained and compared
+matching.py      | models made equal in size or time
 environment.py   | device, precision, processes
 """
 
+from .contest import Contest, compare, contest
 from .environment import build_accelerator
 from .evaluation import evaluate
 from .seeds import read_recipe, run, summarize
 from .training_run import Options, Run, RunResult
 
 __all__ = [
+    "Contest",
     "Options",
     "Run",
     "RunResult",
     "build_accelerator",
+    "compare",
+    "contest",
     "evaluate",
     "read_recipe",
     "run",

@@ -1,6 +1,6 @@
 """How sure is a score? Confidence intervals by resampling the examples of a split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -42,18 +42,29 @@ def bootstrap_interval(
         raise ValueError(f"(N, K) statistics of some examples are needed, not {matrix.shape}")
     if samples < 1 or not 0 < level < 1:
         raise ValueError(f"no interval of level {level} from {samples} samples")
-    chance = np.random.default_rng(seed)
-    scores: list[Scores] = []
-    while len(scores) < samples:
-        rows = min(samples - len(scores), max(1, _CELLS // len(matrix)))
-        sums = resampled_counts(chance, len(matrix), rows) @ matrix  # (rows, K)
-        scores += [score(total) for total in sums.tolist()]
+    draws = resamples(np.random.default_rng(seed), len(matrix), samples)
+    scores = [score(total) for counts in draws for total in (counts @ matrix).tolist()]
     ends = [(1 - level) / 2, (1 + level) / 2]
     intervals = {}
     for name in scores[0]:
         low, high = np.quantile([one[name] for one in scores], ends)
         intervals[name] = (float(low), float(high))
     return intervals
+
+
+def pieces(samples: int, examples: int) -> Iterator[int]:
+    """How many of `samples` rows of `examples` numbers to hold at once, piece after piece."""
+    most = max(1, _CELLS // max(1, examples))
+    for done in range(0, samples, most):
+        yield min(most, samples - done)
+
+
+def resamples(
+    chance: np.random.Generator, examples: int, samples: int
+) -> Iterator[npt.NDArray[np.float64]]:
+    """Resampled splits as counts, (rows, examples) at a time until there are `samples` rows."""
+    for rows in pieces(samples, examples):
+        yield resampled_counts(chance, examples, rows)
 
 
 def resampled_counts(

@@ -1,0 +1,248 @@
+"""Finished runs, read from their directories; the runs of several seeds are one model's.
+
+A directory is a run's own (it has metrics.json), or that of `--seeds`, with `seed-13` and so on in it.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpseq import hub
+from nlpseq.analysis.statistics import Floats
+from nlpseq.errors import UserError
+from nlpseq.task import Task
+from nlpseq.training.history import History, Line
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """One trained model and its scores on one split.
+
+    Attributes:
+        folder: its run directory.
+        task: restored, without a model.
+        metrics: what stands in metrics.json.
+        scores: of the split.
+        fingerprint: of the split's data.
+        history: lines of history.jsonl.
+        index: the place of each example in the split.
+        statistics: (N, K) of each example, in the order of `index`.
+        size: bytes of its weights.
+    """
+
+    folder: Path
+    task: Task[Any]
+    metrics: Mapping[str, Any]
+    scores: Mapping[str, float]
+    fingerprint: str
+    history: Sequence[Line]
+    index: tuple[int, ...]
+    statistics: Floats
+    size: int
+
+    @property
+    def seed(self) -> int:
+        """What the run began from."""
+        return int(self.metrics["seed"])
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model of the comparison: its runs differ by their seeds.
+
+    Attributes:
+        name: by which it is told from the others.
+        runs: in the order of their seeds.
+    """
+
+    name: str
+    runs: Sequence[TrainedRun]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of its runs."""
+        return [run.seed for run in self.runs]
+
+
+def read_contenders(folders: Sequence[Path], split: str) -> list[Contender]:
+    """Read what is to be compared.
+
+    Raises:
+        UserError: fewer than two, one twice, or one that `read_contender` refuses.
+    """
+    if len(folders) < 2:
+        raise UserError("a comparison needs two runs or more: nlpseq compare RUN_A RUN_B")
+    seen: set[Path] = set()
+    for folder in folders:
+        if folder.resolve() in seen:
+            raise UserError(f"{folder}: is given twice; a comparison needs different runs")
+        seen.add(folder.resolve())
+    return [
+        Contender(name, _read_runs(folder, split))
+        for name, folder in zip(_names(folders), folders, strict=True)
+    ]
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """As much of the end of each path as tells them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(folder) for folder in folders]
+
+
+def _read_runs(folder: Path, split: str) -> list[TrainedRun]:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name the directory of a finished run")
+    inner = [path for path in folder.glob("seed-*") if path.is_dir()]
+    if (folder / "metrics.json").exists() or (folder / "recipe.toml").exists() or not inner:
+        return [_read_run(folder, split)]
+    runs = [_read_run(one, split) for one in inner]
+    runs.sort(key=lambda run: run.seed)
+    first = _without_seed(runs[0])
+    for run in runs:
+        if _without_seed(run) != first:
+            raise UserError(
+                f"{folder}: {runs[0].folder.name} and {run.folder.name} differ by more than their seed; "
+                "name the two as runs of their own"
+            )
+    return runs
+
+
+def _without_seed(run: TrainedRun) -> dict[str, Any]:
+    recipe: dict[str, Any] = run.task.recipe.model_dump(exclude={"seed"})
+    return recipe
+
+
+def _read_run(folder: Path, split: str) -> TrainedRun:
+    """A run that has finished, with its predictions of a split.
+
+    Raises:
+        UserError: it has not finished, did not score the split, or a file is missing or damaged.
+    """
+    if not (folder / "metrics.json").exists():
+        if (folder / "recipe.toml").exists():
+            raise UserError(
+                f"{folder}: the run has not finished; nlpseq run ... --resume goes on with it"
+            )
+        raise UserError(f"{folder}: not a run directory, there is no metrics.json")
+    metrics = _object(folder / "metrics.json")
+    found, predictions = metrics, folder / "predictions" / f"{split}.jsonl"
+    later = folder / "evaluations" / f"{split}.json"
+    if split not in metrics.get("splits", ()) and later.exists():  # by `nlpseq evaluate`
+        found, predictions = _object(later), later.with_suffix(".predictions.jsonl")
+    if not isinstance(found.get(split), dict):
+        scored = ", ".join(metrics.get("splits", ())) or "none"
+        raise UserError(
+            f"{folder}: has no scores of split {split!r}, only of {scored}; "
+            f"nlpseq evaluate {folder} --split {split} gives them"
+        )
+    missing = {"seed", "parameters", "seconds", "data"} - metrics.keys()
+    if missing:
+        raise UserError(f"{folder / 'metrics.json'}: key {min(missing)} is missing")
+    index, statistics = read_statistics(predictions)
+    data = found.get("data")
+    fingerprint = data.get(split, "") if isinstance(data, dict) else str(data)
+    task = hub.read_task(folder)
+    run = TrainedRun(
+        folder,
+        task,
+        metrics,
+        found[split],
+        fingerprint,
+        History(folder / "history.jsonl").read(),
+        index,
+        statistics,
+        _size(folder / hub.WEIGHTS),
+    )
+    _check_sum(run, predictions)
+    return run
+
+
+def _size(path: Path) -> int:
+    if not path.exists():
+        raise UserError(f"{path.parent}: there is no {path.name}; has the run finished?")
+    return path.stat().st_size
+
+
+def read_statistics(path: Path) -> tuple[tuple[int, ...], Floats]:
+    """The vectors of a file of predictions, in the order of their examples.
+
+    Returns:
+        The index of each example, and (N, K) vectors; those of an index that stands there twice, as
+        parts of one text may, are added up.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or examples have no statistics.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; score the split by nlpseq evaluate") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: damaged, it is not UTF-8; score the split anew") from error
+    vectors: dict[int, list[float]] = {}
+    for number, line in enumerate(lines, start=1):
+        index, vector = _record(line, f"{path}, line {number}")
+        known = vectors.get(index, [0.0] * len(vector))
+        if len(vector) != len(next(iter(vectors.values()), vector)):
+            raise UserError(f"{path}, line {number}: damaged, its statistics are of another length")
+        vectors[index] = [sum(pair) for pair in zip(known, vector, strict=True)]
+    if not vectors:
+        raise UserError(f"{path}: holds no example; score the split anew")
+    places = sorted(vectors)
+    return tuple(places), np.array([vectors[place] for place in places], dtype=np.float64)
+
+
+def _record(line: str, where: str) -> tuple[int, list[float]]:
+    try:
+        record = json.loads(line)
+        index, vector = (
+            int(record["index"]),
+            [float(number) for number in record["statistics"] or ()],
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{where}: damaged, no record of an example; score the split anew"
+        ) from error
+    if not vector or not all(map(math.isfinite, vector)):
+        raise UserError(f"{where}: no finite statistics; its metric cannot be resampled")
+    return index, vector
+
+
+def _check_sum(run: TrainedRun, predictions: Path) -> None:
+    """Predictions that do not add up to the scores are those of something else."""
+    name = run.task.main_metric
+    try:
+        again = run.task.metric.score(run.statistics.sum(axis=0).tolist()).get(name)
+    except (ValueError, TypeError, IndexError) as error:
+        raise UserError(
+            f"{predictions}: its statistics are not those of {run.folder}: {error}"
+        ) from error
+    stored = run.scores.get(name)
+    if again is None or stored is None:
+        raise UserError(
+            f"{run.folder}: {name} has no statistics of single examples; such runs cannot be compared"
+        )
+    if not np.isclose(again, stored, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise UserError(
+            f"{predictions}: its examples give {name} {again:.6g}, metrics.json has {stored:.6g}; "
+            f"score the split anew"
+        )
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise UserError(f"{path}: damaged, no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged, no JSON object")
+    return content
