@@ -166,7 +166,7 @@ def test_a_format(
         ("sentiment", "encoder.kind=lstn", r"encoder.kind = 'lstn': choose .*did you mean 'lstm'\?"),
         ("sentiment", "encoder=cnn", "encoder = 'cnn': a section; to choose, set encoder.kind"),
         ("sentiment", "encoder=3", "encoder = 3: a section"),
-        ("sentiment", "encoder.kind=cnn encoder.width=3", "encoder.width; did you mean 'widths'"),
+        ("sentiment", "encoder.kind=cnn encoder.width=3", "has it; did you mean 'widths'"),
         ("sentiment", "head.poling=max", "unknown key head.poling; did you mean 'pooling'"),
         ("sentiment", "head.pooling=sum", "head.pooling = 'sum': .*'attention'"),
         ("sentiment", "embedding.characters=cnn tokenization.kind=bpe", "embedding.characters and"),

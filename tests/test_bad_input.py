@@ -613,7 +613,7 @@ def test_a_task_from_elsewhere_is_refused_and_none_of_its_code_runs(
         (f"{EVALUATE} --split ../train", "split '../train': the data have"),
         (f"{EVALUATE} --device cuda:99", "--device cuda:99: not to be had"),
         (f"{EVALUATE} --data-dir nowhere", "data folder nowhere: no such folder"),
-        (f"{EVALUATE} training.epochs=3", "override 'training.epochs=3': only data. and evaluation."),
+        (f"{EVALUATE} training.epochs=3", "override 'training.epochs=3': only data., decoding., evaluation."),
         (f"{EVALUATE} data.fils=3", "unknown key data.fils; did you mean 'files'"),
         (f"{EVALUATE} evaluation.batch_size=0", "evaluation.batch_size = 0: "),
     ],

@@ -90,9 +90,8 @@ def _explain(schema: Schema, problem: Any) -> str:
         case "extra_forbidden":
             known = [] if section is None else list(section.model_fields)
             others = _kinds_with(schema, *keys) if len(keys) == 2 else []
-            if others:
-                return f"unknown key {key}: only {keys[0]}.kind = {', '.join(others)} has it"
-            return f"unknown key {key}{suggest(path[-1], known)}"
+            elsewhere = f": only {keys[0]}.kind = {', '.join(others)} has it" if others else ""
+            return f"unknown key {key}{elsewhere}{suggest(path[-1], known)}"
         case "missing":
             return f"key {key} is missing"
         case "value_error":
