@@ -11,7 +11,7 @@ from typing import Any
 from nlpseq.analysis.comparison.costs import output_parameters
 from nlpseq.data.sources import load_splits
 from nlpseq.errors import UserError
-from nlpseq.recipe import Recipe, TransformerConfig
+from nlpseq.recipe import Recipe, TransformerConfig, TransformerDecoderConfig
 from nlpseq.task import Task, resolve
 
 from .environment import parameter_counts
@@ -19,6 +19,7 @@ from .seeds import read_recipe
 
 TOLERANCE = 0.03  # of the parameters
 MOST_UNITS = 2**16
+TRANSFORMERS = (TransformerConfig, TransformerDecoderConfig)
 TIMING = (  # a few updates and validations, from whose history seconds are read
     "training.max_steps=40",
     "training.log_steps=10",
@@ -64,50 +65,63 @@ class Sizer:
     def match(self, wanted: int) -> list[str]:
         """Overrides that give a model `wanted` parameters, within 3%.
 
-        The width is searched by bisection; a Transformer's feedforward layer keeps its ratio to the width,
-        and then takes up what the steps of the width (a multiple of its heads) leave.
+        The width is searched by bisection, a decoder's keeps its ratio to the encoder's; a Transformer's
+        feedforward layers keep theirs to the width, and then take up what the steps of the width (a multiple
+        of its heads) leave.
 
         Raises:
             UserError: no width comes near enough.
         """
-        encoder = read_recipe(self.name, self.overrides).encoder
+        recipe = read_recipe(self.name, self.overrides)
         low, high = 0, 1
-        while self.core(_sized(encoder, high)) < wanted:
+        while self.core(_sized(recipe, high)) < wanted:
             low, high = high, 2 * high
             if high > MOST_UNITS:
                 raise UserError(f"encoder.hidden_size: no width gives {wanted:,} parameters")
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (
-                (middle, high) if self.core(_sized(encoder, middle)) < wanted else (low, middle)
+                (middle, high) if self.core(_sized(recipe, middle)) < wanted else (low, middle)
             )
-        sizes = [_sized(encoder, units) for units in (low, high) if units]
-        found = min(sizes, key=lambda one: abs(self.core(one) - wanted))
-        if isinstance(encoder, TransformerConfig):
-            found = self._filled(found, wanted)
+        near = [units for units in (low, high) if units]
+        units = min(near, key=lambda one: abs(self.core(_sized(recipe, one)) - wanted))
+        found = _sized(recipe, units)
+        here, each = self.core(found), self.core(_sized(recipe, units, 1)) - self.core(found)
+        if each:
+            found = _sized(recipe, units, round((wanted - here) / each))
         if abs(self.core(found) - wanted) > TOLERANCE * wanted:
             raise UserError(
-                f"{encoder.kind}: the nearest to {wanted:,} parameters are {self.core(found):,}, with "
+                f"{recipe.encoder.kind}: the nearest to {wanted:,} parameters are {self.core(found):,}, with "
                 f"{' '.join(found)}; compare larger models, or --match steps"
             )
         return found
 
-    def _filled(self, overrides: list[str], wanted: int) -> list[str]:
-        width, inner = overrides
-        size = int(inner.partition("=")[2])
-        here = self.core(overrides)
-        each = self.core([width, f"encoder.feedforward_size={size + 1}"]) - here
-        filled = max(1, size + round((wanted - here) / each))
-        return [width, f"encoder.feedforward_size={filled}"]
+
+def _sized(recipe: Recipe, units: int, more: int = 0) -> list[str]:
+    """Overrides for a width of so many steps, and for `more` units of each feedforward layer."""
+    encoder, decoder = recipe.encoder, getattr(recipe, "decoder", None)
+    if decoder is None:
+        return _wide("encoder", encoder, units * _step(encoder), encoder.hidden_size, more)
+    step = math.lcm(_step(encoder), _step(decoder))
+    before = decoder.hidden_size or encoder.hidden_size  # 0: as the encoder's outputs
+    width = max(1, round(before / encoder.hidden_size * units)) * step
+    return [
+        *_wide("encoder", encoder, units * step, encoder.hidden_size, more),
+        *_wide("decoder", decoder, width, before, more),
+    ]
 
 
-def _sized(encoder: Any, units: int) -> list[str]:
-    """Overrides for a width of so many steps."""
-    if not isinstance(encoder, TransformerConfig):
-        return [f"encoder.hidden_size={units}"]
-    width = 2 * encoder.num_heads * units  # positions turn pairs of components
-    inner = max(1, round(encoder.feedforward_size / encoder.hidden_size * width))
-    return [f"encoder.hidden_size={width}", f"encoder.feedforward_size={inner}"]
+def _step(config: Any) -> int:
+    """What a width is a multiple of: a Transformer's positions turn pairs of components of a head."""
+    return 2 * config.num_heads if isinstance(config, TRANSFORMERS) else 1
+
+
+def _wide(name: str, config: Any, width: int, before: int, more: int) -> list[str]:
+    found = [f"{name}.hidden_size={width}"] if config.hidden_size else []
+    if isinstance(config, TRANSFORMERS):
+        inner = round(config.feedforward_size / before * width)
+        found.append(f"{name}.feedforward_size={max(1, inner + more)}")
+    return found
 
 
 def steps_in(minutes: float, history: Sequence[Mapping[str, Any]], recipe: Recipe) -> list[str]:

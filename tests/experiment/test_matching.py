@@ -31,6 +31,24 @@ def test_another_kind_gets_as_many_parameters(kind: str) -> None:
     assert found[0].startswith("encoder.hidden_size=")
 
 
+@pytest.mark.parametrize("width", [0, 24])
+def test_in_seq2seq_a_name_stands_for_encoder_and_decoder(width: int) -> None:
+    """A decoder of its own width keeps its ratio to the encoder; 0 is as wide as the encoder's outputs."""
+    small = [*SMALL, "tokenization.kind=word"]
+    sizes = ["encoder.hidden_size=48", f"decoder.hidden_size={width}"]
+    wanted = Sizer("translation/quickstart", [*small, *sizes], None).core()
+    transformer = [*small, *sizes, "encoder.kind=transformer", "encoder.num_layers=1"]
+    sizer = Sizer("translation/quickstart", transformer, None)
+    found = sizer.match(wanted)
+    assert sizer.core(found) == pytest.approx(wanted, rel=0.03)
+    model = read_recipe("translation/quickstart", [*transformer, *found])
+    if width:
+        assert 2 * model.decoder.hidden_size == model.encoder.hidden_size
+    else:
+        assert model.decoder.hidden_size == 0
+    assert model.encoder.feedforward_size != 256 != model.decoder.feedforward_size
+
+
 def test_tables_over_the_vocabulary_do_not_count() -> None:
     """A tied table is the embedding's; an untied one has a row and a bias for each token."""
     sizes = [*SMALL, "encoder.hidden_size=10"]
