@@ -160,7 +160,8 @@ def _trained(name: str, label: str, data_dir: Path | None, device: torch.device)
         folder = hub.locate(name)
     except UserError as error:
         near = suggest(name, recipe.names()).removesuffix(".")
-        raise UserError(f"{error}; nor is it a recipe{near}") from error
+        hint = "; texts to read are given with --text" if " " in name else near
+        raise UserError(f"{error}; nor is it a recipe{hint}") from error
     task, model = hub.read(folder)
     return _subject(label, task, model, folder, data_dir, device)
 
