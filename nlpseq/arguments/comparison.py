@@ -30,7 +30,10 @@ def add(parser: ArgumentParser) -> None:
     )
     _add_contest(parser)
     parser.add_argument(
-        "--split", default="test", metavar="NAME", help="split whose scores count (default: test)"
+        "--split",
+        metavar="NAME",
+        help="split whose scores count; with another than a test, tests are left alone (default: test, or the "
+        "first of several)",
     )
     parser.add_argument(
         "--score", metavar="NAME", help="score that decides (default: the task's main one)"

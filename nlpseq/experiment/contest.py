@@ -196,7 +196,9 @@ def compare(
     return report, comparison.write(report, output)
 
 
-def contest(asked: Contest, output: Path | None = None, **options: Any) -> tuple[Report, Path]:
+def contest(
+    asked: Contest, output: Path | None = None, *, split: str | None = None, **options: Any
+) -> tuple[Report, Path]:
     """Train what has not been trained yet, and compare.
 
     The same request goes on where it was interrupted: runs that have finished are not run twice, one
@@ -205,6 +207,7 @@ def contest(asked: Contest, output: Path | None = None, **options: Any) -> tuple
     Args:
         asked: what to train.
         output: where; `runs/compare/<recipe>` below the working folder if None.
+        split: whose scores to compare; of another than a test split, tests are left alone.
         **options: of `nlpseq.analysis.comparison.compare`.
 
     Returns:
@@ -217,12 +220,14 @@ def contest(asked: Contest, output: Path | None = None, **options: Any) -> tuple
     entries = asked.entries()
     folder = output or Path("runs") / "compare" / "-".join(map(_stem, asked.recipes))
     changes = _plan(asked, entries, folder)
+    test = split is None or split.startswith("test")
     for entry in entries:
         overrides = [*entry.overrides, *changes[entry.name]]
-        _train(asked, entry, overrides, folder / entry.name, asked.seeds)
+        _train(asked, entry, overrides, folder / entry.name, asked.seeds, test=test)
     folders = [folder / entry.name for entry in entries]
     report = comparison.compare(
         folders,
+        split=split,
         data_dir=asked.data_dir,
         device=asked.device,
         command=asked.command(folder),
@@ -233,7 +238,13 @@ def contest(asked: Contest, output: Path | None = None, **options: Any) -> tuple
 
 
 def _train(
-    asked: Contest, entry: Entry, overrides: Sequence[str], folder: Path, seeds: Sequence[int]
+    asked: Contest,
+    entry: Entry,
+    overrides: Sequence[str],
+    folder: Path,
+    seeds: Sequence[int],
+    *,
+    test: bool = False,
 ) -> None:
     result = run(
         entry.recipe,
@@ -242,6 +253,7 @@ def _train(
         seeds=seeds,
         data_dir=asked.data_dir,
         device=asked.device,
+        test=test,
         resume=True,
     )
     if result.interrupted:

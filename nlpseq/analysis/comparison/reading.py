@@ -69,11 +69,21 @@ class Contender:
         return [run.seed for run in self.runs]
 
 
-def read_contenders(folders: Sequence[Path], split: str) -> list[Contender]:
+def read_contenders(
+    folders: Sequence[Path], split: str | None = None
+) -> tuple[list[Contender], str]:
     """Read what is to be compared.
 
+    Args:
+        folders: run directories, or those of `--seeds`.
+        split: whose scores to read; if None `test`, or the first test split that all have scored.
+
+    Returns:
+        The models, and the split.
+
     Raises:
-        UserError: fewer than two, one twice, or one that `read_contender` refuses.
+        UserError: fewer than two, one twice, different tasks, or a run that has not finished, did not score
+            the split, or is damaged.
     """
     if len(folders) < 2:
         raise UserError("a comparison needs two runs or more: nlpseq compare RUN_A RUN_B")
@@ -82,10 +92,33 @@ def read_contenders(folders: Sequence[Path], split: str) -> list[Contender]:
         if folder.resolve() in seen:
             raise UserError(f"{folder}: is given twice; a comparison needs different runs")
         seen.add(folder.resolve())
-    return [
-        Contender(name, _read_runs(folder, split))
-        for name, folder in zip(_names(folders), folders, strict=True)
-    ]
+    found = [_run_folders(folder) for folder in folders]
+    everything = [one for runs in found for one in runs]
+    tasks = {folder: hub.read_task(folder) for folder in everything}
+    _check_same_task(tasks)
+    chosen = split or _test_split(everything)
+    contenders = []
+    for name, folder, runs in zip(_names(folders), folders, found, strict=True):
+        read = [_read_run(one, tasks[one], chosen) for one in runs]
+        contenders.append(Contender(name, _of_seeds(folder, read)))
+    return contenders, chosen
+
+
+def _check_same_task(tasks: Mapping[Path, Task[Any]]) -> None:
+    (first, task), *others = tasks.items()
+    for folder, other in others:
+        if other.recipe.task != task.recipe.task:
+            raise UserError(
+                f"{first} and {folder}: different tasks, {task.recipe.task.rpartition(':')[2]} and "
+                f"{other.recipe.task.rpartition(':')[2]}; runs of one task can be compared"
+            )
+
+
+def _test_split(folders: Sequence[Path]) -> str:
+    first, *others = (_object(folder / "metrics.json").get("splits", ()) for folder in folders)
+    names = [name for name in first if name.startswith("test")]
+    shared = [name for name in names if all(name in other for other in others)]
+    return "test" if "test" in shared or not shared else shared[0]
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -98,22 +131,34 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return [str(folder) for folder in folders]
 
 
-def _read_runs(folder: Path, split: str) -> list[TrainedRun]:
+def _run_folders(folder: Path) -> list[Path]:
+    """The folder itself, or those of its seeds; all have finished."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the directory of a finished run")
-    inner = [path for path in folder.glob("seed-*") if path.is_dir()]
-    if (folder / "metrics.json").exists() or (folder / "recipe.toml").exists() or not inner:
-        return [_read_run(folder, split)]
-    runs = [_read_run(one, split) for one in inner]
-    runs.sort(key=lambda run: run.seed)
-    first = _without_seed(runs[0])
-    for run in runs:
-        if _without_seed(run) != first:
+    inner = sorted(path for path in folder.glob("seed-*") if path.is_dir())
+    own = (folder / "metrics.json").exists() or (folder / "recipe.toml").exists()
+    found = [folder] if own or not inner else inner
+    for one in found:
+        if (one / "metrics.json").exists():
+            continue
+        if (one / "recipe.toml").exists():
             raise UserError(
-                f"{folder}: {runs[0].folder.name} and {run.folder.name} differ by more than their seed; "
+                f"{one}: the run has not finished; nlpseq run ... --resume goes on with it"
+            )
+        raise UserError(f"{one}: not a run directory, there is no metrics.json")
+    return found
+
+
+def _of_seeds(folder: Path, runs: Sequence[TrainedRun]) -> list[TrainedRun]:
+    """In the order of their seeds, by which alone they differ."""
+    ordered = sorted(runs, key=lambda run: run.seed)
+    for run in ordered:
+        if _without_seed(run) != _without_seed(ordered[0]):
+            raise UserError(
+                f"{folder}: {ordered[0].folder.name} and {run.folder.name} differ by more than their seed; "
                 "name the two as runs of their own"
             )
-    return runs
+    return ordered
 
 
 def _without_seed(run: TrainedRun) -> dict[str, Any]:
@@ -121,18 +166,8 @@ def _without_seed(run: TrainedRun) -> dict[str, Any]:
     return recipe
 
 
-def _read_run(folder: Path, split: str) -> TrainedRun:
-    """A run that has finished, with its predictions of a split.
-
-    Raises:
-        UserError: it has not finished, did not score the split, or a file is missing or damaged.
-    """
-    if not (folder / "metrics.json").exists():
-        if (folder / "recipe.toml").exists():
-            raise UserError(
-                f"{folder}: the run has not finished; nlpseq run ... --resume goes on with it"
-            )
-        raise UserError(f"{folder}: not a run directory, there is no metrics.json")
+def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
+    """A run that has finished, with its predictions of a split."""
     metrics = _object(folder / "metrics.json")
     found, predictions = metrics, folder / "predictions" / f"{split}.jsonl"
     later = folder / "evaluations" / f"{split}.json"
@@ -150,7 +185,6 @@ def _read_run(folder: Path, split: str) -> TrainedRun:
     index, statistics = read_statistics(predictions)
     data = found.get("data")
     fingerprint = data.get(split, "") if isinstance(data, dict) else str(data)
-    task = hub.read_task(folder)
     run = TrainedRun(
         folder,
         task,

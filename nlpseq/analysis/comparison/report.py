@@ -118,7 +118,7 @@ def _finite(value: Any) -> Any:
 def compare(
     folders: Sequence[Path],
     *,
-    split: str = "test",
+    split: str | None = None,
     score: str | None = None,
     difference: float | None = None,
     data_dir: Path | None = None,
@@ -134,7 +134,7 @@ def compare(
 
     Args:
         folders: run directories, or those of `--seeds`.
-        split: which scores to compare.
+        split: whose scores to compare; if None `test`, or the first test split that all have scored.
         score: by which the verdict is given; the task's main score if None.
         difference: that one would want to be able to see, as the score is told (0.5 F1 points).
         data_dir: local files, to cut the test set by length and rare words.
@@ -149,7 +149,8 @@ def compare(
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; it says what differs.
     """
-    contenders = read_contenders(folders, split)
+    asked = _command(folders, split, score, difference, data_dir)
+    contenders, split = read_contenders(folders, split)
     check_comparable(contenders, split)
     chosen = choose_score(contenders, score)
     task = contenders[0].runs[0].task
@@ -182,7 +183,7 @@ def compare(
         for pair in pairs
     ]
     return Report(
-        command=command or _command(folders, split, score, difference, data_dir),
+        command=command or asked,
         task=type(task).__name__,
         split=split,
         examples=count,
@@ -269,13 +270,13 @@ def _training_command(contender: Contender) -> str:
 
 def _command(
     folders: Sequence[Path],
-    split: str,
+    split: str | None,
     score: str | None,
     difference: float | None,
     data_dir: Path | None,
 ) -> str:
     words = ["nlpseq", "compare", *map(str, folders)]
-    words += ["--split", split] if split != "test" else []
+    words += ["--split", split] if split else []
     words += ["--score", score] if score else []
     words += ["--difference", f"{difference:g}"] if difference is not None else []
     words += ["--data-dir", str(data_dir)] if data_dir else []

@@ -148,6 +148,19 @@ def test_the_command_prints_and_writes(runs: Path, capsys: pytest.CaptureFixture
     assert (folder / "plots" / "score_and_cost.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_of_several_tests_the_first_that_all_have_scored_is_compared(runs: Path) -> None:
+    folders = [runs / "lstm" / "seed-13", runs / "rnn" / "seed-13"]
+    for folder, more in zip(folders, [["test_2015"], []], strict=True):
+        path = folder / "metrics.json"
+        metrics = json.loads(path.read_text().replace('"test"', '"test_2016"'))
+        metrics["splits"] = ["validation", *more, "test_2016", "test_2017"]
+        path.write_text(json.dumps(metrics))
+        predictions = folder / "predictions"
+        (predictions / "test.jsonl").rename(predictions / "test_2016.jsonl")
+    assert compare(folders, samples=50).split == "test_2016"
+    assert compare(folders, samples=50, split="validation").split == "validation"
+
+
 def test_a_split_that_was_scored_later_counts(runs: Path) -> None:
     """What `nlpseq evaluate` wrote for a run that had left test alone."""
     for name in ("lstm", "rnn"):

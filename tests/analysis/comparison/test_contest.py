@@ -64,6 +64,16 @@ def test_it_goes_on_where_it_stopped(trained: Path, tmp_path: Path, asked: dict)
     assert [model.seeds for model in report.models] == [[13, 14], [13, 14]]
 
 
+def test_models_compared_on_validation_leave_the_test_alone(tmp_path: Path, asked: dict) -> None:
+    options = asked | {"seeds": (13,), "split": "validation"}
+    report, _ = nlpseq.compare("sentiment/quickstart", **options, output=tmp_path)
+    assert (report.split, report.examples) == ("validation", 40)
+    for path in tmp_path.glob("*/seed-13/metrics.json"):
+        metrics = json.loads(path.read_text())
+        assert metrics["splits"] == ["validation"]
+        assert "test" not in metrics
+
+
 def test_speed_and_memory_are_measured(trained: Path) -> None:
     predictor = hub.load(trained / "lstm" / "seed-13", "cpu")
     calls: list[int] = []
