@@ -147,7 +147,7 @@ def compare(
     seeds: Sequence[int] = (),
     match: str = "",
     minutes: float | None = None,
-    split: str = "test",
+    split: str | None = None,
     score: str | None = None,
     difference: float | None = None,
     data_dir: str | Path | None = None,
@@ -165,7 +165,7 @@ def compare(
         seeds: of each model's runs; 13, 14 and 15 by default.
         match: what is made equal: `parameters`, `time` or `steps`.
         minutes: of training each model, with `match="time"`.
-        split: whose scores count.
+        split: whose scores count; `test`, or the first of several test splits, if None.
         score: that decides; the task's main one by default.
         difference: worth seeing, in the unit that the score is told in.
         data_dir: folder of local files.
