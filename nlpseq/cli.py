@@ -1,4 +1,4 @@
-"""The command line: `nlpseq run | evaluate | predict | generate | compare | inspect | recipes`.
+"""The command line: `nlpseq quickstart | run | evaluate | predict | generate | compare | inspect | recipes`.
 
 It turns arguments into one call of the library, and what comes back into a status: 0 done, 2 the user got
 something wrong (one line says what), 130 interrupted. Torch and the tasks are imported only by the commands
@@ -14,6 +14,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(words: Sequence[str]) -> int:
     arguments = parse(words)
     match arguments.command:
+        case "quickstart":
+            return _quickstart(arguments)
         case "run":
             return _run(arguments, words)
         case "evaluate":
@@ -78,6 +81,20 @@ def _dispatch(words: Sequence[str]) -> int:
             return _copy(arguments)
     print(arguments.help, end="", file=sys.stderr)
     return 2
+
+
+def _quickstart(arguments: Namespace) -> int:
+    from nlpseq import console, experiment
+
+    found = experiment.quickstart(
+        arguments.tasks,
+        arguments.overrides,
+        output=arguments.output,
+        seed=arguments.seed,
+        device=arguments.device,
+    )
+    console.report_quickstart([asdict(row) for row in found.rows], found.commands, found.folder)
+    return 0
 
 
 def _run(arguments: Namespace, words: Sequence[str]) -> int:
@@ -114,7 +131,7 @@ def _hint(words: Sequence[str]) -> str:
     """How to go on with what was interrupted, if it can go on."""
     if words[:1] == ["run"]:
         return f"; to go on: {_resumption(words)}"
-    if words[:1] == ["compare"]:
+    if words[:1] in (["compare"], ["quickstart"]):
         return f"; what was trained is kept; to go on: {shlex.join(['nlpseq', *words])}"
     if words[:1] == ["predict"]:
         from nlpseq.files import is_partial

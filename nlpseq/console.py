@@ -44,6 +44,65 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
     console.print(f"run directory: {folder}", markup=False, soft_wrap=True)
 
 
+def report_quickstart(
+    rows: Sequence[Mapping[str, Any]], commands: Iterable[str], folder: Path
+) -> None:
+    """Print the end of a quickstart: scores beside the best possible ones, answers, what to try next.
+
+    Args:
+        rows: one a task, as `tasks` of its summary.json holds them.
+        commands: to try next.
+        folder: where the runs are.
+    """
+    from rich.console import Console
+    from rich.padding import Padding
+
+    console = Console(highlight=False, emoji=False)
+    console.print(_quickstart_table(rows))
+    console.print("what the models do now", style="bold")
+    for row in rows:
+        console.print(f"\n{spell(row['task'])}: {row['example']}", markup=False)
+        console.print(Padding(_answer_table(row), (0, 0, 0, 2)))
+    console.print("\nto go on", style="bold")
+    for command in commands:
+        console.print(f"  {command}", markup=False, soft_wrap=True)
+    console.print(f"\nruns and summary.json: {folder}", markup=False, soft_wrap=True)
+
+
+def _quickstart_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """A task a row, a model a column; a dash where no best score is known."""
+    from rich.table import Table
+
+    kinds = list(dict.fromkeys(kind for row in rows for kind in row["models"]))
+    table = Table("task", "test score")
+    for name in [*kinds, "best possible"]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        scores = [row["models"][kind]["score"] for kind in kinds]
+        told = [
+            "-" if value is None else number(value * row["factor"])
+            for value in [*scores, row["best"]]
+        ]
+        table.add_row(spell(row["task"]), row["told"], *told)
+    table.add_section()
+    seconds = [sum(row["models"][kind]["seconds"] for row in rows) for kind in kinds]
+    table.add_row("training time", "", *map(duration, seconds), "")
+    return table
+
+
+def _answer_table(row: Mapping[str, Any]) -> "Table":
+    """What each model answers, and what is right where one answer is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for kind, model in row["models"].items():
+        table.add_row(kind, Text(model["answer"]))
+    if row["right"] is not None:
+        table.add_row("right", Text(row["right"]), style="dim")
+    return table
+
+
 def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
     """Print the scores of some splits."""
     from rich.console import Console

@@ -1,0 +1,234 @@
+"""Everything in a few minutes: both quickstart recipes of each task, trained on the built-in corpus.
+
+OUTPUT/<task>/<model>/     the runs of `<task>/quickstart` and `<task>/quickstart_transformer`
+OUTPUT/summary.json        their scores beside the best possible ones, costs, and what they answer
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nlpseq import hub, recipe
+from nlpseq.analysis.comparison.units import Unit, unit_of
+from nlpseq.answers import in_short
+from nlpseq.data import miniature, tags
+from nlpseq.errors import UserError, suggest
+from nlpseq.files import write_json
+
+from .seeds import read_recipe
+from .training_run import Options, Run
+
+STEMS = ("quickstart", "quickstart_transformer")
+"""Names of the recipes that stand side by side in a task's folder."""
+SPLIT = "test"
+SENTENCE = miniature.sample(1, seed=1645)[0]
+"""What models are shown: names that train does not have, and two clauses that say the opposite."""
+PROMPT = " ".join(SENTENCE.tokens[:2])
+_ANSWERS = {  # of each view to the sentence; a text can go on in many ways
+    "sentiment": SENTENCE.sentiment,
+    "entities": ", ".join(
+        f"{' '.join(SENTENCE.tokens[span.begin : span.end])} {span.type}"
+        for span in tags.spans(SENTENCE.tags)
+    ),
+    "translation": " ".join(SENTENCE.translation),
+    "headline": " ".join(SENTENCE.headline),
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model of a task.
+
+    Attributes:
+        run: its run directory.
+        score: on the test split.
+        seconds: of training, with its validations.
+        parameters: `total` and parts.
+        answer: what it makes of the example, in one line.
+    """
+
+    run: str
+    score: float
+    seconds: float
+    parameters: dict[str, int]
+    answer: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A task, and its models.
+
+    Attributes:
+        task: its name, that of the recipes' folder.
+        score: name of its main score, as in metrics.json.
+        told: the score in words, with its unit.
+        factor: what a score is multiplied by when it is told.
+        best: the score of one who knows how the corpus was made; None where it is not known.
+        example: the text that the models answer, or the beginning of one that they continue.
+        right: the answer; None where there are many.
+        models: by kind.
+    """
+
+    task: str
+    score: str
+    told: str
+    factor: float
+    best: float | None
+    example: str
+    right: str | None
+    models: dict[str, Trained]
+
+
+@dataclass(frozen=True)
+class Quickstart:
+    """What a quickstart leaves: its folder, and a row for each task."""
+
+    folder: Path
+    rows: list[Row]
+
+    @property
+    def commands(self) -> list[str]:
+        """What to try next: use a model of each task, and compare the last two."""
+        lines = []
+        for row in self.rows:
+            run = next(iter(row.models.values())).run
+            words = ["predict", run, row.example]
+            if row.right is None:
+                words = ["generate", run, "--prompt", row.example, "--num-samples", "3"]
+            lines.append(shlex.join(["nlpseq", *words]))
+        runs = [model.run for model in self.rows[-1].models.values()]
+        return [*lines, shlex.join(["nlpseq", "compare", *runs])]
+
+
+def tasks() -> list[str]:
+    """The tasks with quickstart recipes, in the order of the corpus's views."""
+    places = {}
+    for name in recipe.names():
+        task, _, stem = name.partition("/")
+        if stem == STEMS[0]:
+            places[task] = miniature.VIEWS.index(recipe.read(name)["data"]["view"])
+    return sorted(places, key=places.__getitem__)
+
+
+def quickstart(
+    chosen: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    *,
+    output: Path | None = None,
+    seed: int = 13,
+    device: str | None = None,
+) -> Quickstart:
+    """Train an LSTM and a Transformer on each task, score them, and let them answer an example.
+
+    The same request goes on where it was interrupted: what has finished is not trained again.
+
+    Args:
+        chosen: names of tasks; all by default.
+        overrides: assignments to every recipe.
+        output: where everything is written; `runs/quickstart` below the working folder if None.
+        seed: of every run.
+        device: where to train.
+
+    Raises:
+        UserError: an unknown task, or a folder that holds something else.
+        KeyboardInterrupt: a run was stopped, and saved.
+    """
+    folder = output or Path("runs") / "quickstart"
+    options = Options(device=device, resume=True, overrides=tuple(overrides))
+    changes = [*overrides, f"seed={seed}"]
+    asked = {task: _runs(task, changes, folder / task, options) for task in _asked(chosen)}
+    runs = [run for models in asked.values() for run in models.values()]
+    for number, run in enumerate(runs, start=1):
+        _train(run, f"[{number}/{len(runs)}]")
+    found = Quickstart(folder, [_row(task, models) for task, models in asked.items()])
+    rows = {row.task: asdict(row) for row in found.rows}
+    write_json(
+        folder / "summary.json", {"seed": seed, "overrides": list(overrides), "tasks": rows}
+    )
+    return found
+
+
+def _asked(chosen: Sequence[str]) -> list[str]:
+    """The tasks to train, each once, in their order."""
+    known = tasks()
+    for name in chosen:
+        if name not in known:
+            near = suggest(name, known).removesuffix(".") or f"; there are {', '.join(known)}"
+            raise UserError(f"--task: no task is called {name!r}{near}")
+    return [task for task in known if task in chosen or not chosen]
+
+
+def _runs(task: str, overrides: Sequence[str], folder: Path, options: Options) -> dict[str, Run]:
+    """A run for each kind of model; their folders are checked before the first is trained."""
+    found: dict[str, Run] = {}
+    for stem in STEMS:
+        name = f"{task}/{stem}"
+        resolved = read_recipe(name, overrides)
+        kind = resolved.encoder.kind
+        if kind in found:
+            raise UserError(
+                f"encoder.kind={kind}: the two models of a quickstart are of different kinds; "
+                f"use `nlpseq run {task}/{STEMS[0]} encoder.kind={kind}`"
+            )
+        found[kind] = Run(folder / kind, resolved, name, options)
+        found[kind].directory.check()
+    return found
+
+
+def _train(run: Run, place: str) -> None:
+    """Train, or go on, and say so; what has finished is passed over."""
+    finished = run.directory.metrics() is not None
+    line = f"{place} {run.name}, in {run.folder}{': is there' if finished else ''}"
+    Console(highlight=False, emoji=False).print(line, style="bold", markup=False, soft_wrap=True)
+    if not finished and run.execute().interrupted:
+        raise KeyboardInterrupt
+
+
+def _row(task: str, runs: Mapping[str, Run]) -> Row:
+    """Read the scores of finished runs, and let their models answer."""
+    first = next(iter(runs.values()))
+    score, view = first.task.main_metric, first.recipe.data.view
+    unit = unit_of(score, first.task)
+    metrics = {kind: run.directory.metrics() or {} for kind, run in runs.items()}
+    example = SENTENCE.text if view in _ANSWERS else PROMPT
+    models = {
+        kind: Trained(
+            run=str(run.folder),
+            score=metrics[kind][SPLIT][score],
+            seconds=metrics[kind]["seconds"],
+            parameters=metrics[kind]["parameters"],
+            answer=_answer(run, example),
+        )
+        for kind, run in runs.items()
+    }
+    scores = metrics[first.recipe.encoder.kind][SPLIT]
+    return Row(
+        task=task,
+        score=score,
+        told=unit.told,
+        factor=unit.factor,
+        best=_best(view, score, scores, unit),
+        example=example,
+        right=_ANSWERS.get(view),
+        models=models,
+    )
+
+
+def _best(view: str, score: str, scores: Mapping[str, float], unit: Unit) -> float | None:
+    """The corpus's own score: its floor of a perplexity, or all points where answers are determined."""
+    if view in miniature.DETERMINED and unit.higher_is_better:
+        return 100 / unit.factor
+    return scores.get(f"floor_{score}")
+
+
+def _answer(run: Run, example: str) -> str:
+    """What a trained model makes of the example, in one line."""
+    predictor: Any = hub.load(run.folder, run.options.device)
+    if hasattr(predictor, "generate"):
+        (text,) = predictor.generate(example, num_samples=1, seed=run.recipe.seed)
+        return " ".join(text.split())
+    return in_short(predictor.predict([example])[0])
