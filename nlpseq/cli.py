@@ -317,14 +317,9 @@ def _compare(arguments: Namespace) -> int:
 
 
 def _list() -> int:
-    from nlpseq.recipe import locate, names
+    from nlpseq import console, recipe
 
-    found = names()
-    width = max(map(len, found), default=0)
-    for name in found:
-        line = locate(name).read_text(encoding="utf-8").partition("\n")[0]
-        description = line.removeprefix("#").partition("   ")[0].strip()
-        print(f"{name:<{width}}  {description}")
+    console.report_recipes(map(asdict, recipe.catalogue()))
     return 0
 
 
@@ -336,22 +331,10 @@ def _show(arguments: Namespace) -> int:
 
 
 def _copy(arguments: Namespace) -> int:
-    from nlpseq.recipe import locate
+    from nlpseq import recipe
 
-    text = locate(arguments.name).read_text(encoding="utf-8")
-    path: Path = arguments.destination
-    if path.is_dir():
-        path /= f"{arguments.name.rpartition('/')[2].removesuffix('.toml')}.toml"
-    if path.suffix != ".toml":
-        raise UserError(f"{path}: the name of a recipe ends in .toml")
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise UserError(f"{path}: exists already; name another destination") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    print(f"Copied to {path}. To run it: nlpseq run {shlex.quote(str(path))}")
+    path = shlex.quote(str(recipe.copy(arguments.name, arguments.destination)))
+    print(f"Copied to {path}. To run it: nlpseq run {path}")
     return 0
 
 

@@ -92,16 +92,18 @@ class Quickstart:
 
     @property
     def commands(self) -> list[str]:
-        """What to try next: use a model of each task, and compare the last two."""
-        lines = []
+        """What to try next: let a model write, let one answer, compare two."""
+        found: dict[str, list[str]] = {}
         for row in self.rows:
             run = next(iter(row.models.values())).run
-            words = ["predict", run, row.example]
             if row.right is None:
-                words = ["generate", run, "--prompt", row.example, "--num-samples", "3"]
-            lines.append(shlex.join(["nlpseq", *words]))
+                prompt = ["--prompt", row.example, "--num-samples", "3"]
+                found.setdefault("generate", ["generate", run, *prompt])
+            else:
+                found.setdefault("predict", ["predict", run, row.example])
         runs = [model.run for model in self.rows[-1].models.values()]
-        return [*lines, shlex.join(["nlpseq", "compare", *runs])]
+        commands = [*found.values(), ["compare", *runs]]
+        return [shlex.join(["nlpseq", *words]) for words in commands]
 
 
 def tasks() -> list[str]:
@@ -138,6 +140,8 @@ def quickstart(
         KeyboardInterrupt: a run was stopped, and saved.
     """
     folder = output or Path("runs") / "quickstart"
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; choose another --output")
     options = Options(device=device, resume=True, overrides=tuple(overrides))
     changes = [*overrides, f"seed={seed}"]
     asked = {task: _runs(task, changes, folder / task, options) for task in _asked(chosen)}
@@ -146,9 +150,7 @@ def quickstart(
         _train(run, f"[{number}/{len(runs)}]")
     found = Quickstart(folder, [_row(task, models) for task, models in asked.items()])
     rows = {row.task: asdict(row) for row in found.rows}
-    write_json(
-        folder / "summary.json", {"seed": seed, "overrides": list(overrides), "tasks": rows}
-    )
+    write_json(folder / "summary.json", {"seed": seed, "overrides": list(overrides), "tasks": rows})
     return found
 
 
