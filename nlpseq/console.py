@@ -87,7 +87,7 @@ def report_recipes(entries: Iterable[Mapping[str, Any]]) -> None:
         data = "built-in" if entry["source"] == "builtin" else entry["source"]
         line = f"    {data}: {entry['description']}"
         print(textwrap.fill(line, width, subsequent_indent="    ") if width else line)
-    print("\nScores and minutes of training are of real runs (docs/results); a dash: not measured.")
+    print("\nScores and minutes of training are those of docs/results; a dash: not measured.")
 
 
 def _measured(entry: Mapping[str, Any]) -> str:

@@ -107,13 +107,15 @@ class Quickstart:
 
 
 def tasks() -> list[str]:
-    """The tasks with quickstart recipes, in the order of the corpus's views."""
-    places = {}
-    for name in recipe.names():
-        task, _, stem = name.partition("/")
-        if stem == STEMS[0]:
-            places[task] = miniature.VIEWS.index(recipe.read(name)["data"]["view"])
-    return sorted(places, key=places.__getitem__)
+    """The tasks that have both recipes, in the order of the corpus's views."""
+    known = set(recipe.names())
+    found = [name.partition("/")[0] for name in known if name.endswith(f"/{STEMS[0]}")]
+    both = [task for task in found if f"{task}/{STEMS[1]}" in known]
+    return sorted(both, key=lambda task: miniature.VIEWS.index(_view(task)))
+
+
+def _view(task: str) -> str:
+    return str(recipe.read(f"{task}/{STEMS[0]}")["data"]["view"])
 
 
 def quickstart(
@@ -140,8 +142,6 @@ def quickstart(
         KeyboardInterrupt: a run was stopped, and saved.
     """
     folder = output or Path("runs") / "quickstart"
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file; choose another --output")
     options = Options(device=device, resume=True, overrides=tuple(overrides))
     changes = [*overrides, f"seed={seed}"]
     asked = {task: _runs(task, changes, folder / task, options) for task in _asked(chosen)}
@@ -166,6 +166,9 @@ def _asked(chosen: Sequence[str]) -> list[str]:
 
 def _runs(task: str, overrides: Sequence[str], folder: Path, options: Options) -> dict[str, Run]:
     """A run for each kind of model; their folders are checked before the first is trained."""
+    for place in (folder.parent, folder):
+        if place.exists() and not place.is_dir():
+            raise UserError(f"{place}: is a file; choose another --output")
     found: dict[str, Run] = {}
     for stem in STEMS:
         name = f"{task}/{stem}"

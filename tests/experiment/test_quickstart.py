@@ -178,6 +178,7 @@ def test_every_task_has_two_recipes_on_the_same_data() -> None:
     for task in tasks():
         lstm, other = (read_recipe(f"{task}/{stem}") for stem in STEMS)
         assert (lstm.data, lstm.tokenization) == (other.data, other.tokenization)
+        assert lstm.decoding == other.decoding
         assert (lstm.encoder.kind, other.encoder.kind) == ("lstm", "transformer")
 
 
