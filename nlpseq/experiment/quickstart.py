@@ -16,8 +16,10 @@ from nlpseq import hub, recipe
 from nlpseq.analysis.comparison.units import Unit, unit_of
 from nlpseq.answers import in_short
 from nlpseq.data import miniature, tags
+from nlpseq.data.sources import BUILTIN
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import write_json
+from nlpseq.recipe import DataConfig
 
 from .seeds import read_recipe
 from .training_run import Options, Run
@@ -148,9 +150,9 @@ def quickstart(
         task: _runs(task, changes, folder / task, options) for task in _asked(chosen, overrides)
     }
     runs = [run for models in asked.values() for run in models.values()]
-    for number, run in enumerate(runs, start=1):
-        _train(run, f"[{number}/{len(runs)}]")
-    found = Quickstart(folder, [_row(task, models) for task, models in asked.items()])
+    metrics = [_train(run, f"[{n}/{len(runs)}]") for n, run in enumerate(runs, start=1)]
+    trained = dict(zip((run.folder for run in runs), metrics, strict=True))
+    found = Quickstart(folder, [_row(task, models, trained) for task, models in asked.items()])
     rows = {row.task: asdict(row) for row in found.rows}
     write_json(folder / "summary.json", {"seed": seed, "overrides": list(overrides), "tasks": rows})
     return found
@@ -177,6 +179,8 @@ def _runs(task: str, overrides: Sequence[str], folder: Path, options: Options) -
     for stem in STEMS:
         name = f"{task}/{stem}"
         resolved = read_recipe(name, overrides)
+        if SPLIT not in resolved.evaluation.splits:
+            raise UserError(f"evaluation.splits: a quickstart tells the scores on {SPLIT}: name it")
         kind = resolved.encoder.kind
         if kind in found:
             raise UserError(
@@ -188,48 +192,48 @@ def _runs(task: str, overrides: Sequence[str], folder: Path, options: Options) -
     return found
 
 
-def _train(run: Run, place: str) -> None:
-    """Train, or go on, and say so; what has finished is passed over."""
+def _train(run: Run, place: str) -> dict[str, Any]:
+    """Train, or go on, or take what has finished; say which run it is, and return its metrics."""
     finished = run.directory.metrics() is not None
-    line = f"{place} {run.name}, in {run.folder}{': is there' if finished else ''}"
+    line = f"{place} {run.name}, in {run.folder}{': trained already' if finished else ''}"
     Console(highlight=False, emoji=False).print(line, style="bold", markup=False, soft_wrap=True)
-    if not finished and run.execute().interrupted:
+    result = run.execute()
+    if result.interrupted:
         raise KeyboardInterrupt
+    return result.metrics
 
 
-def _row(task: str, runs: Mapping[str, Run]) -> Row:
-    """Read the scores of finished runs, and let their models answer."""
+def _row(task: str, runs: Mapping[str, Run], metrics: Mapping[Path, Mapping[str, Any]]) -> Row:
+    """A task's scores, and what its models answer; `metrics` by run directory."""
     first = next(iter(runs.values()))
     score, view = first.task.main_metric, first.recipe.data.view
     unit = unit_of(score, first.task)
-    metrics = {kind: run.directory.metrics() or {} for kind, run in runs.items()}
     example = SENTENCE.text if view in _ANSWERS else PROMPT
-    models = {
-        kind: Trained(
+    models = {}
+    for kind, run in runs.items():
+        found = metrics[run.folder]
+        models[kind] = Trained(
             run=str(run.folder),
-            score=metrics[kind][SPLIT][score],
-            seconds=metrics[kind]["seconds"],
-            parameters=metrics[kind]["parameters"],
+            score=found[SPLIT][score],
+            seconds=found["seconds"],
+            parameters=found["parameters"],
             answer=_answer(run, example),
         )
-        for kind, run in runs.items()
-    }
-    scores = metrics[first.recipe.encoder.kind][SPLIT]
     return Row(
         task=task,
         score=score,
         told=unit.told,
         factor=unit.factor,
-        best=_best(view, score, scores, unit),
+        best=_best(first.recipe.data, score, metrics[first.folder][SPLIT], unit),
         example=example,
         right=_ANSWERS.get(view),
         models=models,
     )
 
 
-def _best(view: str, score: str, scores: Mapping[str, float], unit: Unit) -> float | None:
+def _best(data: DataConfig, score: str, scores: Mapping[str, float], unit: Unit) -> float | None:
     """The corpus's own score: its floor of a perplexity, or all points where answers are determined."""
-    if view in miniature.DETERMINED and unit.higher_is_better:
+    if data.source == BUILTIN and data.view in miniature.DETERMINED and unit.higher_is_better:
         return 100 / unit.factor
     return scores.get(f"floor_{score}")
 

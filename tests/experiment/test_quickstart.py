@@ -63,9 +63,12 @@ def test_scores_stand_beside_the_best_possible_one(done: tuple[Path, str]) -> No
 def test_a_floor_is_the_best_possible_score() -> None:
     floor = {"perplexity": 9.0, "floor_perplexity": 8.4}
     lower, higher = Unit(False, 1, 0.5, "", ""), Unit(True, 100, 0.5, "", "")
-    assert _best("text", "perplexity", floor, lower) == 8.4
-    assert _best("entities", "f1", {"f1": 0.9}, higher) == 1.0
-    assert _best("text", "f1", {"f1": 0.9}, higher) is None
+    views = {view: recipe.DataConfig(view=view) for view in ("text", "entities")}
+    assert _best(views["text"], "perplexity", floor, lower) == 8.4
+    assert _best(views["entities"], "f1", {"f1": 0.9}, higher) == 1.0
+    assert _best(views["text"], "f1", {"f1": 0.9}, higher) is None
+    other = recipe.DataConfig(view="entities", source="some/hub-id")
+    assert _best(other, "f1", {"f1": 0.9}, higher) is None
 
 
 def test_the_summary_holds_what_was_printed(done: tuple[Path, str]) -> None:
@@ -103,6 +106,7 @@ def test_what_has_finished_is_not_trained_again(done: tuple[Path, str]) -> None:
     again = call("--output", str(folder))
     assert len(kept) == 3
     assert [path.stat().st_mtime_ns for path in kept] == times
+    assert again.count("trained already") == 3
     assert again.count("training for") == 1
     assert "going on after step 3" in again
     assert row_of(again, "sentiment") == row_of(printed, "sentiment")
@@ -138,6 +142,7 @@ def test_an_interruption_says_how_to_go_on(
         ("--task ner encoder.kind=gru", "of different kinds; use `nlpseq run ner/quickstart"),
         ("--output {done} --seed 14", "started with another recipe"),
         ("--output {done}/summary.json", "is a file"),
+        ('evaluation.splits=["validation"]', "scores on test: name it"),
         ("training.epoch=1", "did you mean 'epochs'?"),
     ],
 )
@@ -146,7 +151,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_trained(
 ) -> None:
     folder, _ = done
     before = sorted(folder.rglob("*"))
-    filled = shlex.split(words.format(done=shlex.quote(str(folder))))
+    filled = [word.format(done=folder) for word in words.split()]
     assert main(["quickstart", *SMALL, *filled]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
