@@ -135,7 +135,7 @@ def _commands() -> Parser:
     parser.add_argument("--version", action="version", version=f"nlpseq {nlpseq.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="word")
     add: list[tuple[str, str, str, Callable[[Parser], None]]] = [
-        ("quickstart", "try every task, by two models", quickstart.EXAMPLES, _add_quickstart),
+        ("quickstart", "try all tasks, with two models", quickstart.EXAMPLES, _add_quickstart),
         ("run", "train as a recipe says, evaluate, write a run directory", _RUN_EXAMPLES, _add_run),
         ("evaluate", "score a trained model on a split", _EVALUATE_EXAMPLES, _add_evaluate),
         ("predict", "answer texts with a trained model", _PREDICT_EXAMPLES, _add_predict),

@@ -12,8 +12,9 @@ examples:
   nlpseq quickstart --task translation,summarization --seed 14 --output runs/second
   nlpseq quickstart training.epochs=1 --output runs/short
 
-Each task's two quickstart recipes are trained: an LSTM and a Transformer, on the built-in corpus. Interrupted,
-the same command goes on where it stopped; what has finished is not trained again.
+An LSTM and a Transformer are trained on each task of the built-in corpus: language_modeling, sentiment, ner,
+translation, summarization. Interrupted, the same command goes on where it stopped; what has finished is not
+trained again.
 """
 
 
