@@ -66,7 +66,7 @@ def report_quickstart(
     console.print("what the models do now", style="bold")
     for example, group in groupby(rows, key=lambda row: str(row["example"])):
         console.print(f"\n{example}", markup=False, soft_wrap=True)
-        console.print(Padding(_answer_table(group), (0, 0, 0, 2)))
+        console.print(Padding(_answer_table(group), (0, 0, 0, 2), expand=False))
     console.print("\nto go on", style="bold")
     for command in commands:
         console.print(f"  {command}", markup=False, soft_wrap=True)

@@ -27,8 +27,8 @@ from .training_run import Options, Run
 STEMS = ("quickstart", "quickstart_transformer")
 """Names of the recipes that stand side by side in a task's folder."""
 SPLIT = "test"
-SENTENCE = miniature.sample(1, seed=21849)[0]
-"""What models are shown: "Although some tourists were not proud , Hugo Harley ...", no name of which train has."""
+SENTENCE = miniature.sample(1, seed=1645)[0]
+"""What models are shown: "Although Denton was not foggy , ...", with one name that train does not have."""
 PROMPT = " ".join(SENTENCE.tokens[:2])
 _ANSWERS = {  # of each view to the sentence; a text can go on in many ways
     "sentiment": SENTENCE.sentiment,
