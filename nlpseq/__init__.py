@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nlpseq.analysis.comparison import Report
-    from nlpseq.experiment import RunResult
+    from nlpseq.experiment import Quickstart, RunResult
     from nlpseq.inspection import Inspection
     from nlpseq.task import Task
 
-__all__ = ["__version__", "compare", "inspect", "load", "run"]
+__all__ = ["__version__", "compare", "inspect", "load", "quickstart", "run"]
 
 __version__ = "0.1.0"
 
@@ -73,6 +73,43 @@ def run(
         resume=resume,
         overwrite=overwrite,
         track=track,
+    )
+
+
+def quickstart(
+    tasks: Sequence[str] = (),
+    *,
+    output: str | Path | None = None,
+    seed: int = 13,
+    device: str | None = None,
+    **overrides: Any,
+) -> "Quickstart":
+    """Train an LSTM and a Transformer on each task's built-in data: `nlpseq quickstart` from Python.
+
+    Called again, it goes on where it was interrupted; what has finished is not trained again.
+
+    Args:
+        tasks: some of language_modeling, sentiment, ner, translation and summarization; all by default.
+        output: where runs and summary.json are written; `runs/quickstart` by default.
+        seed: of every run.
+        device: `cpu`, `cuda`, ...; the fastest there is by default.
+        **overrides: changes to every recipe, as in `run`.
+
+    Returns:
+        The folder, and for each task scores, the best possible one, costs and an answered example.
+
+    Raises:
+        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+    """
+    from nlpseq import experiment
+    from nlpseq.overrides import assignments
+
+    return experiment.quickstart(
+        tasks,
+        assignments(overrides),
+        output=None if output is None else Path(output),
+        seed=seed,
+        device=device,
     )
 
 

@@ -141,6 +141,17 @@ def render(
         yield highlight.PAGE_END
 
 
+def in_short(answer: Answer) -> str:
+    """The answer alone, in one line: `positive (0.98)`, `Ada Lovelace PER, Paris LOC`, or what was written."""
+    if "entities" in answer:
+        found = [f"{entity['text']} {entity['type']}" for entity in answer["entities"]]
+        return ", ".join(found) or "none"
+    if "label" in answer:
+        label = answer["label"]
+        return f"{label} ({answer['probabilities'][label]:.2f})" if label is not None else "none"
+    return _output(answer, terminal=True)
+
+
 def _default(answer: Answer, *, explain: bool, terminal: bool) -> str:
     if "output" in answer:
         return "text"

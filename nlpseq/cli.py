@@ -1,4 +1,4 @@
-"""The command line: `nlpseq run | evaluate | predict | generate | compare | inspect | recipes`.
+"""The command line: `nlpseq quickstart | run | evaluate | predict | generate | compare | inspect | recipes`.
 
 It turns arguments into one call of the library, and what comes back into a status: 0 done, 2 the user got
 something wrong (one line says what), 130 interrupted. Torch and the tasks are imported only by the commands
@@ -14,6 +14,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(words: Sequence[str]) -> int:
     arguments = parse(words)
     match arguments.command:
+        case "quickstart":
+            return _quickstart(arguments)
         case "run":
             return _run(arguments, words)
         case "evaluate":
@@ -78,6 +81,20 @@ def _dispatch(words: Sequence[str]) -> int:
             return _copy(arguments)
     print(arguments.help, end="", file=sys.stderr)
     return 2
+
+
+def _quickstart(arguments: Namespace) -> int:
+    from nlpseq import console, experiment
+
+    found = experiment.quickstart(
+        arguments.tasks,
+        arguments.overrides,
+        output=arguments.output,
+        seed=arguments.seed,
+        device=arguments.device,
+    )
+    console.report_quickstart([asdict(row) for row in found.rows], found.commands, found.folder)
+    return 0
 
 
 def _run(arguments: Namespace, words: Sequence[str]) -> int:
@@ -114,7 +131,7 @@ def _hint(words: Sequence[str]) -> str:
     """How to go on with what was interrupted, if it can go on."""
     if words[:1] == ["run"]:
         return f"; to go on: {_resumption(words)}"
-    if words[:1] == ["compare"]:
+    if words[:1] in (["compare"], ["quickstart"]):
         return f"; what was trained is kept; to go on: {shlex.join(['nlpseq', *words])}"
     if words[:1] == ["predict"]:
         from nlpseq.files import is_partial
@@ -300,14 +317,9 @@ def _compare(arguments: Namespace) -> int:
 
 
 def _list() -> int:
-    from nlpseq.recipe import locate, names
+    from nlpseq import console, recipe
 
-    found = names()
-    width = max(map(len, found), default=0)
-    for name in found:
-        line = locate(name).read_text(encoding="utf-8").partition("\n")[0]
-        description = line.removeprefix("#").partition("   ")[0].strip()
-        print(f"{name:<{width}}  {description}")
+    console.report_recipes(map(asdict, recipe.catalogue()))
     return 0
 
 
@@ -319,22 +331,10 @@ def _show(arguments: Namespace) -> int:
 
 
 def _copy(arguments: Namespace) -> int:
-    from nlpseq.recipe import locate
+    from nlpseq import recipe
 
-    text = locate(arguments.name).read_text(encoding="utf-8")
-    path: Path = arguments.destination
-    if path.is_dir():
-        path /= f"{arguments.name.rpartition('/')[2].removesuffix('.toml')}.toml"
-    if path.suffix != ".toml":
-        raise UserError(f"{path}: the name of a recipe ends in .toml")
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise UserError(f"{path}: exists already; name another destination") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-    print(f"Copied to {path}. To run it: nlpseq run {shlex.quote(str(path))}")
+    path = shlex.quote(str(recipe.copy(arguments.name, arguments.destination)))
+    print(f"Copied to {path}. To run it: nlpseq run {path}")
     return 0
 
 

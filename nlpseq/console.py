@@ -3,7 +3,11 @@
 Tables are rich's on a terminal and plain text in a log. It prints what it is given and computes nothing.
 """
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +46,94 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
             console.print(f"  {sample}", markup=False, soft_wrap=True)
         console.print()
     console.print(f"run directory: {folder}", markup=False, soft_wrap=True)
+
+
+def report_quickstart(
+    rows: Sequence[Mapping[str, Any]], commands: Iterable[str], folder: Path
+) -> None:
+    """Print the end of a quickstart: scores beside the best possible ones, answers, what to try next.
+
+    Args:
+        rows: one a task, as `tasks` of its summary.json holds them.
+        commands: to try next.
+        folder: where the runs are.
+    """
+    from rich.console import Console
+    from rich.padding import Padding
+
+    console = Console(highlight=False, emoji=False)
+    console.print(_quickstart_table(rows))
+    console.print("what the models do now", style="bold")
+    for example, group in groupby(rows, key=lambda row: str(row["example"])):
+        console.print(f"\n{example}", markup=False, soft_wrap=True)
+        console.print(Padding(_answer_table(group), (0, 0, 0, 2), expand=False))
+    console.print("\nto go on", style="bold")
+    for command in commands:
+        console.print(f"  {command}", markup=False, soft_wrap=True)
+    console.print(f"\nruns and summary.json: {folder}", markup=False, soft_wrap=True)
+
+
+def report_recipes(entries: Iterable[Mapping[str, Any]]) -> None:
+    """Print the recipes, two lines each: name, score and minutes; data and description.
+
+    Descriptions are wrapped on a terminal, and nowhere else.
+
+    Args:
+        entries: fields of the catalogue's.
+    """
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for entry in entries:
+        print(f"{entry['name']}  {_measured(entry)}")
+        data = "built-in" if entry["source"] == "builtin" else entry["source"]
+        line = f"    {data}: {entry['description']}"
+        print(textwrap.fill(line, width, subsequent_indent="    ") if width else line)
+    print("\nScores and minutes of training are those of docs/results; a dash: not measured.")
+
+
+def _measured(entry: Mapping[str, Any]) -> str:
+    """`test F1 90.4 (3 seeds), 8 min`, or `test F1 -`."""
+    if entry["value"] is None or entry["minutes"] is None:
+        return f"{entry['metric']} -"
+    seeds = f" ({entry['seeds']} seeds)" if entry["seeds"] > 1 else ""
+    digits = 1 if entry["minutes"] < 1 else 0
+    return f"{entry['metric']} {entry['value']:g}{seeds}, {entry['minutes']:.{digits}f} min"
+
+
+def _quickstart_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """A task a row, a model a column; a dash where no best score is known."""
+    from rich.table import Table
+
+    kinds = list(dict.fromkeys(kind for row in rows for kind in row["models"]))
+    table = Table("task", "test score")
+    for name in [*kinds, "best possible"]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        scores = [row["models"][kind]["score"] for kind in kinds]
+        told = [
+            "-" if value is None else number(value * row["factor"])
+            for value in [*scores, row["best"]]
+        ]
+        table.add_row(spell(row["task"]), row["told"], *told)
+    table.add_section()
+    seconds = [sum(row["models"][kind]["seconds"] for row in rows) for kind in kinds]
+    table.add_row("training time", "", *map(duration, seconds), "")
+    return table
+
+
+def _answer_table(rows: Iterable[Mapping[str, Any]]) -> "Table":
+    """What each model answers for each task, and what is right where one answer is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        task = spell(row["task"])
+        for kind, model in row["models"].items():
+            table.add_row(task, kind, Text(model["answer"]))
+            task = ""  # once is enough
+        if row["right"] is not None:
+            table.add_row(task, "right", Text(row["right"]), style="dim")
+    return table
 
 
 def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:

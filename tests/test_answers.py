@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nlpseq.answers import chunks, read_texts, render
+from nlpseq.answers import chunks, in_short, read_texts, render
 from nlpseq.arguments import parse
 from nlpseq.errors import UserError
 
@@ -218,3 +218,13 @@ def test_every_form_of_the_command_line_is_known() -> None:
     for form in ("json", "text", "conll", "html"):
         assert parse(["predict", "run", "x", "--format", form]).format == form
         assert rendered(ENTITIES, form=form)
+
+
+def test_answers_in_short() -> None:
+    entities = [{"text": "Ada Lovelace", "type": "PER"}, {"text": "Paris", "type": "LOC"}]
+    assert in_short({"text": "", "entities": entities}) == "Ada Lovelace PER, Paris LOC"
+    assert in_short({"text": "", "entities": []}) == "none"
+    classified = {"label": "good", "probabilities": {"good": 0.984, "bad": 0.016}}
+    assert in_short(classified) == "good (0.98)"
+    assert in_short({"label": None, "probabilities": {}}) == "none"
+    assert in_short({"output": "two\nlines\x1b"}) == "two lines\u241b"

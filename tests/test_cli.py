@@ -1,5 +1,6 @@
 """The command line, with a real small run; and its errors, each one line and status 2."""
 
+import importlib.util
 import io
 import json
 import shlex
@@ -43,7 +44,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "evaluate", "predict", "generate", "compare", "inspect", "recipes"]
+    "command",
+    ["quickstart", "run", "evaluate", "predict", "generate", "compare", "inspect", "recipes"],
 )
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
@@ -83,7 +85,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("recipes shw", "unknown command 'shw'; did you mean 'show'?"),
         (
             "fly x",
-            "unknown command 'fly'; there are run, evaluate, predict, generate, compare, inspect, recipes",
+            "unknown command 'fly'; there are quickstart, run, evaluate, predict, generate, compare, inspect, recipes",
         ),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("run x --seed 3", "unknown option '--seed'; did you mean '--seeds'?"),
@@ -208,13 +210,31 @@ def test_options_of_a_model_that_writes(words: str, options: dict[str, object]) 
 def test_recipes_are_listed_with_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes"]) == 0
     listed = capsys.readouterr().out
-    assert [line.split()[0] for line in listed.splitlines()] == recipe.names()
-    for line in listed.splitlines():
-        assert len(line.split()) > 3
+    *entries, _, note = listed.splitlines()
+    assert [line.split()[0] for line in entries[::2]] == recipe.names()
+    assert all(len(line) <= 80 for line in [*entries[::2], note])
+    for line in entries[1::2]:
+        assert line.startswith("    ")
         assert line.endswith(".")
         assert "nlpseq run" not in line
+    assert "language_modeling/ptb  test perplexity 92.4, 57 min" in entries
+    assert "ner/conll2003  test F1 90.4 (3 seeds), 8 min" in entries
+    assert "sentiment/sst3  test accuracy -" in entries
     assert main(["recipes", "list"]) == 0
     assert capsys.readouterr().out == listed
+
+
+def test_listed_figures_are_those_of_the_results() -> None:
+    spec = importlib.util.spec_from_file_location(
+        "measured_recipes", ROOT / "benchmarks" / "measured_recipes.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.measured() == script.TARGET.read_text(encoding="utf-8"), (
+        "run `python benchmarks/measured_recipes.py`"
+    )
 
 
 def test_show_prints_the_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 import configparser
 import re
 import subprocess
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -84,7 +83,7 @@ def test_recipe_says_what_it_is_and_is_valid(path: Path) -> None:
     first = re.match(r"# (?P<what>\S.*\S)\.   (?P<command>nlpseq run (?P<name>\S+).*)\n", text)
     assert first is not None, "line 1: `# What it is.   nlpseq run task/name`"
     assert first["name"] == name
-    assert ("--data-dir" in first["command"]) or tomllib.loads(text)["data"]["source"] == "builtin"
+    assert ("--data-dir" in first["command"]) or recipe.read(name)["data"]["source"] == "builtin"
     (module,) = re.findall(r"nlpseq\.tasks\.(\w+):\w+", read_recipe(name).task)
     assert module == path.parent.name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import nlpseq
-from nlpseq.arguments import comparison, decoding, inspection
+from nlpseq.arguments import comparison, decoding, inspection, quickstart
 from nlpseq.arguments.values import count, seeds
 from nlpseq.errors import UserError, suggest
 
@@ -135,6 +135,7 @@ def _commands() -> Parser:
     parser.add_argument("--version", action="version", version=f"nlpseq {nlpseq.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="word")
     add: list[tuple[str, str, str, Callable[[Parser], None]]] = [
+        ("quickstart", "try all tasks, with two models", quickstart.EXAMPLES, _add_quickstart),
         ("run", "train as a recipe says, evaluate, write a run directory", _RUN_EXAMPLES, _add_run),
         ("evaluate", "score a trained model on a split", _EVALUATE_EXAMPLES, _add_evaluate),
         ("predict", "answer texts with a trained model", _PREDICT_EXAMPLES, _add_predict),
@@ -173,6 +174,12 @@ def _add(
     parser.set_defaults(command=command, prog=prog)
     arguments(parser)
     parser.set_defaults(help=parser.format_help())
+
+
+def _add_quickstart(parser: Parser) -> None:
+    quickstart.add(parser)
+    _add_overrides(parser)
+    _add_device(parser)
 
 
 def _add_run(parser: Parser) -> None:

@@ -7,24 +7,28 @@ seeds.py         | a recipe by its name; one run for each of several seeds
 evaluation.py    | scores of a split
 contest.py       | several models trained and compared
 matching.py      | models made equal in size or time
+quickstart.py    | both quickstart recipes of every task
 environment.py   | device, precision, processes
 """
 
 from .contest import Contest, compare, contest
 from .environment import build_accelerator
 from .evaluation import evaluate
+from .quickstart import Quickstart, quickstart
 from .seeds import read_recipe, run, summarize
 from .training_run import Options, Run, RunResult
 
 __all__ = [
     "Contest",
     "Options",
+    "Quickstart",
     "Run",
     "RunResult",
     "build_accelerator",
     "compare",
     "contest",
     "evaluate",
+    "quickstart",
     "read_recipe",
     "run",
     "summarize",

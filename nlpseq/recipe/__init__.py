@@ -8,8 +8,9 @@ unknown, of the wrong type or impossible is one line that names the key and what
     encoders.py    the encoders' sections, told apart by `encoder.kind`
     decoders.py    the decoders' sections, told apart by `decoder.kind`
     schema.py      the other sections, and Recipe
-    reading.py     names, locate, read, merge, override
+    reading.py     names, locate, copy, read, merge, override
     validation.py  validate
+    catalogue.py   the recipes with what was measured
 """
 
 from .base import (
@@ -22,6 +23,7 @@ from .base import (
     Positive,
     Section,
 )
+from .catalogue import Entry, catalogue
 from .decoders import DecoderConfig, RecurrentDecoderConfig, TransformerDecoderConfig
 from .encoders import (
     Activation,
@@ -36,7 +38,7 @@ from .encoders import (
     RecurrentConvolutionalConfig,
     TransformerConfig,
 )
-from .reading import Document, locate, merge, names, override, read
+from .reading import Document, copy, locate, merge, names, override, read
 from .schema import (
     DataConfig,
     DecodingConfig,
@@ -62,6 +64,7 @@ __all__ = [
     "Document",
     "EmbeddingConfig",
     "EncoderConfig",
+    "Entry",
     "EvaluationConfig",
     "FeedforwardConfig",
     "Fraction",
@@ -79,6 +82,8 @@ __all__ = [
     "TrainingConfig",
     "TransformerConfig",
     "TransformerDecoderConfig",
+    "catalogue",
+    "copy",
     "locate",
     "merge",
     "names",

@@ -1,8 +1,8 @@
 """Recipes as they are written: found by name, read, extended, overridden; nothing is checked yet."""
 
-import copy
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -44,6 +44,31 @@ def locate(name: str) -> Traversable:
             f"unknown recipe {name!r}{suggest(name, names())} `nlpseq recipes` lists them all"
         )
     return resources.files("nlpseq.recipes").joinpath(*f"{name}.toml".split("/"))
+
+
+def copy(name: str, destination: Path) -> Path:
+    """Copy a recipe to a new file, or into a folder under its own name.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: no such recipe; the file exists, cannot be written, or its name does not end in .toml.
+    """
+    text = locate(name).read_text(encoding="utf-8")
+    path = destination
+    if path.is_dir():
+        path /= f"{name.rpartition('/')[2].removesuffix('.toml')}.toml"
+    if path.suffix != ".toml":
+        raise UserError(f"{path}: the name of a recipe ends in .toml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UserError(f"{path}: exists already; name another destination") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    return path
 
 
 def read(name: str) -> Document:
@@ -127,7 +152,7 @@ def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Documen
     Raises:
         UserError: an assignment has no `=` or no key.
     """
-    changed = copy.deepcopy(dict(document))
+    changed = deepcopy(dict(document))
     asked = set()
     for (*sections, last), text in map(_parse, assignments):
         table: Any = changed

@@ -19,10 +19,11 @@ from nlpseq.data.miniature.source import (
     log_probability,
     sample,
 )
-from nlpseq.data.miniature.views import DEFAULT_SIZES, VIEWS, Splits, splits
+from nlpseq.data.miniature.views import DEFAULT_SIZES, DETERMINED, VIEWS, Splits, splits
 
 __all__ = [
     "DEFAULT_SIZES",
+    "DETERMINED",
     "VIEWS",
     "VOCABULARY",
     "Example",

@@ -32,6 +32,11 @@ _ROWS: Mapping[str, Callable[[Example], Row]] = {
 }
 VIEWS = tuple(_ROWS)
 """Names of the views, one for each task."""
+DETERMINED = tuple(view for view in VIEWS if view != "text")
+"""Views whose answer is a function of the text, so that a perfect score can be had.
+
+Tags, label, translation and headline are read off the derivation, and no text has two of them.
+"""
 
 
 class Splits(dict[str, list[Row]]):
