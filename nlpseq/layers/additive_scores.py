@@ -11,6 +11,7 @@ that stay in cache, and the backward pass computes them anew, which is cheaper t
 for torch's sigmoid is several times as fast on a CPU as its tanh.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,52 +48,86 @@ def additive_scores(queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
     return scores
 
 
-class _Blocks:
-    """Walks over pairs: sigmoids (t, b, S, A) of some queries of some sentences, in one buffer."""
+class AdditivePairs:
+    """The keys of a batch, to be scored by any queries; here time is dimension 0.
 
-    def __init__(self, queries: Tensor, keys: Tensor) -> None:
-        self.doubled_queries = 2 * queries.transpose(0, 1).unsqueeze(2)  # (T, B, 1, A)
-        self.doubled_keys = 2 * keys  # (B, S, A)
-        self.length, self.sentences = self.doubled_queries.shape[:2]
-        a_query = max(1, keys[0].numel())  # elements of its pairs
-        self.rows = min(self.sentences, max(1, BLOCK_ELEMENTS // (a_query * self.length)))
-        self.steps = min(self.length, max(1, BLOCK_ELEMENTS // a_query))
-        self.buffer = keys.new_empty(self.steps * self.rows * a_query)
+    Args:
+        keys: (B, S, A).
+        vector: (A,).
+    """
 
-    def __iter__(self) -> Iterator[tuple[slice, slice, Tensor]]:
-        """Which queries, of which sentences, and their sigmoids, which the next block overwrites."""
-        for b in range(0, self.sentences, self.rows):
-            for t in range(0, self.length, self.steps):
-                steps, rows = slice(t, t + self.steps), slice(b, b + self.rows)
-                queries, keys = self.doubled_queries[steps, rows], self.doubled_keys[rows]
-                shape = (*queries.shape[:2], *keys.shape[1:])  # (t, b, S, A)
-                block = self.buffer[: shape[0] * keys.numel()].view(shape)
-                yield steps, rows, torch.add(queries, keys, out=block).sigmoid_()
+    def __init__(self, keys: Tensor, vector: Tensor) -> None:
+        self.vector = vector
+        self.total = vector.sum()
+        self.doubled = 2 * keys
+        self.buffer = keys.new_empty(max(BLOCK_ELEMENTS, keys[0].numel()))
+
+    def scores(self, queries: Tensor) -> Tensor:
+        """Of queries (T, B, A): (T, B, S)."""
+        scores = queries.new_empty(*queries.shape[:2], self.doubled.size(1))
+        for steps, rows, sigmoids in self._blocks(queries):
+            found = sigmoids.flatten(0, 2) @ self.vector
+            scores[steps, rows] = found.view(sigmoids.shape[:3])
+        return scores.mul_(2).sub_(self.total)
+
+    def _blocks(self, queries: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+        """Which queries, of which sentences, and their sigmoids (t, b, S, A), until the next block."""
+        length, sentences, _ = queries.shape
+        a_query = self.doubled[0].numel()  # elements of its pairs
+        b = min(sentences, max(1, len(self.buffer) // (a_query * length)))
+        t = min(length, max(1, len(self.buffer) // a_query))
+        doubled = 2 * queries.unsqueeze(2)  # (T, B, 1, A)
+        for row in range(0, sentences, b):
+            for step in range(0, length, t):
+                steps, rows = slice(step, step + t), slice(row, row + b)
+                some, keys = doubled[steps, rows], self.doubled[rows]
+                shape = (*some.shape[:2], *keys.shape[1:])
+                block = self.buffer[: math.prod(shape)].view(shape)
+                yield steps, rows, torch.add(some, keys, out=block).sigmoid_()
+
+
+class AdditiveGradients(AdditivePairs):
+    """The gradients of what was scored, added up over the calls of `backward`.
+
+    Attributes:
+        d_vector: (A,).
+    """
+
+    def __init__(self, keys: Tensor, vector: Tensor) -> None:
+        super().__init__(keys, vector)
+        self.slope = 4 * vector
+        self._d_keys = torch.zeros_like(keys)
+        self.d_vector = torch.zeros_like(vector)
+
+    def backward(self, grad: Tensor, queries: Tensor) -> Tensor:
+        """From the gradient (T, B, S) of the scores of queries (T, B, A) to the queries' own."""
+        d_queries = torch.empty_like(queries, memory_format=torch.contiguous_format)
+        self.d_vector.sub_(grad.sum())
+        for steps, rows, sigmoids in self._blocks(queries):
+            g = grad[steps, rows]  # (t, b, S)
+            self.d_vector.addmv_(sigmoids.flatten(0, 2).t(), g.flatten(), alpha=2)
+            torch.addcmul(sigmoids, sigmoids, sigmoids, value=-1, out=sigmoids)
+            slopes = sigmoids.mul_(g.unsqueeze(3))
+            torch.sum(slopes, 2, out=d_queries[steps, rows])
+            self._d_keys[rows] += slopes[0] if len(slopes) == 1 else slopes.sum(0)
+        return d_queries.mul_(self.slope)
+
+    @property
+    def d_keys(self) -> Tensor:
+        """(B, S, A)."""
+        return self._d_keys * self.slope
 
 
 class _AdditiveScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
         ctx.save_for_backward(queries, keys, vector)
-        scores = keys.new_empty(queries.size(1), *keys.shape[:2])  # (T, B, S)
-        for steps, rows, sigmoids in _Blocks(queries, keys):
-            scores[steps, rows] = (sigmoids.flatten(0, 2) @ vector).view(sigmoids.shape[:3])
-        return scores.mul_(2).sub_(vector.sum()).transpose(0, 1)
+        return AdditivePairs(keys, vector).scores(queries.transpose(0, 1)).transpose(0, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries, keys, vector = ctx.saved_tensors
-        grad = grad.transpose(0, 1).contiguous()  # (T, B, S)
-        d_queries = torch.empty_like(queries.transpose(0, 1), memory_format=torch.contiguous_format)
-        d_keys = torch.zeros_like(keys)
-        d_vector = -grad.sum() * torch.ones_like(vector)
-        for steps, rows, sigmoids in _Blocks(queries, keys):
-            g = grad[steps, rows]  # (t, b, S)
-            d_vector.addmv_(sigmoids.flatten(0, 2).t(), g.flatten(), alpha=2)
-            torch.addcmul(sigmoids, sigmoids, sigmoids, value=-1, out=sigmoids)
-            slopes = sigmoids.mul_(g.unsqueeze(3))
-            torch.sum(slopes, 2, out=d_queries[steps, rows])
-            d_keys[rows] += slopes.sum(0)
-        slope = 4 * vector
-        return d_queries.mul_(slope).transpose(0, 1), d_keys.mul_(slope), d_vector
+        gradients = AdditiveGradients(keys, vector)
+        d_queries = gradients.backward(grad.transpose(0, 1), queries.transpose(0, 1))
+        return d_queries.transpose(0, 1), gradients.d_keys, gradients.d_vector
