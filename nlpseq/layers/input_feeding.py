@@ -99,13 +99,9 @@ class _FeedingSweep(torch.autograd.Function):
         keys: Tensor,  # (B, S, A)
         mask: Tensor,  # (B, S)
         keep: Tensor | None,  # (T, B, C)
-        weight_o: Tensor,  # (3H, C)
-        weight_h: Tensor,  # (3H + A, H)
-        bias_h: Tensor,  # (3H + A,)
-        vector: Tensor,  # (A,)
-        weight_c: Tensor,  # (C, H + M)
-        bias_c: Tensor,  # (C,)
+        *parameters: Tensor,  # (3H, C), (3H + A, H), (3H + A,), (A,), (C, H + M), (C,)
     ) -> tuple[Tensor, Tensor, Tensor]:
+        weight_o, weight_h, bias_h, vector, weight_c, bias_c = parameters
         (length, batch, _), size = projected.shape, hidden.size(1)
         pairs, padding = AdditivePairs(keys, vector), ~mask
         states = _behind(hidden, length)  # (T + 1, B, H), as outputs (T + 1, B, C)
@@ -145,12 +141,8 @@ class _FeedingSweep(torch.autograd.Function):
         memory, keys, keep, weight_o, weight_h, vector, weight_c, *saved = ctx.saved_tensors
         states, outputs, gates, new, reads, joined, weights, values = saved
         length, batch, size = new.shape
-        reset, update = gates.chunk(2, dim=2)
-        before, inner = states[:-1], reads[:-1, :, 2 * size : 3 * size]
         # Whatever does not depend on the gradient is computed for all steps at once.
-        slope_n = tanh_backward(1 - update, new)
-        slope_z = sigmoid_backward(before - new, update)
-        slope_r = sigmoid_backward(inner, reset)
+        slopes = _Slopes.of(gates, new, states[:-1], reads[:-1, :, 2 * size : 3 * size])
         slope_o = tanh_backward(torch.ones_like(values) if keep is None else keep, values)
         pairs = AdditiveGradients(keys, vector)
         d_projected = new.new_empty(length, batch, 3 * size)
@@ -159,22 +151,15 @@ class _FeedingSweep(torch.autograd.Function):
         d_contexts = new.new_empty(length, batch, memory.size(2))
         d_h, d_o = torch.zeros_like(states[0]), grad_outputs[-1]
         for t in range(length - 1, -1, -1):
-            d_joined = torch.addmm(
-                grad_joined[t], torch.mul(d_o, slope_o[t], out=d_values[t]), weight_c
-            )
+            torch.mul(d_o, slope_o[t], out=d_values[t])
+            d_joined = torch.addmm(grad_joined[t], d_values[t], weight_c)
             d_contexts[t] = d_joined[:, size:]
             d_a = torch.bmm(memory, d_contexts[t].unsqueeze(2)).squeeze(2).add_(grad_weights[t])
             d_scores = softmax_backward(d_a, weights[t], 1, d_a.dtype)
             queries = reads[t + 1 : t + 2, :, 3 * size :]
             d_reads[t + 1, :, 3 * size :] = pairs.backward(d_scores.unsqueeze(0), queries)[0]
             d_h.add_(d_joined[:, :size]).addmm_(d_reads[t + 1], weight_h)
-            d_r, d_z, d_n = d_projected[t].chunk(3, dim=1)
-            torch.mul(d_h, slope_n[t], out=d_n)
-            torch.mul(d_n, slope_r[t], out=d_r)
-            torch.mul(d_h, slope_z[t], out=d_z)
-            d_reads[t, :, : 2 * size] = d_projected[t, :, : 2 * size]
-            torch.mul(d_n, reset[t], out=d_reads[t, :, 2 * size : 3 * size])
-            d_h.mul_(update[t])
+            slopes.backward(t, d_h, d_projected[t], d_reads[t, :, : 3 * size])
             earlier = grad_outputs[t - 1] if t else torch.zeros_like(d_o)
             d_o = torch.addmm(earlier, d_projected[t], weight_o)
         d_h.addmm_(d_reads[0], weight_h)
@@ -193,6 +178,38 @@ class _FeedingSweep(torch.autograd.Function):
             _weight_gradient(d_values, joined),
             d_values.sum((0, 1)),
         )
+
+
+class _Slopes(NamedTuple):
+    """Of a GRU's steps, each (T, B, H): how h_t changes with what its gates are computed from."""
+
+    new: Tensor
+    update: Tensor
+    reset: Tensor  # how the candidate does, through the reset gate
+    reset_gate: Tensor
+    update_gate: Tensor
+
+    @classmethod
+    def of(cls, gates: Tensor, new: Tensor, before: Tensor, inner: Tensor) -> "_Slopes":
+        """From r and z, n, h_{t-1}, and what r multiplies."""
+        r, z = gates.chunk(2, dim=2)
+        return cls(
+            tanh_backward(1 - z, new),
+            sigmoid_backward(before - new, z),
+            sigmoid_backward(inner, r),
+            r,
+            z,
+        )
+
+    def backward(self, t: int, d_h: Tensor, d_inputs: Tensor, d_recurrent: Tensor) -> None:
+        """From the gradient of h_t to that of h_{t-1}, in place; fills in those of g_t and u_t (B, 3H)."""
+        d_r, d_z, d_n = d_inputs.chunk(3, dim=1)
+        torch.mul(d_h, self.new[t], out=d_n)
+        torch.mul(d_n, self.reset[t], out=d_r)
+        torch.mul(d_h, self.update[t], out=d_z)
+        d_recurrent.copy_(d_inputs)
+        d_recurrent.chunk(3, dim=1)[2].mul_(self.reset_gate[t])
+        d_h.mul_(self.update_gate[t])
 
 
 def _behind(first: Tensor, length: int) -> Tensor:
