@@ -164,10 +164,12 @@ def train_nlpseq(task: Translation, splits: Mapping[str, Split], with_bleu: bool
             folder=Path(folder),
             reporter=clock,
         ).fit(splits["train"], None)
-    seconds, tokens = 0.0, 0.0
-    for line in clock.lines:
-        seconds += (line["tokens"] - tokens) / line["tokens_per_second"]
-        tokens = line["tokens"]
+    seconds, read = 0.0, 0.0
+    for line in clock.lines:  # whose tokens are the source's
+        seconds += (line["tokens"] - read) / line["tokens_per_second"]
+        read = line["tokens"]
+    epochs = task.recipe.training.epochs
+    tokens = epochs * sum(len(pair.ids) for _, pair in task.examples(splits["train"]))
     bleu = float("nan")
     if with_bleu:
         bleu = score(translated(task, model, splits["test"])[0], splits["test"])

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
+from nlpseq.layers.additive_scores import additive_scores
 from nlpseq.layers.dropout import Dropout
 
 LOCATION_FILTERS, LOCATION_WIDTH = 10, 11
@@ -100,11 +101,12 @@ class AdditiveAttention(CrossAttention):
 
     def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
         """See the class."""
-        hidden = self.query(queries).unsqueeze(2) + keys.unsqueeze(1)  # (B, T, S, A)
-        if past is not None:
-            hidden = hidden + self.features(past)
-        scores: Tensor = self.score(hidden.tanh_()).squeeze(3)  # (B, T, S)
-        return scores
+        queries, vector = self.query(queries), self.score.weight[0]
+        if past is None:
+            return additive_scores(queries, keys, vector)
+        keys = keys.unsqueeze(1) + self.features(past)  # (B, T, S, A): every query has its own
+        scores = additive_scores(queries.flatten(0, 1).unsqueeze(1), keys.flatten(0, 1), vector)
+        return scores.view_as(past)
 
     def features(self, past: Tensor) -> Tensor:
         """What the past adds inside the tanh: (B, T, S) -> (B, T, S, A)."""

@@ -19,6 +19,7 @@ from torch.autograd.function import once_differentiable
 
 tanh_backward = torch.ops.aten.tanh_backward  # (gradient, tanh(x)) -> gradient of x
 sigmoid_backward = torch.ops.aten.sigmoid_backward
+softmax_backward = torch.ops.aten._softmax_backward_data  # (gradient, softmax, dim, dtype)
 
 
 def rnn_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, nonlinearity: str) -> Tensor:

@@ -24,7 +24,7 @@ from nlpseq.errors import UserError
 from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, MinGRUCell, RNNCell
 from nlpseq.layers.dropout import Dropout, LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
-from nlpseq.layers.normalization import Normalization, build_normalization
+from nlpseq.layers.normalization import NoNormalization, Normalization, build_normalization
 
 
 class Padding(NamedTuple):
@@ -193,6 +193,14 @@ class RecurrentEncoder(Encoder):
             outputs, after = layer.step(outputs, before)
             new_columns.append(after)
         return outputs, _stack(new_columns)
+
+    def plain_cell(self) -> Cell | None:
+        """The one cell of an encoder that is nothing but a cell in one direction; else None."""
+        (layer, *more), directions = self.layers, self.num_directions
+        assert isinstance(layer, RecurrentLayer)
+        bare = isinstance(layer.normalization, NoNormalization) and not layer.residual
+        silent = not (self.training and layer.dropout.p)
+        return layer._cell(0) if not more and directions == 1 and bare and silent else None
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros, tuple of (B, L, H), of the parameters' device and dtype."""

@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 from nlpseq.contracts import Encoded, State
 from nlpseq.data.batch import Tokens
-from nlpseq.layers.cross_attention import Attended, CrossAttention
-from nlpseq.layers.dropout import Dropout
+from nlpseq.layers.cells import GRUCell
+from nlpseq.layers.cross_attention import AdditiveAttention, Attended, CrossAttention
+from nlpseq.layers.dropout import Dropout, keep_mask
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
+from nlpseq.layers.input_feeding import feeding_sweep
+from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.models.bridge import Bridge
 from nlpseq.models.decoder import Decoded, Decoder, Memory, joined
@@ -81,7 +84,10 @@ class AttentionDecoder(Decoder):
     def forward(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
         """See `Decoder`."""
         if self.input_feeding:
-            return self._one_by_one(inputs, memory, state)
+            cell = self._swept_cell(memory)
+            if cell is None:
+                return self._one_by_one(inputs, memory, state)
+            return self._sweep(cell, inputs, memory, state)
         layers, past = self._parts(state)
         hidden, layers = self.encoder(inputs, None, layers)  # (B, T, H)
         attended, past = self._attend(hidden, memory, past)
@@ -113,6 +119,34 @@ class AttentionDecoder(Decoder):
             steps.append(self.read_one(one, memory, state))
             state = steps[-1].state
         return joined(steps)
+
+    def _swept_cell(self, memory: Memory) -> GRUCell | None:
+        """The cell, where a kernel feeds its inputs: a plain layer of a GRU, additive attention, on a CPU."""
+        plain = isinstance(self.encoder, RecurrentEncoder) and self.encoder.plain_cell()
+        if not isinstance(plain, GRUCell) or type(self.attention) is not AdditiveAttention:
+            return None
+        at_home = memory.outputs.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        return plain if at_home else None
+
+    def _sweep(self, cell: GRUCell, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+        assert isinstance(self.attention, AdditiveAttention)
+        hidden, output = (part.squeeze(1) for part in state)
+        shape = (*inputs.shape[:2], self.output_size)
+        drops = self.training and self.dropout.p > 0
+        fed = feeding_sweep(
+            cell,
+            self.attention,
+            self.combine,
+            inputs,
+            hidden,
+            output,
+            memory.outputs,
+            memory.keys[0],
+            memory.mask,
+            keep_mask(inputs, shape, self.dropout.p) if drops else None,
+        )
+        state = (fed.joined[:, -1:, : cell.hidden_size], fed.outputs[:, -1:])
+        return Decoded(fed.outputs, fed.weights, self.gates(fed.joined, inputs), state)
 
     def _attend(self, hidden: Tensor, memory: Memory, past: State) -> tuple[Attended, State]:
         """All tokens at once, or, where each looks at the weights before, one after the other."""
