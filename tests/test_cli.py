@@ -529,7 +529,7 @@ def test_interrupt_before_training_is_quiet(
     def interrupted() -> list[str]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(recipe, "names", interrupted)
+    monkeypatch.setattr(recipe, "catalogue", interrupted)
     assert main(["recipes"]) == 130
     assert capsys.readouterr().err == "\nnlpseq: interrupted\n"
 
@@ -540,7 +540,7 @@ def test_error_of_many_lines_becomes_one(
     def wrong() -> list[str]:
         raise UserError("first\n  second")
 
-    monkeypatch.setattr(recipe, "names", wrong)
+    monkeypatch.setattr(recipe, "catalogue", wrong)
     assert main(["recipes"]) == 2
     assert capsys.readouterr().err == "nlpseq: error: first second\n"
 
@@ -549,7 +549,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> list[str]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(recipe, "names", broken)
+    monkeypatch.setattr(recipe, "catalogue", broken)
     with pytest.raises(ZeroDivisionError):
         main(["recipes"])
 

@@ -144,7 +144,7 @@ def test_the_check_script_runs_from_anywhere() -> None:
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", script], check=True)
     text = script.read_text(encoding="utf-8")
-    for stage in ("ruff", "mypy", "pytest", "language_modeling/quickstart", "wheel"):
+    for stage in ("ruff", "mypy", "pytest", " quickstart", " compare", " inspect", "wheel"):
         assert stage in text
 
 
