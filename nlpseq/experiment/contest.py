@@ -79,7 +79,8 @@ class Contest:
         if self.models:
             found = [self._entry(model) for model in self.models]
         else:
-            found = [Entry(_stem(one), one, tuple(self.overrides)) for one in self.recipes]
+            named = zip(_short(self.recipes), self.recipes, strict=True)
+            found = [Entry(name, one, tuple(self.overrides)) for name, one in named]
         names = [entry.name for entry in found]
         if len(set(names)) < len(names) or len(names) < 2:
             raise UserError(f"{', '.join(names)}: a comparison needs two different models or more")
@@ -314,3 +315,9 @@ def is_recipe(word: str) -> bool:
 def _stem(name: str) -> str:
     """A recipe's name as that of a folder."""
     return Path(name).stem if name.endswith(".toml") else name.replace("/", "-")
+
+
+def _short(recipes: Sequence[str]) -> list[str]:
+    """Names of models for recipes: without their folders, where that tells them apart."""
+    short = [_stem(name.rpartition("/")[2]) for name in recipes]
+    return short if len(set(short)) == len(short) else [_stem(name) for name in recipes]

@@ -19,6 +19,7 @@ from nlpseq.analysis.comparison import compare
 from nlpseq.analysis.comparison.measuring import measure_speed, speed_of
 from nlpseq.cli import main
 from nlpseq.errors import UserError
+from nlpseq.experiment.contest import Contest
 
 
 def again(folder: Path, asked: dict):
@@ -62,6 +63,17 @@ def test_it_goes_on_where_it_stopped(trained: Path, tmp_path: Path, asked: dict)
     after = json.loads((stopped / "metrics.json").read_text())
     assert after["test"] == before["test"]
     assert [model.seeds for model in report.models] == [[13, 14], [13, 14]]
+
+
+@pytest.mark.parametrize(
+    ("recipes", "names"),
+    [
+        (["sentiment/sst2", "sentiment/sst5"], ["sst2", "sst5"]),
+        (["sentiment/quickstart", "ner/quickstart"], ["sentiment-quickstart", "ner-quickstart"]),
+    ],
+)
+def test_models_are_called_by_their_recipes(recipes: list[str], names: list[str]) -> None:
+    assert [entry.name for entry in Contest(recipes).entries()] == names
 
 
 def test_models_compared_on_validation_leave_the_test_alone(tmp_path: Path, asked: dict) -> None:
