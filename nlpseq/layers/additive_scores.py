@@ -73,7 +73,7 @@ class AdditivePairs:
     def _blocks(self, queries: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
         """Which queries, of which sentences, and their sigmoids (t, b, S, A), until the next block."""
         length, sentences, _ = queries.shape
-        a_query = max(1, self.doubled.shape[1:].numel())  # elements of its pairs
+        a_query = max(1, self.doubled.shape[1:].numel())  # elements of its pairs; there may be none
         t = max(1, len(self.buffer) // a_query)
         b = max(1, t // max(1, length))
         doubled = 2 * queries.unsqueeze(2)  # (T, B, 1, A)
