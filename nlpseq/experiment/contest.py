@@ -8,7 +8,6 @@ OUTPUT/report.json, report.html, plots/
 import difflib
 import json
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,14 +111,13 @@ class Contest:
         kind = f"encoder.kind={model}"
         return Entry(model, self.recipes[0], (*self.overrides, kind))
 
-    def command(self, output: Path) -> str:
-        """The command line that asks for this."""
+    def command(self, output: Path) -> list[str]:
+        """The words that ask for this, but for options that finished runs have, too."""
         words = ["nlpseq", "compare", *self.recipes, *self.overrides]
         words += ["--models", ",".join(self.models)] if self.models else []
         words += ["--seeds", ",".join(map(str, self.seeds)), "--match", self.matched]
         words += ["--minutes", f"{self.minutes:g}"] if self.minutes is not None else []
-        words += ["--data-dir", str(self.data_dir)] if self.data_dir else []
-        return shlex.join([*words, "--output", str(output)])
+        return [*words, "--output", str(output)]
 
     @property
     def request(self) -> dict[str, Any]:

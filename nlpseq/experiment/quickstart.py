@@ -163,6 +163,9 @@ def _asked(chosen: Sequence[str], overrides: Sequence[str]) -> list[str]:
     known = tasks()
     if misplaced := next((word for word in overrides if word in known), None):
         raise UserError(f"{misplaced}: is a task; write --task {misplaced}")
+    for key, _, value in (word.partition("=") for word in overrides):
+        if key.strip() == "seed":
+            raise UserError(f"seed: is of every run; write --seed {value.strip()}")
     for name in chosen:
         if name not in known:
             near = suggest(name, known).removesuffix(".") or f"; there are {', '.join(known)}"

@@ -20,9 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-BLOCK_ELEMENTS = (
-    2**19
-)  # two megabytes of float32: in cache, and enough for one call of each function
+BLOCK_ELEMENTS = 2**19
+"""Two megabytes of float32: in cache, and enough for one call of each function."""
 
 
 def additive_scores(queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
@@ -42,9 +41,10 @@ def additive_scores(queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
         hidden = queries.unsqueeze(2) + keys.unsqueeze(1)  # (B, T, S, A)
         return F.linear(hidden.tanh_(), vector.unsqueeze(0)).squeeze(3)
     dtype = vector.dtype
-    scores: Tensor = _AdditiveScores.apply(  # type: ignore[no-untyped-call]
-        queries.to(dtype), keys.to(dtype), vector
-    )
+    with torch.autocast("cpu", enabled=False):
+        scores: Tensor = _AdditiveScores.apply(  # type: ignore[no-untyped-call]
+            queries.to(dtype), keys.to(dtype), vector
+        )
     return scores
 
 
@@ -60,7 +60,7 @@ class AdditivePairs:
         self.vector = vector
         self.total = vector.sum()
         self.doubled = 2 * keys
-        self.buffer = keys.new_empty(max(BLOCK_ELEMENTS, keys[0].numel()))
+        self.buffer = keys.new_empty(max(BLOCK_ELEMENTS, keys.shape[1:].numel()))
 
     def scores(self, queries: Tensor) -> Tensor:
         """Of queries (T, B, A): (T, B, S)."""
@@ -73,9 +73,9 @@ class AdditivePairs:
     def _blocks(self, queries: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
         """Which queries, of which sentences, and their sigmoids (t, b, S, A), until the next block."""
         length, sentences, _ = queries.shape
-        a_query = self.doubled[0].numel()  # elements of its pairs
-        b = min(sentences, max(1, len(self.buffer) // (a_query * length)))
-        t = min(length, max(1, len(self.buffer) // a_query))
+        a_query = max(1, self.doubled.shape[1:].numel())  # elements of its pairs; there may be none
+        t = max(1, len(self.buffer) // a_query)
+        b = max(1, t // max(1, length))
         doubled = 2 * queries.unsqueeze(2)  # (T, B, 1, A)
         for row in range(0, sentences, b):
             for step in range(0, length, t):

@@ -139,6 +139,7 @@ def test_an_interruption_says_how_to_go_on(
         ("--task ner,", "write names with commas between"),
         ("--seed x", "invalid int value"),
         ("--seed -1", "seed"),
+        ("seed=14", "write --seed 14"),
         ("--task ner encoder.kind=gru", "of different kinds; use `nlpseq run ner/quickstart"),
         ("--output {done} --seed 14", "started with another recipe"),
         ("--output {done}/summary.json", "is a file"),

@@ -127,7 +127,7 @@ def compare(
     seed: int = 0,
     measure: bool = False,
     device: str | None = None,
-    command: str | None = None,
+    command: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Report:
     """Compare finished runs on the split that all of them scored.
@@ -143,13 +143,15 @@ def compare(
         seed: of all that is drawn.
         measure: whether to measure the speed and memory of each model's answers.
         device: where to measure.
-        command: that asked for it, where that is not `nlpseq compare` of these folders.
+        command: words that asked for it, where they are not `nlpseq compare` of these folders; what is
+            told here is added to them.
         notes: what the reader should know of how the models were trained.
 
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; it says what differs.
     """
-    asked = _command(folders, split, score, difference, data_dir)
+    words = command or ("nlpseq", "compare", *map(str, folders))
+    asked = _command(words, split, score, difference, data_dir)
     contenders, split = read_contenders(folders, split)
     check_comparable(contenders, split)
     chosen = choose_score(contenders, score)
@@ -183,7 +185,7 @@ def compare(
         for pair in pairs
     ]
     return Report(
-        command=command or asked,
+        command=asked,
         task=type(task).__name__,
         split=split,
         examples=count,
@@ -269,18 +271,17 @@ def _training_command(contender: Contender) -> str:
 
 
 def _command(
-    folders: Sequence[Path],
+    words: Sequence[str],
     split: str | None,
     score: str | None,
     difference: float | None,
     data_dir: Path | None,
 ) -> str:
-    words = ["nlpseq", "compare", *map(str, folders)]
-    words += ["--split", split] if split else []
-    words += ["--score", score] if score else []
-    words += ["--difference", f"{difference:g}"] if difference is not None else []
-    words += ["--data-dir", str(data_dir)] if data_dir else []
-    return shlex.join(words)
+    options = ["--split", split] if split else []
+    options += ["--score", score] if score else []
+    options += ["--difference", f"{difference:g}"] if difference is not None else []
+    options += ["--data-dir", str(data_dir)] if data_dir else []
+    return shlex.join([*words, *options])
 
 
 def _notes(contenders: Sequence[Contender]) -> list[str]:

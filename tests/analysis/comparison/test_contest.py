@@ -79,6 +79,7 @@ def test_models_are_called_by_their_recipes(recipes: list[str], names: list[str]
 def test_models_compared_on_validation_leave_the_test_alone(tmp_path: Path, asked: dict) -> None:
     report, _ = again(tmp_path, asked | {"seeds": (13,), "split": "validation"})
     assert (report.split, report.examples) == ("validation", 40)
+    assert report.command.endswith(f"--output {tmp_path} --split validation")
     for path in tmp_path.glob("*/seed-13/metrics.json"):
         metrics = json.loads(path.read_text())
         assert metrics["splits"] == ["validation"]
