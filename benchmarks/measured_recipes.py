@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 TARGET = ROOT / "recipes" / "measured.json"
 VECTORS = "embedding.pretrained="  # the user's own file, which a recipe cannot name
-LABELS = {"nll_per_token": "nats per character"}  # where tokens are characters
+LABELS = {
+    "nll_per_token": "nats per character",  # where tokens are characters
+    "bleu_lowercased_tokenized": "BLEU (lower, tokenized)",  # in a line of 80 columns
+}
 
 
 def measured() -> str:

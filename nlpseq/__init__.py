@@ -77,7 +77,7 @@ def run(
 
 
 def quickstart(
-    tasks: Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
     *,
     output: str | Path | None = None,
     seed: int = 13,
@@ -89,7 +89,7 @@ def quickstart(
     Called again, it goes on where it was interrupted; what has finished is not trained again.
 
     Args:
-        tasks: some of language_modeling, sentiment, ner, translation and summarization; all by default.
+        tasks: one or some of language_modeling, sentiment, ner, translation and summarization; all by default.
         output: where runs and summary.json are written; `runs/quickstart` by default.
         seed: of every run.
         device: `cpu`, `cuda`, ...; the fastest there is by default.
@@ -105,7 +105,7 @@ def quickstart(
     from nlpseq.overrides import assignments
 
     return experiment.quickstart(
-        tasks,
+        [tasks] if isinstance(tasks, str) else tasks,
         assignments(overrides),
         output=None if output is None else Path(output),
         seed=seed,

@@ -164,7 +164,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_trained(
 def test_python_goes_on_with_what_the_command_did(done: tuple[Path, str]) -> None:
     folder, _ = done
     found = nlpseq.quickstart(
-        ["sentiment"],
+        "sentiment",
         output=folder,
         device="cpu",
         data={"sizes": {"train": 400, "validation": 20, "test": 20}},
