@@ -21,7 +21,6 @@ from nlpseq.data.loaders import bucket_batches
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.vectors import Vectors, load_vectors, no_word
-from nlpseq.data.words import split_words
 from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.models.embeddings import build_embedding
@@ -325,12 +324,6 @@ def by_number(id2label: Any) -> list[str]:
             "config.json: learnt.id2label is damaged: it maps each number from 0 on to a name"
         )
     return [str(name) for name in found]
-
-
-def raw_words(text: str) -> str:
-    """Raw text with a space between words and marks, as tokenized data have it; lines stay apart."""
-    lines = (split_words(line) for line in text.splitlines())
-    return "\n".join(" ".join(word.text for word in words) for words in lines)
 
 
 def _check_same_reading(mine: EncoderConfig, theirs: EncoderConfig) -> None:

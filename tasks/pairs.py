@@ -11,8 +11,7 @@ from nlpseq.data.features import FeatureReader, Features
 from nlpseq.data.loaders import collate, padded
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.vocabularies import normalized
-
-from .examples import raw_words
+from nlpseq.data.words import raw_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from nlpseq.data.features import Features
 from nlpseq.data.loaders import bucket_batches
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
+from nlpseq.data.words import raw_words
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
 from nlpseq.metrics.calibration import expected_calibration_error
@@ -25,7 +26,7 @@ from nlpseq.recipe import DataConfig, Recipe
 from nlpseq.task import LossSum, Progress, Record, Share
 
 from .classification import Classified, Classifier, ClassifierConfig, build_classifier
-from .examples import ExampleRecipe, ExampleTask, ExampleTrainingConfig, by_number, raw_words
+from .examples import ExampleRecipe, ExampleTask, ExampleTrainingConfig, by_number
 
 
 class LabelledDataConfig(DataConfig):

@@ -19,6 +19,7 @@ from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
+from nlpseq.data.words import raw_words
 from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.metrics.resampling import bootstrap_interval
@@ -30,7 +31,7 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Scores, Share
 
-from .examples import ExampleTask, raw_words
+from .examples import ExampleTask
 from .pairs import Pair, PairReader, cut_targets, hide_common
 from .scheduled_sampling import decode
 from .seq2seq_prediction import Seq2SeqPredictor

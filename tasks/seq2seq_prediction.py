@@ -8,13 +8,13 @@ import torch
 from nlpseq.data.batch import Reading
 from nlpseq.data.features import Features
 from nlpseq.data.loaders import bucket_batches
+from nlpseq.data.words import raw_words
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
 from nlpseq.models.decoder import Decoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import validate
 
-from .examples import raw_words
 from .pairs import Pair
 from .seq2seq_recipe import TextDecodingConfig
 from .seq2seq_search import Output, Started, Translator

@@ -68,6 +68,12 @@ def split_words(text: str) -> list[Word]:
     return [Word(text[begin:end], begin, end) for begin, end in spans]
 
 
+def raw_words(text: str) -> str:
+    """Raw text with a space between words and marks, as tokenized data have it; lines stay apart."""
+    lines = (split_words(line) for line in text.splitlines())
+    return "\n".join(" ".join(word.text for word in words) for words in lines)
+
+
 def split_into_sentences(text: str) -> list[list[Word]]:
     """The words of each sentence of a raw text; places are those of the whole text."""
     found: list[list[Word]] = []
