@@ -125,8 +125,7 @@ class Sentiment(ExampleTask[SentimentRecipe, str]):
         return self._as_trained(split.texts("text"))
 
     def _as_trained(self, texts: Sequence[str]) -> Sequence[str]:
-        by_rule = self.recipe.tokenization.split == "words"
-        return [raw_words(text) for text in texts] if by_rule else texts
+        return [raw_words(text) for text in texts] if self.recipe.tokenization.by_rule else texts
 
     def features(self, split: Split) -> list[Features]:
         """Features of each text; an empty one is an unknown token."""
@@ -277,8 +276,7 @@ class TextClassifierPredictor:
 
     def _cut(self, texts: Sequence[str]) -> list[str]:
         """Data come cut into words, or were cut by rule: raw text has to be cut alike."""
-        tokenizer, config = self.task.tokenizer, self.task.recipe.tokenization
-        by_words = tokenizer.kind == "word" or config.split == "words"
+        by_words = self.task.tokenizer.kind == "word" or self.task.recipe.tokenization.by_rule
         return [raw_words(text) for text in texts] if by_words else list(texts)
 
     @torch.no_grad()

@@ -106,7 +106,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             copying=self.recipe.decoder.copying,
             vocab_size=self.target_size,
             max_source=config.max_source_length,
-            by_rule=self._by_rule,
+            by_rule=config.by_rule,
         )
 
     @property
@@ -149,11 +149,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         return self._cut(list(split.texts("source")))
 
     def _cut(self, texts: list[str]) -> list[str]:
-        return [raw_words(text) for text in texts] if self._by_rule else texts
-
-    @property
-    def _by_rule(self) -> bool:
-        return self.recipe.tokenization.split == "words"
+        return [raw_words(text) for text in texts] if self.recipe.tokenization.by_rule else texts
 
     def features(self, split: Split) -> list[Features]:
         """Features of the sources.

@@ -78,6 +78,11 @@ class TokenizationConfig(Section):
     digits_as_zero: bool = Field(False, description="`word`: read every digit as 0")
     add_eos: bool = Field(True, description="end every text with the end-of-text token")
 
+    @property
+    def by_rule(self) -> bool:
+        """Whether texts of the data are cut into words by nlpseq's rule."""
+        return self.split == "words"
+
 
 class EmbeddingConfig(Section):
     """Token vectors, trained or loaded, what stands beside them, and what is dropped in training."""
