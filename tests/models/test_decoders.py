@@ -167,6 +167,7 @@ def test_hypotheses_of_a_sentence_share_its_memory(form: str) -> None:
     rows = torch.arange(3).repeat_interleave(width)
     ids = torch.randint(1, V + X, (3 * width, 3))
     repeated = memory.select(rows)
+    memory = memory._replace(counts=torch.full((3,), width))
     many = tuple(part[rows] for part in state)
     alone = many
     for one in ids.unbind(1):
