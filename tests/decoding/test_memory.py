@@ -179,6 +179,26 @@ def test_memory_is_cut_down_when_sentences_leave_and_only_then(search: str) -> N
     assert torch.equal(seen[2][1], memory[1][[0, 2, 3]])
 
 
+def test_only_live_hypotheses_are_stepped() -> None:
+    """One sentence ends with 0.4 at each step, the other not before its limit of three tokens."""
+    probabilities = torch.tensor([[0.4, 0.35, 0.25], [0.001, 0.5, 0.499]])
+    seen: list[list[int]] = []
+
+    def step(ids: Tensor, state: State, counts: Tensor) -> Step:
+        seen.append(counts.tolist())
+        assert len(ids) == counts.sum()
+        assert state[0].tolist() == torch.arange(2).repeat_interleave(counts).tolist()
+        return Step(probabilities[state[0]].log(), state)
+
+    ids, memory = torch.ones(2, dtype=torch.long), (torch.ones(2, dtype=torch.long),)
+    rule: dict[str, Any] = {"memory": memory, "eos_id": EOS, "max_lengths": [9, 3]}
+    rule["min_lengths"] = [1, 3]
+    found = beam_search(step, ids, (torch.arange(2),), BeamOptions(3, num_return=3), **rule)
+    assert seen == [[1, 1], [2, 2], [1, 3]]
+    assert [h.ids for h in found[0]] == [[], [1], [1, 1]]
+    assert found[1][0].ids == [1, 1, 1]
+
+
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("network", ["recurrent", "transformer"])
