@@ -4,8 +4,9 @@ A state is always a tuple of tensors with the batch as dimension 0, `(B, L, H)`:
 key-value cache. Nobody asks which: detaching, reordering and carrying over are the three functions here.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
+import torch
 from torch import Tensor
 
 State = tuple[Tensor, ...]
@@ -29,12 +30,54 @@ class Step(NamedTuple):
     weights: Tensor | None = None
 
 
+class Rows(NamedTuple):
+    """Whose the R rows of a step are: each of N sentences has from 1 to W, which stand beside each other.
+
+    Attributes:
+        sentences: (R,) the sentence of each row.
+        places: (R,) where each row stands in a rectangle (N, W), counted through.
+        shape: N and W.
+    """
+
+    sentences: Tensor
+    places: Tensor
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, counts: Tensor, total: int) -> Self:
+        """From how many each sentence has (N,), and R, their sum."""
+        size = len(counts)
+        width = 1 if total == size else int(counts.max())
+        numbers = torch.arange(size, device=counts.device)
+        sentences = numbers.repeat_interleave(counts, output_size=total)
+        free_before = numbers * width - (counts.cumsum(0) - counts)  # (N,)
+        places = torch.arange(total, device=counts.device) + free_before[sentences]
+        return cls(sentences, places, (size, width))
+
+    @property
+    def full(self) -> bool:
+        """Whether all sentences have W rows."""
+        return len(self.places) == self.shape[0] * self.shape[1]
+
+    def spread(self, values: Tensor, filling: float = 0) -> Tensor:
+        """From rows (R, ...) to sentences (N, W, ...), with `filling` where there is no row."""
+        if not self.full:
+            whole = values.new_full((self.shape[0] * self.shape[1], *values.shape[1:]), filling)
+            values = whole.index_copy(0, self.places, values)
+        return values.view(*self.shape, *values.shape[1:])
+
+    def gather(self, values: Tensor) -> Tensor:
+        """From sentences (N, W, ...) back to rows (R, ...)."""
+        values = values.flatten(0, 1)
+        return values if self.full else values.index_select(0, self.places)
+
+
 class StepFunction(Protocol):
     """The one closure that every search in `nlpseq.decoding` knows.
 
     `state` belongs to the rows of a step: it has one entry a hypothesis, and moves with it. `memory` belongs to
-    sentences: what is attended to, the same at every step. In beam search the R rows are a full rectangle, N
-    sentences by W hypotheses, those of a sentence beside each other, so that W = R // N; elsewhere W is 1.
+    sentences. Its first part says how many rows each of them has (see `Rows`): one, but in beam search, where
+    hypotheses branch and end. The other parts are what is attended to, the same at every step.
     """
 
     def __call__(self, ids: Tensor, state: State, *memory: Tensor) -> Step:
@@ -44,7 +87,7 @@ class StepFunction(Protocol):
             ids: (R,) the token that each row has chosen last; where `log_probs` has more columns than the
                 vocabulary (copied words), it may be one of those.
             state: parts (R, ...).
-            memory: parts (N, ...); a language model has none, and need not take any.
+            memory: counts (N,), then parts (N, ...); a language model has none, and need not take any.
         """
         ...
 

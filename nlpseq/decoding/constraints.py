@@ -19,7 +19,7 @@ FREE = -1  # in `prefix`: no token is forced here
 
 @dataclass(frozen=True)
 class Constraints:
-    """The rules for a batch of N sentences, each of which has the same number of rows.
+    """The rules for a batch of R rows: at first one a sentence, then those that are followed (`select`).
 
     A prefix comes before all other rules: its tokens are taken even where they are forbidden, repeat an n-gram or
     end the sentence too early. Lengths count the end of sentence, and not the prompt.
@@ -33,8 +33,8 @@ class Constraints:
         forbidden: (F,) ids that are never chosen; the model must give the others some probability.
         eos_id: the end of sentence, if there is one.
         no_repeat_ngram: n, if no n-gram may occur twice in what is chosen; 0 for no such rule.
-        min_lengths: (N,) the end of sentence is not allowed in a hypothesis shorter than this; None for no rule.
-        prefix: (N, P) tokens that each sentence must begin with, `FREE` behind them; None for no rule.
+        min_lengths: (R,) the end of sentence is not allowed in a row shorter than this; None for no rule.
+        prefix: (R, P) tokens that each row must begin with, `FREE` behind them; None for no rule.
         min_steps: the largest of `min_lengths`, or 0.
         prefix_length: P, or 0.
         vocab_needed: one more than the largest id of `prefix`.
@@ -100,8 +100,8 @@ class Constraints:
         """Rule out what may not be chosen.
 
         Args:
-            log_probs: (R, V), R = N x W rows, those of a sentence beside each other. V may differ from the
-                model's vocabulary (a pointer-generator has a column for each copied word) and is left as it is.
+            log_probs: (R, V). V may differ from the model's vocabulary (a pointer-generator has a column for
+                each copied word) and is left as it is.
             histories: (R, length - 1) what each row has chosen; read for `no_repeat_ngram` alone.
             length: that of the rows with the token that is about to be chosen, from 1.
 
@@ -121,14 +121,12 @@ class Constraints:
             return allowed
         limited = allowed.clone()
         if early is not None and self.eos_id is not None:
-            too_short = _for_rows(early > length, len(limited))  # (R,)
-            limited[:, self.eos_id].masked_fill_(too_short, -torch.inf)
+            limited[:, self.eos_id].masked_fill_(early > length, -torch.inf)
         if repeats:
             _forbid_repeats(limited, histories, self.no_repeat_ngram)
         if forced is not None:
             self._check_vocabulary(log_probs)
-            tokens = _for_rows(forced[:, length - 1], len(limited))  # (R,)
-            limited = _force(limited, log_probs, tokens)
+            limited = _force(limited, log_probs, forced[:, length - 1])
         stuck = limited.amax(dim=1, keepdim=True) == -torch.inf  # (R, 1)
         if self.eos_id is None:
             return torch.where(stuck, allowed, limited)
@@ -137,15 +135,15 @@ class Constraints:
         limited[:, self.eos_id] = torch.where(stuck.squeeze(1), end, limited[:, self.eos_id])
         return limited
 
-    def select(self, sentences: Tensor) -> Self:
-        """The rules of some `sentences` (M,), when others have left the batch."""
+    def select(self, rows: Tensor) -> Self:
+        """The rules of the `rows` (R',) that are followed."""
         if self.min_lengths is None and self.prefix is None:
             return self
         lengths, prefix = self.min_lengths, self.prefix
         return replace(
             self,
-            min_lengths=None if lengths is None else lengths[sentences],
-            prefix=None if prefix is None else prefix[sentences],
+            min_lengths=None if lengths is None else lengths[rows],
+            prefix=None if prefix is None else prefix[rows],
         )
 
     def _check_vocabulary(self, log_probs: Tensor) -> None:
@@ -171,11 +169,6 @@ def per_sentence(
     if min(given, default=least) < least:
         raise ValueError(f"{name} must be at least {least}, and {min(given)} is among them")
     return list(given)
-
-
-def _for_rows(values: Tensor, rows: int) -> Tensor:
-    """Repeat what belongs to a sentence (N,) for each of its rows (R,)."""
-    return values.repeat_interleave(rows // len(values))
 
 
 def _force(limited: Tensor, log_probs: Tensor, tokens: Tensor) -> Tensor:

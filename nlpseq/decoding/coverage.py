@@ -17,8 +17,8 @@ class Coverage:
 
     Attributes:
         strength: beta of the penalty.
-        mask: (N, S) True at the source positions that count; None where all do.
-        sums: (R, S) attention weights so far, R = N x W; None before the first step.
+        mask: (R, S) True at the source positions that count; None where all do.
+        sums: (R, S) attention weights so far; None before the first step.
     """
 
     strength: float
@@ -42,11 +42,11 @@ class Coverage:
         weights = weights.to(torch.promote_types(weights.dtype, torch.float32))
         return replace(self, sums=weights if self.sums is None else self.sums + weights)
 
-    def select(self, rows: Tensor, sentences: Tensor) -> Self:
-        """Follow `rows` (R',) of the hypotheses, which belong to `sentences` (N',)."""
+    def select(self, rows: Tensor) -> Self:
+        """Follow `rows` (R',) of the hypotheses."""
         if self.sums is None:
             return self
-        mask = None if self.mask is None else self.mask.index_select(0, sentences)
+        mask = None if self.mask is None else self.mask.index_select(0, rows)
         return replace(self, mask=mask, sums=self.sums.index_select(0, rows))
 
     def penalties(self) -> Tensor | None:
@@ -59,6 +59,5 @@ class Coverage:
             return None
         logs = self.sums.clamp(torch.finfo(self.sums.dtype).tiny, 1.0).log()  # (R, S)
         if self.mask is not None:
-            mask = self.mask.repeat_interleave(len(logs) // len(self.mask), dim=0)  # (R, S)
-            logs = logs.masked_fill(~mask, 0.0)
+            logs = logs.masked_fill(~self.mask, 0.0)
         return self.strength * logs.sum(dim=1)  # (R,)

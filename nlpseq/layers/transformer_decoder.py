@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from nlpseq.contracts import State
+from nlpseq.contracts import Rows, State
 from nlpseq.layers.attention import Sight
 from nlpseq.layers.cross_attention import Attended, MultiHeadCrossAttention
 from nlpseq.layers.key_value_cache import KeyValueCache
@@ -55,9 +55,15 @@ class TransformerDecoderLayer(TransformerLayer):
         )
 
     def read(
-        self, inputs: Tensor, sight: Sight, cache: Tensor, keys: Tensor, mask: Tensor
+        self,
+        inputs: Tensor,
+        sight: Sight,
+        cache: Tensor,
+        keys: Tensor,
+        mask: Tensor,
+        rows: Rows,
     ) -> tuple[Tensor, Tensor, Attended]:
-        """Read T tokens in each of R = N * W rows, the W of a sentence beside each other.
+        """Read T tokens in each of R rows.
 
         Args:
             inputs: (R, T, H).
@@ -65,19 +71,21 @@ class TransformerDecoderLayer(TransformerLayer):
             cache: (R, C, 2H) of the target's tokens before.
             keys: (N, S, 2H) of the memory.
             mask: (N, S) of the memory.
+            rows: which of them are whose.
 
         Returns:
-            outputs (R, T, H), the cache behind them, and what the memory gave (N, W * T, ...).
+            outputs (R, T, H), the cache behind them, and what the memory gave (R, T, ...).
         """
         hidden, cache = self.look(inputs, sight, cache)
-        queries = self.cross_norm(hidden).view(len(mask), -1, hidden.size(2))  # (N, W * T, H)
-        attended = self.cross(queries, keys, keys, mask)  # values stand beside the keys
-        hidden = hidden + self.dropout(attended.context.view_as(hidden))
+        queries = rows.spread(self.cross_norm(hidden))  # (N, W, T, H)
+        found = self.cross(queries.flatten(1, 2), keys, keys, mask)  # values stand beside the keys
+        attended = Attended(*(rows.gather(one.unflatten(1, queries.shape[1:3])) for one in found))
+        hidden = hidden + self.dropout(attended.context)
         return self.think(hidden), cache, attended
 
 
 class Read(NamedTuple):
-    """What a stack makes of target vectors: outputs (N, W * T, H), what its last layer attended to, a state."""
+    """What a stack makes of target vectors: outputs (R, T, H), what its last layer attended to, a state."""
 
     outputs: Tensor
     attended: Attended
@@ -151,13 +159,14 @@ class TransformerDecoderStack(TransformerStack):
         """Keys and values of a memory (N, S, M), (N, S, 2H) for each layer."""
         return tuple(layer.cross.keys(memory) for layer in self._layers())
 
-    def forward(self, inputs: Tensor, keys: State, mask: Tensor, state: State) -> Read:
-        """Read T tokens in each of R = N * W rows.
+    def forward(self, inputs: Tensor, keys: State, mask: Tensor, rows: Rows, state: State) -> Read:
+        """Read T tokens in each of R rows.
 
         Args:
             inputs: (R, T, D).
             keys: of N sentences, from `keys`.
             mask: (N, S) of the memory; each row has a real token.
+            rows: which of them are whose.
             state: of R rows.
         """
         past = KeyValueCache(state, context=0)
@@ -165,11 +174,10 @@ class TransformerDecoderStack(TransformerStack):
         sight = past.sight(length, self.rotation(past.size + length, inputs))
         hidden, caches, attended = self.enter(inputs, past.first), [], None
         for layer, before, key in zip(self._layers(), past.caches, keys, strict=True):
-            hidden, cache, attended = layer.read(hidden, sight, before, key, mask)
+            hidden, cache, attended = layer.read(hidden, sight, before, key, mask, rows)
             caches.append(cache)
         assert attended is not None  # there is a layer
-        outputs = self.leave(hidden).view(len(mask), -1, self.hidden_size)
-        return Read(outputs, attended, past.after(caches, None))
+        return Read(self.leave(hidden), attended, past.after(caches, None))
 
     def _layers(self) -> Iterator[TransformerDecoderLayer]:
         for layer in self.layers:

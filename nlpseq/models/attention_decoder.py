@@ -101,16 +101,15 @@ class AttentionDecoder(Decoder):
         if self.input_feeding:
             read, layers = torch.cat([inputs, layers[-1].squeeze(1)], dim=1), layers[:-1]
         hidden, layers = self.encoder.step(read, layers)  # (R, H)
-        sentences = len(memory.mask)
-        hidden = hidden.unflatten(0, (sentences, -1))  # (N, W, H)
-        before = past[0].view(sentences, -1, memory.mask.size(1)) if past else None  # (N, W, S)
-        attended = self._look(hidden, memory, before)
-        outputs, gates = self._outputs(inputs.unflatten(0, (sentences, -1)), hidden, attended)
+        rows = memory.rows(len(hidden))
+        looking = [rows.spread(part) for part in (hidden, *(part.squeeze(1) for part in past))]
+        found = self._look(looking[0], memory, *looking[1:])  # (N, W, ...)
+        attended = Attended(*(rows.gather(part).unsqueeze(1) for part in found))  # (R, 1, ...)
+        outputs, gates = self._outputs(inputs.unsqueeze(1), hidden.unsqueeze(1), attended)
         if self.input_feeding:
-            layers = (*layers, outputs.flatten(0, 1).unsqueeze(1))
-        if before is not None:
-            after = self.attention.remember(before, attended.weights)
-            layers = (*layers, after.flatten(0, 1).unsqueeze(1))
+            layers = (*layers, outputs)
+        if past:
+            layers = (*layers, self.attention.remember(past[0], attended.weights))
         return Decoded(outputs, attended.weights, gates, layers)
 
     def _one_by_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:

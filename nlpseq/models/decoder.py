@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State, Step, select
+from nlpseq.contracts import Encoded, Rows, State, Step, select
 from nlpseq.data.batch import Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.softmax import SoftmaxLayer
@@ -23,6 +23,7 @@ class Memory(NamedTuple):
     """What a decoder attends to: tensors with sentences N as dimension 0.
 
     Attributes:
+        counts: (N,) rows of each sentence: hypotheses in a beam, elsewhere 1.
         outputs: (N, S, M) of the source's encoder.
         keys: (N, S, A) for each attention of the decoder.
         mask: (N, S) True at real tokens.
@@ -30,6 +31,7 @@ class Memory(NamedTuple):
         extras: (N, X) as wide as the largest number of such ids in a sentence.
     """
 
+    counts: Tensor
     outputs: Tensor
     keys: State
     mask: Tensor
@@ -39,14 +41,24 @@ class Memory(NamedTuple):
     @property
     def parts(self) -> State:
         """As searches know it, who do not ask what is in it: a plain tuple of tensors."""
-        return (self.outputs, self.mask, self.copies, self.extras, *self.keys)
+        return (self.counts, self.outputs, self.mask, self.copies, self.extras, *self.keys)
 
     @classmethod
     def of(
-        cls, outputs: Tensor, mask: Tensor, copies: Tensor, extras: Tensor, *keys: Tensor
+        cls,
+        counts: Tensor,
+        outputs: Tensor,
+        mask: Tensor,
+        copies: Tensor,
+        extras: Tensor,
+        *keys: Tensor,
     ) -> Self:
         """From its `parts`."""
-        return cls(outputs, keys, mask, copies, extras)
+        return cls(counts, outputs, keys, mask, copies, extras)
+
+    def rows(self, total: int) -> Rows:
+        """Whose R = `total` rows are."""
+        return Rows.of(self.counts, total)
 
     def select(self, rows: Tensor) -> "Memory":
         """Of some sentences, or of sentences repeated: `rows` (N',)."""
@@ -110,7 +122,7 @@ class Decoder(nn.Module):
         raise NotImplementedError
 
     def read_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
-        """A step as `step` makes it: what it gives has the W hypotheses of a sentence for its T."""
+        """A step as `step` makes it; what it gives has R for its B, and 1 for its T."""
         raise NotImplementedError
 
     def remember(self, encoded: Encoded, source: Tokens, keys: State) -> Memory:
@@ -120,7 +132,8 @@ class Decoder(nn.Module):
             mask = outputs.new_ones(outputs.shape[:2], dtype=torch.bool)
         copies = source.ids if source.copies is None else source.copies
         extras = copies[:, :0] if source.extras is None else source.extras
-        return Memory(outputs, keys, mask, copies, extras)
+        counts = copies.new_ones(len(copies))
+        return Memory(counts, outputs, keys, mask, copies, extras)
 
     def gates(self, *parts: Tensor) -> Tensor | None:
         """Logits (B, T, 1) of generating, in float32 at least, from vectors (B, T, ...)."""
@@ -133,8 +146,8 @@ class Decoder(nn.Module):
         """Read one token a hypothesis.
 
         Args:
-            inputs: (R, D) vectors, R = N * W: the W hypotheses of a sentence stand together.
-            memory: of N sentences.
+            inputs: (R, D) vectors, those of a sentence's hypotheses beside each other.
+            memory: of N sentences, with the number of each one's hypotheses.
             state: of R hypotheses.
 
         Returns:
@@ -142,17 +155,18 @@ class Decoder(nn.Module):
         """
         decoded = self.read_one(inputs, memory, state)
         log_probs = self.log_probs(decoded, memory)
-        return Step(log_probs.flatten(0, 1), decoded.state, decoded.weights.flatten(0, 1))
+        return Step(log_probs.squeeze(1), decoded.state, decoded.weights.squeeze(1))
 
     def log_probs(self, decoded: Decoded, memory: Memory) -> Tensor:
-        """Log-probabilities (N, W, V + X) of the tokens that follow; those from V on are copies."""
-        log_probs = self.softmax.log_probs(decoded.outputs)  # (N, W, V)
+        """Log-probabilities (B, T, V + X) of the tokens that follow; those from V on are copies."""
+        log_probs = self.softmax.log_probs(decoded.outputs)  # (B, T, V)
         if decoded.gates is None:
             return log_probs
         generated = log_probs + F.logsigmoid(decoded.gates)
         size = list(log_probs.shape[:2]) + [log_probs.size(2) + memory.extras.size(1)]
         copied = log_probs.new_zeros(size)
-        places = memory.copies.unsqueeze(1).expand_as(decoded.weights)  # (N, W, S)
+        copies = memory.copies[memory.rows(len(copied)).sentences]  # (B, S)
+        places = copies.unsqueeze(1).expand_as(decoded.weights)
         copied.scatter_add_(2, places, decoded.weights * (-decoded.gates).sigmoid())
         log_copied = copied.log()  # -inf where nothing is copied
         log_copied[:, :, : log_probs.size(2)] = torch.logaddexp(

@@ -48,13 +48,10 @@ class TransformerDecoder(Decoder):
 
     def forward(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
         """See `Decoder`."""
-        outputs, attended, state = self.layers(inputs, memory.keys, memory.mask, state)
-        vectors = inputs.reshape(
-            len(outputs), -1, inputs.size(2)
-        )  # beside each other as outputs are
-        return Decoded(
-            outputs, attended.weights, self.gates(outputs, attended.context, vectors), state
-        )
+        rows = memory.rows(len(inputs))
+        outputs, attended, state = self.layers(inputs, memory.keys, memory.mask, rows, state)
+        gates = self.gates(outputs, attended.context, inputs)
+        return Decoded(outputs, attended.weights, gates, state)
 
     def read_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
         """See `Decoder`."""

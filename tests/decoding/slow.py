@@ -31,7 +31,7 @@ def normal(*shape: int, seed: int) -> Tensor:
 def random_network(vocab: int, seed: int, sharpness: float = 3.0) -> StepFunction:
     """A tiny random recurrent network in float64: what it says depends on the whole history.
 
-    Given a memory of vectors (N, S, 5) and their mask (N, S), it attends to those too.
+    Given a memory of row counts (N,), vectors (N, S, 5) and their mask (N, S), it attends to those too.
     """
     embedding, recurrent, output = (
         normal(*shape, seed=seed + place)
@@ -42,9 +42,9 @@ def random_network(vocab: int, seed: int, sharpness: float = 3.0) -> StepFunctio
         hidden = torch.tanh(embedding[ids] + state[0][:, 0] @ recurrent)
         context, weights = torch.zeros_like(hidden), None
         if memory:
-            width = len(ids) // len(memory[0])
-            assert width * len(memory[0]) == len(ids)
-            vectors, mask = (part.repeat_interleave(width, dim=0) for part in memory)
+            counts, *parts = memory
+            assert int(counts.sum()) == len(ids)
+            vectors, mask = (part.repeat_interleave(counts, dim=0) for part in parts)
             scores = torch.einsum("rh,rsh->rs", 2 * hidden, vectors).masked_fill(~mask, -math.inf)
             weights = scores.softmax(dim=1)
             context = torch.einsum("rs,rsh->rh", weights, vectors)
@@ -64,7 +64,7 @@ def small_transformer(
     decoder = TransformerDecoder(embedding, layers, SoftmaxLayer(8, vocab)).double().eval()
     for parameter in decoder.parameters():
         parameter.data += 0.5 * torch.randn_like(parameter)
-    vectors, mask = sources(lengths, seed)
+    _, vectors, mask = sources(lengths, seed)
     source = Tokens(mask.long(), mask.sum(1))
     memory, state = decoder.start(Encoded(vectors, ()), source)
 
@@ -80,9 +80,9 @@ def starts(rows: int, vocab: int) -> tuple[Tensor, State]:
 
 
 def sources(lengths: list[int], seed: int) -> State:
-    """Memory of a batch: vectors (N, S, 5) with rubbish in the padding, and their mask (N, S)."""
+    """Memory of a batch: a row each (N,), vectors (N, S, 5) with rubbish in the padding, their mask (N, S)."""
     mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
-    return normal(*mask.shape, SIZE, seed=seed), mask
+    return torch.ones(len(mask), dtype=torch.long), normal(*mask.shape, SIZE, seed=seed), mask
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _next(step: StepFunction, sentence: Sentence, path: _Path) -> Iterator[_Path
 
 
 def _first(sentence: Sentence) -> _Path:
-    length = sentence.memory[0].shape[1] if sentence.memory else 0
+    length = sentence.memory[1].shape[1] if sentence.memory else 0
     return _Path([], 0.0, sentence.state, sentence.ids, [0.0] * length)
 
 

@@ -10,6 +10,7 @@ from slow import (
     Sentence,
     assert_same,
     every_hypothesis,
+    normal,
     random_network,
     slow_search,
     starts,
@@ -92,6 +93,28 @@ def test_a_beam_of_one_is_greedy(penalty: tuple[str, float]) -> None:
     texts = generate(step, ids, state, greedy, eos_id=EOS)
     assert [each[0].ids for each in found] == texts
     assert len({len(text) for text in texts}) > 2
+
+
+@pytest.mark.parametrize("vocab", [640, 700, 1023])
+def test_the_best_of_a_large_vocabulary_are_found_wherever_they_stand(vocab: int) -> None:
+    best = [
+        [0, 1, 2, 3],
+        [vocab - 1, 0, 63, 64],
+        [vocab - 4, vocab - 3, 128, 639],
+        [7, 70, 77, 300],
+    ]
+    scores = normal(len(best), vocab, seed=vocab)
+    for row, tokens in enumerate(best):
+        scores[row, tokens] = torch.tensor([8.0, 7.0, 6.0, 5.0], dtype=scores.dtype)
+
+    def step(ids: Tensor, state: State) -> Step:
+        return Step(scores[ids].log_softmax(dim=1), state)
+
+    found = beam_search(step, torch.arange(len(best)), (), BeamOptions(4, 1, 4))
+    assert [[h.ids[0] for h in each] for each in found] == best
+    for row, each in enumerate(found):
+        expected = scores.log_softmax(dim=1)[row, best[row]].tolist()
+        assert [h.log_prob for h in each] == pytest.approx(expected)
 
 
 def test_the_search_stops_early_and_finished_sentences_leave() -> None:

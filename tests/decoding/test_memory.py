@@ -36,7 +36,10 @@ def alone(
         Sentence(
             ids[row : row + 1],
             tuple(part[row : row + 1] for part in state),
-            tuple(part[row : row + 1, : lengths[row]] for part in memory),
+            (
+                memory[0][row : row + 1],
+                *(part[row : row + 1, : lengths[row]] for part in memory[1:]),
+            ),
             vocab,
             limits[row],
         )
@@ -84,7 +87,7 @@ def test_a_beam_over_a_batch_is_the_slow_search_of_each_sentence(
         memory=memory,
         eos_id=EOS,
         max_lengths=limits,
-        source_mask=memory[1],
+        source_mask=memory[2],
     )
     for row, sentence in enumerate(alone(ids, state, memory, lengths, vocab, limits)):
         single = beam_search(
@@ -158,7 +161,7 @@ def test_memory_is_cut_down_when_sentences_leave_and_only_then(search: str) -> N
     seen: list[tuple[int, Tensor]] = []
 
     def step(ids: Tensor, state: State, *memory: Tensor) -> Step:
-        seen.append((len(ids), memory[0]))
+        seen.append((len(ids), memory[1]))
         return network(ids, state, *memory)
 
     memory = sources(lengths, 0)
@@ -171,9 +174,29 @@ def test_memory_is_cut_down_when_sentences_leave_and_only_then(search: str) -> N
     assert [len(vectors) for _, vectors in seen] == [5, 5, 3, 3, 2, 2, 1, 1]
     width = 3 if search == "beam" else 1
     assert [rows for rows, _ in seen] == [5, *(width * n for n in [5, 3, 3, 2, 2, 1, 1])]
-    assert seen[0][1] is memory[0]  # never copied while everybody stays
-    assert seen[1][1] is memory[0]
-    assert torch.equal(seen[2][1], memory[0][[0, 2, 3]])
+    assert seen[0][1] is memory[1]  # never copied while everybody stays
+    assert seen[1][1] is memory[1]
+    assert torch.equal(seen[2][1], memory[1][[0, 2, 3]])
+
+
+def test_only_live_hypotheses_are_stepped() -> None:
+    """One sentence ends with 0.4 at each step, the other not before its limit of three tokens."""
+    probabilities = torch.tensor([[0.4, 0.35, 0.25], [0.001, 0.5, 0.499]])
+    seen: list[list[int]] = []
+
+    def step(ids: Tensor, state: State, counts: Tensor) -> Step:
+        seen.append(counts.tolist())
+        assert len(ids) == counts.sum()
+        assert state[0].tolist() == torch.arange(2).repeat_interleave(counts).tolist()
+        return Step(probabilities[state[0]].log(), state)
+
+    ids, memory = torch.ones(2, dtype=torch.long), (torch.ones(2, dtype=torch.long),)
+    rule: dict[str, Any] = {"memory": memory, "eos_id": EOS, "max_lengths": [9, 3]}
+    rule["min_lengths"] = [1, 3]
+    found = beam_search(step, ids, (torch.arange(2),), BeamOptions(3, num_return=3), **rule)
+    assert seen == [[1, 1], [2, 2], [1, 3]]
+    assert [h.ids for h in found[0]] == [[], [1], [1, 1]]
+    assert found[1][0].ids == [1, 1, 1]
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -187,7 +210,7 @@ def test_a_wide_beam_is_exhaustive_search_with_coverage(
     if network == "transformer":
         step, ids, state, memory = small_transformer(vocab, lengths, seed=4)
     rule: dict[str, Any] = {"memory": memory, "eos_id": EOS, "max_lengths": limits}
-    rule["source_mask"] = memory[1] if masked else None
+    rule["source_mask"] = memory[2] if masked else None
     sentences = alone(ids, state, memory, lengths, vocab, limits)
     everything = BeamOptions(99, 9, 99, *penalty, coverage_penalty=0.7)  # type: ignore[arg-type]
     best = BeamOptions(99, 9, 1, *penalty, coverage_penalty=0.7)  # type: ignore[arg-type]
@@ -233,7 +256,7 @@ def test_safe_stopping_gives_what_a_search_to_the_end_gives(
         )
         results.append(
             beam_search(
-                counted, ids, state, options, memory=memory, eos_id=EOS, source_mask=memory[1]
+                counted, ids, state, options, memory=memory, eos_id=EOS, source_mask=memory[2]
             )
         )
     assert steps[0] <= steps[1]

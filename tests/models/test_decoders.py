@@ -159,14 +159,16 @@ def test_reading_a_target_is_reading_it_token_by_token(
 
 
 @pytest.mark.parametrize("form", list(ATTENDING))
+@pytest.mark.parametrize("counts", [[3, 3, 3], [2, 1, 4]])
 @torch.no_grad()
-def test_hypotheses_of_a_sentence_share_its_memory(form: str) -> None:
+def test_hypotheses_of_a_sentence_share_its_memory(form: str, counts: list[int]) -> None:
     whole = Whole(**ATTENDING[form], copying=True).eval()
-    decoder, width = whole.decoder, 3
+    decoder = whole.decoder
     memory, state = whole.start()
-    rows = torch.arange(3).repeat_interleave(width)
-    ids = torch.randint(1, V + X, (3 * width, 3))
+    rows = torch.arange(3).repeat_interleave(torch.tensor(counts))
+    ids = torch.randint(1, V + X, (len(rows), 3))
     repeated = memory.select(rows)
+    memory = memory._replace(counts=torch.tensor(counts))
     many = tuple(part[rows] for part in state)
     alone = many
     for one in ids.unbind(1):
