@@ -150,14 +150,13 @@ def compare(
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; it says what differs.
     """
+    check_difference(difference)
     words = command or ("nlpseq", "compare", *map(str, folders))
     asked = _command(words, split, score, difference, data_dir)
     contenders, split = read_contenders(folders, split)
     check_comparable(contenders, split)
     chosen = choose_score(contenders, score)
     task = contenders[0].runs[0].task
-    if difference is not None and not 0 < difference < math.inf:
-        raise UserError(f"--difference {difference:g}: a difference above 0 can be shown")
 
     def worth(name: str) -> float:
         unit = unit_of(name, task)
@@ -206,6 +205,16 @@ def compare(
         versions=versions(),
         contenders=contenders,
     )
+
+
+def check_difference(difference: float | None) -> None:
+    """See that a difference can be worth seeing.
+
+    Raises:
+        UserError: it is not above 0, or not finite.
+    """
+    if difference is not None and not 0 < difference < math.inf:
+        raise UserError(f"--difference {difference:g}: a difference above 0 can be shown")
 
 
 def _speeds(

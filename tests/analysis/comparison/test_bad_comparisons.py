@@ -171,6 +171,16 @@ QUICK = "sentiment/quickstart"
         ("language_modeling/quickstart --models lstm,cnn", "encoder.kind = .cnn."),
         (f"{QUICK} --models lstm,gru --seeds 3,3", "write different whole numbers"),
         (
+            f"{QUICK} --models lstm,gru --seeds 3,4 seed=5",
+            "seed=5: .* --seeds, 3,4; write --seeds 5",
+        ),
+        (
+            f"{QUICK} --models lstm,gru seed=5",
+            "seed=5: .* --seeds, 13,14,15; write --seeds 5, or leave",
+        ),
+        (f"{QUICK} --models lstm,gru --split tset", "--split tset: .* did you mean 'test'"),
+        (f"{QUICK} --models lstm,gru --difference 0", "--difference 0: a difference above 0"),
+        (
             "lstm rnn --seeds 13",
             "--seeds: for recipes to train; these are finished runs: lstm, rnn",
         ),
