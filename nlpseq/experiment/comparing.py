@@ -77,7 +77,8 @@ def compare(
             device=device,
         )
         return contest(asked, output, measure=measure is not False, **options)
-    given = {"--seeds": seeds, "--match": match, "--minutes": minutes, "key=value": overrides}
+    timed = minutes is not None
+    given = {"--seeds": seeds, "--match": match, "--minutes": timed, "key=value": overrides}
     if extra := [name for name, value in given.items() if value]:
         raise UserError(
             f"{', '.join(extra)}: for recipes to train; these are finished runs: {', '.join(named)}"
@@ -98,6 +99,7 @@ def contest(
     *,
     split: str | None = None,
     difference: float | None = None,
+    samples: int = 10_000,
     **options: Any,
 ) -> tuple[Report, Path]:
     """Train what has not been trained yet, and compare.
@@ -111,6 +113,7 @@ def contest(
             `runs/compare/<task>/<recipes>`.
         split: whose scores to compare; of another than a test split, tests are left alone.
         difference: worth seeing.
+        samples: resampled test sets.
         **options: of `nlpseq.analysis.comparison.compare`.
 
     Returns:
@@ -120,7 +123,7 @@ def contest(
         UserError: anything that the user can mend.
         KeyboardInterrupt: a run was stopped, and saved.
     """
-    comparison.check_difference(difference)
+    comparison.check_options(difference, samples)
     entries = asked.entries()
     folder = output or _default_folder(asked, entries)
     folders = [folder / entry.name for entry in entries]
@@ -136,6 +139,7 @@ def contest(
         folders,
         split=split,
         difference=difference,
+        samples=samples,
         data_dir=asked.data_dir,
         device=asked.device,
         command=asked.command(folder),
@@ -230,6 +234,8 @@ def _plan(asked: Contest, entries: Sequence[Entry], folder: Path) -> Mapping[str
         case "time":
             found = {entry.name: _equal_time(asked, entry, folder) for entry in entries}
         case _:
+            for entry in entries:  # what cannot be built is told before the first is trained
+                Sizer(entry.recipe, entry.overrides, asked.data_dir).core()
             found = {entry.name: ["training.patience=0"] for entry in entries}
     write_json(path, {"request": asked.request, "changes": found})
     return found

@@ -72,8 +72,14 @@ class Contest:
         names = [entry.name for entry in found]
         if len(set(names)) < len(names) or len(names) < 2:
             raise UserError(f"{', '.join(names)}: a comparison needs two different models or more")
+        tasks = {}
         for entry in found:  # what is wrong with any is told before the first is trained
-            read_recipe(entry.recipe, entry.overrides)
+            for seed in self.seeds:
+                one = read_recipe(entry.recipe, [*entry.overrides, f"seed={seed}"])
+            tasks[one.task] = entry.recipe
+        if len(tasks) > 1:
+            told = ", ".join(f"{name} of {task.rpartition(':')[2]}" for task, name in tasks.items())
+            raise UserError(f"{told}: different tasks; recipes of one task can be compared")
         return found
 
     def _check(self) -> None:
@@ -138,6 +144,10 @@ def stem(name: str) -> str:
 
 
 def _short(recipes: Sequence[str]) -> list[str]:
-    """Names of models for recipes: without their folders, where that tells them apart."""
-    short = [stem(name.rpartition("/")[2]) for name in recipes]
-    return short if len(set(short)) == len(short) else [stem(name) for name in recipes]
+    """Names of models for recipes: as much of the end of each as tells them apart."""
+    parts = [Path(name.removesuffix(".toml")).parts for name in recipes]
+    for length in range(1, max(map(len, parts)) + 1):
+        short = ["-".join(part[-length:]).replace("/", "") for part in parts]
+        if len(set(short)) == len(short):
+            break
+    return short

@@ -18,14 +18,14 @@ writing.py   | report.json, report.html and the figures
 """
 
 from .reading import run_folders, scored_splits, test_split
-from .report import Report, check_difference, compare
+from .report import Report, check_options, compare
 from .tables import print_report
 from .writing import PLAN, check_place, default_folder, folder_of, write
 
 __all__ = [
     "PLAN",
     "Report",
-    "check_difference",
+    "check_options",
     "check_place",
     "compare",
     "default_folder",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nlpseq
+from nlpseq import hub
 from nlpseq.analysis.statistics import Summary, summarize
 from nlpseq.analysis.versions import versions
 from nlpseq.errors import UserError
@@ -150,7 +151,9 @@ def compare(
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; it says what differs.
     """
-    check_difference(difference)
+    check_options(difference, samples)
+    if measure:
+        hub.choose_device(device)
     words = command or ("nlpseq", "compare", *map(str, folders))
     asked = _command(words, split, score, difference, data_dir)
     contenders, split = read_contenders(folders, split)
@@ -207,14 +210,16 @@ def compare(
     )
 
 
-def check_difference(difference: float | None) -> None:
-    """See that a difference can be worth seeing.
+def check_options(difference: float | None, samples: int) -> None:
+    """See that a difference can be worth seeing, and that there are samples to see it by.
 
     Raises:
-        UserError: it is not above 0, or not finite.
+        UserError: the difference is not above 0, or not finite; fewer than two samples.
     """
     if difference is not None and not 0 < difference < math.inf:
         raise UserError(f"--difference {difference:g}: a difference above 0 can be shown")
+    if samples < 2:
+        raise UserError(f"--samples {samples}: intervals need two resampled test sets or more")
 
 
 def _speeds(

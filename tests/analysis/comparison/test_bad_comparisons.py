@@ -109,6 +109,9 @@ def nothing(runs: Path) -> None:
             "has no scores of split 'tset', only of validation, test",
         ),
         (nothing, "lstm rnn --difference 0", "--difference 0: a difference above 0"),
+        (nothing, "lstm rnn --samples 1", "--samples 1: intervals need two resampled test sets"),
+        (nothing, "lstm rnn --device tpu --measure", "error: --device tpu: not to be had"),
+        (nothing, "lstm rnn --minutes 0", "--minutes: for recipes to train"),
         (nothing, "lstm rnn --samples 0", "'0': write a whole number above 0"),
         (nothing, "lstm rnn --spilt test", "unknown option '--spilt'; did you mean '--split'"),
         (
@@ -158,6 +161,13 @@ QUICK = "sentiment/quickstart"
         (f"{QUICK} --models lstm", "two different models or more"),
         (QUICK, "two different models or more"),
         (f"{QUICK} ner/quickstart --models lstm,gru", "of one recipe: name one"),
+        (
+            f"{QUICK} ner/quickstart",
+            "of Sentiment, ner/quickstart of NamedEntity.*: different tasks",
+        ),
+        ("ner/quickstart --models lstm,hierarchical --match steps", "gives no vector a token"),
+        (f"{QUICK} --models lstm,gru --seeds 13,4294967296", "seed = 4294967296"),
+        (f"{QUICK} --models lstm,gru --samples 1", "--samples 1: intervals need"),
         (f"{QUICK} lstm", "lstm: is no recipe; .* not both"),
         ("sentiment/quickstrat --models lstm,gru", "did you mean 'sentiment/quickstart'"),
         (f"{QUICK} --models lstm,gru --match time", "--match time and --minutes X, .*: give both"),

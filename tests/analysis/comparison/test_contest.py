@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import nlpseq
-from nlpseq import hub
+from nlpseq import hub, recipe
 from nlpseq.analysis.comparison import compare
 from nlpseq.analysis.comparison import test_split as split_to_compare
 from nlpseq.analysis.comparison.measuring import measure_speed, speed_of
@@ -71,10 +71,17 @@ def test_it_goes_on_where_it_stopped(trained: Path, tmp_path: Path, asked: dict)
     ("recipes", "names"),
     [
         (["sentiment/sst2", "sentiment/sst5"], ["sst2", "sst5"]),
-        (["sentiment/quickstart", "ner/quickstart"], ["sentiment-quickstart", "ner-quickstart"]),
+        (["a/lstm.toml", "sentiment/sst2"], ["lstm", "sst2"]),
+        (["a/lstm.toml", "b/lstm.toml"], ["a-lstm", "b-lstm"]),
     ],
 )
-def test_models_are_called_by_their_recipes(recipes: list[str], names: list[str]) -> None:
+def test_models_are_called_by_their_recipes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipes: list[str], names: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        recipe.copy("sentiment/sst2", tmp_path / folder / "lstm.toml")
     assert [entry.name for entry in Contest(recipes).entries()] == names
 
 
