@@ -89,7 +89,7 @@ def summarize(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     first = next(iter(runs.values()))
     summary: dict[str, Any] = {"seeds": [int(seed) for seed in runs]}
     for split in first["splits"]:
-        if not all(split in metrics["splits"] for metrics in runs.values()):
+        if not all(isinstance(metrics.get(split), dict) for metrics in runs.values()):
             continue
         summary[split] = {}
         for score in first[split]:

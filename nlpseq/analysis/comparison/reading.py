@@ -17,6 +17,7 @@ from nlpseq.analysis.statistics import Floats
 from nlpseq.errors import UserError
 from nlpseq.task import Task
 from nlpseq.training.history import History, Line
+from nlpseq.training.run_directory import METRICS, missing_key
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,13 @@ def scored_splits(folder: Path) -> list[str]:
     Raises:
         UserError: its metrics.json is damaged.
     """
-    own = list(_object(folder / "metrics.json").get("splits", ()))
+    own = _own_splits(_metrics(folder))
     later = sorted(path.stem for path in (folder / "evaluations").glob("*.json"))
     return own + [name for name in later if name not in own]
+
+
+def _own_splits(metrics: Mapping[str, Any]) -> list[str]:
+    return [name for name in metrics["splits"] if isinstance(metrics.get(name), dict)]
 
 
 def test_split(folders: Sequence[Path]) -> str:
@@ -133,7 +138,7 @@ def test_split(folders: Sequence[Path]) -> str:
     """
     first, *others = map(scored_splits, folders)
     shared = [name for name in first if all(name in other for other in others)]
-    left = _object(folders[0] / "metrics.json").get("left_alone", ())
+    left = _metrics(folders[0]).get("left_alone", ())
     for names in (shared, left):
         if tests := [name for name in names if name.startswith("test")]:
             return "test" if "test" in tests else tests[0]
@@ -159,10 +164,10 @@ def run_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the directory of a finished run")
     inner = sorted(path for path in folder.glob("seed-*") if path.is_dir())
-    own = (folder / "metrics.json").exists() or (folder / "recipe.toml").exists()
+    own = (folder / METRICS).exists() or (folder / "recipe.toml").exists()
     found = [folder] if own or not inner else inner
     for one in found:
-        if (one / "metrics.json").exists():
+        if (one / METRICS).exists():
             continue
         if (one / "recipe.toml").exists():
             raise UserError(
@@ -191,20 +196,19 @@ def _without_seed(run: TrainedRun) -> dict[str, Any]:
 
 def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
     """A run that has finished, with its predictions of a split."""
-    metrics = _object(folder / "metrics.json")
+    metrics = _metrics(folder)
     found, predictions = metrics, folder / "predictions" / f"{split}.jsonl"
+    scores = metrics[split] if split in _own_splits(metrics) else None
     later = folder / "evaluations" / f"{split}.json"
-    if split not in metrics.get("splits", ()) and later.exists():  # by `nlpseq evaluate`
+    if scores is None and later.exists():  # by `nlpseq evaluate`
         found, predictions = _object(later), later.with_suffix(".predictions.jsonl")
-    if not isinstance(found.get(split), dict):
+        scores = found.get(split)
+    if not isinstance(scores, dict):
         scored = ", ".join(scored_splits(folder)) or "none"
         raise UserError(
             f"{folder}: has no scores of split {split!r}, only of {scored}; "
             f"nlpseq evaluate {folder} --split {split} gives them"
         )
-    missing = {"seed", "parameters", "seconds", "data"} - metrics.keys()
-    if missing:
-        raise UserError(f"{folder / 'metrics.json'}: key {min(missing)} is missing")
     index, statistics = read_statistics(predictions)
     data = found.get("data")
     fingerprint = data.get(split, "") if isinstance(data, dict) else str(data)
@@ -212,7 +216,7 @@ def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
         folder,
         task,
         metrics,
-        found[split],
+        scores,
         fingerprint,
         History(folder / "history.jsonl").read(),
         index,
@@ -293,6 +297,14 @@ def _check_sum(run: TrainedRun, predictions: Path) -> None:
             f"{predictions}: its examples give {name} {again:.6g}, metrics.json has {stored:.6g}; "
             f"score the split anew"
         )
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    path = folder / METRICS
+    metrics = _object(path)
+    if key := missing_key(metrics):
+        raise UserError(f"{path}: damaged, key {key} is missing")
+    return metrics
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from nlpseq.analysis.comparison import test_split as split_to_compare
 from nlpseq.analysis.comparison.measuring import measure_speed, speed_of
 from nlpseq.cli import main
 from nlpseq.errors import UserError
-from nlpseq.experiment.contest import Contest
+from nlpseq.experiment import Contest, summarize
 
 
 def again(folder: Path, asked: dict):
@@ -109,16 +109,15 @@ def test_models_compared_on_validation_leave_the_test_alone(
         for name, found in model.scores.items():
             assert found.mean == pytest.approx(scored_at_once[name], abs=1e-6)
 
-    # A seed more leaves its test alone as the first did, and is scored on it afterwards.
-    shutil.copytree(trained / "rnn" / "seed-14", tmp_path / "rnn" / "seed-14")
-    report, _ = again(tmp_path, asked)
-    assert [model.seeds for model in report.models] == [[13, 14], [13, 14]]
-    summary = json.loads((tmp_path / "rnn" / "summary.json").read_text())
-    assert set(summary) == {
-        "seeds",
-        "validation",
-        "seconds",
-    }  # of what all runs scored at their end
+
+def test_a_summary_is_of_splits_that_all_runs_have_scored() -> None:
+    def metrics(accuracy: float, **others: dict) -> dict:
+        scores = {"validation": {"accuracy": accuracy}, **others}
+        return {"splits": list(scores), "seconds": 2.0, **scores}
+
+    found = summarize({"13": metrics(0.7, test={"accuracy": 0.6}), "14": metrics(0.8)})
+    assert set(found) == {"seeds", "validation", "seconds"}
+    assert found["validation"]["accuracy"]["mean"] == pytest.approx(0.75)
 
 
 def test_a_split_of_several_tests_that_was_left_alone_is_named(runs: Path) -> None:
@@ -159,6 +158,16 @@ def test_models_are_trained_where_their_recipe_or_task_is_named(
         assert said.count("\n") == 1
         assert f"runs/compare/{folder}" in said
         assert "damaged; delete it" in said or "holds another comparison" in said
+
+
+@pytest.mark.parametrize("key", ["splits", "seconds", "seed"])
+def test_metrics_that_miss_a_key_are_one_line(runs: Path, asked: dict, key: str) -> None:
+    path = runs / "rnn" / "seed-14" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    del metrics[key]
+    path.write_text(json.dumps(metrics))
+    with pytest.raises(UserError, match=rf"metrics.json: damaged \(no {key}\); delete it"):
+        again(runs, asked)
 
 
 def test_a_plan_that_misses_a_model_is_one_line(
