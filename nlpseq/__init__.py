@@ -206,7 +206,8 @@ def compare(
         score: that decides; the task's main one by default.
         difference: worth seeing, in the unit that the score is told in.
         data_dir: folder of local files.
-        output: where report.json, report.html and runs are written.
+        output: where report.json, report.html and runs are written; by default
+            `runs/compare/<recipe>/<models>`, of runs or several recipes `runs/compare/<task>/<names>`.
         device: where to train and to measure.
         samples: resampled test sets, and exchanges of outputs.
         measure: measure the speed and memory of answers; if None, of what is trained here.

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from nlpseq import hub
@@ -25,32 +24,12 @@ from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.model import Model
-from nlpseq.recipe import (
-    EncoderConfig,
-    HierarchicalConfig,
-    Positive,
-    Recipe,
-    TrainingConfig,
-    TransformerConfig,
-)
+from nlpseq.recipe import HierarchicalConfig
 from nlpseq.task import Cursor, Share, Task
 
+from .example_recipe import ExampleRecipe, check_same_reading
+
 BATCHES_TOGETHER = 300  # of which the distinct words are kept with their vectors
-
-
-class ExampleTrainingConfig(TrainingConfig):
-    """Training on shuffled texts."""
-
-    layer_decay: Positive = Field(
-        1.0,
-        description="learning rate of a layer by that of the one above (Howard & Ruder 2018: 1/2.6)",
-    )
-
-
-class ExampleRecipe(Recipe):
-    """A recipe of a task on whole texts."""
-
-    training: ExampleTrainingConfig = ExampleTrainingConfig()
 
 
 RecipeT = TypeVar("RecipeT", bound=ExampleRecipe)
@@ -143,7 +122,7 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
                 "encoder.init_from brings its own embedding: leave out embedding.pretrained"
             )
         source, model = hub.read(hub.locate(run))
-        _check_same_reading(encoder, source.recipe.encoder)
+        check_same_reading(self.recipe, source.recipe)
         parts = ("embedding.", "encoder.")
         self._initial = {
             name: tensor for name, tensor in model.state_dict().items() if name.startswith(parts)
@@ -324,19 +303,6 @@ def by_number(id2label: Any) -> list[str]:
             "config.json: learnt.id2label is damaged: it maps each number from 0 on to a name"
         )
     return [str(name) for name in found]
-
-
-def _check_same_reading(mine: EncoderConfig, theirs: EncoderConfig) -> None:
-    """Refuse weights of Transformer layers that read otherwise, which no shape would tell."""
-    if not isinstance(mine, TransformerConfig) or not isinstance(theirs, TransformerConfig):
-        return
-    for key in ("positions", "num_heads", "activation"):
-        wanted, given = getattr(theirs, key), getattr(mine, key)
-        if wanted != given:
-            raise UserError(
-                f"encoder.init_from: that run has encoder.{key} = {wanted}, this recipe {given}; [encoder] "
-                "must be that of that run"
-            )
 
 
 def _level(name: str) -> int:

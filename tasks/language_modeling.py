@@ -122,6 +122,8 @@ class LanguageModelingRecipe(Recipe):
             raise ValueError("training.batch_tokens: windows have a fixed size, set batch_size")
         if self.decoding.coverage_penalty:
             raise ValueError("decoding.coverage_penalty: a language model has no source to cover")
+        reason = "a language model reads its texts as they stand, white space separates words"
+        self.tokenization.refuse(("split",), reason, "tokenization")
         return self
 
 

@@ -3,14 +3,15 @@
 The model is a language model; what differs is what it is asked. Only tokens that are determined by those
 before them, the answers, are learnt and scored: the others are drawn at random, and their loss would be noise.
 Each sequence is read whole, from a fresh state, so that gradients reach from an answer to its cause: there is
-no window to cut them, and `training.bptt_length` says nothing here.
+no window to cut them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from nlpseq.contracts import State
@@ -21,10 +22,27 @@ from nlpseq.data.sources import Split
 from nlpseq.errors import UserError
 from nlpseq.metrics.recall import Recall, accuracy_by_distance, best_constant
 from nlpseq.models.model import Model
+from nlpseq.recipe import Recipe
 from nlpseq.task import Cursor, LossSum, Progress, Record, Share
 
 from .language_modeling import LanguageModeling, LanguageModelingRecipe
 from .text_generation import NO_TARGET, LanguageModel, read_stream
+
+
+class LongDependenciesRecipe(LanguageModelingRecipe):
+    """A recipe of this task: that of a language model, without windows, penalties and written texts."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        windows = ("bptt_length", "random_windows", "activation_penalty", "temporal_penalty")
+        self.training.refuse(windows, "sequences are read whole here, without windows", "training")
+        reading = ("documents", "batch_size", "window")
+        reason = "sequences are scored whole, training.batch_size at once"
+        self.evaluation.refuse(reading, reason, "evaluation")
+        self.decoding.refuse(
+            type(self.decoding).model_fields, "this task writes no texts as its answers", "decoding"
+        )
+        return self
 
 
 class Example(NamedTuple):
@@ -38,6 +56,7 @@ class Example(NamedTuple):
 class LongDependencies(LanguageModeling):
     """Recall over a distance, for any causal encoder."""
 
+    Config: ClassVar[type[Recipe]] = LongDependenciesRecipe
     fields: ClassVar[tuple[str, ...]] = ("text", "answers", "distances")
     main_metric = "accuracy"
     higher_is_better = True

@@ -6,10 +6,10 @@ recipe when they are read, learnt in it, decoded under its constraints, and scor
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from nlpseq.contracts import State
@@ -27,7 +27,8 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe, Section
 from nlpseq.task import LossSum, Progress, Record, Share
 
-from .examples import ExampleRecipe, ExampleTask, by_number
+from .example_recipe import LabellingRecipe
+from .examples import ExampleTask, by_number
 from .tagging import SequenceTaggerPredictor, at_words
 
 
@@ -42,10 +43,15 @@ class TaggerConfig(Section):
     )
 
 
-class NamedEntityRecognitionRecipe(ExampleRecipe):
+class NamedEntityRecognitionRecipe(LabellingRecipe):
     """A recipe of this task."""
 
     head: TaggerConfig = TaggerConfig()
+
+    @model_validator(mode="after")
+    def _cut(self) -> Self:
+        self.tokenization.refuse(("split",), "data with tags come cut into tokens", "tokenization")
+        return self
 
 
 class NamedEntityRecognition(ExampleTask[NamedEntityRecognitionRecipe, list[str]]):

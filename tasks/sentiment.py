@@ -26,7 +26,8 @@ from nlpseq.recipe import DataConfig, Recipe
 from nlpseq.task import LossSum, Progress, Record, Share
 
 from .classification import Classified, Classifier, ClassifierConfig, build_classifier
-from .examples import ExampleRecipe, ExampleTask, ExampleTrainingConfig, by_number
+from .example_recipe import ExampleTrainingConfig, LabellingRecipe
+from .examples import ExampleTask, by_number
 
 
 class LabelledDataConfig(DataConfig):
@@ -46,7 +47,7 @@ class ClassificationTrainingConfig(ExampleTrainingConfig):
     )
 
 
-class SentimentRecipe(ExampleRecipe):
+class SentimentRecipe(LabellingRecipe):
     """A recipe of this task."""
 
     data: LabelledDataConfig = LabelledDataConfig()

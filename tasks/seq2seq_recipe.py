@@ -16,7 +16,7 @@ from nlpseq.recipe import (
     TransformerDecoderConfig,
 )
 
-from .examples import ExampleRecipe
+from .example_recipe import ExampleRecipe
 from .scheduled_sampling import ScheduledSamplingConfig
 from .sequence_training import ObjectiveConfig
 

@@ -361,6 +361,7 @@ def test_vectors(here: Path, fails: Fails, name: str, data: bytes | None, said: 
         (f"{RUN} --device cuda:99", "--device cuda:99: not to be had"),
         (f"{RUN} --seeds 1,,2", "'1,,2': write different whole numbers, like 13,14,15"),
         (f"{RUN} --seeds 13,13", "write different whole numbers"),
+        (f"{RUN} --seeds 13,14 seed=5", "seed=5: .* --seeds, 13,14; write --seeds 5, or leave"),
         (f"{RUN} --seeds 4294967296", "seed = 4294967296"),
         (f"{RUN} --seeds 1,4294967296", "seed = 4294967296"),
         (f"{RUN} --track nosuch", "nosuch"),

@@ -199,3 +199,84 @@ def test_shipped_recipes_run_with_any_kind(name: str, kind: str) -> None:
 
     sizes = ["encoder.hidden_size=128"] if kind == "transformer" else []
     assert read_recipe(name, [f"encoder.kind={kind}", *sizes]).encoder.kind == kind
+
+
+IDLE = [
+    (
+        "language_modeling:LanguageModeling",
+        "encoder.kind=transformer encoder.max_length=9",
+        "encoder: max_length = 9",
+    ),
+    (
+        "language_modeling:LanguageModeling",
+        "tokenization.split=words",
+        "tokenization.split = 'words'",
+    ),
+    (
+        "language_modeling:LanguageModeling",
+        "tokenization.path=t.json tokenization.lowercase=true",
+        "lowercase = True: the",
+    ),
+    (
+        "language_modeling:LanguageModeling",
+        "tokenization.kind=bpe tokenization.min_frequency=3",
+        "the kind is 'bpe'",
+    ),
+    (
+        "language_modeling:LanguageModeling",
+        "training.momentum=0.9",
+        "training.momentum = 0.9: .*adamw has betas",
+    ),
+    (
+        "long_dependencies:LongDependencies",
+        "training.bptt_length=9",
+        "training.bptt_length = 9: .*whole",
+    ),
+    (
+        "long_dependencies:LongDependencies",
+        "training.temporal_penalty=1",
+        "training.temporal_penalty = 1.0: ",
+    ),
+    (
+        "long_dependencies:LongDependencies",
+        "evaluation.window=9",
+        "evaluation.window = 9: .*training.batch_size",
+    ),
+    ("long_dependencies:LongDependencies", "decoding.top_k=9", "decoding.top_k = 9: .*no texts"),
+    (
+        "sentiment:Sentiment",
+        "encoder.kind=transformer encoder.max_length=9",
+        "these are sinusoidal",
+    ),
+    ("sentiment:Sentiment", "decoding.beam_size=9", "decoding.beam_size = 9: .*no texts"),
+    ("ner:NamedEntityRecognition", "decoding.method=beam", "decoding.method = 'beam': .*no texts"),
+    ("ner:NamedEntityRecognition", "tokenization.split=words", "come cut into tokens"),
+    ("ner:NamedEntityRecognition", "tokenization.add_eos=false", "tokenization.add_eos = False"),
+    (
+        "translation:Translation",
+        "decoder.kind=transformer decoder.max_length=900",
+        "decoder: max_length = 900",
+    ),
+]
+
+
+@pytest.mark.parametrize(("task", "assignments", "said"), IDLE)
+def test_a_key_that_nothing_would_read_is_refused(task: str, assignments: str, said: str) -> None:
+    document = {"task": f"nlpseq.tasks.{task}"}
+    schema = resolve(document["task"]).Config
+    changed = recipe.override(document, assignments.split())
+    with pytest.raises(UserError, match=said):
+        recipe.validate(schema, changed, "test")
+    # Left at its default it says nothing; so a resolved recipe, which names all keys, can be read again.
+    whole = recipe.validate(schema, document, "test").model_dump(exclude_none=True)
+    assert recipe.validate(schema, whole, "test").model_dump(exclude_none=True) == whole
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_learned_positions_have_a_length(kind: str) -> None:
+    document = {
+        "task": "nlpseq.tasks.translation:Translation",
+        kind: {"kind": "transformer", "positions": "learned", "max_length": 200},
+    }
+    found = recipe.validate(resolve(document["task"]).Config, document, "test")
+    assert getattr(found, kind).max_length == 200

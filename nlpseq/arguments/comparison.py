@@ -32,8 +32,8 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         metavar="NAME",
-        help="split whose scores count; with another than a test, tests are left alone (default: test, or the "
-        "first of several)",
+        help="split whose scores count; with another than a test, recipes leave tests alone, which the same "
+        "command without it scores later (default: test, or the first of several)",
     )
     parser.add_argument(
         "--score", metavar="NAME", help="score that decides (default: the task's main one)"
@@ -56,7 +56,8 @@ def add(parser: ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="where report.json, report.html and runs are written (default: runs/compare/NAMES)",
+        help="where report.json, report.html and runs are written (default: runs/compare/TASK/NAMES; of kinds "
+        "of model of one recipe runs/compare/RECIPE/KINDS)",
     )
     parser.add_argument(
         "--measure",

@@ -5,13 +5,15 @@ file             | holds
 training_run.py  | one run in its directory
 seeds.py         | a recipe by its name; one run for each of several seeds
 evaluation.py    | scores of a split
-contest.py       | several models trained and compared
+contest.py       | what is to be compared, and how models are made equal
+comparing.py     | several models trained and compared
 matching.py      | models made equal in size or time
 quickstart.py    | both quickstart recipes of every task
 environment.py   | device, precision, processes
 """
 
-from .contest import Contest, compare, contest
+from .comparing import compare, contest
+from .contest import Contest
 from .environment import build_accelerator
 from .evaluation import evaluate
 from .quickstart import Quickstart, quickstart

@@ -42,6 +42,7 @@ def run(
         raise UserError(f"seeds {', '.join(map(str, seeds))}: one is given twice")
     if not seeds:
         return Run(folder, read_recipe(name, overrides), name, chosen).execute()
+    refuse_seed(overrides, seeds)
     recipes = {seed: read_recipe(name, [*overrides, f"seed={seed}"]) for seed in seeds}
     runs = [Run(folder / f"seed-{seed}", recipes[seed], name, chosen) for seed in seeds]
     for one in runs:
@@ -59,6 +60,20 @@ def run(
     return RunResult(folder, summary, samples=results[0].samples)
 
 
+def refuse_seed(overrides: Sequence[str], seeds: Sequence[int]) -> None:
+    """See that no override sets the seed, where the seeds are given apart.
+
+    Raises:
+        UserError: one does.
+    """
+    for key, _, value in (one.partition("=") for one in overrides):
+        if key.strip() == "seed":
+            raise UserError(
+                f"seed={value.strip()}: the seeds of the runs are those of --seeds, "
+                f"{','.join(map(str, seeds))}; write --seeds {value.strip()}, or leave seed= out"
+            )
+
+
 def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read, override and validate a recipe."""
     document = recipe.override(recipe.read(name), overrides)
@@ -70,10 +85,12 @@ def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def summarize(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and standard deviation (n - 1) of each split's scores over seeds."""
+    """Mean and standard deviation (n - 1) over seeds, of the scores of splits that all have scored."""
     first = next(iter(runs.values()))
     summary: dict[str, Any] = {"seeds": [int(seed) for seed in runs]}
-    for split in (key for key, value in first.items() if key in first["splits"]):
+    for split in first["splits"]:
+        if not all(isinstance(metrics.get(split), dict) for metrics in runs.values()):
+            continue
         summary[split] = {}
         for score in first[split]:
             values = [metrics[split][score] for metrics in runs.values()]

@@ -4,9 +4,9 @@
 read so before it is checked (`validate`).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from .base import Count, Fraction, Natural, Section
 from .encoders import TransformerLayersConfig, family
@@ -57,6 +57,11 @@ class TransformerDecoderConfig(DecoderSection, TransformerLayersConfig):
     num_heads: Count = 4
     positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
     max_length: Count = Field(1024, description="`learned`: positions that there are vectors for")
+
+    @model_validator(mode="after")
+    def _read(self) -> Self:
+        self.check_length(self.positions)
+        return self
 
 
 DecoderConfig = Annotated[

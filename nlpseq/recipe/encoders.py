@@ -1,8 +1,8 @@
 """The encoders that a recipe may name: one section for each family, told apart by `encoder.kind`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from .base import Count, Counts, Fraction, Natural, Section
 
@@ -113,6 +113,16 @@ class TransformerLayersConfig(Section):
     attention_dropout: Fraction = Field(0.0, description="of attention weights")
     output_dropout: Fraction = Field(0.0, description="of what the last layer gives")
 
+    def check_length(self, positions: str) -> None:
+        """See that `max_length` is given only with learned positions.
+
+        Raises:
+            ValueError: it is given with others.
+        """
+        if positions != "learned":
+            reason = f"only learned positions have an end, these are {positions}"
+            self.refuse(("max_length",), reason)
+
 
 class TransformerConfig(TransformerLayersConfig):
     """Pre-norm Transformer layers (Vaswani et al. 2017; Xiong et al. 2020)."""
@@ -133,6 +143,11 @@ class TransformerConfig(TransformerLayersConfig):
         if hidden_size % num_heads:
             raise ValueError(f"{num_heads} heads cannot share encoder.hidden_size = {hidden_size}")
         return num_heads
+
+    @model_validator(mode="after")
+    def _read(self) -> Self:
+        self.check_length(self.positions)
+        return self
 
 
 class CausalTransformerConfig(TransformerConfig):

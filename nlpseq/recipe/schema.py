@@ -1,8 +1,8 @@
 """The sections of a recipe. Defaults stand only here; a task adds its own by subclassing `Recipe`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Count, Counts, Fraction, Natural, Positive, Section
 from .encoders import EncoderConfig, RecurrentConfig
@@ -204,3 +204,19 @@ class Recipe(Section):
     training: TrainingConfig = TrainingConfig()
     decoding: DecodingConfig = DecodingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _read(self) -> Self:
+        tokens, training = self.tokenization, self.training
+        if tokens.path is not None:
+            keys = ("lowercase", "digits_as_zero")
+            tokens.refuse(
+                keys, "the tokenizer of tokenization.path reads as it was made", "tokenization"
+            )
+        elif tokens.kind not in ("word", "character"):
+            reason = f"is for kind = 'word' or 'character', the kind is {tokens.kind!r}"
+            tokens.refuse(("min_frequency",), reason, "tokenization")
+        if training.optimizer in ("adam", "adamw"):
+            reason = f"is of optimizer = 'sgd' and 'rmsprop'; {training.optimizer} has betas"
+            training.refuse(("momentum",), reason, "training")
+        return self

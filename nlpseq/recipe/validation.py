@@ -120,7 +120,7 @@ def _section(schema: Schema, path: list[str]) -> tuple[Schema | None, list[str]]
     members: dict[str, Schema] = {}
     keys = []
     for place, part in enumerate(path):
-        if part in members and place < len(path) - 1:
+        if part in members:
             section, members = members[part], {}
             continue
         keys.append(part)

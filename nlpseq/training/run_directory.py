@@ -33,6 +33,7 @@ WRITTEN = (
     RECIPE,
 )
 """What a run writes into its directory: all that overwriting deletes, and the recipe last."""
+_TOLD = ("splits", "seed", "seconds", "tokens_per_second", "steps", "parameters", "data")
 _BEGUN = {METRICS, DATA, "history.jsonl", "checkpoints"}
 _HALF_WRITTEN = re.compile(r"\..+\.tmp-\d+")
 
@@ -135,7 +136,18 @@ def finished_metrics(folder: Path) -> dict[str, Any] | None:
         UserError: the file is damaged.
     """
     file = folder / METRICS
-    return _read(file) if file.exists() else None
+    if not file.exists():
+        return None
+    metrics = _read(file)
+    if key := missing_key(metrics):
+        raise UserError(f"{file}: damaged (no {key}); delete it and --resume again")
+    return metrics
+
+
+def missing_key(metrics: Mapping[str, Any]) -> str:
+    """What metrics.json lacks of that which every finished run has written; '' if nothing."""
+    missing = [key for key in _TOLD if key not in metrics]
+    return missing[0] if missing else "" if isinstance(metrics["splits"], list) else "splits"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -337,6 +337,24 @@ def test_transformer_layers_that_would_read_otherwise(
         make("sentiment", encoder=starting(folder, "transformer", **changes))
 
 
+@pytest.mark.parametrize(
+    ("tokenization", "said"),
+    [
+        (
+            {"lowercase": True},
+            "tokenization.lowercase = False, this recipe True; .* leave the key out",
+        ),
+        ({"digits_as_zero": True}, "tokenization.digits_as_zero = False, this recipe True"),
+        ({"kind": "bpe"}, "tokenization.kind = word, this recipe bpe"),
+    ],
+)
+def test_a_language_model_that_is_cut_otherwise(
+    language_model: Path, tokenization: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=f"encoder.init_from: that run has {said}"):
+        make("sentiment", encoder=starting(language_model), tokenization=tokenization)
+
+
 def test_a_started_model_needs_its_source_no_more(language_model: Path, tmp_path: Path) -> None:
     copy = tmp_path / "lm"
     copy.mkdir()

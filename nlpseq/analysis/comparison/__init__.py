@@ -17,8 +17,22 @@ page.py      | the report as one HTML page
 writing.py   | report.json, report.html and the figures
 """
 
-from .report import Report, compare
+from .reading import run_folders, scored_splits, test_split
+from .report import Report, check_options, compare
 from .tables import print_report
-from .writing import write
+from .writing import PLAN, check_place, default_folder, folder_of, write
 
-__all__ = ["Report", "compare", "print_report", "write"]
+__all__ = [
+    "PLAN",
+    "Report",
+    "check_options",
+    "check_place",
+    "compare",
+    "default_folder",
+    "folder_of",
+    "print_report",
+    "run_folders",
+    "scored_splits",
+    "test_split",
+    "write",
+]

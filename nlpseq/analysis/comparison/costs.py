@@ -88,4 +88,4 @@ def _machine(run: TrainedRun) -> str:
     found = run.metrics.get("machine", {})
     threads = found.get("threads")
     name = str(found.get("name", "unknown"))
-    return f"{name}, {threads} threads" if threads else name
+    return f"{name}, {threads} thread{'s' * (threads != 1)}" if threads else name

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 from .pictures import Picture
@@ -26,22 +27,25 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
+.numbers td { white-space: normal; text-wrap: balance; }
 .texts th, .texts td { text-align: left; white-space: normal; vertical-align: top; }
 thead th { background: var(--shade); border-bottom-width: 2px; }
 tbody th { font-weight: normal; }
 figure { margin: 1rem 0; }
 img { max-width: 100%; height: auto; }
-pre { background: var(--shade); padding: .7rem .9rem; overflow-x: auto; white-space: pre-wrap;
-  overflow-wrap: anywhere; }
+pre { background: var(--shade); padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre code { display: block; padding-left: 2ch; text-indent: -2ch; }
 code { overflow-wrap: anywhere; }
 .dark { display: none; }
 @media (prefers-color-scheme: dark) { .dark { display: inline; } .light { display: none; } }
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --faint: #444; --line: #bbb; --shade: #f3f5f7;
     --accent: #0072b2; }
-  body { max-width: none; margin: 0; font-size: .9rem; }
+  body { max-width: none; margin: 0; padding: 0; font-size: .85rem; }
   .dark { display: none; } .light { display: inline; }
-  h2 { break-after: avoid; } table, figure, .verdict { break-inside: avoid; } .wide { overflow: visible; }
+  img { max-height: 6.8cm; }
+  th, td { white-space: normal; padding: .2rem .5rem; }
+  h2 { break-after: avoid; } tr, figure, .verdict { break-inside: avoid; } .wide { overflow: visible; }
 }
 """
 
@@ -66,7 +70,7 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
             "<body>",
             f"<h1>{_text(title)}</h1>",
             f'<p class="faint">{_text(_subtitle(report))}</p>',
-            *(f'<p class="verdict">{_text(sentence)}</p>' for sentence in report.verdicts),
+            *(f'<p class="verdict">{_sentence(verdict)}</p>' for verdict in report.verdicts),
             *(_figure(picture) for picture in pictures),
             *(_table(heading, rows) for heading, rows in all_tables(report)),
             *_notes(report),
@@ -79,6 +83,11 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
 
 def _text(text: object) -> str:
     return html.escape(str(text), quote=True)
+
+
+def _sentence(text: str) -> str:
+    """No line ends within `p = 0.03`."""
+    return re.sub(r"\bp (=|&lt;) (?=\d)", r"p&nbsp;\1&nbsp;", _text(text))
 
 
 def _subtitle(report: Report) -> str:
@@ -128,8 +137,8 @@ def _notes(report: Report) -> Iterable[str]:
 def _origin(report: Report) -> Iterable[str]:
     """Commands, seeds, data and versions: what it takes to do it again."""
     yield "<h2>Where it comes from</h2>"
-    commands = "\n".join([*(model.command for model in report.models), report.command])
-    yield f"<pre>{_text(commands)}</pre>"
+    commands = [*(model.command for model in report.models), report.command]
+    yield f"<pre>{''.join(f'<code>{_text(command)}</code>' for command in commands)}</pre>"
     rows = [["model", "encoder", "seeds", "trained on (fingerprint)", "versions", "machine"]]
     for model in report.models:
         versions = ", ".join(f"{name} {version}" for name, version in model.versions.items())

@@ -17,6 +17,7 @@ from nlpseq.analysis.statistics import Floats
 from nlpseq.errors import UserError
 from nlpseq.task import Task
 from nlpseq.training.history import History, Line
+from nlpseq.training.run_directory import METRICS, missing_key
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,13 @@ def read_contenders(
         if folder.resolve() in seen:
             raise UserError(f"{folder}: is given twice; a comparison needs different runs")
         seen.add(folder.resolve())
-    found = [_run_folders(folder) for folder in folders]
+    found = [run_folders(folder) for folder in folders]
     everything = [one for runs in found for one in runs]
     tasks = {folder: hub.read_task(folder) for folder in everything}
     _check_same_task(tasks)
-    chosen = split or _test_split(everything)
+    chosen = split or test_split(everything)
     contenders = []
-    for name, folder, runs in zip(_names(folders), folders, found, strict=True):
+    for name, folder, runs in zip(names_of(folders), folders, found, strict=True):
         read = [_read_run(one, tasks[one], chosen) for one in runs]
         contenders.append(Contender(name, _of_seeds(folder, read)))
     return contenders, chosen
@@ -114,14 +115,37 @@ def _check_same_task(tasks: Mapping[Path, Task[Any]]) -> None:
             )
 
 
-def _test_split(folders: Sequence[Path]) -> str:
-    first, *others = (_object(folder / "metrics.json").get("splits", ()) for folder in folders)
-    names = [name for name in first if name.startswith("test")]
-    shared = [name for name in names if all(name in other for other in others)]
-    return "test" if "test" in shared or not shared else shared[0]
+def scored_splits(folder: Path) -> list[str]:
+    """The splits of which a finished run has scores: of its end, then those that `nlpseq evaluate` added.
+
+    Raises:
+        UserError: its metrics.json is damaged.
+    """
+    own = _own_splits(_metrics(folder))
+    later = sorted(path.stem for path in (folder / "evaluations").glob("*.json"))
+    return own + [name for name in later if name not in own]
 
 
-def _names(folders: Sequence[Path]) -> list[str]:
+def _own_splits(metrics: Mapping[str, Any]) -> list[str]:
+    return [name for name in metrics["splits"] if isinstance(metrics.get(name), dict)]
+
+
+def test_split(folders: Sequence[Path]) -> str:
+    """`test`, or the first of several tests that all runs have scored; else one that the first left alone.
+
+    Raises:
+        UserError: a metrics.json is damaged.
+    """
+    first, *others = map(scored_splits, folders)
+    shared = [name for name in first if all(name in other for other in others)]
+    left = _metrics(folders[0]).get("left_alone", ())
+    for names in (shared, left):
+        if tests := [name for name in names if name.startswith("test")]:
+            return "test" if "test" in tests else tests[0]
+    return "test"
+
+
+def names_of(folders: Sequence[Path]) -> list[str]:
     """As much of the end of each path as tells them apart."""
     parts = [folder.resolve().parts for folder in folders]
     for length in range(1, max(map(len, parts)) + 1):
@@ -131,15 +155,19 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return [str(folder) for folder in folders]
 
 
-def _run_folders(folder: Path) -> list[Path]:
-    """The folder itself, or those of its seeds; all have finished."""
+def run_folders(folder: Path) -> list[Path]:
+    """The folder itself, or those of its seeds; all have finished.
+
+    Raises:
+        UserError: one has not, or there is no run.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the directory of a finished run")
     inner = sorted(path for path in folder.glob("seed-*") if path.is_dir())
-    own = (folder / "metrics.json").exists() or (folder / "recipe.toml").exists()
+    own = (folder / METRICS).exists() or (folder / "recipe.toml").exists()
     found = [folder] if own or not inner else inner
     for one in found:
-        if (one / "metrics.json").exists():
+        if (one / METRICS).exists():
             continue
         if (one / "recipe.toml").exists():
             raise UserError(
@@ -168,20 +196,19 @@ def _without_seed(run: TrainedRun) -> dict[str, Any]:
 
 def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
     """A run that has finished, with its predictions of a split."""
-    metrics = _object(folder / "metrics.json")
+    metrics = _metrics(folder)
     found, predictions = metrics, folder / "predictions" / f"{split}.jsonl"
+    scores = metrics[split] if split in _own_splits(metrics) else None
     later = folder / "evaluations" / f"{split}.json"
-    if split not in metrics.get("splits", ()) and later.exists():  # by `nlpseq evaluate`
+    if scores is None and later.exists():  # by `nlpseq evaluate`
         found, predictions = _object(later), later.with_suffix(".predictions.jsonl")
-    if not isinstance(found.get(split), dict):
-        scored = ", ".join(metrics.get("splits", ())) or "none"
+        scores = found.get(split)
+    if not isinstance(scores, dict):
+        scored = ", ".join(scored_splits(folder)) or "none"
         raise UserError(
             f"{folder}: has no scores of split {split!r}, only of {scored}; "
             f"nlpseq evaluate {folder} --split {split} gives them"
         )
-    missing = {"seed", "parameters", "seconds", "data"} - metrics.keys()
-    if missing:
-        raise UserError(f"{folder / 'metrics.json'}: key {min(missing)} is missing")
     index, statistics = read_statistics(predictions)
     data = found.get("data")
     fingerprint = data.get(split, "") if isinstance(data, dict) else str(data)
@@ -189,7 +216,7 @@ def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
         folder,
         task,
         metrics,
-        found[split],
+        scores,
         fingerprint,
         History(folder / "history.jsonl").read(),
         index,
@@ -270,6 +297,14 @@ def _check_sum(run: TrainedRun, predictions: Path) -> None:
             f"{predictions}: its examples give {name} {again:.6g}, metrics.json has {stored:.6g}; "
             f"score the split anew"
         )
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    path = folder / METRICS
+    metrics = _object(path)
+    if key := missing_key(metrics):
+        raise UserError(f"{path}: damaged, key {key} is missing")
+    return metrics
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nlpseq
+from nlpseq import hub
 from nlpseq.analysis.statistics import Summary, summarize
 from nlpseq.analysis.versions import versions
 from nlpseq.errors import UserError
@@ -150,14 +151,15 @@ def compare(
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; it says what differs.
     """
+    check_options(difference, samples)
+    if measure:
+        hub.choose_device(device)
     words = command or ("nlpseq", "compare", *map(str, folders))
     asked = _command(words, split, score, difference, data_dir)
     contenders, split = read_contenders(folders, split)
     check_comparable(contenders, split)
     chosen = choose_score(contenders, score)
     task = contenders[0].runs[0].task
-    if difference is not None and not 0 < difference < math.inf:
-        raise UserError(f"--difference {difference:g}: a difference above 0 can be shown")
 
     def worth(name: str) -> float:
         unit = unit_of(name, task)
@@ -206,6 +208,18 @@ def compare(
         versions=versions(),
         contenders=contenders,
     )
+
+
+def check_options(difference: float | None, samples: int) -> None:
+    """See that a difference can be worth seeing, and that there are samples to see it by.
+
+    Raises:
+        UserError: the difference is not above 0, or not finite; fewer than two samples.
+    """
+    if difference is not None and not 0 < difference < math.inf:
+        raise UserError(f"--difference {difference:g}: a difference above 0 can be shown")
+    if samples < 2:
+        raise UserError(f"--samples {samples}: intervals need two resampled test sets or more")
 
 
 def _speeds(

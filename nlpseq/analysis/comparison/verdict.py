@@ -82,6 +82,8 @@ def _evidence(
 def _further(found: Difference, unit: Unit, examples: int) -> str:
     """What it would take to show a difference that is worth it."""
     worth = f"{found.worth * unit.factor:g}"
+    if found.low == found.high:  # no spread to estimate anything by
+        return "no example tells them apart"
     if found.examples_needed is None:
         return f"showing {worth} needs more seeds: with these, no number of examples would do"
     more = found.examples_needed - examples

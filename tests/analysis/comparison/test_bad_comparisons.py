@@ -80,6 +80,14 @@ def untold(runs: Path) -> None:
     edit(runs / "rnn" / "seed-13" / "metrics.json", lambda m: m.pop("parameters"))
 
 
+def no_list(runs: Path) -> None:
+    edit(runs / "rnn" / "seed-13" / "metrics.json", lambda m: m.update(splits=3))
+
+
+def no_speed(runs: Path) -> None:
+    edit(runs / "rnn" / "seed-13" / "metrics.json", lambda m: m.pop("tokens_per_second"))
+
+
 def nothing(runs: Path) -> None:
     pass
 
@@ -109,6 +117,14 @@ def nothing(runs: Path) -> None:
             "has no scores of split 'tset', only of validation, test",
         ),
         (nothing, "lstm rnn --difference 0", "--difference 0: a difference above 0"),
+        (nothing, "lstm rnn --samples 1", "--samples 1: intervals need two resampled test sets"),
+        (nothing, "lstm rnn --device tpu --measure", "error: --device tpu: not to be had"),
+        (
+            nothing,
+            "lstm rnn --split data",
+            "has no scores of split 'data', only of validation, test",
+        ),
+        (nothing, "lstm rnn --minutes 0", "--minutes: for recipes to train"),
         (nothing, "lstm rnn --samples 0", "'0': write a whole number above 0"),
         (nothing, "lstm rnn --spilt test", "unknown option '--spilt'; did you mean '--split'"),
         (
@@ -126,6 +142,8 @@ def nothing(runs: Path) -> None:
         (broken_metrics, "lstm rnn", "metrics.json: damaged, no JSON"),
         (no_test, "lstm rnn", "has no scores of split 'test', only of validation; nlpseq evaluate"),
         (untold, "lstm rnn", "key parameters is missing"),
+        (no_list, "lstm rnn", "seed-13/metrics.json: damaged, key splits is missing"),
+        (no_speed, "lstm rnn", "key tokens_per_second is missing"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -146,6 +164,7 @@ def test_what_is_wrong_is_one_line(
 
 
 QUICK = "sentiment/quickstart"
+SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +177,16 @@ QUICK = "sentiment/quickstart"
         (f"{QUICK} --models lstm", "two different models or more"),
         (QUICK, "two different models or more"),
         (f"{QUICK} ner/quickstart --models lstm,gru", "of one recipe: name one"),
+        (
+            f"{QUICK} ner/quickstart",
+            "of Sentiment, ner/quickstart of NamedEntity.*: different tasks",
+        ),
+        (
+            f"ner/quickstart {SMALL} --models lstm,hierarchical --match steps",
+            "gives no vector a token",
+        ),
+        (f"{QUICK} --models lstm,gru --seeds 13,4294967296", "seed = 4294967296"),
+        (f"{QUICK} --models lstm,gru --samples 1", "--samples 1: intervals need"),
         (f"{QUICK} lstm", "lstm: is no recipe; .* not both"),
         ("sentiment/quickstrat --models lstm,gru", "did you mean 'sentiment/quickstart'"),
         (f"{QUICK} --models lstm,gru --match time", "--match time and --minutes X, .*: give both"),
@@ -170,6 +199,16 @@ QUICK = "sentiment/quickstart"
         (f"{QUICK} --models lstm,gru training.epoch=3", "did you mean 'epochs'"),
         ("language_modeling/quickstart --models lstm,cnn", "encoder.kind = .cnn."),
         (f"{QUICK} --models lstm,gru --seeds 3,3", "write different whole numbers"),
+        (
+            f"{QUICK} --models lstm,gru --seeds 3,4 seed=5",
+            "seed=5: .* --seeds, 3,4; write --seeds 5",
+        ),
+        (
+            f"{QUICK} --models lstm,gru seed=5",
+            "seed=5: .* --seeds, 13,14,15; write --seeds 5, or leave",
+        ),
+        (f"{QUICK} {SMALL} --models lstm,gru --split tset", "--split tset: .* did you mean 'test'"),
+        (f"{QUICK} --models lstm,gru --difference 0", "--difference 0: a difference above 0"),
         (
             "lstm rnn --seeds 13",
             "--seeds: for recipes to train; these are finished runs: lstm, rnn",

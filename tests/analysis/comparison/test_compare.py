@@ -132,10 +132,10 @@ def test_the_command_prints_and_writes(runs: Path, capsys: pytest.CaptureFixture
         "parameters",
         "updates",
         "2 seeds",
-        "runs/compare/lstm-rnn/report.html",
+        "runs/compare/sentiment/lstm-rnn/report.html",
     ):
         assert said in printed, said
-    folder = runs / "runs" / "compare" / "lstm-rnn"
+    folder = runs / "runs" / "compare" / "sentiment" / "lstm-rnn"
     written = json.loads((folder / "report.json").read_text())
     assert written["command"] == "nlpseq compare lstm rnn --difference 2"
     assert written["verdicts"][0].split() == " ".join(written["verdicts"]).split()

@@ -13,7 +13,15 @@ from matplotlib.image import imread
 
 from nlpseq.analysis.comparison import Report, compare
 from nlpseq.analysis.comparison.page import page
-from nlpseq.analysis.comparison.pictures import LIGHT, Picture, _curves, _front, draw
+from nlpseq.analysis.comparison.pictures import (
+    LIGHT,
+    Picture,
+    _curves,
+    _figure,
+    _front,
+    _widen,
+    draw,
+)
 from nlpseq.analysis.comparison.tables import all_tables
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script>&"\''
@@ -96,8 +104,35 @@ def test_it_is_made_for_light_dark_and_print(report, pictures) -> None:
     assert dark.mean() < 0.2
 
 
+def test_no_line_ends_within_a_p_value(report) -> None:
+    verdicts = ["better by 1.2 (95% CI 0.5 to 1.9, p < 0.001, 3 seeds)", "none shown (p = 0.47)"]
+    text = page(replace(report, verdicts=verdicts), [])
+    assert "p&nbsp;&lt;&nbsp;0.001, 3 seeds" in text
+    assert "(p&nbsp;=&nbsp;0.47)" in text
+
+
+def test_every_command_is_a_line_of_its_own(report) -> None:
+    reader = read(page(report, []))
+    commands = [*(model.command for model in report.models), report.command]
+    assert all(command in reader.texts for command in commands)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1_821_836, 1_822_002), (10, 90), (7, 7)])
+def test_costs_that_hardly_differ_stand_side_by_side(low: float, high: float) -> None:
+    axis = _figure(4, 3).subplots()
+    axis.plot([low, high], [80, 90], "o")
+    before = axis.get_xlim()
+    _widen(axis)
+    left, right = axis.get_xlim()
+    assert right - left >= 0.0999 * (left + right) / 2
+    assert left <= min(low, before[0])
+    assert right >= max(high, before[1])
+    if high > 2 * low:
+        assert (left, right) == pytest.approx(before)
+
+
 def test_it_tells_what_the_terminal_does_and_where_it_comes_from(report, pictures) -> None:
-    found = " ".join(read(page(report, pictures)).texts)
+    found = " ".join(read(page(report, pictures)).texts).replace("\xa0", " ")
     for _, rows in all_tables(report):
         for row in rows:
             for cell in row:

@@ -42,6 +42,17 @@ def test_a_difference_that_is_shown() -> None:
     )
 
 
+def test_models_that_answer_alike_promise_nothing() -> None:
+    """As when both give every text the same label: without any spread no power can be told."""
+    alike = replace(
+        SHOWN, difference=0.0, low=0.0, high=0.0, corrected_p_value=1.0, examples_needed=0
+    )
+    assert say(alike) == (
+        "No difference can be shown between LSTM and GRU: 0.0 F1 (95% CI 0.0 to 0.0, p = 1.00, "
+        "3 seeds); no example tells them apart."
+    )
+
+
 def test_the_other_way_round() -> None:
     mirrored = replace(SHOWN, difference=-0.012, low=-0.019, high=-0.005)
     assert (
