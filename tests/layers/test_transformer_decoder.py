@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_twins import HEADS, INNER, SIZE, decoder_twin, sinusoids
 
+from nlpseq.contracts import Rows
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
 
 MEMORY = 10
@@ -28,6 +29,10 @@ def make(memory_dim: int = SIZE, **options: object) -> TransformerDecoderStack:
     return stack
 
 
+def rows_of(*counts: int) -> Rows:
+    return Rows.of(torch.tensor(counts), sum(counts))
+
+
 def sides(dtype: torch.dtype, memory_dim: int = SIZE) -> tuple[Tensor, Tensor, Tensor]:
     """Targets (3, 7, H), memories (3, 5, M) and their mask."""
     targets = torch.randn(3, 7, SIZE, dtype=dtype, requires_grad=True)
@@ -43,7 +48,9 @@ def test_values_and_gradients_of_torch(dtype: torch.dtype, tolerance: float) -> 
     twin = decoder_twin(stack).to(dtype)
     targets, memory, mask = sides(dtype)
     copies = [one.detach().clone().requires_grad_() for one in (targets, memory)]
-    outputs, attended, _ = stack(targets, stack.keys(memory), mask, stack.initial_state(3))
+    outputs, attended, _ = stack(
+        targets, stack.keys(memory), mask, rows_of(1, 1, 1), stack.initial_state(3)
+    )
     expected = twin(
         copies[0] * math.sqrt(SIZE) + sinusoids(7).to(dtype),
         copies[1],
@@ -74,7 +81,9 @@ def test_weights_are_those_of_torchs_last_layer() -> None:
     asked: list[Tensor] = []
     last = twin.layers[-1].multihead_attn
     last.register_forward_pre_hook(lambda _, inputs: asked.append(inputs[0]))
-    _, attended, _ = stack(targets, stack.keys(memory), mask, stack.initial_state(3))
+    _, attended, _ = stack(
+        targets, stack.keys(memory), mask, rows_of(1, 1, 1), stack.initial_state(3)
+    )
     twin(
         targets * math.sqrt(SIZE) + sinusoids(7),
         memory,
@@ -92,17 +101,17 @@ def test_hypotheses_read_token_by_token(positions: str) -> None:
     """Rows of a sentence beside each other, a memory of another width."""
     stack = make(MEMORY, positions=positions, max_length=7).double().eval()
     _, memory, mask = sides(torch.float64, MEMORY)
-    targets, width = torch.randn(6, 7, SIZE, dtype=torch.float64), 2
-    rows = torch.arange(3).repeat_interleave(width)
+    targets, rows = torch.randn(6, 7, SIZE, dtype=torch.float64), rows_of(2, 1, 3)
+    alone, each = rows_of(1, 1, 1, 1, 1, 1), rows.sentences
     expected, attended, _ = stack(
-        targets, stack.keys(memory[rows]), mask[rows], stack.initial_state(6)
+        targets, stack.keys(memory[each]), mask[each], alone, stack.initial_state(6)
     )
     keys, state = stack.keys(memory), stack.initial_state(6)
     for t in range(7):
-        found = stack(targets[:, t : t + 1], keys, mask, state)
+        found = stack(targets[:, t : t + 1], keys, mask, rows, state)
         state = found.state
-        torch.testing.assert_close(found.outputs, expected[:, t].view(3, width, SIZE))
-        torch.testing.assert_close(found.attended.weights, attended.weights[:, t].view(3, width, 5))
+        torch.testing.assert_close(found.outputs[:, 0], expected[:, t])
+        torch.testing.assert_close(found.attended.weights[:, 0], attended.weights[:, t])
     assert state[1].shape == (6, 7, 2 * SIZE)
 
 
@@ -110,9 +119,9 @@ def test_dropout_is_for_training_only_and_attention_has_its_own() -> None:
     for options in ({"dropout": 0.3}, {"attention_dropout": 0.3}, {"output_dropout": 0.3}):
         stack = make(**options)
         targets, memory, mask = sides(torch.float32)
-        keys, state = stack.keys(memory), stack.initial_state(3)
-        one, other = (stack(targets, keys, mask, state).outputs for _ in range(2))
+        keys, rows, state = stack.keys(memory), rows_of(1, 1, 1), stack.initial_state(3)
+        one, other = (stack(targets, keys, mask, rows, state).outputs for _ in range(2))
         assert not one.equal(other)
         stack.eval()
-        one, other = (stack(targets, keys, mask, state).outputs for _ in range(2))
+        one, other = (stack(targets, keys, mask, rows, state).outputs for _ in range(2))
         assert one.equal(other)
