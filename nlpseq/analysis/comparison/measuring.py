@@ -71,9 +71,18 @@ def speed_of(predictor: Any, texts: Sequence[str]) -> Speed:
     for begin in range(0, len(texts), AT_ONCE):
         predictor.predict(texts[begin : begin + AT_ONCE])
     rate = len(texts) / (time.perf_counter() - started)
-    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes on Linux
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return Speed(1000 * median(seconds), rate, memory)
+    return Speed(1000 * median(seconds), rate, _peak_memory())
+
+
+def _peak_memory() -> float:
+    """The most memory in megabytes that this process ever had."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux, where `ru_maxrss` starts from what the parent had
+        lines = status.read_text("utf-8").splitlines()
+        (peak,) = [line for line in lines if line.startswith("VmHWM:")]
+        return int(peak.split()[1]) * 1024 / 1e6
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, else kilobytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

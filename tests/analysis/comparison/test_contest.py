@@ -244,8 +244,10 @@ def test_what_cannot_be_measured_is_one_line(tmp_path: Path) -> None:
 
 
 def test_the_process_that_measures_answers(trained: Path) -> None:
+    large = b"1" * 1_500_000_000  # what this process holds is not the model's
     found = measure_speed(trained / "words", ["Denby was proud ."] * 3, "cpu")
     assert min(found) > 0
+    assert found.megabytes < len(large) / 1e6
 
 
 def test_an_interruption_says_how_to_go_on(
