@@ -45,7 +45,7 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(cls, counts: Tensor, total: int) -> Self:
-        """From how many each sentence has (N,), and R, their sum."""
+        """From how many each sentence has (N,), one at least, and R, their sum."""
         size = len(counts)
         width = 1 if total == size else int(counts.max())
         numbers = torch.arange(size, device=counts.device)

@@ -65,5 +65,5 @@ def check_same_reading(mine: ExampleRecipe, theirs: Recipe) -> None:
         if given not in (wanted, TokenizationConfig.model_fields[key].default):
             raise UserError(
                 f"encoder.init_from: that run has tokenization.{key} = {wanted}, this recipe {given}; its "
-                "tokenizer is taken as it is, leave the key out"
+                f"tokenizer is taken as it is, leave the key out or say {wanted}"
             )

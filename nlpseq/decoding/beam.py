@@ -128,7 +128,9 @@ def beam_search(
         alive = found.log_probs > -torch.inf  # (N, K)
         totals, parents, ids = (part[alive] for part in found)  # (R,)
         counts = alive.sum(dim=1)
-        rows, memory = Rows.of(counts, len(ids)), (counts, *memory[1:])[: len(memory)]
+        rows = Rows.of(counts, len(ids))
+        if memory:
+            memory = (counts, *memory[1:])
         histories = torch.cat([histories[parents], ids.unsqueeze(1)], dim=1)
         state, coverage = select(state, parents), coverage.select(parents)
         constraints = constraints.select(parents)
@@ -142,6 +144,7 @@ def _expand(log_probs: Tensor, totals: Tensor, rows: Rows, beam_size: int) -> _C
     best, tokens = _top(log_probs, count)  # (R, k)
     dtype = torch.promote_types(best.dtype, torch.float32)
     sums = best.to(dtype) + totals.to(dtype).unsqueeze(1)
+    sums = sums.masked_fill(sums.isnan(), -torch.inf)  # without a probability it is dead
     sums, tokens = rows.spread(sums, -torch.inf).flatten(1), rows.spread(tokens).flatten(1)
     top, places = sums.topk(min(beam_size, sums.shape[1]), dim=1)  # (N, K)
     numbers = rows.spread(torch.arange(len(totals), device=totals.device))  # (N, W)

@@ -75,8 +75,8 @@ class Contest:
         tasks = {}
         for entry in found:  # what is wrong with any is told before the first is trained
             for seed in self.seeds:
-                one = read_recipe(entry.recipe, [*entry.overrides, f"seed={seed}"])
-            tasks[one.task] = entry.recipe
+                read_recipe(entry.recipe, [*entry.overrides, f"seed={seed}"])
+            tasks[read_recipe(entry.recipe, entry.overrides).task] = entry.recipe
         if len(tasks) > 1:
             told = ", ".join(f"{name} of {task.rpartition(':')[2]}" for task, name in tasks.items())
             raise UserError(f"{told}: different tasks; recipes of one task can be compared")

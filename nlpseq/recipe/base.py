@@ -34,4 +34,6 @@ class Section(BaseModel):
             default = type(self).model_fields[key].get_default(call_default_factory=True)
             if getattr(self, key) != default:
                 place = f"{name}.{key}" if name else key
-                raise ValueError(f"{place} = {getattr(self, key)!r}: {reason}")
+                raise ValueError(
+                    f"{place} = {getattr(self, key)!r}: {reason}; leave it out, or at {default!r}"
+                )

@@ -176,3 +176,25 @@ def test_bad_options_are_named(values: dict[str, object]) -> None:
     (name,) = values
     with pytest.raises(UserError, match=f"decoding.{name} must be"):
         BeamOptions(**values)  # type: ignore[arg-type]
+
+
+def test_a_sentence_without_probabilities_is_given_up_and_disturbs_no_other() -> None:
+    """What a diverged model says of a sentence; its neighbour has fewer hypotheses than the beam."""
+    table = torch.randn(9, 9, generator=torch.Generator().manual_seed(0)).log_softmax(1)
+    table[:, EOS] -= 3
+
+    def search(*bad: int) -> list[list[list[int]]]:
+        def step(ids: Tensor, state: State, *memory: Tensor) -> Step:
+            log_probs, who = table[ids].clone(), state[0].squeeze(1)
+            log_probs[who == 1] = torch.where(torch.arange(9) == 4, 0.0, -torch.inf)
+            log_probs[torch.isin(who, torch.tensor(bad, dtype=torch.long))] = torch.nan
+            return Step(log_probs, state)
+
+        state, options = (torch.arange(3).unsqueeze(1),), BeamOptions(2, 4)
+        found = beam_search(step, torch.tensor([1, 2, 3]), state, options, eos_id=EOS)
+        return [[hypothesis.ids for hypothesis in each] for each in found]
+
+    healthy = search()
+    assert healthy[1] == [[4, 4, 4, 4]]
+    assert search(2) == [*healthy[:2], []]
+    assert search(0, 1, 2) == [[], [], []]
