@@ -146,8 +146,10 @@ def finished_metrics(folder: Path) -> dict[str, Any] | None:
 
 def missing_key(metrics: Mapping[str, Any]) -> str:
     """What metrics.json lacks of that which every finished run has written; '' if nothing."""
-    missing = [key for key in _TOLD if key not in metrics]
-    return missing[0] if missing else "" if isinstance(metrics["splits"], list) else "splits"
+    for key in _TOLD:
+        if key not in metrics:
+            return key
+    return "" if isinstance(metrics["splits"], list) else "splits"
 
 
 def _read(file: Path) -> dict[str, Any]:
