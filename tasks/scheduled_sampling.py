@@ -89,7 +89,7 @@ def decode(
     """
     gold = shifted(target.ids, bos_id)  # (B, T)
     if ratio == 1:
-        return read(decoder, gold, memory, state)
+        return read(decoder, gold, memory, state, target.lengths)
 
     def own_tokens(decoded: Decoded) -> Tensor:
         log_probs = decoder.log_probs(decoded, memory)  # (B, T, V + X)
@@ -104,15 +104,15 @@ def decode(
     mixed = gold
     for _ in range(config.passes):
         with torch.no_grad():
-            own = own_tokens(read(decoder, mixed, memory, state))
+            own = own_tokens(read(decoder, mixed, memory, state, target.lengths))
         mixed = _mix(gold, shifted(own, bos_id), ratio)
-    return read(decoder, mixed, memory, state)
+    return read(decoder, mixed, memory, state, target.lengths)
 
 
-def read(decoder: Decoder, ids: Tensor, memory: Memory, state: State) -> Decoded:
-    """Decode after given inputs: ids (B, T), the first of them the beginning of text."""
+def read(decoder: Decoder, ids: Tensor, memory: Memory, state: State, lengths: Tensor) -> Decoded:
+    """Decode after given inputs: ids (B, T), the first the beginning of text; of use up to lengths (B,)."""
     vectors = decoder.embedding(Tokens.unpadded(decoder.readable(ids)))  # (B, T, D)
-    decoded: Decoded = decoder(vectors, memory, state)
+    decoded: Decoded = decoder(vectors, memory, state, lengths)
     return decoded
 
 

@@ -108,7 +108,8 @@ class Translator:
         return self._weights(started.memory, started.state, outputs)
 
     def _read(self, target: Tokens, memory: Memory, state: State) -> Decoded:
-        return read(self.model.head, shifted(target.ids, self.task.target.bos_id), memory, state)
+        ids = shifted(target.ids, self.task.target.bos_id)
+        return read(self.model.head, ids, memory, state, target.lengths)
 
     def _hypotheses(
         self,

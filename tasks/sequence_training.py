@@ -69,7 +69,7 @@ def log_probability(
 ) -> Tensor:
     """Of given outputs, (B,): the sum of their tokens' log-probabilities, with a gradient."""
     target = collate(outputs, pad_id).to(memory.mask.device)
-    decoded = read(decoder, shifted(target.ids, bos_id), memory, state)
+    decoded = read(decoder, shifted(target.ids, bos_id), memory, state, target.lengths)
     nll = decoder.nll(decoded, memory, target.ids)  # (B, T)
     return -(nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1)
 

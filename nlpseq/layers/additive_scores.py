@@ -63,7 +63,7 @@ class AdditivePairs:
         self.buffer = keys.new_empty(max(BLOCK_ELEMENTS, keys.shape[1:].numel()))
 
     def scores(self, queries: Tensor) -> Tensor:
-        """Of queries (T, B, A): (T, B, S)."""
+        """Of queries (T, B, A), or of the first sentences alone (T, b, A): (T, b, S)."""
         scores = queries.new_empty(*queries.shape[:2], self.doubled.size(1))
         for steps, rows, sigmoids in self._blocks(queries):
             found = sigmoids.flatten(0, 2) @ self.vector
@@ -79,7 +79,7 @@ class AdditivePairs:
         doubled = 2 * queries.unsqueeze(2)  # (T, B, 1, A)
         for row in range(0, sentences, b):
             for step in range(0, length, t):
-                steps, rows = slice(step, step + t), slice(row, row + b)
+                steps, rows = slice(step, step + t), slice(row, min(row + b, sentences))
                 some, keys = doubled[steps, rows], self.doubled[rows]
                 shape = (*some.shape[:2], *keys.shape[1:])
                 block = self.buffer[: math.prod(shape)].view(shape)

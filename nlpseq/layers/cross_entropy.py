@@ -162,7 +162,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         wants_inputs, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         working, dtype = chunks.working, chunks.inputs.dtype
         d_inputs = torch.empty_like(chunks.inputs) if wants_inputs else None
-        d_weight = torch.zeros_like(weight, dtype=working) if wants_weight else None
+        # The first product overwrites it, so that it need not be filled with zeros.
+        make = torch.empty_like if chunks.spans else torch.zeros_like
+        d_weight = make(weight, dtype=working) if wants_weight else None
         d_bias = weight.new_zeros(len(weight), dtype=working) if wants_bias else None
         with torch.autocast(device, enabled=False):
             for start, stop in chunks.spans:
@@ -174,7 +176,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 if d_inputs is not None:
                     torch.mm(d_logits, chunks.weight, out=d_inputs[start:stop])
                 if d_weight is not None:
-                    _add_product(d_weight, d_logits.t(), chunks.inputs[start:stop])
+                    _add_product(d_weight, d_logits.t(), chunks.inputs[start:stop], min(start, 1))
         ctx.save_for_backward(
             None if d_inputs is None else d_inputs.to(inputs.dtype),
             None if d_weight is None else d_weight.to(weight.dtype),
@@ -200,12 +202,17 @@ def _subtract_expected(probabilities: Tensor, targets: Tensor, label_smoothing: 
     probabilities.scatter_add_(1, targets.unsqueeze(1), minus)
 
 
-def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """Add a matrix product in place; one of lower precision is added up in the precision of `total`."""
+def _add_product(total: Tensor, left: Tensor, right: Tensor, beta: int) -> None:
+    """Make `total` beta times itself and a matrix product; sums are of the precision of `total`.
+
+    With a beta of 0 it may hold anything before.
+    """
     if total.dtype == left.dtype:
-        total.addmm_(left, right)
-    else:
+        total.addmm_(left, right, beta=beta)
+    elif beta:
         total.add_(left @ right)
+    else:
+        total.copy_(left @ right)
 
 
 def _chunk_rows(rows: int, vocab_size: int) -> int:

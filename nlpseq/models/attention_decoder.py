@@ -81,13 +81,15 @@ class AttentionDecoder(Decoder):
             state = (*state, outputs.new_zeros(len(outputs), 1, outputs.size(1), dtype=dtype))
         return memory, state
 
-    def forward(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def forward(
+        self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
+    ) -> Decoded:
         """See `Decoder`."""
         if self.input_feeding:
             cell = self._swept_cell(memory)
             if cell is None:
                 return self._one_by_one(inputs, memory, state)
-            return self._sweep(cell, inputs, memory, state)
+            return self._sweep(cell, inputs, memory, state, lengths)
         layers, past = self._parts(state)
         hidden, layers = self.encoder(inputs, None, layers)  # (B, T, H)
         attended, past = self._attend(hidden, memory, past)
@@ -127,7 +129,14 @@ class AttentionDecoder(Decoder):
         at_home = memory.outputs.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
         return plain if at_home else None
 
-    def _sweep(self, cell: GRUCell, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def _sweep(
+        self,
+        cell: GRUCell,
+        inputs: Tensor,
+        memory: Memory,
+        state: State,
+        lengths: Tensor | None,
+    ) -> Decoded:
         assert isinstance(self.attention, AdditiveAttention)
         hidden, output = (part.squeeze(1) for part in state)
         shape = (*inputs.shape[:2], self.output_size)
@@ -143,9 +152,12 @@ class AttentionDecoder(Decoder):
             memory.keys[0],
             memory.mask,
             keep_mask(inputs, shape, self.dropout.p) if drops else None,
+            lengths,
+            with_joined=self.gate is not None,
         )
-        state = (fed.joined[:, -1:, : cell.hidden_size], fed.outputs[:, -1:])
-        return Decoded(fed.outputs, fed.weights, self.gates(fed.joined, inputs), state)
+        gates = None if fed.joined is None else self.gates(fed.joined, inputs)
+        state = (fed.hidden.unsqueeze(1), fed.outputs[:, -1:])
+        return Decoded(fed.outputs, fed.weights, gates, state)
 
     def _attend(self, hidden: Tensor, memory: Memory, past: State) -> tuple[Attended, State]:
         """All tokens at once, or, where each looks at the weights before, one after the other."""

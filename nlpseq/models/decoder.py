@@ -110,7 +110,9 @@ class Decoder(nn.Module):
         """What is attended to, and the state before the first target token, of N sentences."""
         raise NotImplementedError
 
-    def forward(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def forward(
+        self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
+    ) -> Decoded:
         """Read whole targets.
 
         Args:
@@ -118,6 +120,8 @@ class Decoder(nn.Module):
                 behind them, for what comes later changes nothing.
             memory: of B sentences.
             state: from `start`.
+            lengths: (B,) of each target, where what is given behind it will not be used: then it need not be
+                computed, nor a row's state after the last step.
         """
         raise NotImplementedError
 

@@ -46,7 +46,9 @@ class TransformerDecoder(Decoder):
         memory = self.remember(encoded, source, self.layers.keys(encoded.outputs))
         return memory, self.layers.initial_state(len(memory.mask))
 
-    def forward(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def forward(
+        self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
+    ) -> Decoded:
         """See `Decoder`."""
         rows = memory.rows(len(inputs))
         outputs, attended, state = self.layers(inputs, memory.keys, memory.mask, rows, state)

@@ -1,29 +1,40 @@
 """The kernel of input feeding against a loop of the papers' equations, and by finite differences."""
 
+from collections.abc import Iterator, Sequence
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nlpseq.layers.cells import GRUCell
 from nlpseq.layers.cross_attention import AdditiveAttention
 from nlpseq.layers.dropout import keep_mask
-from nlpseq.layers.input_feeding import Fed, feeding_sweep
+from nlpseq.layers.input_feeding import COLUMNS, Fed, feeding_sweep
 
-B, T, S, D, H, M, A, C = 3, 4, 5, 3, 4, 2, 6, 3
-LENGTHS = (5, 2, 1)
+T, S, D, H, M, A, C = 4, 5, 3, 4, 2, 6, 3
+BATCHES = (1, 3, COLUMNS, COLUMNS + 3)
 
 
 class Parts(nn.Module):
-    def __init__(self) -> None:
+    """The layers, and what they read, of B sentences whose sources have from 1 to S tokens."""
+
+    def __init__(self, batch: int, dropped: bool = False) -> None:
         super().__init__()
-        torch.manual_seed(0)
+        torch.manual_seed(batch)
         self.cell = GRUCell(D + C, H)
         self.attention = AdditiveAttention(H, M, A)
         self.combine = nn.Linear(H + M, C)
         self.double()
+        shapes = ((batch, T, D), (batch, H), (batch, C), (batch, S, M))
+        self.leaves = [torch.randn(s, dtype=torch.float64).requires_grad_() for s in shapes]
+        self.mask = torch.arange(S) < torch.randint(1, S + 1, (batch, 1))
+        like = torch.empty(1, dtype=torch.float64)
+        self.keep = keep_mask(like, (batch, T, C), 0.4) if dropped else None
 
-    def sweep(self, keep: Tensor | None, *leaves: Tensor) -> Fed:
-        *states, memory = leaves
+    def sweep(self, *leaves: Tensor, lengths: Tensor | None = None) -> Fed:
+        *states, memory = leaves or self.leaves
         return feeding_sweep(
             self.cell,
             self.attention,
@@ -31,71 +42,88 @@ class Parts(nn.Module):
             *states,
             memory,
             self.attention.keys(memory),
-            mask(),
-            keep,
+            self.mask,
+            self.keep,
+            lengths,
+            with_joined=True,
         )
 
-    def loop(self, keep: Tensor | None, *leaves: Tensor) -> Fed:
-        inputs, hidden, output, memory = leaves
+    def loop(self) -> Fed:
+        inputs, hidden, output, memory = self.leaves
         steps = []
         for t in range(T):
             (hidden,) = self.cell.equations(torch.cat([inputs[:, t], output], 1), (hidden,))
             scores = self.attention.query(hidden).unsqueeze(1) + self.attention.key(memory)
             scores = self.attention.score(scores.tanh()).squeeze(2)
-            weights = scores.masked_fill(~mask(), -torch.inf).softmax(1)
+            weights = scores.masked_fill(~self.mask, -torch.inf).softmax(1)
             context = (weights.unsqueeze(2) * memory).sum(1)
             joined = torch.cat([hidden, context], 1)
             output = self.combine(joined).tanh()
-            output = output if keep is None else output * keep[:, t]
-            steps.append(Fed(output, joined, weights))
-        return Fed(*(torch.stack(parts, 1) for parts in zip(*steps, strict=True)))
+            output = output if self.keep is None else output * self.keep[:, t]
+            steps.append((output, weights, joined))
+        return Fed(*(torch.stack(parts, 1) for parts in zip(*steps, strict=True)), hidden)
+
+    def gradients(self, found: Sequence[Tensor], grads: Sequence[Tensor]) -> Iterator[Tensor]:
+        variables = [*self.leaves, *self.parameters()]
+        yield from torch.autograd.grad(found, variables, grads, materialize_grads=True)
 
 
-def mask() -> Tensor:
-    return torch.arange(S) < torch.tensor(LENGTHS).unsqueeze(1)
-
-
-def given() -> list[Tensor]:
-    """Inputs, hidden, output, memory."""
-    torch.manual_seed(1)
-    shapes = ((B, T, D), (B, H), (B, C), (B, S, M))
-    return [torch.randn(shape, dtype=torch.float64).requires_grad_() for shape in shapes]
-
-
-def masked(dropped: bool) -> Tensor | None:
-    return keep_mask(torch.empty(1, dtype=torch.float64), (B, T, C), 0.4) if dropped else None
-
-
+@pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("dropped", [False, True])
-def test_it_is_a_loop_of_the_equations(dropped: bool) -> None:
-    parts, leaves, keep = Parts(), given(), masked(dropped)
-    found, expected = parts.sweep(keep, *leaves), parts.loop(keep, *leaves)
+def test_it_is_a_loop_of_the_equations(dropped: bool, batch: int) -> None:
+    parts = Parts(batch, dropped)
+    found, expected = parts.sweep(), parts.loop()
     torch.testing.assert_close(found, expected)
     grads = [torch.randn_like(part) for part in expected]
-    variables = [*leaves, *parts.parameters()]
     for one, other in zip(
-        torch.autograd.grad(found, variables, grads),
-        torch.autograd.grad(expected, variables, grads),
-        strict=True,
+        parts.gradients(found, grads), parts.gradients(expected, grads), strict=True
     ):
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("used", [(0,), (1,), (2,), (0, 1, 2)])
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(1, T), min_size=1, max_size=3 * COLUMNS), st.booleans())
+def test_what_follows_a_row_changes_nothing(lengths: list[int], dropped: bool) -> None:
+    """Any lengths, in any order: up to them all is as if every row were read to the end."""
+    parts, ends = Parts(len(lengths), dropped), torch.tensor(lengths)
+    wanted = (torch.arange(T) < ends.unsqueeze(1)).unsqueeze(2)
+    found, expected = (
+        [part * wanted for part in fed[:3]] for fed in (parts.sweep(lengths=ends), parts.loop())
+    )
+    torch.testing.assert_close(found, expected)
+    grads = [torch.randn_like(part) for part in expected]
+    for one, other in zip(
+        parts.gradients(found, grads), parts.gradients(expected, grads), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_what_has_ended_is_left_out() -> None:
+    """Behind the lengths there are zeros, as far as whole blocks of columns have ended."""
+    parts = Parts(2 * COLUMNS)
+    ends = torch.tensor([1, T] * COLUMNS)
+    fed = parts.sweep(lengths=ends)
+    assert fed.outputs[ends == T].all()
+    for part in (fed.outputs[ends == 1, 1:], fed.weights[ends == 1, 1:], fed.hidden[ends == 1]):
+        assert not part.any()
+
+
+@pytest.mark.parametrize("used", [(0,), (1,), (2,), (3,), (0, 1, 2, 3)])
 def test_gradients_by_finite_differences(used: tuple[int, ...]) -> None:
-    parts, leaves, keep = Parts(), given(), masked(True)
+    parts = Parts(3, dropped=True)
 
     def run(*variables: Tensor) -> tuple[Tensor, ...]:
-        fed = parts.sweep(keep, *variables[: len(leaves)])
+        fed = parts.sweep(*variables[: len(parts.leaves)])
         return tuple(fed[place] for place in used)
 
-    assert torch.autograd.gradcheck(run, (*leaves, *parts.parameters()))
+    assert torch.autograd.gradcheck(run, (*parts.leaves, *parts.parameters()))
 
 
 def test_one_step_and_no_gradient() -> None:
-    parts, (inputs, *others) = Parts(), given()
-    whole = parts.sweep(None, inputs, *others)
+    parts = Parts(3)
+    inputs, *others = parts.leaves
+    whole = parts.sweep()
     with torch.no_grad():
-        first = parts.sweep(None, inputs[:, :1], *others)
-    for one, all_of_them in zip(first, whole, strict=True):
+        first = parts.sweep(inputs[:, :1], *others)
+    for one, all_of_them in zip(first[:3], whole[:3], strict=True):
         torch.testing.assert_close(one, all_of_them[:, :1])

@@ -81,7 +81,13 @@ def test_a_ratio_of_one_is_teacher_forcing(
 ) -> None:
     world = World(decoder)
     assert world.task.recipe.embedding.dropout == 0
-    expected = read(world.decoder, shifted(world.target.ids, BOS), world.memory, world.state)
+    expected = read(
+        world.decoder,
+        shifted(world.target.ids, BOS),
+        world.memory,
+        world.state,
+        world.target.lengths,
+    )
     generator = torch.get_rng_state()
     found = world.decode(monkeypatch, 1.0, mode=mode)
     assert torch.equal(torch.get_rng_state(), generator)
@@ -136,7 +142,7 @@ def test_in_parallel_the_last_pass_reads_the_choices_of_the_one_before(
     mixed = shifted(world.target.ids, BOS)
     for inputs in world.inputs:
         assert torch.equal(inputs, mixed)
-        decoded = read(world.decoder, mixed, world.memory, world.state)
+        decoded = read(world.decoder, mixed, world.memory, world.state, world.target.lengths)
         log_probs = world.decoder.log_probs(decoded, world.memory).detach()
         log_probs[:, :, list(world.task.forbidden)] = -torch.inf
         mixed = shifted(log_probs.argmax(2), BOS)
