@@ -272,9 +272,7 @@ class _FeedingSweep(torch.autograd.Function):
             d_weights = d_weights + torch.bmm(memory[:n], d_contexts[-1].unsqueeze(2)).squeeze(2)
             d_scores = softmax_backward(d_weights, step.weights, 1, d_weights.dtype)
             d_queries = pairs.backward(d_scores.unsqueeze(0), step.queries.unsqueeze(0))[0]
-            d_reads.append(
-                _widened(d_read, n)
-            )  # of what h_t gave: u to the next step, q to this one
+            d_reads.append(_widened(d_read, n))  # u is read by the next step, q by this one
             d_reads[-1][3 * size :] = d_queries.t()
             d_h = torch.addmm(d_joined[:size] + _widened(d_h, n), back_h, d_reads[-1])
             d_g, d_read = step.gates_backward(d_h)
