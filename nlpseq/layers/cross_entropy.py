@@ -176,7 +176,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 if d_inputs is not None:
                     torch.mm(d_logits, chunks.weight, out=d_inputs[start:stop])
                 if d_weight is not None:
-                    _add_product(d_weight, d_logits.t(), chunks.inputs[start:stop], min(start, 1))
+                    _add_product(d_weight, d_logits.t(), chunks.inputs[start:stop], int(start > 0))
         ctx.save_for_backward(
             None if d_inputs is None else d_inputs.to(inputs.dtype),
             None if d_weight is None else d_weight.to(weight.dtype),

@@ -32,8 +32,7 @@ from nlpseq.layers.cells import GRUCell
 from nlpseq.layers.cross_attention import AdditiveAttention
 from nlpseq.layers.kernels import sigmoid_backward, softmax_backward, tanh_backward
 
-# BLAS takes so many at once: a product of two to fifteen columns takes longer than one of sixteen.
-COLUMNS = 16
+COLUMNS = 16  # BLAS takes so many at once: a product of a few less is no faster
 
 
 class Fed(NamedTuple):
@@ -80,17 +79,9 @@ def feeding_sweep(
         keys: (B, S, A) of it.
         mask: (B, S) True at its real tokens; each row has one.
         keep: (B, T, C) what outputs are multiplied by; None: nothing is dropped.
-        lengths: (B,) steps that are wanted of each row; None: all.
+        lengths: (B,) steps that are wanted of each row, at least 1; None: all.
         with_joined: whether units and contexts are wanted.
     """
-    batch = len(inputs)
-    if 1 < batch < COLUMNS:
-        rows = torch.arange(COLUMNS, device=inputs.device) % batch
-        repeated = [part[rows] for part in (inputs, hidden, output, memory, keys, mask)]
-        optional = [None if part is None else part[rows] for part in (keep, lengths)]
-        fed = feeding_sweep(cell, attention, combine, *repeated, *optional, with_joined=with_joined)
-        joined = None if fed.joined is None else fed.joined[:batch]
-        return Fed(fed.outputs[:batch], fed.weights[:batch], joined, fed.hidden[:batch])
     columns = _Columns.of(inputs.shape[:2], lengths)
     weight_ih, weight_hh, bias_ih, bias_hh = cell.weights()
     weight_x, weight_o = weight_ih.split([inputs.size(2), output.size(1)], dim=1)
@@ -142,7 +133,7 @@ class _Columns(NamedTuple):
             lengths = torch.full((batch,), length)
         order = lengths.argsort(descending=True, stable=True)
         live = (lengths > steps).sum(1)  # (T,)
-        widths = (live.div(COLUMNS).ceil().long() * COLUMNS).clamp(1, batch)
+        widths = (-(-live // COLUMNS) * COLUMNS).clamp(1, batch)  # whole blocks
         read = torch.arange(batch) < widths.unsqueeze(1)  # (T, B)
         return cls(order, widths.tolist(), (order * length + steps)[read], (batch, length))
 
@@ -180,23 +171,15 @@ class _Step(NamedTuple):
     joined: Tensor  # (H + M, n)
     values: Tensor  # (C, n) of the tanh
 
-    def gates_backward(self, d_h: Tensor) -> tuple[Tensor, Tensor]:
-        """From the gradient of h_t to those of g_t (3H, n) and [u_t; q_{t-1}], whose latter part is left open.
-
-        That of h_t itself becomes what reaches h_{t-1} past the products.
-        """
+    def gates_backward(self, d_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From the gradient of h_t: those of g_t and u_t, both (3H, n), and what reaches h_{t-1} past u_t."""
         r, z, new = self.gates.chunk(3)
         d_gates = torch.empty_like(self.gates)
         d_r, d_z, d_n = d_gates.chunk(3)
         torch.mul(d_h, tanh_backward(1 - z, new), out=d_n)
         torch.mul(d_n, sigmoid_backward(self.inner, r), out=d_r)
         torch.mul(d_h, sigmoid_backward(self.before - new, z), out=d_z)
-        d_h.mul_(z)
-        size, attended = len(r), self.queries.size(1)
-        d_read = d_h.new_empty(3 * size + attended, d_h.size(1))
-        d_read[: 2 * size] = d_gates[: 2 * size]
-        torch.mul(d_n, r, out=d_read[2 * size : 3 * size])
-        return d_gates, d_read
+        return d_gates, torch.cat([d_r, d_z, d_n * r]), d_h * z
 
 
 class _FeedingSweep(torch.autograd.Function):
@@ -216,18 +199,18 @@ class _FeedingSweep(torch.autograd.Function):
         weight_o, weight_h, bias_h, vector, weight_c, bias_c = parameters
         bias_h, bias_c = bias_h.unsqueeze(1), bias_c.unsqueeze(1)
         size, pairs = len(hidden), AdditivePairs(keys, vector)
-        h, o, reads = hidden, output, torch.addmm(bias_h, weight_h, hidden)
+        h, o, ahead = hidden, output, torch.addmm(bias_h, weight_h, hidden)  # ahead: [u; q]
         steps, outputs = [], []
         kept = [None] * len(widths) if keep is None else keep.split(widths, dim=1)
         for n, p, k in zip(widths, projected.split(widths, dim=1), kept, strict=True):
-            before, read, reads = h[:, :n], o[:, :n], reads[:, :n]
-            inner = reads[2 * size : 3 * size]
+            before, read, ahead = h[:, :n], o[:, :n], ahead[:, :n]
+            inner = ahead[2 * size : 3 * size]
             gates = torch.addmm(p, weight_o, read)
-            rz = gates[: 2 * size].add_(reads[: 2 * size]).sigmoid_()
+            rz = gates[: 2 * size].add_(ahead[: 2 * size]).sigmoid_()
             new = gates[2 * size :].addcmul_(rz[:size], inner).tanh_()
             h = torch.lerp(new, before, rz[size:])
-            reads = torch.addmm(bias_h, weight_h, h)
-            queries = reads[3 * size :].t().contiguous()
+            ahead = torch.addmm(bias_h, weight_h, h)
+            queries = ahead[3 * size :].t().contiguous()
             scores = pairs.scores(queries.unsqueeze(0))[0].masked_fill_(padding[:n], -torch.inf)
             weights = scores.softmax(dim=1)
             context = torch.bmm(weights.unsqueeze(1), memory[:n]).squeeze(1)
@@ -257,12 +240,14 @@ class _FeedingSweep(torch.autograd.Function):
         steps = [_Step(*saved[place : place + fields]) for place in range(0, len(saved), fields)]
         slopes = _beside([step.values for step in steps])  # of outputs
         slopes = tanh_backward(torch.ones_like(slopes) if keep is None else keep, slopes)
-        columns = (part.split(widths, dim=1) for part in (slopes, grad_outputs, grad_joined))
+        given = (slopes, grad_outputs.contiguous(), grad_joined.contiguous())
+        columns = (part.split(widths, dim=1) for part in given)
         grads = list(zip(*columns, grad_weights.t().split(widths), strict=True))
         back_o, back_h, back_c = (w.t().contiguous() for w in (weight_o, weight_h, weight_c))
         pairs = AdditiveGradients(keys, vector)
-        d_gates, d_reads, d_values, d_contexts = [], [], [], []
-        d_g, d_read, d_h = (hidden.new_empty(rows, 0) for rows in (3 * size, len(weight_h), size))
+        # Gradients of what the products gave (of values: before the tanh), and those of the step behind.
+        d_gates, d_ahead, d_values, d_contexts = [], [], [], []
+        d_g, d_u, d_before = (hidden.new_empty(rows, 0) for rows in (3 * size, 3 * size, size))
         steps.reverse()
         for step, (slope, d_o, d_joined, d_weights) in zip(steps, reversed(grads), strict=True):
             n = len(step.queries)
@@ -272,31 +257,29 @@ class _FeedingSweep(torch.autograd.Function):
             d_weights = d_weights + torch.bmm(memory[:n], d_contexts[-1].unsqueeze(2)).squeeze(2)
             d_scores = softmax_backward(d_weights, step.weights, 1, d_weights.dtype)
             d_queries = pairs.backward(d_scores.unsqueeze(0), step.queries.unsqueeze(0))[0]
-            d_reads.append(_widened(d_read, n))  # u is read by the next step, q by this one
-            d_reads[-1][3 * size :] = d_queries.t()
-            d_h = torch.addmm(d_joined[:size] + _widened(d_h, n), back_h, d_reads[-1])
-            d_g, d_read = step.gates_backward(d_h)
+            d_ahead.append(torch.cat([_widened(d_u, n), d_queries.t().contiguous()]))
+            d_h = torch.addmm(d_joined[:size] + _widened(d_before, n), back_h, d_ahead[-1])
+            d_g, d_u, d_before = step.gates_backward(d_h)
             d_gates.append(d_g)
-        d_read[3 * size :] = 0  # nobody attends before the first step
-        d_reads.append(d_read)
+        d_ahead.append(F.pad(d_u, (0, 0, 0, keys.size(2))))  # nobody attends before the first step
         states = [step.joined[:size] for step in steps] + [hidden]
         weights = _stacked([step.weights for step in steps], batch)  # (T, B, S)
-        d_read, d_value = _beside(d_reads), _beside(d_values)  # packed columns
+        all_ahead, all_values = _beside(d_ahead), _beside(d_values)
         return (
             None,
             _beside(d_gates[::-1]),
-            d_h.addmm_(back_h, d_reads[-1]),
+            torch.addmm(d_before, back_h, d_ahead[-1]),
             back_o @ d_g,
             torch.bmm(weights.permute(1, 2, 0), _stacked(d_contexts, batch).transpose(0, 1)),
             pairs.d_keys,
             None,
             None,
             _beside(d_gates) @ _beside([step.read for step in steps]).t(),
-            d_read @ _beside(states).t(),
-            d_read.sum(1),
+            all_ahead @ _beside(states).t(),
+            all_ahead.sum(1),
             pairs.d_vector,
-            d_value @ _beside([step.joined for step in steps]).t(),
-            d_value.sum(1),
+            all_values @ _beside([step.joined for step in steps]).t(),
+            all_values.sum(1),
         )
 
 

@@ -120,8 +120,8 @@ class Decoder(nn.Module):
                 behind them, for what comes later changes nothing.
             memory: of B sentences.
             state: from `start`.
-            lengths: (B,) of each target, where what is given behind it will not be used: then it need not be
-                computed, nor a row's state after the last step.
+            lengths: (B,) of each target, at least 1, where what is given behind it will not be used: then it
+                may be zero, and so may a row's state after the last step.
         """
         raise NotImplementedError
 
