@@ -15,7 +15,8 @@ that is a part of the difference.
 Training is timed without validation and saving; JoeyNMT's also without making its batches, which
 nlpseq's includes. Decoding is beam search with the same weights on both sides, those that JoeyNMT
 has just trained: so hypotheses are equally long however good the model is. It is timed from raw text
-to raw text on nlpseq's side, and on the other from ready batches to ids. That both sides give the
+to raw text on nlpseq's side, and on the other from ready batches to ids, with as many sentences in a
+batch; beside it nlpseq with as many as it takes of itself. That both sides give the
 same nll with these weights is checked, and the share of equal outputs is shown (JoeyNMT's beams keep
 extending what has ended). One scorer gives the BLEU of what each side trained and decoded itself.
 
@@ -126,6 +127,7 @@ def document(
             "length_alpha": testing["beam_alpha"],
             "max_new_tokens": testing["max_output_length"],
             "min_new_tokens": testing["min_output_length"] + 1,
+            "batch_size": testing["batch_size"],
         },
     }
 
@@ -191,11 +193,13 @@ def padding(task: Translation, split: Split) -> float:
     return 1 - real / places
 
 
-def translated(task: Translation, model: Any, split: Split) -> tuple[list[str], float]:
-    """What a model makes of the sources, and the seconds that it takes."""
+def translated(
+    task: Translation, model: Any, split: Split, **options: Any
+) -> tuple[list[str], float]:
+    """What a model makes of the sources, and the seconds that it takes; options of decoding."""
     predictor, texts = task.predictor(model, CPU), list(split.texts("source"))
     started = time.perf_counter()
-    answers = predictor.predict(texts)
+    answers = predictor.predict(texts, **options)
     passed = time.perf_counter() - started
     return [answer["output"] for answer in answers], passed
 
@@ -236,6 +240,7 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
         model = with_weights(task, weights)
         check_nll(task, model, splits["validation"], result["nll"], config["testing"]["batch_size"])
         outputs, seconds = translated(task, model, test)
+        _, at_will = translated(task, model, test, batch_size=0)
         others = [
             task.target.decode([int(piece) for piece in pieces if piece.isdigit()])
             for pieces in result["outputs"]
@@ -248,6 +253,7 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
             "nlpseq_padding": ours.padding,
             "joeynmt_padding": 1 - result["training_tokens"] / result["training_cells"],
             "nlpseq_decoding_sentences_per_second": len(test) / seconds,
+            "nlpseq_own_batch_decoding_sentences_per_second": len(test) / at_will,
             "joeynmt_decoding_sentences_per_second": len(test) / result["prediction_seconds"],
             "decoding_ratio": result["prediction_seconds"] / seconds,
             "equal_outputs": sum(map(str.__eq__, outputs, others)) / len(test),
@@ -293,6 +299,7 @@ def show(result: Result) -> None:
         "sentences/s in decoding: nlpseq": ("nlpseq_decoding_sentences_per_second", ",.1f"),
         "JoeyNMT": ("joeynmt_decoding_sentences_per_second", ",.1f"),
         "ratio": ("decoding_ratio", ".2f"),
+        "nlpseq, own batch": ("nlpseq_own_batch_decoding_sentences_per_second", ",.1f"),
         "equal outputs": ("equal_outputs", ".0%"),
         "BLEU: nlpseq": ("nlpseq_bleu", ".1f"),
         "JoeyNMT ": ("joeynmt_bleu", ".1f"),

@@ -22,7 +22,7 @@ from nlpseq.errors import UserError
 
 Answer = Mapping[str, Any]
 
-CHUNK, WRITING_CHUNK = 1000, 100
+CHUNK, WRITING_CHUNK = 1000, 256
 """How many texts are answered and shown at a time; fewer where the model writes, token by token."""
 
 # What a kind of answer is called, and the forms that fit it beside JSON.

@@ -22,7 +22,8 @@ class Encoded(NamedTuple):
 class Step(NamedTuple):
     """One decoding step: `log_probs` (R, V), the next `state`, attention `weights` (R, S) if any.
 
-    A token that cannot follow has -inf, and at least one that can follow has more.
+    A token that cannot follow has -inf, and at least one that can follow has more. A search may write into
+    `log_probs`: they are made anew at each step.
     """
 
     log_probs: Tensor

@@ -264,13 +264,7 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         """
         examples = self.examples(split)
         mine = [place for place in self._mine(split, share, limit) if len(examples[place][0])]
-        config = self.recipe.training
-        batches = bucket_batches(
-            **self._lengths([examples[place] for place in mine]),
-            batch_size=config.batch_size,
-            batch_tokens=config.batch_tokens,
-            shuffle=False,
-        )
+        batches = self.evaluation_batches(**self._lengths([examples[place] for place in mine]))
         together = BATCHES_TOGETHER if embedding else 1
         for begin in range(0, len(batches), together):
             some = [[mine[number] for number in one] for one in batches[begin : begin + together]]
@@ -279,6 +273,19 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
                 read = embedding.read_words(read)
             for places, tokens in zip(some, read, strict=True):
                 yield places, tokens, [examples[place][1] for place in places]
+
+    def evaluation_batches(
+        self, lengths: Sequence[int], targets: Sequence[int] | None
+    ) -> list[list[int]]:
+        """Places of the examples that are evaluated together, given the tokens of each side."""
+        config = self.recipe.training
+        return bucket_batches(
+            lengths,
+            targets=targets,
+            batch_size=config.batch_size,
+            batch_tokens=config.batch_tokens,
+            shuffle=False,
+        )
 
     def empty(self, split: Split, share: Share, limit: int) -> list[int]:
         """Places of this process's examples that have no token."""

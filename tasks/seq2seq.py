@@ -37,7 +37,7 @@ from .scheduled_sampling import decode
 from .seq2seq_prediction import Seq2SeqPredictor
 from .seq2seq_recipe import Seq2SeqRecipe
 from .seq2seq_scores import Seq2SeqScores, TextMetric
-from .seq2seq_search import Translator
+from .seq2seq_search import Translator, search_batches
 from .sequence_training import attended_again, reward_loss
 
 Seq2SeqModel = Model[Decoder]
@@ -329,6 +329,13 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             outputs = [one[0].text for one in found]
             for place, pair, output, value in zip(places, pairs, outputs, nll, strict=True):
                 yield record(place, pair, output, value, len(pair.ids))
+
+    def evaluation_batches(
+        self, lengths: Sequence[int], targets: Sequence[int] | None
+    ) -> list[list[int]]:
+        """As many as are searched together."""
+        recipe = self.recipe
+        return search_batches(lengths, targets, recipe.decoding, recipe.training, self.target_size)
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
         """Intervals of the scores over examples, and how the scores were computed."""

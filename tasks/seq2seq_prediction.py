@@ -7,7 +7,6 @@ import torch
 
 from nlpseq.data.batch import Reading
 from nlpseq.data.features import Features
-from nlpseq.data.loaders import bucket_batches
 from nlpseq.data.words import raw_words
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
@@ -17,7 +16,7 @@ from nlpseq.recipe import validate
 
 from .pairs import Pair
 from .seq2seq_recipe import TextDecodingConfig
-from .seq2seq_search import Output, Started, Translator
+from .seq2seq_search import Output, Started, Translator, search_batches
 
 if TYPE_CHECKING:
     from .seq2seq import Seq2Seq
@@ -77,7 +76,7 @@ class Seq2SeqPredictor:
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "score": None} for text in texts
         ]
-        batches, long = self._batches(texts)
+        batches, long = self._batches(texts, config)
         for row in long:
             results[row]["truncated"] = True
         for rows, _, _, found in self._search(batches, config, prefix, seed):
@@ -109,7 +108,7 @@ class Seq2SeqPredictor:
             {"text": text, "output": "", "source_tokens": [], "output_tokens": [], "weights": []}
             for text in texts
         ]
-        batches, _ = self._batches(texts)
+        batches, _ = self._batches(texts, config)
         for rows, pairs, started, found in self._search(batches, config, prefix, seed):
             best = [outputs[0] for outputs in found]
             weights = self._translator.attention(started, [one.ids for one in best])
@@ -166,19 +165,17 @@ class Seq2SeqPredictor:
             raise UserError(f"prefix {prefix!r}: has a part that the model's vocabulary lacks")
         return ids
 
-    def _batches(self, texts: Sequence[str]) -> tuple[list[_Batch], list[int]]:
+    def _batches(
+        self, texts: Sequence[str], config: TextDecodingConfig
+    ) -> tuple[list[_Batch], list[int]]:
         """Sources of like length, and rows that were cut; one without a token is in no batch."""
         spaced = [self._spaced(text) for text in texts]
         features, long = self.task.read(spaced, "the given texts")
         real = [row for row, one in enumerate(features) if len(one)]
         pairs = self.task.pairs.pairs([spaced[row] for row in real], [""] * len(real))
-        config = self.task.recipe.training
-        batches = bucket_batches(
-            [len(features[row]) for row in real],
-            batch_size=config.batch_size,
-            batch_tokens=config.batch_tokens,
-            shuffle=False,
-        )
+        lengths = [len(features[row]) for row in real]
+        training, vocab_size = self.task.recipe.training, self.task.target_size
+        batches = search_batches(lengths, None, config, training, vocab_size)
         return [
             _Batch(
                 [real[number] for number in batch],

@@ -1,4 +1,9 @@
-"""The outputs of sources that are ready as features: greedy, sampled, or by beam search."""
+"""The outputs of sources that are ready as features: greedy, sampled, or by beam search.
+
+A search keeps nothing for a gradient, so more sources fit into a batch than in training. That pays: a step's
+products are faster the more rows they have, and the last steps of a batch, in which few hypotheses still live,
+are shared by more sources.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +16,11 @@ from torch import Tensor
 from nlpseq.contracts import State, select
 from nlpseq.data.batch import Tokens
 from nlpseq.data.features import Features
-from nlpseq.data.loaders import collate
+from nlpseq.data.loaders import bucket_batches, collate
 from nlpseq.decoding import BeamOptions, Hypothesis, beam_search, generate
 from nlpseq.models.decoder import Decoded, Decoder, Memory
 from nlpseq.models.model import Model
+from nlpseq.recipe import TrainingConfig
 
 from .pairs import Pair
 from .scheduled_sampling import read, shifted
@@ -24,6 +30,11 @@ from .text_generation import sampling_options
 
 if TYPE_CHECKING:
     from .seq2seq import Seq2Seq
+
+
+STEP_ELEMENTS = 10 * 2**20
+"""Log-probabilities of a step, 40 MB of float32: with more the caches of a CPU lose what fuller products gain."""
+FEWEST, MOST_TRAINING_BATCHES = 32, 4
 
 
 class Output(NamedTuple):
@@ -194,6 +205,41 @@ class Translator:
     @staticmethod
     def _output(hypothesis: Hypothesis, text: str) -> Output:
         return Output(text, hypothesis.ids, hypothesis.log_prob, hypothesis.score)
+
+
+def search_batches(
+    lengths: Sequence[int],
+    targets: Sequence[int] | None,
+    config: TextDecodingConfig,
+    training: TrainingConfig,
+    vocab_size: int,
+) -> list[list[int]]:
+    """Sources of like length that are searched together; each is in one batch.
+
+    Args:
+        lengths: tokens of each source.
+        targets: tokens of its target, if that is known.
+        config: how to search.
+        training: whose batches are known to fit into memory, with all that a gradient needs.
+        vocab_size: V.
+
+    Returns:
+        Places of sources, a list for each batch.
+    """
+    sides: dict[str, Any] = {"lengths": lengths, "targets": targets, "shuffle": False}
+    if config.batch_size:
+        return bucket_batches(**sides, batch_size=config.batch_size)
+    rows = config.beam_size if config.method == "beam" else 1  # of a source
+    most = max(FEWEST, STEP_ELEMENTS // (vocab_size * rows))
+    batches = bucket_batches(
+        **sides,
+        batch_size=min(most, MOST_TRAINING_BATCHES * training.batch_size),
+        batch_tokens=MOST_TRAINING_BATCHES * training.batch_tokens,
+    )
+    # With a budget of tokens a batch may still be of too many short sources.
+    return [
+        batch[begin : begin + most] for batch in batches for begin in range(0, len(batch), most)
+    ]
 
 
 def _beam_options(config: TextDecodingConfig) -> BeamOptions:

@@ -97,43 +97,42 @@ class Constraints:
         )
 
     def apply(self, log_probs: Tensor, histories: Tensor, length: int) -> Tensor:
-        """Rule out what may not be chosen.
+        """Rule out what may not be chosen, in place: a copy would take as long as all the rules together.
 
         Args:
-            log_probs: (R, V). V may differ from the model's vocabulary (a pointer-generator has a column for
-                each copied word) and is left as it is.
+            log_probs: (R, V), which nobody else needs. V may differ from the model's vocabulary (a
+                pointer-generator has a column for each copied word) and is left as it is.
             histories: (R, length - 1) what each row has chosen; read for `no_repeat_ngram` alone.
             length: that of the rows with the token that is about to be chosen, from 1.
 
         Returns:
-            (R, V), -inf where a token is not allowed; `log_probs` itself is not changed.
+            `log_probs`, -inf where a token is not allowed.
 
         Raises:
             UserError: a prefix has an id that is not among the V.
         """
-        allowed = log_probs
-        if len(self.forbidden):
-            allowed = log_probs.index_fill(1, self.forbidden, -torch.inf)
         early = self.min_lengths if length < self.min_steps else None
         repeats = 0 < self.no_repeat_ngram < length
         forced = self.prefix if length <= self.prefix_length else None
         if early is None and forced is None and not repeats:
-            return allowed
-        limited = allowed.clone()
+            return self._without_forbidden(log_probs)
+        given = log_probs.clone()
+        self._without_forbidden(log_probs)
         if early is not None and self.eos_id is not None:
-            limited[:, self.eos_id].masked_fill_(early > length, -torch.inf)
+            log_probs[:, self.eos_id].masked_fill_(early > length, -torch.inf)
         if repeats:
-            _forbid_repeats(limited, histories, self.no_repeat_ngram)
+            _forbid_repeats(log_probs, histories, self.no_repeat_ngram)
         if forced is not None:
             self._check_vocabulary(log_probs)
-            limited = _force(limited, log_probs, forced[:, length - 1])
-        stuck = limited.amax(dim=1, keepdim=True) == -torch.inf  # (R, 1)
+            _force(log_probs, given, forced[:, length - 1])
+        stuck = log_probs.amax(dim=1) == -torch.inf  # (R,)
         if self.eos_id is None:
-            return torch.where(stuck, allowed, limited)
-        end = log_probs[:, self.eos_id]  # (R,)
+            allowed = self._without_forbidden(given)
+            return torch.where(stuck.unsqueeze(1), allowed, log_probs, out=log_probs)
+        end = given[:, self.eos_id]
         end = end.masked_fill(end == -torch.inf, 0.0)
-        limited[:, self.eos_id] = torch.where(stuck.squeeze(1), end, limited[:, self.eos_id])
-        return limited
+        log_probs[:, self.eos_id] = torch.where(stuck, end, log_probs[:, self.eos_id])
+        return log_probs
 
     def select(self, rows: Tensor) -> Self:
         """The rules of the `rows` (R',) that are followed."""
@@ -145,6 +144,11 @@ class Constraints:
             min_lengths=None if lengths is None else lengths[rows],
             prefix=None if prefix is None else prefix[rows],
         )
+
+    def _without_forbidden(self, log_probs: Tensor) -> Tensor:
+        if len(self.forbidden):
+            log_probs.index_fill_(1, self.forbidden, -torch.inf)
+        return log_probs
 
     def _check_vocabulary(self, log_probs: Tensor) -> None:
         if self.vocab_needed > log_probs.shape[1]:
@@ -171,13 +175,11 @@ def per_sentence(
     return list(given)
 
 
-def _force(limited: Tensor, log_probs: Tensor, tokens: Tensor) -> Tensor:
-    """Leave nothing but tokens (R,), with the model's own log-probability, in rows where they are not `FREE`."""
-    tokens = tokens.unsqueeze(1)  # (R, 1)
-    target = tokens.clamp(min=0)
-    only = torch.full_like(log_probs, -torch.inf)
-    only.scatter_(1, target, log_probs.gather(1, target))
-    return torch.where(tokens == FREE, limited, only)
+def _force(log_probs: Tensor, given: Tensor, tokens: Tensor) -> None:
+    """Leave (in place) nothing but tokens (R,), as `given`, in rows where they are not `FREE`."""
+    free, target = (tokens == FREE).unsqueeze(1), tokens.clamp(min=0).unsqueeze(1)  # (R, 1)
+    value = torch.where(free, log_probs.gather(1, target), given.gather(1, target))
+    log_probs.masked_fill_(~free, -torch.inf).scatter_(1, target, value)
 
 
 def _forbid_repeats(log_probs: Tensor, histories: Tensor, n: int) -> None:

@@ -38,7 +38,7 @@ def choose(
     uniforms = _uniforms(len(log_probs), options, generator, log_probs.device)
     constraints = Constraints.of(len(log_probs), log_probs.device, options, forbidden=forbidden)
     first = torch.empty(len(log_probs), 0, dtype=torch.long, device=log_probs.device)
-    return _pick(constraints.apply(log_probs, first, 1), options, uniforms)
+    return _pick(constraints.apply(log_probs.clone(), first, 1), options, uniforms)
 
 
 @torch.inference_mode()  # an operation on one row costs a fifth less than without gradients alone

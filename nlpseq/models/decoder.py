@@ -216,13 +216,19 @@ class Decoder(nn.Module):
 
     def nll(self, decoded: Decoded, memory: Memory, ids: Tensor) -> Tensor:
         """The nll (B, T) of each of the ids (B, T), in nats, with a gradient."""
-        log_probs = self.softmax.log_probs(decoded.outputs)  # (B, T, V)
         if decoded.gates is None:
-            return -log_probs.gather(2, ids.unsqueeze(2)).squeeze(2)
-        known, gates = ids < log_probs.size(2), decoded.gates.squeeze(2)
-        generated = log_probs.gather(2, ids.where(known, 0).unsqueeze(2)).squeeze(2)
+            return -self._generated(decoded.outputs, ids)
+        known, gates = ids < len(self.softmax.weight), decoded.gates.squeeze(2)
+        generated = self._generated(decoded.outputs, ids.where(known, 0))
         generated = generated.masked_fill(~known, -torch.inf) + F.logsigmoid(gates)
         same = memory.copies.unsqueeze(1) == ids.unsqueeze(2)  # (B, T, S)
         # A logarithm of zero would have no gradient; of the smallest number it has none to give.
         copied = (decoded.weights * same).sum(2).clamp(min=torch.finfo(generated.dtype).tiny)
         return -torch.logaddexp(generated, copied.log() + F.logsigmoid(-gates))
+
+    def _generated(self, outputs: Tensor, ids: Tensor) -> Tensor:
+        """Log-probabilities (B, T) that the softmax gives to ids (B, T)."""
+        if torch.is_grad_enabled():
+            return self.softmax.log_probs(outputs).gather(2, ids.unsqueeze(2)).squeeze(2)
+        # Without a gradient the probabilities of all tokens are never held at once.
+        return -self.softmax.nll(outputs.flatten(0, 1), ids.flatten()).view_as(ids)

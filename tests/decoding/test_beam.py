@@ -148,7 +148,7 @@ def test_forbidden_ids_and_no_end_of_sentence() -> None:
 
 def test_a_beam_wider_than_the_vocabulary() -> None:
     def step(ids: Tensor, state: State) -> Step:
-        return Step(torch.tensor([[0.5, 0.5]]).log().expand(len(ids), -1), state)
+        return Step(torch.tensor([[0.5, 0.5]]).log().repeat(len(ids), 1), state)
 
     options = BeamOptions(8, 2, 8)
     (found,) = beam_search(step, torch.tensor([1]), (), options, eos_id=EOS)

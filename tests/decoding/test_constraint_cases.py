@@ -18,7 +18,7 @@ def fixed_step(probabilities: list[float]) -> Any:
     log_probs = torch.tensor([probabilities]).log()
 
     def step(ids: Tensor, state: State) -> Step:
-        return Step(log_probs.expand(len(ids), -1), state)
+        return Step(log_probs.repeat(len(ids), 1), state)
 
     return step
 

@@ -312,7 +312,7 @@ def test_coverage_needs_weights() -> None:
 
 def test_a_source_position_without_attention_keeps_scores_finite() -> None:
     def step(ids: Tensor, state: State, *memory: Tensor) -> Step:
-        log_probs = torch.tensor([[0.6, 0.4]]).log().expand(len(ids), -1)
+        log_probs = torch.tensor([[0.6, 0.4]]).log().repeat(len(ids), 1)
         return Step(log_probs, state, torch.tensor([[1.0, 0.0]]).expand(len(ids), -1))
 
     options = BeamOptions(2, 3, 2, coverage_penalty=0.5)

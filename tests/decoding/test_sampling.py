@@ -184,7 +184,7 @@ def test_stream_yields_every_step_and_eos_after_the_end() -> None:
 
 def test_the_stream_stops_when_all_have_ended() -> None:
     def step(ids: Tensor, state: State) -> Step:
-        return Step(torch.tensor([[0.0, -50.0]]).expand(len(ids), -1), state)
+        return Step(torch.tensor([[0.0, -50.0]]).repeat(len(ids), 1), state)
 
     ids, options = torch.ones(3, dtype=torch.long), SamplingOptions(max_new_tokens=50)
     steps = list(stream(step, ids, (), options, eos_id=0, generator=seeded(0)))

@@ -138,10 +138,8 @@ def test_trained_saved_and_loaded_gives_the_same_output(
 def test_evaluation_depends_on_no_batch_size(form: str, method: str) -> None:
     found = []
     for size in (1, 3, 64):
-        task = make(
-            **{**FORMS[form], "training": {"batch_size": size}},
-            decoding={"method": method, "max_new_tokens": 7, "beam_size": 3},
-        )
+        decoding = {"method": method, "max_new_tokens": 7, "beam_size": 3, "batch_size": size}
+        task = make(**FORMS[form], decoding=decoding)
         model = built(task)
         rows = records(task, model, pairs())
         found.append((rows, task.predictor(model, CPU).predict([one for one, _ in PAIRS])))

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
-from nlpseq.tasks.seq2seq_search import Translator
+from hypothesis import given
+from hypothesis import strategies as st
+from nlpseq.tasks.seq2seq_recipe import TextDecodingConfig
+from nlpseq.tasks.seq2seq_search import FEWEST, STEP_ELEMENTS, Translator, search_batches
 from small import CPU, built, train
 from small_pairs import PAIRS, make, pairs
 
 from nlpseq.errors import UserError
-from nlpseq.recipe import validate
+from nlpseq.recipe import TrainingConfig, validate
 
 
 def test_options_of_predict() -> None:
@@ -121,3 +124,39 @@ def test_scores_of_given_texts() -> None:
     assert predictor.predict([]) == []
     assert predictor.predict(["", " "])[1] == {"text": " ", "output": "", "score": None}
     assert predictor.attention([""])[0]["weights"] == []
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=300),
+    with_targets=st.booleans(),
+    batch_size=st.integers(1, 80),
+    batch_tokens=st.sampled_from([0, 50, 400]),
+    beam_size=st.integers(1, 9),
+    vocab_size=st.sampled_from([10, 40_000, 10**7]),
+    wanted=st.sampled_from([0, 0, 1, 7]),
+)
+def test_each_source_is_searched_once_and_no_more_than_fit_together(
+    lengths: list[int],
+    with_targets: bool,
+    batch_size: int,
+    batch_tokens: int,
+    beam_size: int,
+    vocab_size: int,
+    wanted: int,
+) -> None:
+    config = TextDecodingConfig(beam_size=beam_size, batch_size=wanted)
+    training = TrainingConfig(batch_size=batch_size, batch_tokens=batch_tokens)
+    targets = [41 - length for length in lengths] if with_targets else None
+    batches = search_batches(lengths, targets, config, training, vocab_size)
+    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
+    for batch in batches:
+        if wanted:
+            assert len(batch) <= wanted
+            continue
+        assert len(batch) <= FEWEST or len(batch) * beam_size * vocab_size <= STEP_ELEMENTS
+        if not batch_tokens:
+            assert len(batch) <= 4 * batch_size
+        elif len(batch) > 1:
+            sides = [lengths, targets] if targets else [lengths]
+            longest = sum(max(side[place] for place in batch) for side in sides)
+            assert len(batch) * longest <= 4 * batch_tokens
