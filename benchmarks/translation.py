@@ -14,9 +14,9 @@ that is a part of the difference.
 
 Training is timed without validation and saving; JoeyNMT's also without making its batches, which
 nlpseq's includes. Decoding is beam search with the same weights on both sides, those that JoeyNMT
-has just trained: so hypotheses are equally long however good the model is. It is timed from raw text
-to raw text on nlpseq's side, and on the other from ready batches to ids, with as many sentences in a
-batch; beside it nlpseq with as many as it takes of itself. That both sides give the
+has just trained: so hypotheses are equally long however good the model is. Batches have as many
+sentences on both sides; beside them stands nlpseq with its own default. It is timed from raw text to
+raw text on nlpseq's side, and on the other from ready batches to ids. That both sides give the
 same nll with these weights is checked, and the share of equal outputs is shown (JoeyNMT's beams keep
 extending what has ended). One scorer gives the BLEU of what each side trained and decoded itself.
 
@@ -240,7 +240,7 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
         model = with_weights(task, weights)
         check_nll(task, model, splits["validation"], result["nll"], config["testing"]["batch_size"])
         outputs, seconds = translated(task, model, test)
-        _, at_will = translated(task, model, test, batch_size=0)
+        _, own_seconds = translated(task, model, test, batch_size=0)
         others = [
             task.target.decode([int(piece) for piece in pieces if piece.isdigit()])
             for pieces in result["outputs"]
@@ -253,7 +253,7 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
             "nlpseq_padding": ours.padding,
             "joeynmt_padding": 1 - result["training_tokens"] / result["training_cells"],
             "nlpseq_decoding_sentences_per_second": len(test) / seconds,
-            "nlpseq_own_batch_decoding_sentences_per_second": len(test) / at_will,
+            "nlpseq_own_batch_decoding_sentences_per_second": len(test) / own_seconds,
             "joeynmt_decoding_sentences_per_second": len(test) / result["prediction_seconds"],
             "decoding_ratio": result["prediction_seconds"] / seconds,
             "equal_outputs": sum(map(str.__eq__, outputs, others)) / len(test),

@@ -333,7 +333,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
     def evaluation_batches(
         self, lengths: Sequence[int], targets: Sequence[int] | None
     ) -> list[list[int]]:
-        """As many as are searched together."""
+        """Those that are searched together."""
         recipe = self.recipe
         return search_batches(lengths, targets, recipe.decoding, recipe.training, self.target_size)
 

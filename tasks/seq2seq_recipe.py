@@ -47,7 +47,7 @@ class TextDecodingConfig(DecodingConfig):
     method: Literal["greedy", "sample", "beam"] = "beam"
     num_return: Count = Field(1, description="beam: hypotheses that an answer lists")
     batch_size: Natural = Field(
-        0, description="sources searched together; 0: up to four training batches, as memory allows"
+        0, description="sources searched together; 0: up to two training batches"
     )
     min_length_ratio: NotNegative = Field(0.0, description="of the source's tokens, at least")
     max_length_ratio: NotNegative = Field(

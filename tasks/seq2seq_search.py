@@ -1,8 +1,8 @@
 """The outputs of sources that are ready as features: greedy, sampled, or by beam search.
 
-A search keeps nothing for a gradient, so more sources fit into a batch than in training. That pays: a step's
-products are faster the more rows they have, and the last steps of a batch, in which few hypotheses still live,
-are shared by more sources.
+A search keeps nothing for a gradient, so twice as many sources as in training fit into a batch. That pays: a
+step's products are faster the more rows they have, and the last steps of a batch, in which few hypotheses still
+live, are shared by more sources.
 """
 
 import math
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
 
 STEP_ELEMENTS = 10 * 2**20
-"""Log-probabilities of a step, 40 MB of float32: with more the caches of a CPU lose what fuller products gain."""
-FEWEST, MOST_TRAINING_BATCHES = 32, 4
+"""Log-probabilities of a step, 40 MB of float32: more leave the caches of a CPU."""
 
 
 class Output(NamedTuple):
@@ -220,26 +219,21 @@ def search_batches(
         lengths: tokens of each source.
         targets: tokens of its target, if that is known.
         config: how to search.
-        training: whose batches are known to fit into memory, with all that a gradient needs.
+        training: whose batches are known to fit into memory.
         vocab_size: V.
 
     Returns:
         Places of sources, a list for each batch.
     """
-    sides: dict[str, Any] = {"lengths": lengths, "targets": targets, "shuffle": False}
-    if config.batch_size:
-        return bucket_batches(**sides, batch_size=config.batch_size)
-    rows = config.beam_size if config.method == "beam" else 1  # of a source
-    most = max(FEWEST, STEP_ELEMENTS // (vocab_size * rows))
-    batches = bucket_batches(
-        **sides,
-        batch_size=min(most, MOST_TRAINING_BATCHES * training.batch_size),
-        batch_tokens=MOST_TRAINING_BATCHES * training.batch_tokens,
+    size, tokens = config.batch_size, 0
+    if not size:
+        rows = config.beam_size if config.method == "beam" else 1  # of a source
+        room = STEP_ELEMENTS // (vocab_size * rows)
+        size = max(training.batch_size, min(2 * training.batch_size, room))
+        tokens = training.batch_tokens
+    return bucket_batches(
+        lengths, targets=targets, batch_size=size, batch_tokens=tokens, shuffle=False
     )
-    # With a budget of tokens a batch may still be of too many short sources.
-    return [
-        batch[begin : begin + most] for batch in batches for begin in range(0, len(batch), most)
-    ]
 
 
 def _beam_options(config: TextDecodingConfig) -> BeamOptions:

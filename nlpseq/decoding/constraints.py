@@ -97,7 +97,7 @@ class Constraints:
         )
 
     def apply(self, log_probs: Tensor, histories: Tensor, length: int) -> Tensor:
-        """Rule out what may not be chosen, in place: a copy would take as long as all the rules together.
+        """Rule out what may not be chosen, in place.
 
         Args:
             log_probs: (R, V), which nobody else needs. V may differ from the model's vocabulary (a
@@ -128,7 +128,7 @@ class Constraints:
         stuck = log_probs.amax(dim=1) == -torch.inf  # (R,)
         if self.eos_id is None:
             allowed = self._without_forbidden(given)
-            return torch.where(stuck.unsqueeze(1), allowed, log_probs, out=log_probs)
+            return log_probs.copy_(torch.where(stuck.unsqueeze(1), allowed, log_probs))
         end = given[:, self.eos_id]
         end = end.masked_fill(end == -torch.inf, 0.0)
         log_probs[:, self.eos_id] = torch.where(stuck, end, log_probs[:, self.eos_id])

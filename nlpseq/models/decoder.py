@@ -215,7 +215,7 @@ class Decoder(nn.Module):
         return self.softmax.loss(outputs, ids, label_smoothing)
 
     def nll(self, decoded: Decoded, memory: Memory, ids: Tensor) -> Tensor:
-        """The nll (B, T) of each of the ids (B, T), in nats, with a gradient."""
+        """The nll (B, T) of each of the ids (B, T), in nats; it can be differentiated."""
         if decoded.gates is None:
             return -self._generated(decoded.outputs, ids)
         known, gates = ids < len(self.softmax.weight), decoded.gates.squeeze(2)

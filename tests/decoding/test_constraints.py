@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -218,6 +219,31 @@ def test_without_constraints_nothing_is_computed() -> None:
     assert plain.select(torch.tensor([1])) is plain
     options = SamplingOptions(min_new_tokens=2, no_repeat_ngram=9)
     passed = Constraints.of(2, CPU, options, eos_id=EOS, prefix=[[], [1]])
-    passed.apply(log_probs.clone(), histories, 2)
+    assert not torch.equal(passed.apply(log_probs.clone(), histories, 1), log_probs)
     assert passed.apply(log_probs, histories, 2) is log_probs
     assert bool((log_probs == 0).all())
+
+
+@pytest.mark.parametrize("eos_id", [EOS, None])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_view_of_wider_rows_is_constrained_as_a_copy_and_what_lies_beside_it_is_left(
+    eos_id: int | None, dtype: torch.dtype
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    wide = torch.randn(5, 12, generator=generator).to(dtype)
+    whole, histories = wide.clone(), torch.tensor([[1, 2, 1]] * 4 + [[2, 2, 2]])
+    options = SamplingOptions(min_new_tokens=6, no_repeat_ngram=2)
+    prefix = [[], [1, 2, 1, 3], [1, 2, 1, 5], [], [2, 2, 2, 2]]
+    constraints = Constraints.of(
+        5, CPU, options, eos_id=eos_id, forbidden=[3], prefix=prefix, min_lengths=[0, 6, 6, 5, 6]
+    )
+    expected = constraints.apply(wide[:, :7].clone(), histories, 4)
+    found = constraints.apply(wide[:, :7], histories, 4)
+    assert torch.equal(found, expected)
+    assert torch.equal(wide[:, :7], expected)
+    assert torch.equal(wide[:, 7:], whole[:, 7:])
+    free = [row.isfinite().nonzero().flatten().tolist() for row in found]
+    assert free[1:3] == [[3], [5]]
+    assert free[4] == [2]
+    assert not {2, 3} & set(free[0])  # 1 2 would come again, 3 is forbidden
+    assert (EOS in free[3]) == (eos_id is None)

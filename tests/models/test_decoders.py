@@ -234,6 +234,8 @@ def test_the_loss_without_copying_is_cross_entropy(smoothing: float, kind: str) 
     if not smoothing:
         nll = decoder.nll(decoded, memory, TARGETS.ids)
         torch.testing.assert_close(nll[mask].sum(), expected)
+        with torch.no_grad():
+            torch.testing.assert_close(decoder.nll(decoded, memory, TARGETS.ids), nll)
 
 
 def test_the_loss_with_copying() -> None:
@@ -242,6 +244,8 @@ def test_the_loss_with_copying() -> None:
     assert mask is not None
     decoded, memory = whole.read()
     nll = decoder.nll(decoded, memory, COPIED_TARGETS.ids)[mask]
+    with torch.no_grad():
+        torch.testing.assert_close(decoder.nll(decoded, memory, COPIED_TARGETS.ids)[mask], nll)
     plain = decoder.loss(decoded, memory, COPIED_TARGETS)
     torch.testing.assert_close(plain, nll.sum())
     smooth = decoder.loss(decoded, memory, COPIED_TARGETS, 0.2)
@@ -361,11 +365,15 @@ def test_half_precision_loses_few_digits(form: str, copying: bool) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         decoded, memory = whole.read()
         nll = decoder.nll(decoded, memory, whole.target.ids)
+        with torch.no_grad():  # the logits of all tokens are never held
+            scored = decoder.nll(decoded, memory, whole.target.ids)
         single = steps(decoder, whole.target.ids, *whole.start())
         loss = decoder.loss(decoded, memory, whole.target, 0.1)
     loss.backward()
     assert nll.dtype == decoded.weights.dtype == single[-1].log_probs.dtype == torch.float32
+    assert scored.dtype == torch.float32
     torch.testing.assert_close(nll, expected, atol=0.05, rtol=0.05)
+    torch.testing.assert_close(scored, expected, atol=0.05, rtol=0.05)
     total = single[-1].log_probs.exp().sum(1)
     torch.testing.assert_close(total, torch.ones(3), atol=1e-5, rtol=0)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nlpseq.tasks.seq2seq_recipe import TextDecodingConfig
-from nlpseq.tasks.seq2seq_search import FEWEST, STEP_ELEMENTS, Translator, search_batches
+from nlpseq.tasks.seq2seq_search import STEP_ELEMENTS, Translator, search_batches
 from small import CPU, built, train
 from small_pairs import PAIRS, make, pairs
 
@@ -131,32 +131,39 @@ def test_scores_of_given_texts() -> None:
     with_targets=st.booleans(),
     batch_size=st.integers(1, 80),
     batch_tokens=st.sampled_from([0, 50, 400]),
-    beam_size=st.integers(1, 9),
-    vocab_size=st.sampled_from([10, 40_000, 10**7]),
-    wanted=st.sampled_from([0, 0, 1, 7]),
+    wanted=st.sampled_from([0, 1, 7]),
 )
-def test_each_source_is_searched_once_and_no_more_than_fit_together(
-    lengths: list[int],
-    with_targets: bool,
-    batch_size: int,
-    batch_tokens: int,
-    beam_size: int,
-    vocab_size: int,
-    wanted: int,
+def test_each_source_is_searched_once(
+    lengths: list[int], with_targets: bool, batch_size: int, batch_tokens: int, wanted: int
 ) -> None:
-    config = TextDecodingConfig(beam_size=beam_size, batch_size=wanted)
+    config = TextDecodingConfig(batch_size=wanted)
     training = TrainingConfig(batch_size=batch_size, batch_tokens=batch_tokens)
     targets = [41 - length for length in lengths] if with_targets else None
-    batches = search_batches(lengths, targets, config, training, vocab_size)
+    batches = search_batches(lengths, targets, config, training, 1000)
     assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
-    for batch in batches:
-        if wanted:
-            assert len(batch) <= wanted
-            continue
-        assert len(batch) <= FEWEST or len(batch) * beam_size * vocab_size <= STEP_ELEMENTS
-        if not batch_tokens:
-            assert len(batch) <= 4 * batch_size
-        elif len(batch) > 1:
-            sides = [lengths, targets] if targets else [lengths]
+    if batch_tokens and not wanted:
+        sides = [lengths, targets] if targets else [lengths]
+        for batch in batches:
             longest = sum(max(side[place] for place in batch) for side in sides)
-            assert len(batch) * longest <= 4 * batch_tokens
+            assert len(batch) == 1 or len(batch) * longest <= batch_tokens
+    else:
+        size = wanted or 2 * batch_size
+        assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "vocab_size", "size"),
+    [
+        ("beam", 1000, 16),
+        ("beam", STEP_ELEMENTS // 5 // 11, 11),  # a beam of 5 has five rows a source
+        ("greedy", STEP_ELEMENTS // 5 // 11, 16),
+        ("sample", STEP_ELEMENTS // 11, 11),
+        ("beam", STEP_ELEMENTS, 8),  # a training batch at least
+    ],
+)
+def test_as_many_are_searched_together_as_keep_a_step_small(
+    method: str, vocab_size: int, size: int
+) -> None:
+    config, training = TextDecodingConfig(method=method, beam_size=5), TrainingConfig(batch_size=8)
+    batches = search_batches([3] * 40, None, config, training, vocab_size)
+    assert len(batches[0]) == size
