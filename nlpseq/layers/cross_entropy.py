@@ -22,6 +22,7 @@ CHUNK_ELEMENTS = 2**22  # 16 MB of float32 logits: fastest on a CPU, whose cache
 SMALL_ELEMENTS = 2**17  # half a MB of logits: torch's own functions have less to do in Python
 SMALLEST = 1e-30  # far above the smallest float32 whose logarithm is exact
 MIN_CHUNK_ROWS = 128  # below this a product with W is bound by reading W
+PANEL = 1024  # tokens of a CPU's product: all at once take a sixth longer at 300 to 500 rows, a third at 64 (MKL)
 LINE = 16  # float32 in a cache line: a product into rows that end within one loses a third of its speed
 
 
@@ -113,10 +114,7 @@ class _Chunks:
         inputs, targets = self.inputs[start:stop], self.targets[start:stop].unsqueeze(1)  # (n, 1)
         whole = self.buffer[: stop - start]  # (n, V or a little more)
         logits = whole[:, : len(self.weight)]
-        if self.bias is None:
-            torch.mm(inputs, self.weight.t(), out=logits)  # (n, V)
-        else:
-            torch.addmm(self.bias, inputs, self.weight.t(), out=logits)
+        write_logits(inputs, self.weight, self.bias, logits)
         if self.working != logits.dtype:
             whole = logits = logits.to(self.working)
         at_target = expected = logits.gather(1, targets)
@@ -220,6 +218,17 @@ def _chunk_rows(rows: int, vocab_size: int) -> int:
     most = max(MIN_CHUNK_ROWS, CHUNK_ELEMENTS // vocab_size)
     chunks = max(1, -(-rows // most))
     return max(1, -(-rows // chunks))
+
+
+def write_logits(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
+    """Write inputs (n, D) times weight (V, D), and the bias (V,), into `out` (n, V); no gradient."""
+    panel = PANEL if out.device.type == "cpu" else max(1, len(weight))
+    for start in range(0, len(weight), panel):
+        tokens = slice(start, start + panel)
+        if bias is None:
+            torch.mm(inputs, weight[tokens].t(), out=out[:, tokens])
+        else:
+            torch.addmm(bias[tokens], inputs, weight[tokens].t(), out=out[:, tokens])
 
 
 def whole_lines(columns: int) -> int:

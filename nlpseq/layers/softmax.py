@@ -17,6 +17,7 @@ from nlpseq.layers.cross_entropy import (
     linear_cross_entropy,
     linear_nll,
     whole_lines,
+    write_logits,
 )
 
 
@@ -93,10 +94,7 @@ class SoftmaxLayer(nn.Module):
         rows = inputs.flatten(0, -2)
         whole = rows.new_empty(len(rows), whole_lines(size))
         logits = whole[:, :size]
-        if self.bias is None:
-            torch.mm(rows, self.weight.t(), out=logits)
-        else:
-            torch.addmm(self.bias, rows, self.weight.t(), out=logits)
+        write_logits(rows, self.weight, self.bias, logits)
         whole[:, size:] = -torch.inf
         torch.log_softmax(whole, dim=1, out=whole)
         return logits.view(*inputs.shape[:-1], size)

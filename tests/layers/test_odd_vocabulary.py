@@ -1,14 +1,14 @@
-"""Rows of logits that end with a cache line give what torch's own functions give."""
+"""Logits in panels of tokens, whose rows end with a cache line, give what torch's own functions give."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from nlpseq.layers.cross_entropy import SMALL_ELEMENTS, linear_cross_entropy
+from nlpseq.layers.cross_entropy import PANEL, SMALL_ELEMENTS, linear_cross_entropy
 from nlpseq.layers.softmax import SoftmaxLayer
 
 
-@pytest.mark.parametrize("vocab_size", [1, 15, 16, 17, 1000, 1003])
+@pytest.mark.parametrize("vocab_size", [1, 15, 16, 17, 1003, PANEL, PANEL + 1, 2 * PANEL + 19])
 @pytest.mark.parametrize("bias", [True, False])
 def test_log_probs_without_gradient(vocab_size: int, bias: bool) -> None:
     layer = SoftmaxLayer(7, vocab_size, bias=bias)
@@ -26,7 +26,7 @@ def test_log_probs_without_gradient(vocab_size: int, bias: bool) -> None:
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("vocab_size", [16, 17, 1003])
+@pytest.mark.parametrize("vocab_size", [16, 17, 1003, PANEL + 1, 2 * PANEL + 19])
 def test_cross_entropy_in_chunks(vocab_size: int, label_smoothing: float) -> None:
     inputs, weight, bias = torch.randn(11, 5), torch.randn(vocab_size, 5), torch.randn(vocab_size)
     targets = torch.randint(0, vocab_size, (11,))
