@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 STEP_ELEMENTS = 10 * 2**20
-"""Log-probabilities of a step, 40 MB of float32: more leave the caches of a CPU."""
+"""Log-probabilities of a step up to which two training batches are searched together: 40 MB of float32."""
 
 
 class Output(NamedTuple):
