@@ -39,13 +39,20 @@ NAMES = {
 
 
 def run_joeynmt(
-    python: Path, config: Mapping[str, Any], task: Translation, splits: Mapping[str, Split]
+    python: Path,
+    config: Mapping[str, Any],
+    task: Translation,
+    splits: Mapping[str, Split],
+    batch_sizes: Sequence[int],
 ) -> tuple[Result, dict[str, torch.Tensor]]:
-    """Train and decode with JoeyNMT, on the same ids; its figures and its weights."""
+    """Train and decode with JoeyNMT, on the same ids; its figures and its weights.
+
+    Decoding is done with each of `batch_sizes`.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_inputs(folder, config, task, splits)
-        command = [python, SCRIPT, folder, torch.get_num_threads()]
+        command = [python, SCRIPT, folder, torch.get_num_threads(), *batch_sizes]
         done = subprocess.run(
             [str(part) for part in command],
             env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},

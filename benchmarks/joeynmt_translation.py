@@ -1,10 +1,11 @@
 """JoeyNMT's side of translation.py, run by it in an environment of its own; nothing here is nlpseq's.
 
-    python joeynmt_translation.py FOLDER THREADS
+    python joeynmt_translation.py FOLDER THREADS BATCH_SIZE...
 
 FOLDER holds `config.yaml`, the vocabulary and the lines of ids that it names. Written there are
-`weights.pt` and `result.json`: seconds of training without waiting for batches, seconds inside
-JoeyNMT's search, tokens, parameters, the nll of the first batches and the ids that were found.
+`weights.pt` and `result.json`: seconds of training without waiting for batches, tokens, parameters,
+the nll of the first batches, and for each BATCH_SIZE seconds inside JoeyNMT's search and the ids that
+were found.
 """
 
 import json
@@ -112,7 +113,7 @@ def score(args: Any, model: Any, data: Any) -> list[float]:
     return totals
 
 
-def decode(args: Any, model: Any, data: Any) -> dict[str, Any]:
+def decode(args: Any, model: Any, data: Any, batch_size: int) -> dict[str, Any]:
     """Beam search; the seconds of searching alone."""
     prediction.search = search = TimedSearch(prediction.search)
     *_, found, _, _ = predict(
@@ -120,13 +121,13 @@ def decode(args: Any, model: Any, data: Any) -> dict[str, Any]:
         data=data,
         device=args.device,
         n_gpu=args.n_gpu,
-        args=args.test,
+        args=args.test._replace(batch_size=batch_size),
         autocast=args.autocast,
     )
     return {"prediction_seconds": search.seconds, "outputs": found}
 
 
-def main(folder_name: str, threads: str) -> None:
+def main(folder_name: str, threads: str, *batch_sizes: str) -> None:
     """Read, train, score, decode, report."""
     torch.set_num_threads(int(threads))
     folder = Path(folder_name)
@@ -144,7 +145,7 @@ def main(folder_name: str, threads: str) -> None:
     result |= train(args, model, training)
     torch.save(model.state_dict(), folder / "weights.pt")
     result["nll"] = score(args, model, validation)
-    result |= decode(args, model, test)
+    result["decoding"] = {size: decode(args, model, test, int(size)) for size in batch_sizes}
     (folder / "result.json").write_text(json.dumps(result), "utf-8")
 
 

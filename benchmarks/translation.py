@@ -15,10 +15,11 @@ that is a part of the difference.
 Training is timed without validation and saving; JoeyNMT's also without making its batches, which
 nlpseq's includes. Decoding is beam search with the same weights on both sides, those that JoeyNMT
 has just trained: so hypotheses are equally long however good the model is. Batches have as many
-sentences on both sides; beside them stands nlpseq with its own default. It is timed from raw text to
-raw text on nlpseq's side, and on the other from ready batches to ids. That both sides give the
-same nll with these weights is checked, and the share of equal outputs is shown (JoeyNMT's beams keep
-extending what has ended). One scorer gives the BLEU of what each side trained and decoded itself.
+sentences on both sides: first as many as in training, then twice as many, which is nlpseq's default.
+It is timed from raw text to raw text on nlpseq's side, and on the other from ready batches to ids. That
+both sides give the same nll with these weights is checked, and the share of equal outputs is shown
+(JoeyNMT's beams keep extending what has ended). One scorer gives the BLEU of what each side trained and
+decoded itself.
 
 That the parameters agree is checked. What differs by design: nlpseq's softmax layer has a bias, and
 the projection of the attention's keys; JoeyNMT drops what its decoder reads and combines, nlpseq what
@@ -234,17 +235,12 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
         )
         test = splits["test"]
         ours = train_nlpseq(task, splits, arguments.bleu)
-        result, weights = run_joeynmt(arguments.joey_python, theirs, task, splits)
+        sizes = [scale * config["training"]["batch_size"] for scale in (1, 2)]
+        result, weights = run_joeynmt(arguments.joey_python, theirs, task, splits, sizes)
         if not turn:
             check_parameters(task, ours.parameters, result["parameters"])
         model = with_weights(task, weights)
         check_nll(task, model, splits["validation"], result["nll"], config["testing"]["batch_size"])
-        outputs, seconds = translated(task, model, test)
-        _, own_seconds = translated(task, model, test, batch_size=0)
-        others = [
-            task.target.decode([int(piece) for piece in pieces if piece.isdigit()])
-            for pieces in result["outputs"]
-        ]
         training = result["training_tokens"] / result["training_seconds"]
         figures = {
             "nlpseq_training_tokens_per_second": ours.tokens_per_second,
@@ -252,12 +248,21 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
             "training_ratio": ours.tokens_per_second / training,
             "nlpseq_padding": ours.padding,
             "joeynmt_padding": 1 - result["training_tokens"] / result["training_cells"],
-            "nlpseq_decoding_sentences_per_second": len(test) / seconds,
-            "nlpseq_own_batch_decoding_sentences_per_second": len(test) / own_seconds,
-            "joeynmt_decoding_sentences_per_second": len(test) / result["prediction_seconds"],
-            "decoding_ratio": result["prediction_seconds"] / seconds,
-            "equal_outputs": sum(map(str.__eq__, outputs, others)) / len(test),
         }
+        for size in sizes:
+            found = result["decoding"][str(size)]
+            outputs, seconds = translated(task, model, test, batch_size=size)
+            others = [
+                task.target.decode([int(piece) for piece in pieces if piece.isdigit()])
+                for pieces in found["outputs"]
+            ]
+            figures |= {
+                f"nlpseq_decoding_sentences_per_second_{size}": len(test) / seconds,
+                f"joeynmt_decoding_sentences_per_second_{size}": len(test)
+                / found["prediction_seconds"],
+                f"decoding_ratio_{size}": found["prediction_seconds"] / seconds,
+                f"equal_outputs_{size}": sum(map(str.__eq__, outputs, others)) / len(test),
+            }
         if arguments.input_feeding == "ours-off":
             off, _ = prepared(
                 document(config, seed, input_feeding=False, epochs=arguments.epochs),
@@ -279,13 +284,14 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
         "parameters": ours.parameters,
         "joeynmt_parameters": result["parameters"],
         "sentences": {name: len(split) for name, split in splits.items()},
+        "decoding_batches": sizes,
         "turns": turns,
         **medians(turns),
     }
 
 
 def show(result: Result) -> None:
-    """Training, then decoding and BLEU: one row a turn, and the medians."""
+    """Training, decoding with each size of batch, BLEU: one row a turn, and the medians."""
     training = {
         "target tokens/s in training: nlpseq": ("nlpseq_training_tokens_per_second", ",.0f"),
         "JoeyNMT": ("joeynmt_training_tokens_per_second", ",.0f"),
@@ -295,18 +301,25 @@ def show(result: Result) -> None:
         "padding: nlpseq": ("nlpseq_padding", ".0%"),
         "JoeyNMT ": ("joeynmt_padding", ".0%"),
     }
-    decoding = {
-        "sentences/s in decoding: nlpseq": ("nlpseq_decoding_sentences_per_second", ",.1f"),
-        "JoeyNMT": ("joeynmt_decoding_sentences_per_second", ",.1f"),
-        "ratio": ("decoding_ratio", ".2f"),
-        "nlpseq, own batch": ("nlpseq_own_batch_decoding_sentences_per_second", ",.1f"),
-        "equal outputs": ("equal_outputs", ".0%"),
+    bleu = {
         "BLEU: nlpseq": ("nlpseq_bleu", ".1f"),
         "JoeyNMT ": ("joeynmt_bleu", ".1f"),
         "nlpseq without feeding": ("nlpseq_without_feeding_bleu", ".1f"),
     }
     print_turns(result, training)
-    print_turns(result, decoding)
+    for size in result["decoding_batches"]:
+        decoding = {
+            f"sentences/s in decoding, {size} a batch: nlpseq": (
+                f"nlpseq_decoding_sentences_per_second_{size}",
+                ",.1f",
+            ),
+            "JoeyNMT": (f"joeynmt_decoding_sentences_per_second_{size}", ",.1f"),
+            "ratio": (f"decoding_ratio_{size}", ".2f"),
+            "equal outputs": (f"equal_outputs_{size}", ".0%"),
+        }
+        print_turns(result, decoding)
+    if any("joeynmt_bleu" in turn for turn in result["turns"]):
+        print_turns(result, bleu)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from nlpseq.contracts import State
 from nlpseq.errors import UserError
+from nlpseq.layers.columns import OF_CELL, columns_pay, gru_columns, lstm_columns
 from nlpseq.layers.dropout import drop_weight
 from nlpseq.layers.kernels import gru_sweep, mingru_sweep, rnn_sweep
 
@@ -207,8 +208,11 @@ class GRUCell(RecurrentCell):
         return ((1 - z) * n + z * state[0],)
 
     def step(self, inputs: Tensor, state: State) -> State:
-        """One step by torch's fused cell."""
-        return (torch.gru_cell(inputs, state[0], *self.weights()),)
+        """One step by torch's fused cell, or of a few rows by columns."""
+        weights = self.weights()
+        if columns_pay(inputs, *weights, most=OF_CELL):
+            return (gru_columns(inputs, state[0], *weights),)
+        return (torch.gru_cell(inputs, state[0], *weights),)
 
     def sweep(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
@@ -258,8 +262,11 @@ class LSTMCell(RecurrentCell):
         return o * torch.tanh(c), c
 
     def step(self, inputs: Tensor, state: State) -> State:
-        """One step by torch's fused cell."""
-        return torch.lstm_cell(inputs, state, *self.weights())
+        """One step by torch's fused cell, or of a few rows by columns."""
+        weights = self.weights()
+        if columns_pay(inputs, *weights, most=OF_CELL):
+            return lstm_columns(inputs, state, *weights)
+        return torch.lstm_cell(inputs, state, *weights)
 
     def sweep(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None

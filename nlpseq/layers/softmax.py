@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
+from nlpseq.layers.columns import OF_VOCABULARY, columns_pay, linear_columns
 from nlpseq.layers.cross_entropy import (
     SMALL_ELEMENTS,
     linear_cross_entropy,
@@ -85,13 +86,15 @@ class SoftmaxLayer(nn.Module):
     def log_probs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         inputs: Tensor = self.projection(outputs)
-        size = len(self.weight)
-        if inputs.numel() // inputs.size(-1) * size <= SMALL_ELEMENTS or _plain(inputs):
+        rows, size = inputs.flatten(0, -2), len(self.weight)
+        if columns_pay(rows, self.weight, most=OF_VOCABULARY):
+            logits = linear_columns(rows, self.weight, self.bias).t()
+            return logits.log_softmax(dim=1).view(*inputs.shape[:-1], size)
+        if len(rows) * size <= SMALL_ELEMENTS or _plain(inputs):
             logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
             if logits.dtype.itemsize < 4:
                 logits = logits.float()
             return logits.log_softmax(dim=-1)
-        rows = inputs.flatten(0, -2)
         whole = rows.new_empty(len(rows), whole_lines(size))
         logits = whole[:, :size]
         write_logits(rows, self.weight, self.bias, logits)
