@@ -24,6 +24,7 @@ from joeynmt.prediction import predict, prepare
 from joeynmt.training import TrainManager
 
 SCORED_BATCHES = 4
+SEARCH = prediction.search
 
 
 class TimedBatches:
@@ -115,7 +116,7 @@ def score(args: Any, model: Any, data: Any) -> list[float]:
 
 def decode(args: Any, model: Any, data: Any, batch_size: int) -> dict[str, Any]:
     """Beam search; the seconds of searching alone."""
-    prediction.search = search = TimedSearch(prediction.search)
+    prediction.search = search = TimedSearch(SEARCH)
     *_, found, _, _ = predict(
         model=model,
         data=data,

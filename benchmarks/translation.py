@@ -15,11 +15,12 @@ that is a part of the difference.
 Training is timed without validation and saving; JoeyNMT's also without making its batches, which
 nlpseq's includes. Decoding is beam search with the same weights on both sides, those that JoeyNMT
 has just trained: so hypotheses are equally long however good the model is. Batches have as many
-sentences on both sides: first as many as in training, then twice as many, which is nlpseq's default.
-It is timed from raw text to raw text on nlpseq's side, and on the other from ready batches to ids. That
-both sides give the same nll with these weights is checked, and the share of equal outputs is shown
-(JoeyNMT's beams keep extending what has ended). One scorer gives the BLEU of what each side trained and
-decoded itself.
+sentences on both sides: first as many as in training, then twice as many, which is nlpseq's default
+here. Again nlpseq puts sources of like length together, JoeyNMT takes them as they come. It is timed from
+raw text to raw text on nlpseq's side, and on the other from ready batches to ids. That both sides give
+the same nll with these weights is checked, and the share of equal outputs is shown (JoeyNMT's beams keep
+extending what has ended). One scorer gives the BLEU of what each side trained and decoded itself, JoeyNMT
+in the larger batches.
 
 That the parameters agree is checked. What differs by design: nlpseq's softmax layer has a bias, and
 the projection of the attention's keys; JoeyNMT drops what its decoder reads and combines, nlpseq what
@@ -30,190 +31,41 @@ decoder read a whole target at once.
 """
 
 import argparse
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from accelerate import Accelerator
-from accelerate.utils import set_seed
 from equal_models import medians
-from joeynmt_side import (
-    check_nll,
-    check_parameters,
-    run_joeynmt,
-    with_weights,
-)
-from language_modeling import Clock
-from nlpseq.tasks.translation import Translation, TranslationRecipe
-from reporting import CPU, Result, add_common, print_turns, run, versions_there, write_report
+from joeynmt_side import check_nll, check_parameters, run_joeynmt, with_weights
+from nlpseq.tasks.translation import Translation
+from nlpseq_side import document, prepared, score, train_nlpseq, translated
+from reporting import Result, add_common, print_turns, run, versions_there, write_report
 
 from nlpseq.analysis.versions import versions
-from nlpseq.data.sources import Split, load_splits
-from nlpseq.metrics.translation import TranslationScores
-from nlpseq.recipe import validate
-from nlpseq.task import Cursor
-from nlpseq.training.trainer import Trainer
+from nlpseq.data.sources import Split
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "joeynmt_translation.yaml"
-VOCABULARY_SIZE = 7870
-FILES = {
-    "train": "train.en, train.de",
-    "validation": "val.en, val.de",
-    "test": "test_2016_flickr.en, test_2016_flickr.de",
-}
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What nlpseq's side trained, and how fast."""
-
-    model: Any
-    parameters: int
-    tokens_per_second: float
-    padding: float  # share of the target's places in a batch that are not tokens
-    bleu: float  # of its own outputs; nan if not asked for
-
-
-# nlpseq
-
-
-def document(
-    config: Mapping[str, Any], seed: int, *, input_feeding: bool, epochs: float
-) -> dict[str, Any]:
-    """JoeyNMT's configuration as a recipe."""
-    model, training, testing = config["model"], config["training"], config["testing"]
-    encoder, decoder = model["encoder"], model["decoder"]
-    return {
-        "task": "nlpseq.tasks.translation:Translation",
-        "seed": seed,
-        "tokenization": {"kind": "bpe", "vocabulary_size": VOCABULARY_SIZE, "joint": True},
-        "embedding": {
-            "dim": encoder["embeddings"]["embedding_dim"],
-            "dropout": encoder["embeddings"]["dropout"],
-        },
-        "encoder": {
-            "kind": encoder["rnn_type"],
-            "hidden_size": encoder["hidden_size"],
-            "num_layers": encoder["num_layers"],
-            "bidirectional": encoder["bidirectional"],
-        },
-        "decoder": {
-            "hidden_size": decoder["hidden_size"],
-            "num_layers": decoder["num_layers"],
-            "output_dropout": decoder["hidden_dropout"],
-            "bridge": "last",
-            "attention": "additive",
-            "input_feeding": input_feeding,
-        },
-        "head": {"tied": model["tied_softmax"], "shared": model["tied_embeddings"]},
-        "training": {
-            "epochs": float(epochs),
-            "batch_size": training["batch_size"],
-            "optimizer": training["optimizer"],
-            "learning_rate": training["learning_rate"],
-            "schedule": "constant",
-            "clip_norm": training["clip_grad_norm"],
-            "label_smoothing": training["label_smoothing"],
-        },
-        "decoding": {
-            "method": "beam",
-            "beam_size": testing["beam_size"],
-            "length_penalty": "wu",
-            "length_alpha": testing["beam_alpha"],
-            "max_new_tokens": testing["max_output_length"],
-            "min_new_tokens": testing["min_output_length"] + 1,
-            "batch_size": testing["batch_size"],
-        },
+def decoding(
+    task: Translation, model: Any, split: Split, theirs: Result, batch_size: int
+) -> tuple[dict[str, float], list[str]]:
+    """Figures of both sides with equal weights and batches, and JoeyNMT's outputs as text."""
+    outputs, seconds = translated(task, model, split, batch_size=batch_size)
+    others = [
+        task.target.decode([int(piece) for piece in pieces if piece.isdigit()])
+        for pieces in theirs["outputs"]
+    ]
+    figures = {
+        "nlpseq_decoding_sentences_per_second": len(split) / seconds,
+        "joeynmt_decoding_sentences_per_second": len(split) / theirs["prediction_seconds"],
+        "decoding_ratio": theirs["prediction_seconds"] / seconds,
+        "equal_outputs": sum(map(str.__eq__, outputs, others)) / len(split),
     }
-
-
-def prepared(
-    recipe: Mapping[str, Any], data_dir: Path | None, limits: Mapping[str, int]
-) -> tuple[Translation, dict[str, Split]]:
-    """The task and its splits, cut to the first sentences where a limit is not 0.
-
-    The subwords are always those of the whole training split.
-    """
-    data: dict[str, Any] = {"view": "translation"}
-    if data_dir:
-        data = {"source": "local", "format": "parallel", "files": FILES}
-    whole = validate(TranslationRecipe, {**recipe, "data": data}, "of the benchmark")
-    task = Translation(whole)
-    found = load_splits(whole.data, data_dir=data_dir, fields=task.fields)
-    task.prepare(found)
-    splits = {}
-    for name, limit in limits.items():
-        sides = zip(found[name].column("source"), found[name].column("target"), strict=True)
-        full = [place for place, pair in enumerate(sides) if all(text.strip() for text in pair)]
-        splits[name] = replace(found[name], rows=found[name].rows.select(full[: limit or None]))
-    return task, splits
-
-
-def train_nlpseq(task: Translation, splits: Mapping[str, Split], with_bleu: bool) -> Trained:
-    """Train with nlpseq."""
-    set_seed(task.recipe.seed)
-    clock, model = Clock(), task.build()
-    with tempfile.TemporaryDirectory() as folder:
-        Trainer(
-            task,
-            model,
-            accelerator=Accelerator(cpu=True),
-            folder=Path(folder),
-            reporter=clock,
-        ).fit(splits["train"], None)
-    seconds, read = 0.0, 0.0
-    for line in clock.lines:  # whose tokens are the source's
-        seconds += (line["tokens"] - read) / line["tokens_per_second"]
-        read = line["tokens"]
-    epochs = task.recipe.training.epochs
-    tokens = epochs * sum(len(pair.ids) for _, pair in task.examples(splits["train"]))
-    bleu = float("nan")
-    if with_bleu:
-        bleu = score(translated(task, model, splits["test"])[0], splits["test"])
-    return Trained(
-        model=model,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        tokens_per_second=tokens / seconds,
-        padding=padding(task, splits["train"]),
-        bleu=bleu,
-    )
-
-
-def padding(task: Translation, split: Split) -> float:
-    """The share of the first epoch's target places that are padding."""
-    real = places = 0
-    for batch in task.batches(split, training=True, seed=task.recipe.seed, start=Cursor()):
-        real += int(batch.target.lengths.sum())
-        places += batch.target.ids.numel()
-    return 1 - real / places
-
-
-def translated(
-    task: Translation, model: Any, split: Split, **options: Any
-) -> tuple[list[str], float]:
-    """What a model makes of the sources, and the seconds that it takes; options of decoding."""
-    predictor, texts = task.predictor(model, CPU), list(split.texts("source"))
-    started = time.perf_counter()
-    answers = predictor.predict(texts, **options)
-    passed = time.perf_counter() - started
-    return [answer["output"] for answer in answers], passed
-
-
-def score(outputs: Sequence[str], split: Split) -> float:
-    """BLEU by sacrebleu, of raw text."""
-    metric = TranslationScores()
-    pairs = zip(outputs, split.texts("target"), strict=True)
-    vectors = [metric.statistics(output, target) for output, target in pairs]
-    return metric.score([sum(part) for part in zip(*vectors, strict=True)])["bleu"]
-
-
-# Command line
+    return {f"{name}_{batch_size}": figure for name, figure in figures.items()}, others
 
 
 def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
@@ -250,19 +102,8 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
             "joeynmt_padding": 1 - result["training_tokens"] / result["training_cells"],
         }
         for size in sizes:
-            found = result["decoding"][str(size)]
-            outputs, seconds = translated(task, model, test, batch_size=size)
-            others = [
-                task.target.decode([int(piece) for piece in pieces if piece.isdigit()])
-                for pieces in found["outputs"]
-            ]
-            figures |= {
-                f"nlpseq_decoding_sentences_per_second_{size}": len(test) / seconds,
-                f"joeynmt_decoding_sentences_per_second_{size}": len(test)
-                / found["prediction_seconds"],
-                f"decoding_ratio_{size}": found["prediction_seconds"] / seconds,
-                f"equal_outputs_{size}": sum(map(str.__eq__, outputs, others)) / len(test),
-            }
+            found, others = decoding(task, model, test, result["decoding"][str(size)], size)
+            figures |= found
         if arguments.input_feeding == "ours-off":
             off, _ = prepared(
                 document(config, seed, input_feeding=False, epochs=arguments.epochs),
@@ -279,6 +120,8 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
         if arguments.bleu:
             figures |= {"nlpseq_bleu": ours.bleu, "joeynmt_bleu": score(others, test)}
         turns.append(figures)
+        told = ", ".join(f"{key} {value:.2f}" for key, value in figures.items() if "ratio" in key)
+        print(f"turn {turn + 1} of {arguments.rounds}: {told}", flush=True)
     return {
         "vocabulary": len(task.tokenizer),
         "parameters": ours.parameters,
@@ -308,7 +151,7 @@ def show(result: Result) -> None:
     }
     print_turns(result, training)
     for size in result["decoding_batches"]:
-        decoding = {
+        columns = {
             f"sentences/s in decoding, {size} a batch: nlpseq": (
                 f"nlpseq_decoding_sentences_per_second_{size}",
                 ",.1f",
@@ -317,8 +160,8 @@ def show(result: Result) -> None:
             "ratio": (f"decoding_ratio_{size}", ".2f"),
             "equal outputs": (f"equal_outputs_{size}", ".0%"),
         }
-        print_turns(result, decoding)
-    if any("joeynmt_bleu" in turn for turn in result["turns"]):
+        print_turns(result, columns)
+    if "joeynmt_bleu" in result:
         print_turns(result, bleu)
 
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from nlpseq.contracts import State
 from nlpseq.errors import UserError
-from nlpseq.layers.columns import OF_CELL, columns_pay, gru_columns, lstm_columns
+from nlpseq.layers.columns import MOST_CELL_ROWS, columns_pay, gru_columns, lstm_columns
 from nlpseq.layers.dropout import drop_weight
 from nlpseq.layers.kernels import gru_sweep, mingru_sweep, rnn_sweep
 
@@ -210,7 +210,7 @@ class GRUCell(RecurrentCell):
     def step(self, inputs: Tensor, state: State) -> State:
         """One step by torch's fused cell, or of a few rows by columns."""
         weights = self.weights()
-        if columns_pay(inputs, *weights, most=OF_CELL):
+        if columns_pay(inputs, *weights, most=MOST_CELL_ROWS):
             return (gru_columns(inputs, state[0], *weights),)
         return (torch.gru_cell(inputs, state[0], *weights),)
 
@@ -264,7 +264,7 @@ class LSTMCell(RecurrentCell):
     def step(self, inputs: Tensor, state: State) -> State:
         """One step by torch's fused cell, or of a few rows by columns."""
         weights = self.weights()
-        if columns_pay(inputs, *weights, most=OF_CELL):
+        if columns_pay(inputs, *weights, most=MOST_CELL_ROWS):
             return lstm_columns(inputs, state, *weights)
         return torch.lstm_cell(inputs, state, *weights)
 

@@ -1,26 +1,38 @@
 """Steps of a few rows on a CPU, without a gradient: inside, a column is a row.
 
-For rows (R, D) and a weight (N, D) the BLAS of a CPU takes longer over `rows W'` than over `W rows'`, whose
-result is (N, R). Measured with MKL, two threads and D = 512: from 2 to 16 rows up to three times as long where W
-is a vocabulary, up to twice as long with the weights of a cell, and nothing from some hundreds of rows on. With
-one thread it depends on the sizes. A single row, transposed weights (`single_steps.py`) and gradients are left
-to torch.
+For rows (R, D) and a weight (N, D) MKL takes longer over `rows W'` than over `W rows'`, whose result is (N, R).
+Measured with two threads and D = 512: from 2 to 16 rows up to three times as long where W is a vocabulary, up to
+twice as long with the weights of a cell, and nothing from some hundreds of rows on. With one thread it depends on
+the sizes; cells of 256 units are as fast by torch's fused functions, smaller ones faster; other libraries than MKL
+were not measured. A single row is better off with transposed weights (`single_steps.py`).
 """
 
 import torch
 from torch import Tensor
 
-OF_VOCABULARY = 16  # rows: with more, turning the result costs what the product gains
-OF_CELL = 128
+MOST_VOCABULARY_ROWS = 16  # with more, turning the result costs what the product gains
+MOST_CELL_ROWS = 128
+MOST_SMALL_ELEMENTS = 2**18  # of a weight: with no more, the calls cost what the product gains
+
+
+def is_bare(tensor: Tensor) -> bool:
+    """Whether only numbers are wanted: on a CPU, in float32 or float64, without a gradient or autocast."""
+    if torch.is_grad_enabled() or tensor.device.type != "cpu":
+        return False
+    return tensor.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
 
 
 def columns_pay(rows: Tensor, *weights: Tensor, most: int) -> bool:
-    """Whether `rows` (R, D) are better read as columns; `most` is the R up to which that pays."""
-    if torch.is_grad_enabled() or rows.dim() != 2 or not 2 <= len(rows) <= most:
+    """Whether bare rows (R, D) are faster as columns: a few, several threads, large weights as they are stored.
+
+    Args:
+        rows: what is multiplied.
+        weights: matrices (and biases) of the same type; the first tells the size of the product.
+        most: R up to which it pays.
+    """
+    if not 2 <= len(rows) <= most or torch.get_num_threads() == 1 or not is_bare(rows):
         return False
-    if rows.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
-        return False
-    if rows.dtype not in (torch.float32, torch.float64) or torch.get_num_threads() == 1:
+    if weights[0].numel() <= MOST_SMALL_ELEMENTS:
         return False
     return all(weight.dtype == rows.dtype and weight.is_contiguous() for weight in weights)
 

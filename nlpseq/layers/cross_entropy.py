@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nlpseq.layers.columns import MOST_VOCABULARY_ROWS, columns_pay, linear_columns
+
 CHUNK_ELEMENTS = 2**22  # 16 MB of float32 logits: fastest on a CPU, whose cache holds them
 SMALL_ELEMENTS = 2**17  # half a MB of logits: torch's own functions have less to do in Python
 SMALLEST = 1e-30  # far above the smallest float32 whose logarithm is exact
@@ -81,6 +83,20 @@ def linear_nll(
     for start, stop in chunks.spans:
         chunks.probabilities(start, stop)
     return chunks.nll
+
+
+@torch.no_grad()
+def linear_log_probs(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`F.linear(...).log_softmax(1)` (N, V) of float32 or float64 on a CPU, where all of it is wanted."""
+    if columns_pay(inputs, weight, most=MOST_VOCABULARY_ROWS):
+        return linear_columns(inputs, weight, bias).t().log_softmax(dim=1)
+    size = len(weight)
+    if len(inputs) * size <= SMALL_ELEMENTS:
+        return F.linear(inputs, weight, bias).log_softmax(dim=1)
+    whole = inputs.new_empty(len(inputs), whole_lines(size))
+    write_logits(inputs, weight, bias, whole[:, :size])
+    whole[:, size:] = -torch.inf
+    return torch.log_softmax(whole, dim=1, out=whole)[:, :size]
 
 
 class _Chunks:
@@ -222,7 +238,8 @@ def _chunk_rows(rows: int, vocab_size: int) -> int:
 
 def write_logits(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
     """Write inputs (n, D) times weight (V, D), and the bias (V,), into `out` (n, V); no gradient."""
-    panel = PANEL if out.device.type == "cpu" else max(1, len(weight))
+    in_panels = out.device.type == "cpu" and out.dtype.itemsize >= 4
+    panel = PANEL if in_panels else max(1, len(weight))
     for start in range(0, len(weight), panel):
         tokens = slice(start, start + panel)
         if bias is None:

@@ -5,6 +5,8 @@ A product of a few rows with a matrix is bound by reading the matrix, and the BL
 20 rows; from 64 rows on there is no difference). Training wants `weight` itself contiguous, and so
 do the look-up of token vectors and safetensors. Beside the products, what a token costs is the sum of
 small things: views, look-ups of modules in modules. So what generates works on a twin of the model.
+(Searches from sources have no twin: their steps have more rows, for which `columns.py` turns the
+products instead.)
 """
 
 import copy

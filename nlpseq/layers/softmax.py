@@ -12,14 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.columns import OF_VOCABULARY, columns_pay, linear_columns
-from nlpseq.layers.cross_entropy import (
-    SMALL_ELEMENTS,
-    linear_cross_entropy,
-    linear_nll,
-    whole_lines,
-    write_logits,
-)
+from nlpseq.layers.columns import is_bare
+from nlpseq.layers.cross_entropy import linear_cross_entropy, linear_log_probs, linear_nll
 
 
 class SoftmaxLayer(nn.Module):
@@ -86,33 +80,18 @@ class SoftmaxLayer(nn.Module):
     def log_probs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         inputs: Tensor = self.projection(outputs)
-        rows, size = inputs.flatten(0, -2), len(self.weight)
-        if columns_pay(rows, self.weight, most=OF_VOCABULARY):
-            logits = linear_columns(rows, self.weight, self.bias).t()
-            return logits.log_softmax(dim=1).view(*inputs.shape[:-1], size)
-        if len(rows) * size <= SMALL_ELEMENTS or _plain(inputs):
-            logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
-            if logits.dtype.itemsize < 4:
-                logits = logits.float()
-            return logits.log_softmax(dim=-1)
-        whole = rows.new_empty(len(rows), whole_lines(size))
-        logits = whole[:, :size]
-        write_logits(rows, self.weight, self.bias, logits)
-        whole[:, size:] = -torch.inf
-        torch.log_softmax(whole, dim=1, out=whole)
-        return logits.view(*inputs.shape[:-1], size)
+        if is_bare(inputs):
+            found = linear_log_probs(inputs.flatten(0, -2), self.weight, self.bias)
+            return found.view(*inputs.shape[:-1], len(self.weight))
+        logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
+        if logits.dtype.itemsize < 4:
+            logits = logits.float()
+        return logits.log_softmax(dim=-1)
 
     def extra_repr(self) -> str:
         """Sizes, as nn.Module prints them."""
         vocab_size, weight_dim = self.weight.shape
         return f"{weight_dim}, {vocab_size}, tied={self.tied}, bias={self.bias is not None}"
-
-
-def _plain(inputs: Tensor) -> bool:
-    """Whether torch's own functions must, or may as well, deal with these inputs."""
-    if torch.is_grad_enabled() or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
-        return True
-    return torch.is_autocast_enabled("cpu")
 
 
 class AdaptiveSoftmaxLayer(nn.Module):

@@ -6,18 +6,22 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from nlpseq.layers import cells, softmax
-from nlpseq.layers.cells import GRUCell, LSTMCell
-from nlpseq.layers.columns import OF_CELL, OF_VOCABULARY, columns_pay
+from nlpseq.contracts import State
+from nlpseq.layers import cells, columns, cross_entropy
+from nlpseq.layers.cells import GRUCell, LSTMCell, RecurrentCell
+from nlpseq.layers.columns import MOST_CELL_ROWS, MOST_VOCABULARY_ROWS, columns_pay
 from nlpseq.layers.softmax import SoftmaxLayer
+
+PRECISIONS = [(torch.float64, 1e-10), (torch.float32, 1e-5)]
 
 
 @pytest.fixture(autouse=True)
-def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Columns are only for several; how many really compute makes no difference here."""
+def _worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns are for several threads and large weights; neither makes a difference to what they give."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(columns, "MOST_SMALL_ELEMENTS", 0)
 
 
 @pytest.fixture
@@ -30,45 +34,76 @@ def pays(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return told[-1]
 
     monkeypatch.setattr(cells, "columns_pay", listen)
-    monkeypatch.setattr(softmax, "columns_pay", listen)
+    monkeypatch.setattr(cross_entropy, "columns_pay", listen)
     return told
 
 
-def assert_same(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
-        assert one.stride() == other.stride()
+def gru(inputs: Tensor, state: State, cell: RecurrentCell) -> State:
+    return (torch.gru_cell(inputs, state[0], *cell.weights()),)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5, 16, OF_CELL, OF_CELL + 1])
+def lstm(inputs: Tensor, state: State, cell: RecurrentCell) -> State:
+    return torch.lstm_cell(inputs, state, *cell.weights())
+
+
+@pytest.mark.parametrize(("kind", "library"), [(GRUCell, gru), (LSTMCell, lstm)])
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("rows", [1, 2, 5, 16, MOST_CELL_ROWS, MOST_CELL_ROWS + 1])
 @pytest.mark.parametrize("layers", [1, 3])
 @torch.no_grad()
-def test_steps_of_cells_are_those_of_torch(rows: int, layers: int, pays: list[bool]) -> None:
+def test_steps_are_those_of_the_equations_and_of_torch(
+    kind: type[RecurrentCell],
+    library: Callable[..., State],
+    dtype: torch.dtype,
+    tolerance: float,
+    rows: int,
+    layers: int,
+    pays: list[bool],
+) -> None:
     torch.manual_seed(rows)
-    inputs, gru, lstm = torch.randn(rows, 7), GRUCell(7, 6), LSTMCell(7, 6)
+    cell, inputs = kind(7, 6).to(dtype), torch.randn(rows, 7, dtype=dtype)
     # The state of one layer out of several does not lie together in memory.
-    h, c = (torch.randn(rows, layers, 6)[:, -1] for _ in range(2))
-    kept = h.clone(), c.clone(), inputs.clone()
-    assert_same(gru.step(inputs, (h,)), (torch.gru_cell(inputs, h, *gru.weights()),))
-    assert_same(lstm.step(inputs, (h, c)), torch.lstm_cell(inputs, (h, c), *lstm.weights()))
-    assert pays == 2 * [2 <= rows <= OF_CELL]
-    assert all(map(torch.equal, (h, c, inputs), kept))
+    whole = torch.randn(cell.num_states, rows, layers, 6, dtype=dtype)
+    state = tuple(whole[:, :, -1].unbind(0))
+    before = whole.clone(), inputs.clone()
+    found = cell.step(inputs, state)
+    assert pays == [2 <= rows <= MOST_CELL_ROWS]
+    assert torch.equal(whole, before[0])
+    assert torch.equal(inputs, before[1])
+    for expected in (cell.equations(inputs, state), library(inputs, state, cell)):
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
+            assert one.is_contiguous()
 
 
-@pytest.mark.parametrize("shape", [(1,), (2,), (3, 1), (OF_VOCABULARY,), (OF_VOCABULARY + 1,)])
-@pytest.mark.parametrize("bias", [False, True])
-@torch.no_grad()
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize(
+    "shape",
+    [(1,), (2,), (2, 3), (MOST_VOCABULARY_ROWS,), (MOST_VOCABULARY_ROWS + 1,), (0,)]
+    + [(2, MOST_VOCABULARY_ROWS), (0, 3)],
+)
+@pytest.mark.parametrize("build", ["plain", "without bias", "tied"])
+@torch.inference_mode()
 def test_log_probabilities_are_those_of_a_linear_layer(
-    shape: tuple[int, ...], bias: bool, pays: list[bool]
+    dtype: torch.dtype, tolerance: float, shape: tuple[int, ...], build: str, pays: list[bool]
 ) -> None:
     torch.manual_seed(5)
-    layer, outputs = SoftmaxLayer(6, 3001, bias=bias), torch.randn(*shape, 6)
+    tied_to = nn.Parameter(torch.randn(3001, 4)) if build == "tied" else None
+    layer = SoftmaxLayer(6, 3001, tied_to=tied_to, bias=build != "without bias").to(dtype)
     if layer.bias is not None:
         layer.bias.normal_()
-    expected = F.linear(outputs, layer.weight, layer.bias).log_softmax(dim=-1)
+    outputs = torch.randn(*shape, 6, dtype=dtype)
+    expected = F.linear(layer.projection(outputs), layer.weight, layer.bias).log_softmax(dim=-1)
     found = layer.log_probs(outputs)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    assert pays == [2 <= shape[0] <= OF_VOCABULARY]
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+    assert pays == [2 <= outputs[..., 0].numel() <= MOST_VOCABULARY_ROWS]
+
+
+def test_a_single_vector_and_gradients_have_log_probabilities() -> None:
+    layer = SoftmaxLayer(6, 30)
+    assert layer.log_probs(torch.randn(6)).shape == (30,)
+    layer.log_probs(torch.randn(4, 6))[:, 0].sum().backward()
+    assert layer.weight.grad is not None
 
 
 def narrow(rows: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,14 +131,19 @@ def test_what_is_left_to_torch(change: Callable[..., tuple[Tensor, Tensor]]) -> 
     assert not columns_pay(*change(rows, weight), most=4)
 
 
-def test_gradients_autocast_and_a_single_thread_are_left_to_torch(
+@torch.no_grad()
+def test_autocast_a_single_thread_and_small_weights_are_left_to_torch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows, weight = torch.randn(4, 6), torch.randn(9, 6)
-    assert not columns_pay(rows, weight, most=4)
-    with torch.no_grad():
-        with torch.autocast("cpu"):
-            assert not columns_pay(rows, weight, most=4)
-        assert columns_pay(rows, weight, most=4)
-        monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    with torch.enable_grad():
         assert not columns_pay(rows, weight, most=4)
+    with torch.autocast("cpu"):
+        assert not columns_pay(rows, weight, most=4)
+    assert columns_pay(rows, weight, most=4)
+    monkeypatch.setattr(columns, "MOST_SMALL_ELEMENTS", 54)
+    assert not columns_pay(rows, weight, most=4)
+    monkeypatch.setattr(columns, "MOST_SMALL_ELEMENTS", 53)
+    assert columns_pay(rows, weight, most=4)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert not columns_pay(rows, weight, most=4)
