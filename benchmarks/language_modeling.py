@@ -65,6 +65,15 @@ class Clock(SilentReporter):
             before = line["tokens"]
         return total / before
 
+    @property
+    def seconds(self) -> float:
+        """Of training alone, by the trainer's own lines."""
+        total, before = 0.0, 0.0
+        for line in self.lines:
+            total += (line["tokens"] - before) / line["tokens_per_second"]
+            before = line["tokens"]
+        return total
+
 
 def seconds_per_step(times: Sequence[float]) -> float:
     """Mean over the steps after the warm-up."""

@@ -122,10 +122,6 @@ def train_nlpseq(task: Translation, splits: Mapping[str, Split], with_bleu: bool
             folder=Path(folder),
             reporter=clock,
         ).fit(splits["train"], None)
-    seconds, read = 0.0, 0.0
-    for line in clock.lines:  # whose tokens are the source's
-        seconds += (line["tokens"] - read) / line["tokens_per_second"]
-        read = line["tokens"]
     epochs = task.recipe.training.epochs
     tokens = epochs * sum(len(pair.ids) for _, pair in task.examples(splits["train"]))
     bleu = float("nan")
@@ -134,7 +130,7 @@ def train_nlpseq(task: Translation, splits: Mapping[str, Split], with_bleu: bool
     return Trained(
         model=model,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        tokens_per_second=tokens / seconds,
+        tokens_per_second=tokens / clock.seconds,
         padding=padding(task, splits["train"]),
         bleu=bleu,
     )

@@ -140,10 +140,6 @@ def run_nlpseq(task: NamedEntityRecognition, splits: Mapping[str, Split]) -> Mea
             folder=Path(folder),
             reporter=clock,
         ).fit(splits["train"], None)
-    seconds, tokens = 0.0, 0.0
-    for line in clock.lines:
-        seconds += (line["tokens"] - tokens) / line["tokens_per_second"]
-        tokens = line["tokens"]
     words = [words for words, _ in sentences(splits["validation"])]
     predictor = task.predictor(model, CPU)
     started = time.perf_counter()
@@ -151,7 +147,7 @@ def run_nlpseq(task: NamedEntityRecognition, splits: Mapping[str, Split]) -> Mea
     passed = time.perf_counter() - started
     return Measured(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        training=tokens / seconds,
+        training=clock.lines[-1]["tokens"] / clock.seconds,
         prediction=sum(map(len, words)) / passed,
         f1=f1((one.tags for one in tagged), splits["validation"]),
     )
