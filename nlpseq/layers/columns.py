@@ -73,8 +73,8 @@ def lstm_columns(
     h, c = state
     gates = linear_columns(inputs, weight_ih, bias_ih + bias_hh).addmm_(weight_hh, h.t())  # (4H, R)
     size = h.size(1)
-    open_, new, out = gates.split([2 * size, size, size])
-    i, f = open_.sigmoid_().chunk(2)
+    opened, new, out = gates.split([2 * size, size, size])
+    i, f = opened.sigmoid_().chunk(2)
     c = torch.addcmul(f * c.t().contiguous(), i, new.tanh_())  # (H, R)
     h = out.sigmoid_().mul_(c.tanh())
     return h.t().contiguous(), c.t().contiguous()

@@ -81,7 +81,8 @@ class SoftmaxLayer(nn.Module):
         """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         inputs: Tensor = self.projection(outputs)
         if is_bare(inputs):
-            found = linear_log_probs(inputs.flatten(0, -2), self.weight, self.bias)
+            rows = inputs.reshape(-1, inputs.size(-1))
+            found = linear_log_probs(rows, self.weight, self.bias)
             return found.view(*inputs.shape[:-1], len(self.weight))
         logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
         if logits.dtype.itemsize < 4:

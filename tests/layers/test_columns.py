@@ -101,7 +101,10 @@ def test_log_probabilities_are_those_of_a_linear_layer(
 
 def test_a_single_vector_and_gradients_have_log_probabilities() -> None:
     layer = SoftmaxLayer(6, 30)
-    assert layer.log_probs(torch.randn(6)).shape == (30,)
+    vector = torch.randn(6)
+    with torch.no_grad():
+        torch.testing.assert_close(layer.log_probs(vector), layer.log_probs(vector.view(1, 6))[0])
+    assert layer.log_probs(vector).shape == (30,)
     layer.log_probs(torch.randn(4, 6))[:, 0].sum().backward()
     assert layer.weight.grad is not None
 
