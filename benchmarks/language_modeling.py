@@ -16,14 +16,11 @@ But for `adaptive`, data are random tokens, frequent and rare as Zipf's law has 
 """
 
 import argparse
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from adaptive_softmax import measure_adaptive
 from equal_models import SEED, Shape, medians, zipf_split
@@ -32,47 +29,14 @@ from matrix_products import MatrixProducts
 from nlpseq.tasks.language_modeling import LanguageModeling
 from plain_language_model import train
 from reporting import Result, add_common, named_turns, print_table, run, write_report
+from timed_training import timed_training
 
 from nlpseq.data.sources import Split
-from nlpseq.training.report import SilentReporter, Values
-from nlpseq.training.trainer import Trainer
 
 WINDOW = 35
 WARMUP = 3  # steps that are not timed: buffers are allocated, kernels chosen
 LEARNING_RATES = {"sgd": 1.0, "adam": 1e-3}
 CLIP_NORM = 0.25
-
-
-class Clock(SilentReporter):
-    """Reads the clock after each of the trainer's steps, and keeps the lines of the history."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self.lines: list[Values] = []
-
-    def advance(self, step: int, epoch: float, values: Values) -> None:
-        """A step was made."""
-        self.times.append(time.perf_counter())
-        if values:
-            self.lines.append(values)
-
-    @property
-    def mean_loss(self) -> float:
-        """Over all tokens; a line has the mean since the line before."""
-        total, before = 0.0, 0.0
-        for line in self.lines:
-            total += line["loss"] * (line["tokens"] - before)
-            before = line["tokens"]
-        return total / before
-
-    @property
-    def seconds(self) -> float:
-        """Of training alone, by the trainer's own lines."""
-        total, before = 0.0, 0.0
-        for line in self.lines:
-            total += (line["tokens"] - before) / line["tokens_per_second"]
-            before = line["tokens"]
-        return total
 
 
 def seconds_per_step(times: Sequence[float]) -> float:
@@ -130,17 +94,7 @@ def measure_training(
 
 def train_nlpseq(task: LanguageModeling, split: Split) -> tuple[float, float]:
     """Seconds a step and mean loss of nlpseq's own trainer."""
-    set_seed(SEED)
-    clock = Clock()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(
-            task,
-            task.build(),
-            accelerator=Accelerator(cpu=True),
-            folder=Path(folder),
-            reporter=clock,
-        )
-        trainer.fit(split, None)
+    _, clock = timed_training(task, split, SEED)
     return seconds_per_step(clock.times), clock.mean_loss
 
 

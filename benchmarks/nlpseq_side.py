@@ -1,23 +1,19 @@
 """nlpseq's side of `translation.py`: JoeyNMT's configuration as a recipe, training, decoding and BLEU."""
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
-from accelerate.utils import set_seed
-from language_modeling import Clock
 from nlpseq.tasks.translation import Translation, TranslationRecipe
 from reporting import CPU
+from timed_training import timed_training
 
 from nlpseq.data.sources import Split, load_splits
 from nlpseq.metrics.translation import TranslationScores
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor
-from nlpseq.training.trainer import Trainer
 
 VOCABULARY_SIZE = 7870
 FILES = {
@@ -112,16 +108,7 @@ def prepared(
 
 def train_nlpseq(task: Translation, splits: Mapping[str, Split], with_bleu: bool) -> Trained:
     """Train with nlpseq."""
-    set_seed(task.recipe.seed)
-    clock, model = Clock(), task.build()
-    with tempfile.TemporaryDirectory() as folder:
-        Trainer(
-            task,
-            model,
-            accelerator=Accelerator(cpu=True),
-            folder=Path(folder),
-            reporter=clock,
-        ).fit(splits["train"], None)
+    model, clock = timed_training(task, splits["train"], task.recipe.seed)
     epochs = task.recipe.training.epochs
     tokens = epochs * sum(len(pair.ids) for _, pair in task.examples(splits["train"]))
     bleu = float("nan")

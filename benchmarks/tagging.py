@@ -33,12 +33,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import set_seed
 from equal_models import medians
-from language_modeling import Clock
 from nlpseq.tasks.ner import NamedEntityRecognition
 from reporting import CPU, Result, add_common, print_turns, run, versions_there, write_report
+from timed_training import timed_training
 
 from nlpseq.analysis.versions import versions
 from nlpseq.data.sources import Split, load_splits
@@ -47,7 +45,6 @@ from nlpseq.data.vocabularies import SPECIAL_TOKENS
 from nlpseq.errors import UserError
 from nlpseq.experiment import read_recipe
 from nlpseq.metrics.spans import SpanScores
-from nlpseq.training.trainer import Trainer
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "flair_tagger.toml"
@@ -130,16 +127,7 @@ def f1(found: Iterable[Sequence[str]], split: Split) -> float:
 
 def run_nlpseq(task: NamedEntityRecognition, splits: Mapping[str, Split]) -> Measured:
     """Train and predict with nlpseq."""
-    set_seed(task.recipe.seed)
-    clock, model = Clock(), task.build()
-    with tempfile.TemporaryDirectory() as folder:
-        Trainer(
-            task,
-            model,
-            accelerator=Accelerator(cpu=True),
-            folder=Path(folder),
-            reporter=clock,
-        ).fit(splits["train"], None)
+    model, clock = timed_training(task, splits["train"], task.recipe.seed)
     words = [words for words, _ in sentences(splits["validation"])]
     predictor = task.predictor(model, CPU)
     started = time.perf_counter()

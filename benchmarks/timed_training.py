@@ -1,0 +1,60 @@
+"""nlpseq's own trainer with a clock beside it, as all benchmarks of training run it."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from nlpseq.data.sources import Split
+from nlpseq.training.report import SilentReporter, Values
+from nlpseq.training.trainer import Trainer
+
+
+class Clock(SilentReporter):
+    """Reads the clock after each of the trainer's steps, and keeps the lines of the history."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.lines: list[Values] = []
+
+    def advance(self, step: int, epoch: float, values: Values) -> None:
+        """A step was made."""
+        self.times.append(time.perf_counter())
+        if values:
+            self.lines.append(values)
+
+    @property
+    def mean_loss(self) -> float:
+        """Over all tokens; a line has the mean since the line before."""
+        total, before = 0.0, 0.0
+        for line in self.lines:
+            total += line["loss"] * (line["tokens"] - before)
+            before = line["tokens"]
+        return total / before
+
+    @property
+    def seconds(self) -> float:
+        """Of training alone, by the trainer's own lines."""
+        total, before = 0.0, 0.0
+        for line in self.lines:
+            total += (line["tokens"] - before) / line["tokens_per_second"]
+            before = line["tokens"]
+        return total
+
+
+def timed_training(task: Any, split: Split, seed: int) -> tuple[Any, Clock]:
+    """Train on a CPU without validation; the model, and its clock."""
+    set_seed(seed)
+    clock, model = Clock(), task.build()
+    with tempfile.TemporaryDirectory() as folder:
+        Trainer(
+            task,
+            model,
+            accelerator=Accelerator(cpu=True),
+            folder=Path(folder),
+            reporter=clock,
+        ).fit(split, None)
+    return model, clock
