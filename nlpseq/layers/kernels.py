@@ -124,26 +124,25 @@ class _GRUSweep(torch.autograd.Function):
         length, batch, size = new.shape
         before = states[:-1]
         reset, update = gates.chunk(2, dim=2)
-        # Whatever does not depend on the gradient is computed for all steps at once.
-        slope_n = tanh_backward(1 - update, new).unbind(0)
-        slope_z = sigmoid_backward(before - new, update).unbind(0)
-        slope_r = sigmoid_backward(inner, reset).unbind(0)
-        resets, updates, grads = reset.unbind(0), update.unbind(0), grad.unbind(0)
-        d_pre = new.new_empty(length, batch, 4 * size)  # of n, r, z, and of `inner`
-        d_recurrent = d_pre[..., size:]
+        # Whatever does not depend on the gradient of h is computed for all steps at once: how much of it
+        # flows into n, r, z and `inner`. A step then is one product by it, in place.
+        d_pre = new.new_empty(length, batch, 4, size)
+        d_n, d_r, d_z, d_q = d_pre.unbind(2)
+        tanh_backward(1 - update, new, grad_input=d_n)
+        torch.mul(d_n, sigmoid_backward(inner, reset), out=d_r)
+        sigmoid_backward(before - new, update, grad_input=d_z)
+        torch.mul(d_n, reset, out=d_q)
+        d_recurrent = d_pre[:, :, 1:].flatten(2)  # a view
         parts, steps = d_pre.unbind(0), d_recurrent.unbind(0)
+        updates, grads = update.unbind(0), grad.unbind(0)
         d_h = torch.zeros_like(before[0])
         for t in range(length - 1, -1, -1):
             d_h.add_(grads[t])
-            d_n, d_r, d_z, d_q = parts[t].chunk(4, dim=1)
-            torch.mul(d_h, slope_n[t], out=d_n)
-            torch.mul(d_n, slope_r[t], out=d_r)
-            torch.mul(d_h, slope_z[t], out=d_z)
-            torch.mul(d_n, resets[t], out=d_q)
+            parts[t].mul_(d_h.unsqueeze(1))
             d_h.mul_(updates[t]).addmm_(steps[t], weight_hh)
         rows = d_recurrent.flatten(0, 1)  # (T*B, 3H) in the order r, z, n of `weight_hh`
         d_weight = rows.t() @ before.flatten(0, 1)
-        return d_pre[..., : 3 * size], d_h, d_weight, rows[:, 2 * size :].sum(0)
+        return d_pre[:, :, :3].flatten(2), d_h, d_weight, rows[:, 2 * size :].sum(0)
 
 
 class _MinGRUSweep(torch.autograd.Function):
