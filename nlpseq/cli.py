@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nlpseq.allocation import keep_freed_memory
 from nlpseq.arguments import parse
 from nlpseq.errors import UserError
 
@@ -58,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(words: Sequence[str]) -> int:
     arguments = parse(words)
+    keep_freed_memory()
     match arguments.command:
         case "quickstart":
             return _quickstart(arguments)

@@ -30,6 +30,7 @@ MAY: dict[str, set[str]] = {
     "metrics": set(),
     "overrides": set(),
     "arguments": {"recipe.reading"},  # how assignments are written
+    "allocation": set(),
     "console": set(),
     "answers": {"data", "analysis"},
     "resumption": set(),

@@ -12,12 +12,13 @@ A sigmoid is a reciprocal, and its exponential splits:
 
     s = 1 / (1 + exp(-2 q) exp(-2 k))
 
-so that exponentials are taken of queries and of keys, and not of their pairs: with them a block costs twice as
-much. Where one of them would leave the range of the type, above 43 in float32, sigmoids are taken of sums.
+so that a query and a key have one exponential each and their pairs none; one a pair doubles what a block costs.
+Sigmoids are taken of sums where each key meets one query alone, and where an exponential leaves the range of its
+type (|q| or |k| above 43 in float32).
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 BLOCK_ELEMENTS = 2**20
-"""Four megabytes of float32: in cache, and enough for one call of each function."""
+"""Four megabytes of float32: in a processor's last cache, and enough for one call of each function."""
 
 
 def additive_scores(queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
@@ -59,13 +60,14 @@ class AdditivePairs:
     Args:
         keys: (B, S, A).
         vector: (A,).
+        shared: whether each key meets several queries.
     """
 
-    def __init__(self, keys: Tensor, vector: Tensor) -> None:
+    def __init__(self, keys: Tensor, vector: Tensor, *, shared: bool = True) -> None:
         self.vector = vector
         self.total = vector.sum()
         self.keys = keys
-        self.factors = _factors(keys)
+        self.factors = _factors(keys) if shared else None
         self.buffer = keys.new_empty(max(BLOCK_ELEMENTS, keys.shape[1:].numel()))
 
     def scores(self, queries: Tensor) -> Tensor:
@@ -73,6 +75,8 @@ class AdditivePairs:
         scores = queries.new_empty(*queries.shape[:2], self.keys.size(1))
         for steps, rows, sigmoids in self._blocks(queries):
             pairs = sigmoids.flatten(0, 1).transpose(1, 2)  # (t * b, A, S)
+            # A product a query and sentence: each thread reads what it wrote, where one product over all of
+            # them would share it out anew, at three times the cost (MKL; elsewhere it was not measured).
             found = torch.bmm(self.vector.expand(len(pairs), 1, -1), pairs)
             scores[steps, rows] = found.view(sigmoids.shape[:3])
         return scores.mul_(2).sub_(self.total)
@@ -83,18 +87,21 @@ class AdditivePairs:
         a_query = max(1, self.keys.shape[1:].numel())  # elements of its pairs; there may be none
         t = max(1, len(self.buffer) // a_query)
         b = max(1, t // max(1, length))
-        factors = None if self.factors is None else _factors(queries)
-        if self.factors is None or factors is None:
-            sigmoids, queries, keys = _of_terms, queries.unsqueeze(2), self.keys
-        else:
-            sigmoids, queries, keys = _of_factors, factors.unsqueeze(2), self.factors
+        sigmoids, left, right = self._operands(queries)
         for row in range(0, sentences, b):
             for step in range(0, length, t):
                 steps, rows = slice(step, step + t), slice(row, min(row + b, sentences))
-                some, offered = queries[steps, rows], keys[rows]  # (t, b, 1, A), (b, S, A)
-                shape = (*some.shape[:2], *offered.shape[1:])
+                some, keys = left[steps, rows], right[rows]  # (t, b, 1, A), (b, S, A)
+                shape = (*some.shape[:2], *keys.shape[1:])
                 block = self.buffer[: math.prod(shape)].view(shape)
-                yield steps, rows, sigmoids(some, offered, block)
+                yield steps, rows, sigmoids(some, keys, block)
+
+    def _operands(self, queries: Tensor) -> tuple[Callable[..., Tensor], Tensor, Tensor]:
+        """What sigmoids are made by, and of: (T, B, 1, A) and (B, S, A)."""
+        factors = None if self.factors is None else _factors(queries)
+        if self.factors is None or factors is None:
+            return _sigmoids_of_terms, 2 * queries.unsqueeze(2), self.keys
+        return _sigmoids_of_factors, factors.unsqueeze(2), self.factors
 
 
 class AdditiveGradients(AdditivePairs):
@@ -104,8 +111,8 @@ class AdditiveGradients(AdditivePairs):
         d_vector: (A,).
     """
 
-    def __init__(self, keys: Tensor, vector: Tensor) -> None:
-        super().__init__(keys, vector)
+    def __init__(self, keys: Tensor, vector: Tensor, *, shared: bool = True) -> None:
+        super().__init__(keys, vector, shared=shared)
         self.slope = 4 * vector
         self._d_keys = torch.zeros_like(keys)
         self.d_vector = torch.zeros_like(vector)
@@ -131,36 +138,37 @@ class AdditiveGradients(AdditivePairs):
 
 
 def _factors(terms: Tensor) -> Tensor | None:
-    """exp(-2 x); None if one is infinite, or so small that it has lost digits."""
+    """exp(-2 x), or None: one is infinite, or nan, or so small that it has lost digits."""
     factors = (-2 * terms).exp_()
-    if factors.numel():
-        low, high = factors.aminmax()
-        limits = torch.finfo(factors.dtype)
-        if not (low >= limits.tiny and high <= limits.max):  # or nan
-            return None
-    return factors
+    if not factors.numel():
+        return factors
+    low, high = factors.aminmax()
+    limits = torch.finfo(factors.dtype)
+    return factors if low >= limits.tiny and high <= limits.max else None
 
 
-def _of_factors(queries: Tensor, keys: Tensor, out: Tensor) -> Tensor:
+def _sigmoids_of_factors(queries: Tensor, keys: Tensor, out: Tensor) -> Tensor:
     """1 / (1 + q k)."""
     return torch.addcmul(queries.new_ones(()), queries, keys, out=out).reciprocal_()
 
 
-def _of_terms(queries: Tensor, keys: Tensor, out: Tensor) -> Tensor:
-    """sigmoid(2 (q + k))."""
-    return torch.add(queries, keys, out=out).mul_(2).sigmoid_()
+def _sigmoids_of_terms(doubled: Tensor, keys: Tensor, out: Tensor) -> Tensor:
+    """sigmoid(2 q + 2 k)."""
+    return torch.add(doubled, keys, alpha=2, out=out).sigmoid_()
 
 
 class _AdditiveScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
         ctx.save_for_backward(queries, keys, vector)
-        return AdditivePairs(keys, vector).scores(queries.transpose(0, 1)).transpose(0, 1)
+        pairs = AdditivePairs(keys, vector, shared=queries.size(1) > 1)
+        return pairs.scores(queries.transpose(0, 1)).transpose(0, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries, keys, vector = ctx.saved_tensors
-        gradients = AdditiveGradients(keys, vector)
-        d_queries = gradients.backward(grad.transpose(0, 1), queries.transpose(0, 1))
+        gradients = AdditiveGradients(keys, vector, shared=queries.size(1) > 1)
+        with torch.autocast("cpu", enabled=False):
+            d_queries = gradients.backward(grad.transpose(0, 1), queries.transpose(0, 1))
         return d_queries.transpose(0, 1), gradients.d_keys, gradients.d_vector

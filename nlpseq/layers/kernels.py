@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-tanh_backward = torch.ops.aten.tanh_backward  # (gradient, tanh(x)) -> gradient of x
+tanh_backward = (
+    torch.ops.aten.tanh_backward
+)  # (gradient, tanh(x), grad_input=None) -> gradient of x
 sigmoid_backward = torch.ops.aten.sigmoid_backward
 softmax_backward = torch.ops.aten._softmax_backward_data  # (gradient, softmax, dim, dtype)
 
@@ -124,16 +126,16 @@ class _GRUSweep(torch.autograd.Function):
         length, batch, size = new.shape
         before = states[:-1]
         reset, update = gates.chunk(2, dim=2)
-        # Whatever does not depend on the gradient of h is computed for all steps at once: how much of it
-        # flows into n, r, z and `inner`. A step then is one product by it, in place.
-        d_pre = new.new_empty(length, batch, 4, size)
-        d_n, d_r, d_z, d_q = d_pre.unbind(2)
+        # Whatever does not depend on the gradient of h is computed for all steps at once: which part of it
+        # flows into n, r, z and `inner`. A step multiplies these by it, in place, before its matrix product.
+        d_pre = new.new_empty(length, batch, 4 * size)
+        d_n, d_r, d_z, d_q = d_pre.chunk(4, dim=2)
         tanh_backward(1 - update, new, grad_input=d_n)
         torch.mul(d_n, sigmoid_backward(inner, reset), out=d_r)
         sigmoid_backward(before - new, update, grad_input=d_z)
         torch.mul(d_n, reset, out=d_q)
-        d_recurrent = d_pre[:, :, 1:].flatten(2)  # a view
-        parts, steps = d_pre.unbind(0), d_recurrent.unbind(0)
+        d_recurrent = d_pre[..., size:]
+        parts, steps = d_pre.view(length, batch, 4, size).unbind(0), d_recurrent.unbind(0)
         updates, grads = update.unbind(0), grad.unbind(0)
         d_h = torch.zeros_like(before[0])
         for t in range(length - 1, -1, -1):
@@ -142,7 +144,7 @@ class _GRUSweep(torch.autograd.Function):
             d_h.mul_(updates[t]).addmm_(steps[t], weight_hh)
         rows = d_recurrent.flatten(0, 1)  # (T*B, 3H) in the order r, z, n of `weight_hh`
         d_weight = rows.t() @ before.flatten(0, 1)
-        return d_pre[:, :, :3].flatten(2), d_h, d_weight, rows[:, 2 * size :].sum(0)
+        return d_pre[..., : 3 * size], d_h, d_weight, rows[:, 2 * size :].sum(0)
 
 
 class _MinGRUSweep(torch.autograd.Function):

@@ -21,7 +21,6 @@ from .evaluation import evaluate
 from .history import History
 from .learner import Learner
 from .loop import Loop
-from .memory import keep_freed_memory
 from .recovery import Recovery
 from .report import Reporter, SilentReporter
 from .signals import Interruption
@@ -77,8 +76,6 @@ class Trainer:
                 newest is of another model; no space is left; train has no batch.
             TrainingDivergedError: loss or gradient norm is not finite.
         """
-        if self.accelerator.device.type == "cpu":
-            keep_freed_memory()
         learner = Learner(self.task, self.model, self.accelerator)
         recovery = Recovery(self.store, learner, self.accelerator, self.reporter.note)
         recovery.begin(resume)
