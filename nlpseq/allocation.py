@@ -10,7 +10,7 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 LARGEST_BLOCK = 2**25
-"""Bytes up to which blocks come from the heap; glibc by itself goes no further, and takes no more."""
+"""Bytes up to which blocks come from the heap: as far as glibc goes by itself. Some of its builds refuse more."""
 
 NEVER = -1
 

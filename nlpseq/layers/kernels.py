@@ -17,9 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-tanh_backward = (
-    torch.ops.aten.tanh_backward
-)  # (gradient, tanh(x), grad_input=None) -> gradient of x
+tanh_backward = torch.ops.aten.tanh_backward  # (gradient, tanh(x)) -> gradient of x
 sigmoid_backward = torch.ops.aten.sigmoid_backward
 softmax_backward = torch.ops.aten._softmax_backward_data  # (gradient, softmax, dim, dtype)
 
