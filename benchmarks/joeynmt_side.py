@@ -6,7 +6,6 @@
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,35 +37,51 @@ NAMES = {
 }
 
 
-def run_joeynmt(
-    python: Path,
-    config: Mapping[str, Any],
-    task: Translation,
-    splits: Mapping[str, Split],
-    batch_sizes: Sequence[int],
-) -> tuple[Result, dict[str, torch.Tensor]]:
-    """Train and decode with JoeyNMT, on the same ids; its figures and its weights.
+class JoeyNMT:
+    """JoeyNMT in its own environment, on the ids of `splits`; each call is a process of its own.
 
-    Decoding is done with each of `batch_sizes`.
+    `folder` holds what both sides hand to each other.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+
+    def __init__(
+        self,
+        python: Path,
+        folder: Path,
+        config: Mapping[str, Any],
+        task: Translation,
+        splits: Mapping[str, Split],
+    ) -> None:
+        self.python = python
+        self.folder = folder
+        self.tokens = config["training"]["epochs"] * sum(
+            len(pair.ids) for _, pair in task.examples(splits["train"])
+        )
         write_inputs(folder, config, task, splits)
-        command = [python, SCRIPT, folder, torch.get_num_threads(), *batch_sizes]
+
+    def train(self) -> tuple[Result, dict[str, torch.Tensor]]:
+        """Figures of its training, and its weights."""
+        result = self._run("train")
+        if result["tokens"] != self.tokens:
+            raise SystemExit("JoeyNMT did not read the same tokens")
+        return result, torch.load(self.folder / "weights.pt", weights_only=True)
+
+    def decode(self, batch_size: int) -> tuple[list[list[str]], float]:
+        """The pieces that it finds with its weights for the test split, and the seconds."""
+        result = self._run("decode", batch_size)
+        return result["outputs"], result["seconds"]
+
+    def _run(self, command: str, *words: Any) -> Result:
+        parts = [self.python, SCRIPT, command, self.folder, torch.get_num_threads(), *words]
         done = subprocess.run(
-            [str(part) for part in command],
+            [str(part) for part in parts],
             env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
             capture_output=True,
             text=True,
         )
         if done.returncode:
             raise UserError(f"JoeyNMT's side failed:\n{done.stderr or done.stdout}")
-        result = json.loads((folder / "result.json").read_text("utf-8"))
-        weights = torch.load(folder / "weights.pt", weights_only=True)
-    tokens = sum(len(pair.ids) for _, pair in task.examples(splits["train"]))
-    if result["training_tokens"] != config["training"]["epochs"] * tokens:
-        raise SystemExit("JoeyNMT did not read the same tokens")
-    return result, weights
+        report: Result = json.loads((self.folder / f"{command}.json").read_text("utf-8"))
+        return report
 
 
 def write_inputs(

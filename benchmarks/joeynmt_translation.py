@@ -1,11 +1,12 @@
 """JoeyNMT's side of translation.py, run by it in an environment of its own; nothing here is nlpseq's.
 
-    python joeynmt_translation.py FOLDER THREADS BATCH_SIZE...
+    python joeynmt_translation.py train FOLDER THREADS
+    python joeynmt_translation.py decode FOLDER THREADS BATCH_SIZE
 
-FOLDER holds `config.yaml`, the vocabulary and the lines of ids that it names. Written there are
-`weights.pt` and `result.json`: seconds of training without waiting for batches, tokens, parameters,
-the nll of the first batches, and for each BATCH_SIZE seconds inside JoeyNMT's search and the ids that
-were found.
+FOLDER holds `config.yaml`, the vocabulary and the lines of ids that it names. Training writes there
+`weights.pt` and `train.json`: seconds without waiting for batches, tokens, parameters and the nll of
+the first batches. Decoding reads the weights and writes `decode.json`: seconds inside JoeyNMT's search
+and the ids that were found.
 """
 
 import json
@@ -52,14 +53,13 @@ class TimedBatches:
 class TimedSearch:
     """JoeyNMT's search, from a batch to ids."""
 
-    def __init__(self, search: Callable[..., Any]) -> None:
-        self.search = search
+    def __init__(self) -> None:
         self.seconds = 0.0
 
     def __call__(self, **arguments: Any) -> Any:
         """Search, and add up the seconds."""
         started = time.perf_counter()
-        found = self.search(**arguments)
+        found = SEARCH(**arguments)
         self.seconds += time.perf_counter() - started
         return found
 
@@ -69,8 +69,24 @@ def without_end(encode: Callable[..., Any], sentences: Any, bos: bool, eos: bool
     return encode(sentences, bos=bos, eos=False)
 
 
-def train(args: Any, model: Any, data: Any) -> dict[str, float]:
-    """Seconds and tokens of all epochs."""
+def opened(folder: Path) -> tuple[Any, Any, list[Any]]:
+    """JoeyNMT's arguments, a new model, and the splits: train, validation, test."""
+    config = load_config(folder / "config.yaml")
+    make_model_dir(Path(config["model_dir"]), overwrite=True)
+    args = parse_global_args(config, rank=0, mode="train")
+    model, *splits = prepare(args, rank=0, mode="train")
+    for data in splits:
+        encode = data.sequence_encoder[data.src_lang]
+        data.sequence_encoder = {
+            **data.sequence_encoder,
+            data.src_lang: partial(without_end, encode),
+        }
+    return args, model, splits
+
+
+def train(folder: Path) -> dict[str, Any]:
+    """All epochs; seconds, tokens, parameters, and the nll afterwards."""
+    args, model, (training, validation, _) = opened(folder)
     manager = TrainManager(
         rank=0,
         model=model,
@@ -81,18 +97,21 @@ def train(args: Any, model: Any, data: Any) -> dict[str, float]:
         train_args=args.train,
         dev_args=args.test,
     )
-    make_iter, made = data.make_iter, []
+    make_iter, made = training.make_iter, []
 
     def timed(**arguments: Any) -> TimedBatches:
         made.append(TimedBatches(make_iter(**arguments)))
         return made[-1]
 
-    data.make_iter = timed
-    manager.train_and_validate(train_data=data, valid_data=data)
+    training.make_iter = timed
+    manager.train_and_validate(train_data=training, valid_data=training)
+    torch.save(model.state_dict(), folder / "weights.pt")
     return {
-        "training_seconds": made[0].seconds - made[0].waiting,
-        "training_tokens": manager.stats.total_tokens,
-        "training_cells": made[0].cells,
+        "seconds": made[0].seconds - made[0].waiting,
+        "tokens": manager.stats.total_tokens,
+        "cells": made[0].cells,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "nll": score(args, model, validation),
     }
 
 
@@ -114,40 +133,28 @@ def score(args: Any, model: Any, data: Any) -> list[float]:
     return totals
 
 
-def decode(args: Any, model: Any, data: Any, batch_size: int) -> dict[str, Any]:
-    """Beam search; the seconds of searching alone."""
-    prediction.search = search = TimedSearch(SEARCH)
+def decode(folder: Path, batch_size: int) -> dict[str, Any]:
+    """Beam search over the test split; the seconds of searching alone."""
+    args, model, (*_, test) = opened(folder)
+    model.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+    prediction.search = search = TimedSearch()
     *_, found, _, _ = predict(
         model=model,
-        data=data,
+        data=test,
         device=args.device,
         n_gpu=args.n_gpu,
         args=args.test._replace(batch_size=batch_size),
         autocast=args.autocast,
     )
-    return {"prediction_seconds": search.seconds, "outputs": found}
+    return {"seconds": search.seconds, "outputs": found}
 
 
-def main(folder_name: str, threads: str, *batch_sizes: str) -> None:
-    """Read, train, score, decode, report."""
+def main(command: str, folder_name: str, threads: str, *batch_size: str) -> None:
+    """Train or decode, and report."""
     torch.set_num_threads(int(threads))
     folder = Path(folder_name)
-    config = load_config(folder / "config.yaml")
-    make_model_dir(Path(config["model_dir"]), overwrite=True)
-    args = parse_global_args(config, rank=0, mode="train")
-    model, training, validation, test = prepare(args, rank=0, mode="train")
-    for data in (training, validation, test):
-        encode = data.sequence_encoder[data.src_lang]
-        data.sequence_encoder = {
-            **data.sequence_encoder,
-            data.src_lang: partial(without_end, encode),
-        }
-    result = {"parameters": sum(parameter.numel() for parameter in model.parameters())}
-    result |= train(args, model, training)
-    torch.save(model.state_dict(), folder / "weights.pt")
-    result["nll"] = score(args, model, validation)
-    result["decoding"] = {size: decode(args, model, test, int(size)) for size in batch_sizes}
-    (folder / "result.json").write_text(json.dumps(result), "utf-8")
+    result = train(folder) if command == "train" else decode(folder, *map(int, batch_size))
+    (folder / f"{command}.json").write_text(json.dumps(result), "utf-8")
 
 
 if __name__ == "__main__":

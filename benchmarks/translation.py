@@ -8,19 +8,21 @@
 of the same subwords, layers, sizes, input feeding, dropout, optimiser, rate, batch size and epochs,
 with one version of torch and the same threads. They run in turns, each turn with another seed. Each
 side is what its users run: nlpseq's Task, Trainer and predictor here, JoeyNMT's TrainManager and
-`predict` in a process of its own (`joeynmt_translation.py`). So each orders its batches in its own
+`predict` in processes of their own (`joeynmt_translation.py`). So each orders its batches in its own
 way: nlpseq's hold sentences of like length, JoeyNMT's do not. The share of padding is shown, for
 that is a part of the difference.
 
 Training is timed without validation and saving; JoeyNMT's also without making its batches, which
 nlpseq's includes. Decoding is beam search with the same weights on both sides, those that JoeyNMT
-has just trained: so hypotheses are equally long however good the model is. Batches have as many
-sentences on both sides: first as many as in training, then twice as many, which is nlpseq's default
-here. Again nlpseq puts sources of like length together, JoeyNMT takes them as they come. It is timed from
-raw text to raw text on nlpseq's side, and on the other from ready batches to ids. That both sides give
-the same nll with these weights is checked, and the share of equal outputs is shown (JoeyNMT's beams keep
-extending what has ended). One scorer gives the BLEU of what each side trained and decoded itself, JoeyNMT
-in the larger batches.
+has just trained: so hypotheses are equally long however good the model is. Both sides decode the test
+split in turns, `--decodings` times, and the median counts. Batches have as many sentences on both
+sides: first as many as in training, then twice as many, which is nlpseq's default here. Again nlpseq
+puts sources of like length together, JoeyNMT takes them as they come. It is timed from raw text to raw
+text on nlpseq's side, and on the other from ready batches to ids. That both sides give the same nll with
+these weights is checked, and the share of equal outputs is shown (JoeyNMT's beams keep extending what
+has ended, and go on until all hypotheses of a sentence have ended: how long that is depends on the
+weights). One scorer gives the BLEU of what each side trained and decoded itself, JoeyNMT in the larger
+batches.
 
 That the parameters agree is checked. What differs by design: nlpseq's softmax layer has a bias, and
 the projection of the attention's keys; JoeyNMT drops what its decoder reads and combines, nlpseq what
@@ -31,14 +33,17 @@ decoder read a whole target at once.
 """
 
 import argparse
+import statistics
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from equal_models import medians
-from joeynmt_side import check_nll, check_parameters, run_joeynmt, with_weights
+from joeynmt_side import JoeyNMT, check_nll, check_parameters, with_weights
 from nlpseq.tasks.translation import Translation
 from nlpseq_side import document, prepared, score, train_nlpseq, translated
 from reporting import Result, add_common, print_turns, run, versions_there, write_report
@@ -50,87 +55,97 @@ HERE = Path(__file__).parent
 CONFIG = HERE / "joeynmt_translation.yaml"
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What one turn measured, and what is the same in each."""
+
+    figures: dict[str, float]
+    facts: dict[str, Any]
+
+
 def decoding(
-    task: Translation, model: Any, split: Split, theirs: Result, batch_size: int
+    task: Translation, model: Any, split: Split, joeynmt: JoeyNMT, batch_size: int, repeats: int
 ) -> tuple[dict[str, float], list[str]]:
-    """Figures of both sides with equal weights and batches, and JoeyNMT's outputs as text."""
-    outputs, seconds = translated(task, model, split, batch_size=batch_size)
+    """Figures of both sides with equal weights and batches, in turns, and JoeyNMT's outputs as text."""
+    seconds = []
+    for _ in range(repeats):
+        outputs, ours = translated(task, model, split, batch_size=batch_size)
+        found, theirs = joeynmt.decode(batch_size)
+        seconds.append({"nlpseq": ours, "joeynmt": theirs, "ratio": theirs / ours})
     others = [
-        task.target.decode([int(piece) for piece in pieces if piece.isdigit()])
-        for pieces in theirs["outputs"]
+        task.target.decode([int(piece) for piece in pieces if piece.isdigit()]) for pieces in found
     ]
+    median = {name: statistics.median(turn[name] for turn in seconds) for name in seconds[0]}
     figures = {
-        "nlpseq_decoding_sentences_per_second": len(split) / seconds,
-        "joeynmt_decoding_sentences_per_second": len(split) / theirs["prediction_seconds"],
-        "decoding_ratio": theirs["prediction_seconds"] / seconds,
+        "nlpseq_decoding_sentences_per_second": len(split) / median["nlpseq"],
+        "joeynmt_decoding_sentences_per_second": len(split) / median["joeynmt"],
+        "decoding_ratio": median["ratio"],
         "equal_outputs": sum(map(str.__eq__, outputs, others)) / len(split),
     }
     return {f"{name}_{batch_size}": figure for name, figure in figures.items()}, others
 
 
-def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
-    """All contestants in turns."""
-    limits = {
-        "train": arguments.sentences,
-        "validation": 0,
-        "test": arguments.test_sentences,
-    }
-    turns: list[dict[str, float]] = []
-    for turn in range(arguments.rounds):
-        seed = config["random_seed"] + turn
-        theirs = {**config, "random_seed": seed}
-        theirs["training"] = {**config["training"], "epochs": arguments.epochs}
-        task, splits = prepared(
-            document(config, seed, input_feeding=True, epochs=arguments.epochs),
-            arguments.data_dir,
-            limits,
-        )
-        test = splits["test"]
-        ours = train_nlpseq(task, splits, arguments.bleu)
-        sizes = [scale * config["training"]["batch_size"] for scale in (1, 2)]
-        result, weights = run_joeynmt(arguments.joey_python, theirs, task, splits, sizes)
-        if not turn:
-            check_parameters(task, ours.parameters, result["parameters"])
+def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -> Turn:
+    """All contestants with one seed."""
+    limits = {"train": arguments.sentences, "validation": 0, "test": arguments.test_sentences}
+
+    def ready(input_feeding: bool) -> tuple[Translation, dict[str, Split]]:
+        recipe = document(config, seed, input_feeding=input_feeding, epochs=arguments.epochs)
+        return prepared(recipe, arguments.data_dir, limits)
+
+    task, splits = ready(True)
+    ours = train_nlpseq(task, splits, arguments.bleu)
+    theirs = {**config, "random_seed": seed}
+    theirs["training"] = {**config["training"], "epochs": arguments.epochs}
+    with tempfile.TemporaryDirectory() as folder:
+        joeynmt = JoeyNMT(arguments.joey_python, Path(folder), theirs, task, splits)
+        result, weights = joeynmt.train()
+        check_parameters(task, ours.parameters, result["parameters"])
         model = with_weights(task, weights)
         check_nll(task, model, splits["validation"], result["nll"], config["testing"]["batch_size"])
-        training = result["training_tokens"] / result["training_seconds"]
+        training = result["tokens"] / result["seconds"]
         figures = {
             "nlpseq_training_tokens_per_second": ours.tokens_per_second,
             "joeynmt_training_tokens_per_second": training,
             "training_ratio": ours.tokens_per_second / training,
             "nlpseq_padding": ours.padding,
-            "joeynmt_padding": 1 - result["training_tokens"] / result["training_cells"],
+            "joeynmt_padding": 1 - result["tokens"] / result["cells"],
         }
+        sizes = [scale * config["training"]["batch_size"] for scale in (1, 2)]
         for size in sizes:
-            found, others = decoding(task, model, test, result["decoding"][str(size)], size)
-            figures |= found
-        if arguments.input_feeding == "ours-off":
-            off, _ = prepared(
-                document(config, seed, input_feeding=False, epochs=arguments.epochs),
-                arguments.data_dir,
-                limits,
+            found, others = decoding(
+                task, model, splits["test"], joeynmt, size, arguments.decodings
             )
-            without = train_nlpseq(off, splits, arguments.bleu)
-            figures |= {
-                "nlpseq_without_feeding_training_tokens_per_second": without.tokens_per_second,
-                "without_feeding_training_ratio": without.tokens_per_second / training,
-            }
-            if arguments.bleu:
-                figures["nlpseq_without_feeding_bleu"] = without.bleu
+            figures |= found
+    if arguments.bleu:
+        figures |= {"nlpseq_bleu": ours.bleu, "joeynmt_bleu": score(others, splits["test"])}
+    if arguments.input_feeding == "ours-off":
+        without = train_nlpseq(*ready(False), arguments.bleu)
+        figures |= {
+            "nlpseq_without_feeding_training_tokens_per_second": without.tokens_per_second,
+            "without_feeding_training_ratio": without.tokens_per_second / training,
+        }
         if arguments.bleu:
-            figures |= {"nlpseq_bleu": ours.bleu, "joeynmt_bleu": score(others, test)}
-        turns.append(figures)
-        told = ", ".join(f"{key} {value:.2f}" for key, value in figures.items() if "ratio" in key)
-        print(f"turn {turn + 1} of {arguments.rounds}: {told}", flush=True)
-    return {
+            figures["nlpseq_without_feeding_bleu"] = without.bleu
+    facts = {
         "vocabulary": len(task.tokenizer),
         "parameters": ours.parameters,
         "joeynmt_parameters": result["parameters"],
         "sentences": {name: len(split) for name, split in splits.items()},
         "decoding_batches": sizes,
-        "turns": turns,
-        **medians(turns),
     }
+    return Turn(figures, facts)
+
+
+def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
+    """All contestants in turns, each turn with another seed."""
+    turns: list[dict[str, float]] = []
+    for number in range(arguments.rounds):
+        turn = one_turn(arguments, config, config["random_seed"] + number)
+        turns.append(turn.figures)
+        told = ", ".join(f"{key} {value:.2f}" for key, value in turn.figures.items())
+        print(f"turn {number + 1} of {arguments.rounds}: {told}", flush=True)
+    return {**turn.facts, "turns": turns, **medians(turns)}
 
 
 def show(result: Result) -> None:
@@ -176,6 +191,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
     parser.add_argument("--test-sentences", type=int, default=0, metavar="N", help="0: all")
+    parser.add_argument(
+        "--decodings", type=int, default=3, metavar="N", help="of each side in turns, a turn"
+    )
     parser.add_argument("--epochs", type=int, default=1, metavar="N", help="of each side, a turn")
     parser.add_argument(
         "--input-feeding",
