@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import Command
 
 import nlpseq
 from nlpseq import recipe
@@ -500,18 +501,14 @@ def test_interrupted_run_says_how_to_go_on_and_the_command_does(tmp_path: Path) 
         "--device",
         "cpu",
     ]
-    command = [sys.executable, "-m", "nlpseq", *words]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    command = Command(words)
     history = tmp_path / "run" / "history.jsonl"
     deadline = time.monotonic() + 120
     while not (history.exists() and history.stat().st_size) and time.monotonic() < deadline:
-        assert process.poll() is None
+        assert command.running()
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
+    command.signal(signal.SIGINT)
+    said = command.finish(130)
     assert "Traceback" not in said
     resumption = said.partition("To go on: ")[2].strip().splitlines()[0]
     assert main(shlex.split(resumption)[1:]) == 0

@@ -11,14 +11,13 @@ import random
 import re
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -442,24 +441,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start(words: Sequence[str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "nlpseq", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def finish(process: "subprocess.Popen[str]", status: int = 0) -> str:
-    said, _ = process.communicate(timeout=240)
-    assert process.returncode == status, said
-    return said
-
-
-def wait_for_more(process: "subprocess.Popen[str]", partial: Path, size: int) -> None:
-    while process.poll() is None and not (partial.exists() and partial.stat().st_size > size):
+def wait_for_more(command: Command, partial: Path, size: int) -> None:
+    while command.running() and not (partial.exists() and partial.stat().st_size > size):
         time.sleep(0.001)
 
 
@@ -473,19 +456,19 @@ def test_killed_at_several_moments_the_file_ends_with_the_same_bytes(
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(lines) + "\n")
     words = ["predict", str(run), "--file", str(source), "--device", "cpu", "--output"]
-    finish(start([*words, str(tmp_path / "whole.jsonl")]))
+    Command([*words, str(tmp_path / "whole.jsonl")]).finish()
     kept = 0
     for number in range(4):
-        process = start([*words, str(output), "--resume"])
-        wait_for_more(process, partial_of(output), kept)
+        command = Command([*words, str(output), "--resume"])
+        wait_for_more(command, partial_of(output), kept)
         time.sleep(chance.uniform(0, 0.2))
         # The last is Ctrl-C, which says how to go on.
-        process.send_signal(signal.SIGINT if number == 3 else signal.SIGKILL)
-        said = finish(process, 130 if number == 3 else -signal.SIGKILL)
+        command.signal(signal.SIGINT if number == 3 else signal.SIGKILL)
+        said = command.finish(130 if number == 3 else -signal.SIGKILL)
         assert partial_of(output).stat().st_size > kept
         kept = partial_of(output).stat().st_size
     assert "Traceback" not in said
     assert said.strip().endswith("--resume")
-    finish(start(shlex.split(said.partition("to go on: nlpseq ")[2])))
+    Command(shlex.split(said.partition("to go on: nlpseq ")[2])).finish()
     assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["in.txt", "out.jsonl", "whole.jsonl"]

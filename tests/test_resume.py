@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import Command
 
 SETTINGS = [
     "data.sizes={ train = 900, validation = 60, test = 60 }",
@@ -33,21 +34,9 @@ SETTINGS = [
 KILLS = 10
 
 
-def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "nlpseq", "run", "language_modeling/quickstart", *SETTINGS]
-    return subprocess.Popen(
-        [*command, "--output", str(folder), "--device", "cpu", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def finish(process: "subprocess.Popen[str]", status: int = 0) -> str:
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == status, output
-    return output
+def words(folder: Path, *options: str) -> list[str]:
+    command = ["run", "language_modeling/quickstart", *SETTINGS]
+    return [*command, "--output", str(folder), "--device", "cpu", *options]
 
 
 def checkpoints(folder: Path) -> set[str]:
@@ -58,8 +47,8 @@ def half_written(folder: Path) -> bool:
     return any("tmp" in name for name in checkpoints(folder))
 
 
-def wait_for_progress(process: "subprocess.Popen[str]", folder: Path, before: set[str]) -> None:
-    while process.poll() is None and checkpoints(folder) <= before:
+def wait_for_progress(command: Command, folder: Path, before: set[str]) -> None:
+    while command.running() and checkpoints(folder) <= before:
         time.sleep(0.001)
 
 
@@ -80,9 +69,12 @@ def untimed(folder: Path) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run that was never stopped."""
+    """The run that was never stopped, by a Python of its own."""
     folder = tmp_path_factory.mktemp("resume") / "whole"
-    finish(start(folder))
+    command = [sys.executable, "-m", "nlpseq", *words(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -93,19 +85,18 @@ def test_sigkill_at_ten_moments_changes_nothing(whole: Path, tmp_path: Path) -> 
     in_writing, finished_early = 0, 0
     for number in range(KILLS):
         before = checkpoints(killed) if killed.exists() else set()
-        process = start(killed, "--resume")
-        wait_for_progress(process, killed, before)
+        command = Command(words(killed, "--resume"))
+        wait_for_progress(command, killed, before)
         if number % 3 == 1:
             # Strike inside the writing of a checkpoint: its temporary folder is there.
-            while process.poll() is None and not half_written(killed):
+            while command.running() and not half_written(killed):
                 pass
         else:
             time.sleep(moments.uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        finished_early += process.returncode == 0
+        command.signal(signal.SIGKILL)
+        finished_early += command.wait() == 0
         in_writing += half_written(killed)
-    finish(start(killed, "--resume"))
+    Command(words(killed, "--resume")).finish()
     assert finished_early == 0, "the run was too short to be killed ten times"
     assert in_writing >= 1
     same_files(whole, killed)
