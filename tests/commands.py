@@ -1,27 +1,43 @@
 """Commands of nlpseq in processes that can be killed, forked where everything has been imported.
 
-Starting Python with torch and datasets takes seconds, and some tests start it twenty times. The process
-that forks has computed nothing, so a forked one differs from a new one only in what it need not import.
+Starting Python with torch and datasets takes seconds, and one test starts eleven commands. The process that
+forks has computed nothing. Unlike new processes its children share the seed of hashes, and they end
+without Python's own shutdown: what is compared with them is made by a new one.
 """
 
+import contextlib
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["nlpseq.experiment", "nlpseq.tasks.language_modeling", "nlpseq.tasks.sentiment"]
+    ["nlpseq.cli", "nlpseq.experiment", "nlpseq.tasks.language_modeling", "nlpseq.tasks.sentiment"]
 )
 SECONDS = 240.0
 
 
+def run_anew(words: Sequence[str]) -> None:
+    """A command by a Python of its own, to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nlpseq", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def _run(words: Sequence[str], said: str) -> None:
     """In the new process: what it says goes to a file."""
+    descriptor = os.open(said, os.O_WRONLY | os.O_APPEND)
     for number in (1, 2):
-        os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND), number)
-    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
+        os.dup2(descriptor, number)
     import torch
 
     from nlpseq.cli import main
@@ -42,13 +58,17 @@ class Command:
         return self._process.is_alive()
 
     def signal(self, number: int) -> None:
+        """Send a signal; nothing happens where it has ended."""
         assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
 
     def wait(self) -> int:
         """Its exit status, or minus the signal that ended it."""
         self._process.join(SECONDS)
-        assert self._process.exitcode is not None, f"still running after {SECONDS} s"
+        if self._process.exitcode is None:
+            self._process.kill()
+            raise AssertionError(f"still running after {SECONDS} s: {self._said.read()}")
         return self._process.exitcode
 
     def finish(self, status: int = 0) -> str:

@@ -7,5 +7,5 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-if workers > 1:  # said before torch is imported, which reads it once; commands read it too
+if workers > 1:  # said before torch is imported, which reads it once
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import Command
 
 import nlpseq
 from nlpseq import recipe
@@ -501,14 +500,18 @@ def test_interrupted_run_says_how_to_go_on_and_the_command_does(tmp_path: Path) 
         "--device",
         "cpu",
     ]
-    command = Command(words)
+    command = [sys.executable, "-m", "nlpseq", *words]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     history = tmp_path / "run" / "history.jsonl"
     deadline = time.monotonic() + 120
     while not (history.exists() and history.stat().st_size) and time.monotonic() < deadline:
-        assert command.running()
+        assert process.poll() is None
         time.sleep(0.02)
-    command.signal(signal.SIGINT)
-    said = command.finish(130)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
     assert "Traceback" not in said
     resumption = said.partition("To go on: ")[2].strip().splitlines()[0]
     assert main(shlex.split(resumption)[1:]) == 0

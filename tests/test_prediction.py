@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command
+from commands import Command, run_anew
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -456,7 +456,7 @@ def test_killed_at_several_moments_the_file_ends_with_the_same_bytes(
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(lines) + "\n")
     words = ["predict", str(run), "--file", str(source), "--device", "cpu", "--output"]
-    Command([*words, str(tmp_path / "whole.jsonl")]).finish()
+    run_anew([*words, str(tmp_path / "whole.jsonl")])
     kept = 0
     for number in range(4):
         command = Command([*words, str(output), "--resume"])

@@ -1,15 +1,12 @@
 """A run that is killed at any moment and resumed ends with the same bytes as one never stopped."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from commands import Command
+from commands import Command, run_anew
 
 SETTINGS = [
     "data.sizes={ train = 900, validation = 60, test = 60 }",
@@ -71,10 +68,7 @@ def untimed(folder: Path) -> list[dict[str, object]]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that was never stopped, by a Python of its own."""
     folder = tmp_path_factory.mktemp("resume") / "whole"
-    command = [sys.executable, "-m", "nlpseq", *words(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_anew(words(folder))
     return folder
 
 

@@ -50,7 +50,11 @@ def test_a_twin_gives_the_same_probabilities(
 
 
 @pytest.mark.parametrize("normalization", ["layer", "batch"])
-def test_a_twin_normalises_and_adds_as_the_model_does(normalization: str) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_twin_normalises_and_adds_as_the_model_does(
+    normalization: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     model = build("lstm", "own")
     model.encoder = RecurrentEncoder(
         6, 8, num_layers=3, residual=True, normalization=normalization

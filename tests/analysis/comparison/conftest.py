@@ -1,4 +1,4 @@
-"""Finished runs of a few seconds, trained once for all tests of comparisons."""
+"""Finished runs of a few seconds, trained once a process for all tests of comparisons."""
 
 import contextlib
 import io
