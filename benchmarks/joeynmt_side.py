@@ -53,7 +53,7 @@ class JoeyNMT:
     ) -> None:
         self.python = python
         self.folder = folder
-        self.tokens = config["training"]["epochs"] * sum(
+        self.training_tokens = config["training"]["epochs"] * sum(
             len(pair.ids) for _, pair in task.examples(splits["train"])
         )
         write_inputs(folder, config, task, splits)
@@ -61,7 +61,7 @@ class JoeyNMT:
     def train(self) -> tuple[Result, dict[str, torch.Tensor]]:
         """Figures of its training, and its weights."""
         result = self._run("train")
-        if result["tokens"] != self.tokens:
+        if result["tokens"] != self.training_tokens:
             raise SystemExit("JoeyNMT did not read the same tokens")
         return result, torch.load(self.folder / "weights.pt", weights_only=True)
 
@@ -142,12 +142,8 @@ def check_nll(
 
 
 def check_parameters(task: Translation, ours: int, theirs: int) -> None:
-    """See that the sides differ in size only by what the module's head tells."""
+    """See that nlpseq's side is larger only by biases of the softmax layer and of the attention's keys."""
     vocabulary = len(task.tokenizer)
     keys = task.recipe.decoder.hidden_size
     if ours - theirs != vocabulary + keys:
         raise SystemExit(f"not the same model: {ours} and {theirs}")
-    print(
-        f"parameters: nlpseq {ours:,}, JoeyNMT {theirs:,} (+ {vocabulary + keys:,} for "
-        "biases of the softmax layer and of the attention's keys)"
-    )

@@ -25,7 +25,6 @@ from joeynmt.prediction import predict, prepare
 from joeynmt.training import TrainManager
 
 SCORED_BATCHES = 4
-SEARCH = prediction.search
 
 
 class TimedBatches:
@@ -53,13 +52,14 @@ class TimedBatches:
 class TimedSearch:
     """JoeyNMT's search, from a batch to ids."""
 
-    def __init__(self) -> None:
+    def __init__(self, search: Callable[..., Any]) -> None:
+        self.search = search
         self.seconds = 0.0
 
     def __call__(self, **arguments: Any) -> Any:
         """Search, and add up the seconds."""
         started = time.perf_counter()
-        found = SEARCH(**arguments)
+        found = self.search(**arguments)
         self.seconds += time.perf_counter() - started
         return found
 
@@ -69,8 +69,8 @@ def without_end(encode: Callable[..., Any], sentences: Any, bos: bool, eos: bool
     return encode(sentences, bos=bos, eos=False)
 
 
-def opened(folder: Path) -> tuple[Any, Any, list[Any]]:
-    """JoeyNMT's arguments, a new model, and the splits: train, validation, test."""
+def anew(folder: Path) -> tuple[Any, Any, list[Any]]:
+    """JoeyNMT's arguments, a new model in an empty folder, and the splits: train, validation, test."""
     config = load_config(folder / "config.yaml")
     make_model_dir(Path(config["model_dir"]), overwrite=True)
     args = parse_global_args(config, rank=0, mode="train")
@@ -86,7 +86,7 @@ def opened(folder: Path) -> tuple[Any, Any, list[Any]]:
 
 def train(folder: Path) -> dict[str, Any]:
     """All epochs; seconds, tokens, parameters, and the nll afterwards."""
-    args, model, (training, validation, _) = opened(folder)
+    args, model, (training, validation, _) = anew(folder)
     manager = TrainManager(
         rank=0,
         model=model,
@@ -135,9 +135,9 @@ def score(args: Any, model: Any, data: Any) -> list[float]:
 
 def decode(folder: Path, batch_size: int) -> dict[str, Any]:
     """Beam search over the test split; the seconds of searching alone."""
-    args, model, (*_, test) = opened(folder)
+    args, model, (*_, test) = anew(folder)
     model.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
-    prediction.search = search = TimedSearch()
+    prediction.search = search = TimedSearch(prediction.search)
     *_, found, _, _ = predict(
         model=model,
         data=test,
@@ -149,11 +149,11 @@ def decode(folder: Path, batch_size: int) -> dict[str, Any]:
     return {"seconds": search.seconds, "outputs": found}
 
 
-def main(command: str, folder_name: str, threads: str, *batch_size: str) -> None:
+def main(command: str, folder_name: str, threads: str, *numbers: str) -> None:
     """Train or decode, and report."""
     torch.set_num_threads(int(threads))
     folder = Path(folder_name)
-    result = train(folder) if command == "train" else decode(folder, *map(int, batch_size))
+    result = {"train": train, "decode": decode}[command](folder, *map(int, numbers))
     (folder / f"{command}.json").write_text(json.dumps(result), "utf-8")
 
 

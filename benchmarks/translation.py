@@ -15,7 +15,8 @@ that is a part of the difference.
 Training is timed without validation and saving; JoeyNMT's also without making its batches, which
 nlpseq's includes. Decoding is beam search with the same weights on both sides, those that JoeyNMT
 has just trained: so hypotheses are equally long however good the model is. Both sides decode the test
-split in turns, `--decodings` times, and the median counts. Batches have as many sentences on both
+split in turns, `--decodings` times, JoeyNMT each time in a new process, as its users do, nlpseq in the
+one that has trained; the median of each counts, also of the ratios. Batches have as many sentences on both
 sides: first as many as in training, then twice as many, which is nlpseq's default here. Again nlpseq
 puts sources of like length together, JoeyNMT takes them as they come. It is timed from raw text to raw
 text on nlpseq's side, and on the other from ready batches to ids. That both sides give the same nll with
@@ -45,7 +46,7 @@ import yaml
 from equal_models import medians
 from joeynmt_side import JoeyNMT, check_nll, check_parameters, with_weights
 from nlpseq.tasks.translation import Translation
-from nlpseq_side import document, prepared, score, train_nlpseq, translated
+from nlpseq_side import Trained, document, prepared, score, train_nlpseq, translated
 from reporting import Result, add_common, print_turns, run, versions_there, write_report
 
 from nlpseq.analysis.versions import versions
@@ -85,6 +86,17 @@ def decoding(
     return {f"{name}_{batch_size}": figure for name, figure in figures.items()}, others
 
 
+def without_feeding(trained: Trained, theirs: float, with_bleu: bool) -> dict[str, float]:
+    """Figures of the third contestant, beside JoeyNMT's tokens per second."""
+    figures = {
+        "nlpseq_without_feeding_training_tokens_per_second": trained.tokens_per_second,
+        "without_feeding_training_ratio": trained.tokens_per_second / theirs,
+    }
+    if with_bleu:
+        figures["nlpseq_without_feeding_bleu"] = trained.bleu
+    return figures
+
+
 def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -> Turn:
     """All contestants with one seed."""
     limits = {"train": arguments.sentences, "validation": 0, "test": arguments.test_sentences}
@@ -121,12 +133,7 @@ def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -
         figures |= {"nlpseq_bleu": ours.bleu, "joeynmt_bleu": score(others, splits["test"])}
     if arguments.input_feeding == "ours-off":
         without = train_nlpseq(*ready(False), arguments.bleu)
-        figures |= {
-            "nlpseq_without_feeding_training_tokens_per_second": without.tokens_per_second,
-            "without_feeding_training_ratio": without.tokens_per_second / training,
-        }
-        if arguments.bleu:
-            figures["nlpseq_without_feeding_bleu"] = without.bleu
+        figures |= without_feeding(without, training, arguments.bleu)
     facts = {
         "vocabulary": len(task.tokenizer),
         "parameters": ours.parameters,
@@ -138,7 +145,7 @@ def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -
 
 
 def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
-    """All contestants in turns, each turn with another seed."""
+    """All contestants in turns, each turn with another seed; a turn's figures are told as it ends."""
     turns: list[dict[str, float]] = []
     for number in range(arguments.rounds):
         turn = one_turn(arguments, config, config["random_seed"] + number)
@@ -164,6 +171,10 @@ def show(result: Result) -> None:
         "JoeyNMT ": ("joeynmt_bleu", ".1f"),
         "nlpseq without feeding": ("nlpseq_without_feeding_bleu", ".1f"),
     }
+    print(
+        f"parameters: nlpseq {result['parameters']:,}, JoeyNMT {result['joeynmt_parameters']:,} "
+        "(without biases of the softmax layer and of the attention's keys)"
+    )
     print_turns(result, training)
     for size in result["decoding_batches"]:
         columns = {
