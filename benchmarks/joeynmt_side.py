@@ -1,4 +1,4 @@
-"""JoeyNMT's side of `translation.py`: what it reads, what it gives back, and whether both train the same.
+"""JoeyNMT's side of both benchmarks of translation: what it reads and gives back, and whether both sides are equal.
 
 `joeynmt_translation.py` runs in JoeyNMT's own environment; everything here runs in nlpseq's.
 """
@@ -35,6 +35,7 @@ NAMES = {
     "head.attention.score": "decoder.attention.energy_layer",
     "head.bridge.projections.0": "decoder.bridge_layer",
 }
+LACKING = ("head.attention.key.bias", "head.softmax.bias")
 
 
 class JoeyNMT:
@@ -65,6 +66,10 @@ class JoeyNMT:
             raise SystemExit("JoeyNMT did not read the same tokens")
         return result, torch.load(self.folder / "weights.pt", weights_only=True)
 
+    def take(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Weights to decode with, in place of trained ones."""
+        torch.save(dict(weights), self.folder / "weights.pt")
+
     def decode(self, batch_size: int) -> tuple[list[list[str]], float]:
         """The pieces that it finds with its weights for the test split, and the seconds."""
         result = self._run("decode", batch_size)
@@ -82,6 +87,20 @@ class JoeyNMT:
             raise UserError(f"JoeyNMT's side failed:\n{done.stderr or done.stdout}")
         report: Result = json.loads((self.folder / f"{command}.json").read_text("utf-8"))
         return report
+
+
+def for_turn(
+    config: Mapping[str, Any], seed: int, epochs: int, *, input_feeding: bool
+) -> dict[str, Any]:
+    """JoeyNMT's configuration, with what differs between benchmarks and turns filled in."""
+    model, training = config["model"], config["training"]
+    decoder = {**model["decoder"], "input_feeding": input_feeding}
+    return {
+        **config,
+        "random_seed": seed,
+        "model": {**model, "decoder": decoder},
+        "training": {**training, "epochs": epochs},
+    }
 
 
 def write_inputs(
@@ -110,22 +129,45 @@ def write_inputs(
 def with_weights(task: Translation, weights: Mapping[str, torch.Tensor]) -> Any:
     """A model of nlpseq with the weights that JoeyNMT trained; what JoeyNMT lacks is zero."""
     model = task.build()
-    order = torch.arange(len(task.tokenizer))
-    order[: len(SPECIAL_ORDER)] = torch.tensor(SPECIAL_ORDER)
+    order = _order(task)
     state = model.state_dict()
     for name, value in state.items():
-        part, _, parameter = name.replace("head.embedding.", "embedding.").rpartition(".")
-        theirs = f"{NAMES[part]}.{parameter}"
-        if part.rpartition(".")[2].isdigit() and ".cells." in part:
-            theirs += "_l0" + ("_reverse" if part.endswith(".1") else "")
-        if theirs not in weights:
+        if name in LACKING:
             value.zero_()
-        elif len(weights[theirs]) == len(order):
-            value.copy_(weights[theirs][order])
         else:
-            value.copy_(weights[theirs])
+            theirs = weights[_their_name(name)]
+            value.copy_(theirs[order] if len(theirs) == len(order) else theirs)
     model.load_state_dict(state)
     return model.eval()
+
+
+def handed_over(task: Translation, model: Any) -> dict[str, torch.Tensor]:
+    """JoeyNMT's weights from a model of nlpseq, the other way round."""
+    places = torch.argsort(_order(task))
+    weights = {}
+    for name, value in model.state_dict().items():
+        if name in LACKING:
+            if value.any():
+                raise SystemExit(f"JoeyNMT has no {name}, which is not zero")
+        else:
+            weights[_their_name(name)] = value[places] if len(value) == len(places) else value
+    weights["trg_embed.lut.weight"] = weights["src_embed.lut.weight"]  # one table
+    return weights
+
+
+def _order(task: Translation) -> torch.Tensor:
+    """For each of nlpseq's ids the one of JoeyNMT."""
+    order = torch.arange(len(task.tokenizer))
+    order[: len(SPECIAL_ORDER)] = torch.tensor(SPECIAL_ORDER)
+    return order
+
+
+def _their_name(name: str) -> str:
+    part, _, parameter = name.replace("head.embedding.", "embedding.").rpartition(".")
+    suffix = ""
+    if ".cells." in part:
+        suffix = "_l0_reverse" if part.endswith(".1") else "_l0"
+    return f"{NAMES[part]}.{parameter}{suffix}"
 
 
 def check_nll(

@@ -1,4 +1,4 @@
-"""JoeyNMT's side of translation.py, run by it in an environment of its own; nothing here is nlpseq's.
+"""JoeyNMT's side of both benchmarks of translation, run by it in an environment of its own; nothing here is nlpseq's.
 
     python joeynmt_translation.py train FOLDER THREADS
     python joeynmt_translation.py decode FOLDER THREADS BATCH_SIZE

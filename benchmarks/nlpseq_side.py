@@ -1,4 +1,4 @@
-"""nlpseq's side of `translation.py`: JoeyNMT's configuration as a recipe, training, decoding and BLEU."""
+"""nlpseq's side of both benchmarks of translation: JoeyNMT's configuration as a recipe, training, decoding and BLEU."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -85,7 +85,10 @@ def document(
 
 
 def prepared(
-    recipe: Mapping[str, Any], data_dir: Path | None, limits: Mapping[str, int]
+    recipe: Mapping[str, Any],
+    data_dir: Path | None,
+    limits: Mapping[str, int],
+    kind: type[Translation] = Translation,
 ) -> tuple[Translation, dict[str, Split]]:
     """The task and its splits, cut to the first sentences where a limit is not 0.
 
@@ -95,7 +98,7 @@ def prepared(
     if data_dir:
         data = {"source": "local", "format": "parallel", "files": FILES}
     whole = validate(TranslationRecipe, {**recipe, "data": data}, "of the benchmark")
-    task = Translation(whole)
+    task = kind(whole)
     found = load_splits(whole.data, data_dir=data_dir, fields=task.fields)
     task.prepare(found)
     splits = {}

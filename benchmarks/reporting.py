@@ -41,9 +41,19 @@ def print_turns(result: Result, columns: Columns) -> None:
     print_table(rows)
 
 
+def positive(text: str) -> int:
+    """A whole number above 0, as a type of an option."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
 def add_common(parser: argparse.ArgumentParser, rounds: int) -> None:
     """The options of all benchmarks."""
-    parser.add_argument("--rounds", type=int, default=rounds, metavar="N", help="turns of a side")
+    parser.add_argument(
+        "--rounds", type=positive, default=rounds, metavar="N", help="turns of a side"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
 
 

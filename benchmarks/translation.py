@@ -34,26 +34,20 @@ decoder read a whole target at once.
 """
 
 import argparse
-import statistics
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
 from equal_models import medians
-from joeynmt_side import JoeyNMT, check_nll, check_parameters, with_weights
+from joeynmt_side import JoeyNMT, check_nll, check_parameters, for_turn, with_weights
 from nlpseq.tasks.translation import Translation
-from nlpseq_side import Trained, document, prepared, score, train_nlpseq, translated
-from reporting import Result, add_common, print_turns, run, versions_there, write_report
+from nlpseq_side import Trained, document, prepared, score, train_nlpseq
+from reporting import Result, print_turns, run, write_report
+from translation_contest import add_options, batch_sizes, begin, decoding, print_decodings, tell
 
-from nlpseq.analysis.versions import versions
 from nlpseq.data.sources import Split
-
-HERE = Path(__file__).parent
-CONFIG = HERE / "joeynmt_translation.yaml"
 
 
 @dataclass(frozen=True)
@@ -62,28 +56,6 @@ class Turn:
 
     figures: dict[str, float]
     facts: dict[str, Any]
-
-
-def decoding(
-    task: Translation, model: Any, split: Split, joeynmt: JoeyNMT, batch_size: int, repeats: int
-) -> tuple[dict[str, float], list[str]]:
-    """Figures of both sides with equal weights and batches, in turns, and JoeyNMT's outputs as text."""
-    seconds = []
-    for _ in range(repeats):
-        outputs, ours = translated(task, model, split, batch_size=batch_size)
-        found, theirs = joeynmt.decode(batch_size)
-        seconds.append({"nlpseq": ours, "joeynmt": theirs, "ratio": theirs / ours})
-    others = [
-        task.target.decode([int(piece) for piece in pieces if piece.isdigit()]) for pieces in found
-    ]
-    median = {name: statistics.median(turn[name] for turn in seconds) for name in seconds[0]}
-    figures = {
-        "nlpseq_decoding_sentences_per_second": len(split) / median["nlpseq"],
-        "joeynmt_decoding_sentences_per_second": len(split) / median["joeynmt"],
-        "decoding_ratio": median["ratio"],
-        "equal_outputs": sum(map(str.__eq__, outputs, others)) / len(split),
-    }
-    return {f"{name}_{batch_size}": figure for name, figure in figures.items()}, others
 
 
 def without_feeding(trained: Trained, theirs: float, with_bleu: bool) -> dict[str, float]:
@@ -107,8 +79,7 @@ def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -
 
     task, splits = ready(True)
     ours = train_nlpseq(task, splits, arguments.bleu)
-    theirs = {**config, "random_seed": seed}
-    theirs["training"] = {**config["training"], "epochs": arguments.epochs}
+    theirs = for_turn(config, seed, arguments.epochs, input_feeding=True)
     with tempfile.TemporaryDirectory() as folder:
         joeynmt = JoeyNMT(arguments.joey_python, Path(folder), theirs, task, splits)
         result, weights = joeynmt.train()
@@ -123,14 +94,11 @@ def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -
             "nlpseq_padding": ours.padding,
             "joeynmt_padding": 1 - result["tokens"] / result["cells"],
         }
-        sizes = [scale * config["training"]["batch_size"] for scale in (1, 2)]
-        for size in sizes:
-            found, others = decoding(
-                task, model, splits["test"], joeynmt, size, arguments.decodings
-            )
-            figures |= found
+        for size in batch_sizes(config):
+            made = decoding(task, model, splits["test"], joeynmt, size, arguments.decodings)
+            figures |= made.figures
     if arguments.bleu:
-        figures |= {"nlpseq_bleu": ours.bleu, "joeynmt_bleu": score(others, splits["test"])}
+        figures |= {"nlpseq_bleu": ours.bleu, "joeynmt_bleu": score(made.theirs, splits["test"])}
     if arguments.input_feeding == "ours-off":
         without = train_nlpseq(*ready(False), arguments.bleu)
         figures |= without_feeding(without, training, arguments.bleu)
@@ -139,7 +107,7 @@ def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -
         "parameters": ours.parameters,
         "joeynmt_parameters": result["parameters"],
         "sentences": {name: len(split) for name, split in splits.items()},
-        "decoding_batches": sizes,
+        "decoding_batches": batch_sizes(config),
     }
     return Turn(figures, facts)
 
@@ -150,8 +118,7 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
     for number in range(arguments.rounds):
         turn = one_turn(arguments, config, config["random_seed"] + number)
         turns.append(turn.figures)
-        told = ", ".join(f"{key} {value:.2f}" for key, value in turn.figures.items())
-        print(f"turn {number + 1} of {arguments.rounds}: {told}", flush=True)
+        tell(turns, arguments.rounds)
     return {**turn.facts, "turns": turns, **medians(turns)}
 
 
@@ -176,17 +143,7 @@ def show(result: Result) -> None:
         "(without biases of the softmax layer and of the attention's keys)"
     )
     print_turns(result, training)
-    for size in result["decoding_batches"]:
-        columns = {
-            f"sentences/s in decoding, {size} a batch: nlpseq": (
-                f"nlpseq_decoding_sentences_per_second_{size}",
-                ",.1f",
-            ),
-            "JoeyNMT": (f"joeynmt_decoding_sentences_per_second_{size}", ",.1f"),
-            "ratio": (f"decoding_ratio_{size}", ".2f"),
-            "equal outputs": (f"equal_outputs_{size}", ".0%"),
-        }
-        print_turns(result, columns)
+    print_decodings(result)
     if "joeynmt_bleu" in result:
         print_turns(result, bleu)
 
@@ -196,16 +153,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--joey-python", type=Path, required=True, metavar="PATH")
-    parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="Multi30k's raw text (else: built-in corpus)"
-    )
-    parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
-    parser.add_argument("--test-sentences", type=int, default=0, metavar="N", help="0: all")
-    parser.add_argument(
-        "--decodings", type=int, default=3, metavar="N", help="of each side in turns, a turn"
-    )
-    parser.add_argument("--epochs", type=int, default=1, metavar="N", help="of each side, a turn")
+    add_options(parser, epochs=1)
     parser.add_argument(
         "--input-feeding",
         choices=("both", "ours-off"),
@@ -213,25 +161,16 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         help="ours-off: nlpseq without it is a third contestant",
     )
     parser.add_argument("--bleu", action="store_true", help="also score what each side trained")
-    parser.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own)")
-    add_common(parser, rounds=3)
     return parser.parse_args(words)
 
 
 def main(words: Sequence[str]) -> None:
     """Measure, show, write."""
     arguments = parse(words)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    theirs = versions_there(arguments.joey_python, "joeynmt", "--joey-python")
-    config = yaml.safe_load(CONFIG.read_text("utf-8"))
-    print(
-        f"torch {theirs['torch']}, JoeyNMT {theirs['joeynmt']}, {torch.get_num_threads()} threads"
-    )
+    config, found = begin(arguments)
     result = measure(arguments, config)
     show(result)
-    here = {**versions(), "joeynmt": theirs["joeynmt"]}
-    write_report(arguments, result, configuration=config, versions=here)
+    write_report(arguments, result, configuration=config, versions=found)
 
 
 if __name__ == "__main__":

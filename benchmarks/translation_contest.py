@@ -1,0 +1,109 @@
+"""What both benchmarks of translation share: their options, and beam search of both sides in turns."""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from joeynmt_side import JoeyNMT
+from nlpseq.tasks.translation import Translation
+from nlpseq_side import translated
+from reporting import Result, add_common, positive, print_turns, versions_there
+
+from nlpseq.analysis.versions import versions
+from nlpseq.data.sources import Split
+
+CONFIG = Path(__file__).parent / "joeynmt_translation.yaml"
+
+
+def add_options(parser: argparse.ArgumentParser, epochs: int) -> None:
+    """The options that both benchmarks of translation have."""
+    parser.add_argument("--joey-python", type=Path, required=True, metavar="PATH")
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="Multi30k's raw text (else: built-in corpus)"
+    )
+    parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
+    parser.add_argument("--test-sentences", type=int, default=0, metavar="N", help="0: all")
+    parser.add_argument(
+        "--decodings", type=positive, default=3, metavar="N", help="of each side in turns, a turn"
+    )
+    parser.add_argument(
+        "--epochs", type=positive, default=epochs, metavar="N", help="of training, a turn"
+    )
+    parser.add_argument("--threads", type=positive, metavar="N", help="of torch (default: its own)")
+    add_common(parser, rounds=3)
+
+
+def begin(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """Set the threads and say what both sides run: JoeyNMT's configuration, and all versions."""
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    theirs = versions_there(arguments.joey_python, "joeynmt", "--joey-python")
+    print(
+        f"torch {theirs['torch']}, JoeyNMT {theirs['joeynmt']}, {torch.get_num_threads()} threads"
+    )
+    config = yaml.safe_load(CONFIG.read_text("utf-8"))
+    return config, {**versions(), "joeynmt": theirs["joeynmt"]}
+
+
+@dataclass(frozen=True)
+class Decodings:
+    """Figures of both sides with one size of batch, and what they made of the sources."""
+
+    figures: dict[str, float]
+    ours: list[str]
+    theirs: list[str]
+
+
+def decoding(
+    task: Translation, model: Any, split: Split, joeynmt: JoeyNMT, batch_size: int, repeats: int
+) -> Decodings:
+    """Both sides with equal weights and batches, in turns; medians."""
+    seconds = []
+    for _ in range(repeats):
+        ours, ours_seconds = translated(task, model, split, batch_size=batch_size)
+        found, their_seconds = joeynmt.decode(batch_size)
+        ratio = their_seconds / ours_seconds
+        seconds.append({"nlpseq": ours_seconds, "joeynmt": their_seconds, "ratio": ratio})
+    theirs = [
+        task.target.decode([int(piece) for piece in pieces if piece.isdigit()]) for pieces in found
+    ]
+    median = {name: statistics.median(turn[name] for turn in seconds) for name in seconds[0]}
+    figures = {
+        "nlpseq_decoding_sentences_per_second": len(split) / median["nlpseq"],
+        "joeynmt_decoding_sentences_per_second": len(split) / median["joeynmt"],
+        "decoding_ratio": median["ratio"],
+        "equal_outputs": sum(map(str.__eq__, ours, theirs)) / len(split),
+    }
+    named = {f"{name}_{batch_size}": figure for name, figure in figures.items()}
+    return Decodings(named, ours, theirs)
+
+
+def tell(turns: Sequence[dict[str, float]], rounds: int) -> None:
+    """Say what the last of the turns measured."""
+    told = ", ".join(f"{key} {value:.2f}" for key, value in turns[-1].items())
+    print(f"turn {len(turns)} of {rounds}: {told}", flush=True)
+
+
+def batch_sizes(config: dict[str, Any]) -> list[int]:
+    """As many sentences as in training, and twice as many, which is nlpseq's default for these sizes."""
+    return [scale * config["training"]["batch_size"] for scale in (1, 2)]
+
+
+def print_decodings(result: Result) -> None:
+    """One table for each size of batch."""
+    for size in result["decoding_batches"]:
+        columns = {
+            f"sentences/s in decoding, {size} a batch: nlpseq": (
+                f"nlpseq_decoding_sentences_per_second_{size}",
+                ",.1f",
+            ),
+            "JoeyNMT": (f"joeynmt_decoding_sentences_per_second_{size}", ",.1f"),
+            "ratio": (f"decoding_ratio_{size}", ".2f"),
+            "equal outputs": (f"equal_outputs_{size}", ".0%"),
+        }
+        print_turns(result, columns)
