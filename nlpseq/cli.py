@@ -196,6 +196,8 @@ def _predict(arguments: Namespace) -> int:
         seed=arguments.seed,
         progress=sys.stderr.isatty() and not shown,
     )
+    if arguments.attention is not None:
+        asked.check_attention()
     if output is not None and not complete:
         asked.write(output, texts, resume=resume)
         print(f"Written to {output}")

@@ -151,8 +151,18 @@ class Prediction:
         """
         from nlpseq.analysis.attention_maps import draw
 
-        options = {name: value for name, value in self._given(0).items() if name != "num_return"}
-        draw(self.predictor.attention(texts, **options), folder)
+        draw(self.predictor.attention(texts, **self._drawing()), folder)
+
+    def check_attention(self) -> None:
+        """See whether it can be told of outputs that are found by these options.
+
+        Raises:
+            UserError: it cannot.
+        """
+        self.predictor.attention([], **self._drawing())
+
+    def _drawing(self) -> dict[str, Any]:
+        return {name: value for name, value in self._given(0).items() if name != "num_return"}
 
     def _answers(self, texts: Iterator[str], first_chunk: int) -> Iterator[list[answers.Answer]]:
         for number, chunk in enumerate(answers.chunks(texts, self.chunk_size), first_chunk):

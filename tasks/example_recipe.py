@@ -1,11 +1,12 @@
-"""What recipes of tasks on whole texts may say, and whether a language model to start from reads alike."""
+"""What recipes of tasks on whole texts may say, and whether a run to start from reads alike."""
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from nlpseq.errors import UserError
-from nlpseq.recipe import Positive, Recipe, TokenizationConfig, TrainingConfig, TransformerConfig
+from nlpseq.recipe import Positive, Recipe, TokenizationConfig, TrainingConfig
 
 
 class ExampleTrainingConfig(TrainingConfig):
@@ -39,31 +40,45 @@ class LabellingRecipe(ExampleRecipe):
         return self
 
 
-def check_same_reading(mine: ExampleRecipe, theirs: Recipe) -> None:
-    """Refuse to start from a language model that reads otherwise than the recipe says.
+def check_same_reading(
+    mine: ExampleRecipe,
+    theirs: Recipe,
+    option: str,
+    *,
+    layers: Sequence[str] = ("encoder",),
+    equal: Sequence[str] = (),
+) -> None:
+    """Refuse to start from a run that reads otherwise than the recipe says.
 
     Args:
         mine: recipe of the task.
-        theirs: that of the language model.
+        theirs: that of the run.
+        option: key that names the run.
+        layers: sections of those layers that start from it.
+        equal: keys of the tokenization that are read from this recipe, whatever the run says.
 
     Raises:
-        UserError: Transformer layers differ in what no shape would tell, or the recipe asks for another
-            tokenization.
+        UserError: layers differ in what no shape would tell, or the recipe asks for another tokenization.
     """
-    if isinstance(mine.encoder, TransformerConfig) and isinstance(
-        theirs.encoder, TransformerConfig
-    ):
-        for key in ("positions", "num_heads", "activation"):
-            wanted, given = getattr(theirs.encoder, key), getattr(mine.encoder, key)
-            if wanted != given:
-                raise UserError(
-                    f"encoder.init_from: that run has encoder.{key} = {wanted}, this recipe {given}; "
-                    "[encoder] must be that of that run"
-                )
+    for section in layers:
+        given, wanted = getattr(mine, section), getattr(theirs, section)
+        for key in ("positions", "num_heads", "activation", "bridge"):
+            if hasattr(given, key) and hasattr(wanted, key):
+                _check_equal(f"{section}.{key}", getattr(given, key), getattr(wanted, key), option)
+    for key in equal:
+        given, wanted = getattr(mine.tokenization, key), getattr(theirs.tokenization, key)
+        _check_equal(f"tokenization.{key}", given, wanted, option)
     for key in ("kind", "path", "lowercase", "digits_as_zero"):
-        wanted, given = getattr(theirs.tokenization, key), getattr(mine.tokenization, key)
+        given, wanted = getattr(mine.tokenization, key), getattr(theirs.tokenization, key)
         if given not in (wanted, TokenizationConfig.model_fields[key].default):
             raise UserError(
-                f"encoder.init_from: that run has tokenization.{key} = {wanted}, this recipe {given}; its "
+                f"{option}: that run has tokenization.{key} = {wanted}, this recipe {given}; its "
                 f"tokenizer is taken as it is, leave the key out or say {wanted}"
             )
+
+
+def _check_equal(key: str, given: Any, wanted: Any, option: str) -> None:
+    if wanted != given:
+        raise UserError(
+            f"{option}: that run has {key} = {wanted}, this recipe {given}; set {key} = {wanted}"
+        )

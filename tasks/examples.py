@@ -122,7 +122,7 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
                 "encoder.init_from brings its own embedding: leave out embedding.pretrained"
             )
         source, model = hub.read(hub.locate(run))
-        check_same_reading(self.recipe, source.recipe)
+        check_same_reading(self.recipe, source.recipe, "encoder.init_from")
         parts = ("embedding.", "encoder.")
         self._initial = {
             name: tensor for name, tensor in model.state_dict().items() if name.startswith(parts)

@@ -11,7 +11,7 @@ from nlpseq.data.features import FeatureReader, Features
 from nlpseq.data.loaders import collate, padded
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.vocabularies import normalized
-from nlpseq.data.words import raw_words
+from nlpseq.data.words import detokenized, raw_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class PairReader:
         self.vocab_size = vocab_size
         self.max_source = max_source
         self.by_rule = by_rule
+        self._detokenizes = by_rule or target.kind == "wordpiece"  # which cuts every mark off
         self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
 
     def cut(self, texts: Sequence[str]) -> Sequence[str]:
@@ -106,14 +107,15 @@ class PairReader:
         return source, collate([pair.ids for pair in pairs], self.target.pad_id)
 
     def spell(self, ids: Sequence[int], pair: Pair) -> str:
-        """The text of target ids, copied words as the source spells them."""
+        """The text of target ids as it is written, copied words as the source spells them."""
         parts: list[str] = []
         for copied, run in groupby(ids, lambda id: id >= self.vocab_size):
             if copied:
                 parts += [pair.words[id - self.vocab_size] for id in run]
             else:
                 parts.append(self.target.decode(run))
-        return self.target.separator.join(filter(None, parts))
+        text = self.target.separator.join(filter(None, parts))
+        return detokenized(text) if self._detokenizes else text
 
     def spelt(self, text: str) -> list[str]:
         """How each source token reads in the text, as many as are read."""

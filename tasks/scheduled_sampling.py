@@ -105,6 +105,8 @@ def decode(
     for _ in range(config.passes):
         with torch.no_grad():
             own = own_tokens(read(decoder, mixed, memory, state, target.lengths))
+        # Some versions of torch keep what autocast has cast here, without a gradient (pytorch/pytorch#112583).
+        torch.clear_autocast_cache()
         mixed = _mix(gold, shifted(own, bos_id), ratio)
     return read(decoder, mixed, memory, state, target.lengths)
 

@@ -28,9 +28,10 @@ from nlpseq.models.decoders import build_decoder
 from nlpseq.models.embeddings import build_embedding
 from nlpseq.models.encoders import build_encoder
 from nlpseq.models.model import Model
-from nlpseq.recipe import Recipe
+from nlpseq.recipe import Recipe, TransformerDecoderConfig
 from nlpseq.task import LossSum, Progress, Record, Scores, Share
 
+from .example_recipe import check_same_reading
 from .examples import ExampleTask
 from .pairs import Pair, PairReader, cut_targets, hide_common
 from .scheduled_sampling import decode
@@ -38,7 +39,7 @@ from .seq2seq_prediction import Seq2SeqPredictor
 from .seq2seq_recipe import Seq2SeqRecipe
 from .seq2seq_scores import Seq2SeqScores, TextMetric
 from .seq2seq_search import Translator, search_batches
-from .sequence_training import attended_again, reward_loss
+from .sequence_training import as_at_test, attended_again, reward_loss
 
 Seq2SeqModel = Model[Decoder]
 
@@ -92,6 +93,13 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         source, model = hub.read(hub.locate(run))
         if type(source) is not type(self):
             raise UserError(f"objective.init_from: {run} is of another task, {source.recipe.task}")
+        check_same_reading(
+            self.recipe,
+            source.recipe,
+            "objective.init_from",
+            layers=("encoder", "decoder"),
+            equal=("joint", "split"),
+        )
         self.target_tokenizer = source.target_tokenizer
         self.restore(source.tokenizer, source.state())
         self._initial = dict(model.state_dict())
@@ -140,7 +148,21 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         if split.name == "train" and limit:
             long = sum(len(pair.ids) > limit for _, pair in examples)
             notes.append(f"train: of {long} long targets only the first {limit} tokens are learnt")
+        self._check_positions(split, limit if split.name == "train" else 0)
         return notes
+
+    def _check_positions(self, split: Split, limit: int) -> None:
+        """See that a decoder that learns its positions has enough of them for the targets that it reads."""
+        decoder = self.recipe.decoder
+        if not isinstance(decoder, TransformerDecoderConfig) or decoder.positions != "learned":
+            return
+        for place, (_, pair) in enumerate(self.examples(split)):
+            length = min(len(pair.ids), limit or len(pair.ids))
+            if length > decoder.max_length:
+                raise UserError(
+                    f"{split.origin}, {split.name}: target {place + 1} has {length} tokens with its end, and "
+                    f"decoder.max_length = {decoder.max_length}: raise that, or shorten the target"
+                )
 
     # Examples
 
@@ -267,12 +289,15 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             total = total + objective.coverage_weight * attended_again(decoded.weights, target.mask)
         if not training or objective.kind == "likelihood":
             return LossSum(total, target.lengths.sum()), ()
+        with as_at_test(model):
+            at_test = decoder.start(model.encode(source), source)
         reward = reward_loss(
             decoder,
             memory,
             state,
             target,
             objective,
+            at_test=at_test,
             bos_id=self.target.bos_id,
             eos_id=self.target.eos_id,
             pad_id=self.target.pad_id,
@@ -312,6 +337,8 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         assert isinstance(model, Model)
         translator = Translator(self, model, device)
         further = self.further_targets(split)
+        # Samples of their own numbers: whether and what is validated must not change what is trained.
+        draws = torch.Generator(device).manual_seed(self.recipe.seed)
 
         def record(place: int, pair: Pair, output: str, nll: float, tokens: int) -> Record:
             extra = None if further is None else further[place]
@@ -325,7 +352,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         for places, _, pairs in self.shares(split, share, limit):
             started = translator.start([examples[place][0] for place in places], pairs)
             nll = translator.nll(started, pairs)
-            found = translator.search(started, pairs, self.recipe.decoding)
+            found = translator.search(started, pairs, self.recipe.decoding, generator=draws)
             outputs = [one[0].text for one in found]
             for place, pair, output, value in zip(places, pairs, outputs, nll, strict=True):
                 yield record(place, pair, output, value, len(pair.ids))

@@ -1,5 +1,6 @@
 """What `nlpseq.load` gives for translation and summarization: texts in, texts out."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -70,7 +71,8 @@ class Seq2SeqPredictor:
             where only the beginning of a source was read.
 
         Raises:
-            UserError: an unknown option, or a source that the recipe refuses for its length.
+            UserError: an unknown option, a source that the recipe refuses for its length, or a model whose
+                probabilities are no numbers.
         """
         config = self._options(options)
         results: list[dict[str, Any]] = [
@@ -97,13 +99,20 @@ class Seq2SeqPredictor:
         seed: int | None = None,
         **options: Any,
     ) -> list[dict[str, Any]]:
-        """Answers with what each output token attended to; arguments and errors are those of `predict`.
+        """Answers with what each output token attended to; arguments are those of `predict`.
 
         Returns:
-            for each its `text`, `output`, `source_tokens`, `output_tokens` (the end as `</s>`), and
-            `weights`, a row for each output token.
+            for each its `text`, `output`, `source_tokens`, `output_tokens` (the end as `</s>`, where the
+            output has one), and `weights`, a row for each output token.
+
+        Raises:
+            UserError: as `predict`; or outputs are to be drawn by chance.
         """
         config = self._options(options)
+        if config.method == "sample":
+            raise UserError(
+                "attention is told of outputs that are found again, not of samples: set method to greedy or beam"
+            )
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "source_tokens": [], "output_tokens": [], "weights": []}
             for text in texts
@@ -111,12 +120,12 @@ class Seq2SeqPredictor:
         batches, _ = self._batches(texts, config)
         for rows, pairs, started, found in self._search(batches, config, prefix, seed):
             best = [outputs[0] for outputs in found]
-            weights = self._translator.attention(started, [one.ids for one in best])
+            weights = self._translator.attention(started, [one.ids for one in best], config)
             for row, output, weight, pair in zip(rows, best, weights, pairs, strict=True):
                 results[row] |= {
                     "output": output.text,
                     "source_tokens": self.task.pairs.spelt(pair.source),
-                    "output_tokens": [*self._spelt(output.ids, pair), "</s>"],
+                    "output_tokens": [*self._spelt(output.ids, pair), "</s>"][: len(weight)],
                     "weights": weight.tolist(),
                 }
         return results
@@ -157,6 +166,8 @@ class Seq2SeqPredictor:
             found = self._translator.search(
                 started, pairs, config, prefix=beginning, generator=generator
             )
+            if any(math.isnan(outputs[0].log_prob) for outputs in found):
+                raise UserError("the model's probabilities are no numbers (nan): it cannot answer")
             yield rows, pairs, started, found
 
     def _prefix(self, prefix: str) -> list[int]:

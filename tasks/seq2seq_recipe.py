@@ -26,7 +26,9 @@ class PairTokenizationConfig(TokenizationConfig):
 
     joint: bool = Field(True, description="one vocabulary for both sides, learnt from both")
     max_source_length: Natural = Field(0, description="tokens of a source; 0: no limit")
-    max_target_length: Natural = Field(0, description="tokens of a target in training; 0: no limit")
+    max_target_length: Natural = Field(
+        0, description="tokens of a target in training, its end among them; 0: no limit"
+    )
     too_long: Literal["truncate", "refuse"] = Field(
         "truncate", description="a source that is longer is cut (and counted), or an error"
     )
@@ -63,6 +65,10 @@ class TextDecodingConfig(DecodingConfig):
             raise ValueError(
                 f"num_return = {self.num_return}: a beam of {self.beam_size} has no more hypotheses; set "
                 f"beam_size = {self.num_return}"
+            )
+        if self.method != "beam" and self.num_return > 1:
+            raise ValueError(
+                f"num_return = {self.num_return}: {self.method} finds one output; set method = beam"
             )
         if self.min_new_tokens > self.max_new_tokens:
             raise ValueError(

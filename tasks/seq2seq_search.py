@@ -14,18 +14,17 @@ import torch
 from torch import Tensor
 
 from nlpseq.contracts import State, select
-from nlpseq.data.batch import Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.loaders import bucket_batches, collate
 from nlpseq.decoding import BeamOptions, Hypothesis, beam_search, generate
-from nlpseq.models.decoder import Decoded, Decoder, Memory
+from nlpseq.models.decoder import Decoder, Memory
 from nlpseq.models.model import Model
 from nlpseq.recipe import TrainingConfig
 
 from .pairs import Pair
 from .scheduled_sampling import read, shifted
 from .seq2seq_recipe import TextDecodingConfig
-from .sequence_training import closure
+from .sequence_training import closure, ended, log_probability
 from .text_generation import sampling_options
 
 if TYPE_CHECKING:
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
 
 STEP_ELEMENTS = 10 * 2**20
 """Log-probabilities of a step up to which two training batches are searched together: 40 MB of float32."""
+
+
+ROUNDING = 1e-6  # a ratio of 0.29 is a little less in binary, and 29 of 100 tokens are meant
 
 
 class Output(NamedTuple):
@@ -78,11 +80,8 @@ class Translator:
     @torch.no_grad()
     def nll(self, started: Started, pairs: Sequence[Pair]) -> list[float]:
         """The nll of each target, its end included, in nats."""
-        memory, state, _ = started
-        target = collate([pair.ids for pair in pairs], self.task.target.pad_id).to(self.device)
-        decoded = self._read(target, memory, state)
-        nll = self.model.head.nll(decoded, memory, target.ids).double()  # (B, T)
-        return (nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1).tolist()
+        found = self._log_probs([pair.ids for pair in pairs], started.memory, started.state)
+        return [-log_prob for log_prob in found]
 
     @torch.no_grad()
     def search(
@@ -113,13 +112,13 @@ class Translator:
         ]
 
     @torch.no_grad()
-    def attention(self, started: Started, outputs: Sequence[Sequence[int]]) -> list[Tensor]:
-        """What each output attended to: for each a matrix (its tokens and the end, source tokens)."""
-        return self._weights(started.memory, started.state, outputs)
-
-    def _read(self, target: Tokens, memory: Memory, state: State) -> Decoded:
-        ids = shifted(target.ids, self.task.target.bos_id)
-        return read(self.model.head, ids, memory, state, target.lengths)
+    def attention(
+        self, started: Started, outputs: Sequence[list[int]], config: TextDecodingConfig
+    ) -> list[Tensor]:
+        """What each output attended to: for each a matrix (its tokens and its end if it has one, source tokens)."""
+        limits = [_most(config, length) for length in started.lengths]
+        whole = ended(outputs, limits, self.task.target.eos_id)
+        return self._weights(started.memory, started.state, whole)
 
     def _hypotheses(
         self,
@@ -143,37 +142,35 @@ class Translator:
         }
         if config.method == "beam":
             mask = memory.mask if config.coverage_penalty else None
-            return beam_search(step, ids, state, _beam_options(config), source_mask=mask, **limits)
+            beams = beam_search(step, ids, state, _beam_options(config), source_mask=mask, **limits)
+            # Of a model whose probabilities are no numbers nothing is found.
+            return [beam or [Hypothesis([], math.nan, math.nan)] for beam in beams]
         found = generate(step, ids, state, sampling_options(config), generator=generator, **limits)
-        log_probs = self._log_probs(found, memory, state, limits["max_lengths"])
+        whole = ended(found, limits["max_lengths"], target.eos_id)
+        log_probs = self._log_probs(whole, memory, state)
         return [
             [Hypothesis(one, log_prob, log_prob)]
             for one, log_prob in zip(found, log_probs, strict=True)
         ]
 
     def _log_probs(
-        self, outputs: Sequence[list[int]], memory: Memory, state: State, most: Sequence[int]
+        self, outputs: Sequence[Sequence[int]], memory: Memory, state: State
     ) -> list[float]:
-        """Of outputs that a search without a beam found: those at their limit have no end."""
-        eos_id = self.task.target.eos_id
-        ended = [
-            ids + [eos_id] * (len(ids) < limit) for ids, limit in zip(outputs, most, strict=True)
-        ]
-        target = collate(ended, self.task.target.pad_id).to(self.device)
-        nll = self.model.head.nll(self._read(target, memory, state), memory, target.ids)
-        return (-(nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1)).tolist()
+        target = self.task.target
+        ids = {"bos_id": target.bos_id, "pad_id": target.pad_id}
+        return log_probability(self.model.head, memory, state, outputs, **ids).tolist()
 
     def _weights(
         self, memory: Memory, state: State, outputs: Sequence[Sequence[int]]
     ) -> list[Tensor]:
         """Attention of given outputs, by one pass over them."""
-        ends = [[*ids, self.task.target.eos_id] for ids in outputs]
-        target = collate(ends, self.task.target.pad_id).to(self.device)
-        weights = self._read(target, memory, state).weights.cpu()  # (B, T, S)
-        lengths = memory.mask.sum(1).tolist()
+        target = collate(outputs, self.task.target.pad_id).to(self.device)
+        ids = shifted(target.ids, self.task.target.bos_id)
+        decoded = read(self.model.head, ids, memory, state, target.lengths)
+        weights, lengths = decoded.weights.cpu(), memory.mask.sum(1).tolist()  # (B, T, S)
         return [
             weights[row, : len(ids), :length]
-            for row, (ids, length) in enumerate(zip(ends, lengths, strict=True))
+            for row, (ids, length) in enumerate(zip(outputs, lengths, strict=True))
         ]
 
     def _with_words(
@@ -192,7 +189,7 @@ class Translator:
             weights = self._weights(
                 memory.select(kept),
                 select(state, kept),
-                [found[row][place].ids for row in rows],
+                [[*found[row][place].ids, self.task.target.eos_id] for row in rows],
             )
             for row, weight in zip(rows, weights, strict=True):
                 one, best = found[row][place], weight.argmax(1).tolist()
@@ -251,10 +248,12 @@ def _beam_options(config: TextDecodingConfig) -> BeamOptions:
 
 
 def _least(config: TextDecodingConfig, length: int) -> int:
-    return max(config.min_new_tokens, math.floor(config.min_length_ratio * length))
+    least = math.floor(config.min_length_ratio * length + ROUNDING)
+    return max(config.min_new_tokens, least)
 
 
 def _most(config: TextDecodingConfig, length: int) -> int:
     if not config.max_length_ratio:
         return config.max_new_tokens
-    return max(1, min(config.max_new_tokens, math.ceil(config.max_length_ratio * length)))
+    most = math.ceil(config.max_length_ratio * length - ROUNDING)
+    return max(1, min(config.max_new_tokens, most))

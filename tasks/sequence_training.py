@@ -12,12 +12,13 @@ To either the nll of the reference is added with a small weight, which keeps out
 equation 9. All of these are sums over sentences.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from nlpseq.contracts import State, Step, StepFunction
 from nlpseq.data.batch import Tokens
@@ -67,11 +68,28 @@ def log_probability(
     bos_id: int,
     pad_id: int,
 ) -> Tensor:
-    """Of given outputs, (B,): the sum of their tokens' log-probabilities, with a gradient."""
+    """Of given outputs, (B,): the sum of their tokens' log-probabilities; it can be differentiated."""
     target = collate(outputs, pad_id).to(memory.mask.device)
     decoded = read(decoder, shifted(target.ids, bos_id), memory, state, target.lengths)
     nll = decoder.nll(decoded, memory, target.ids)  # (B, T)
     return -(nll if target.mask is None else nll.masked_fill(~target.mask, 0)).sum(1)
+
+
+def ended(outputs: Sequence[list[int]], limits: Sequence[int], eos_id: int) -> list[list[int]]:
+    """Outputs of a search with the end that each of them has, unless it stopped at its greatest length."""
+    return [ids + [eos_id] * (len(ids) < limit) for ids, limit in zip(outputs, limits, strict=True)]
+
+
+@contextmanager
+def as_at_test(model: nn.Module) -> Iterator[None]:
+    """A model that is being trained, as it is at test: no dropout, no gradient."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
 
 
 def reward_loss(
@@ -81,6 +99,7 @@ def reward_loss(
     target: Tokens,
     config: ObjectiveConfig,
     *,
+    at_test: tuple[Memory, State],
     bos_id: int,
     eos_id: int,
     pad_id: int,
@@ -89,30 +108,40 @@ def reward_loss(
 ) -> Tensor:
     """The objective's sum over B sentences.
 
-    Outputs are drawn by a decoder without dropout, as at test; their probabilities, which have the
+    Outputs are drawn from the model as it is at test, without dropout; their probabilities, which have the
     gradient, are taken with it.
+
+    Args:
+        decoder: to be trained.
+        memory: of B sentences, with their gradient.
+        state: the first.
+        target: references (B, T).
+        config: the objective.
+        at_test: memory and first state without dropout.
+        bos_id: what is read before the first token.
+        eos_id: ends an output.
+        pad_id: stands behind it.
+        forbidden: ids that no output is made of.
+        max_length: of an output.
     """
     gold = [row[:length] for row, length in _rows(target)]
     reward = REWARDS[config.reward]
+    seen, first = at_test
 
     def outputs(greedy: bool) -> list[list[int]]:
         options = SamplingOptions(greedy=greedy, max_new_tokens=max_length)
         start = torch.full_like(target.lengths, bos_id)
-        training = decoder.training
-        decoder.eval()
-        try:
+        with as_at_test(decoder):
             found = generate(
                 closure(decoder),
                 start,
-                state,
+                first,
                 options,
                 eos_id=eos_id,
                 forbidden=forbidden,
-                memory=memory.parts,
+                memory=seen.parts,
             )
-        finally:
-            decoder.train(training)
-        return [ids + [eos_id] * (len(ids) < max_length) for ids in found]
+        return ended(found, [max_length] * len(found), eos_id)
 
     def rewards(found: Sequence[Sequence[int]]) -> Tensor:
         pairs = zip(found, gold, strict=True)

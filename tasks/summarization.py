@@ -8,13 +8,20 @@ from typing import Any, ClassVar
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.metrics.base import Scores
-from nlpseq.metrics.summarization import ROUGES, SummaryScores, SummaryTarget, best_lead, lead
+from nlpseq.metrics.summarization import (
+    ROUGES,
+    SummaryScores,
+    SummaryTarget,
+    best_lead,
+    lead,
+    leads,
+    words_of,
+)
 from nlpseq.recipe import Recipe
 
 from .seq2seq import Seq2Seq
 from .seq2seq_recipe import Seq2SeqRecipe
 
-LEADS = range(1, 21)
 MOST_PAIRS = 500  # of validation, to choose k by
 
 
@@ -38,7 +45,8 @@ class Summarization(Seq2Seq):
         super().prepare(splits, folders)
         if "validation" in splits:
             pairs = [(pair.source, pair.text) for _, pair in self.examples(splits["validation"])]
-            self.lead = best_lead(pairs[:: math.ceil(len(pairs) / MOST_PAIRS)], LEADS)
+            some = pairs[:: math.ceil(len(pairs) / MOST_PAIRS)]
+            self.lead = best_lead(some, leads(max(len(words_of(text)) for _, text in some)))
             self.notes.append(f"the Lead-k baseline takes the first {self.lead} words")
 
     def state(self) -> dict[str, Any]:

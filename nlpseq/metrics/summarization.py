@@ -115,6 +115,14 @@ def lead(text: str, k: int) -> str:
     return " ".join(text.split(maxsplit=k)[:k])
 
 
+def leads(longest: int) -> list[int]:
+    """The k to choose from, up to the longest reference: every number up to 20, then steps of a tenth."""
+    ks = [1]
+    while ks[-1] < longest:
+        ks.append(min(longest, ks[-1] + max(1, ks[-1] // 10)))
+    return ks
+
+
 def best_lead(pairs: Iterable[tuple[str, str]], ks: Iterable[int]) -> int:
     """The k with the best mean ROUGE-L of Lead-k; of equals the smallest.
 

@@ -36,7 +36,11 @@ class RecurrentDecoderConfig(DecoderSection):
     variational: bool = Field(
         True, description="one mask a sequence between layers, where no step waits for the last"
     )
-    weight_drop: Fraction = Field(0.0, description="of the recurrent weights (Merity et al. 2018)")
+    weight_drop: Fraction = Field(
+        0.0,
+        description="of the recurrent weights (Merity et al. 2018); a mask a token where each waits for the "
+        "last, but one a sequence for a GRU with input feeding on a CPU",
+    )
     bridge: Literal["mean", "last", "zero"] = Field(
         "mean", description="of the encoder's outputs, or its last state: where the decoder starts"
     )

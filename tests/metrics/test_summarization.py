@@ -14,6 +14,7 @@ from nlpseq.metrics.summarization import (
     SummaryTarget,
     best_lead,
     lead,
+    leads,
     words_of,
 )
 
@@ -116,6 +117,13 @@ def test_the_signature_says_what_matters() -> None:
 )
 def test_lead(k, expected) -> None:
     assert lead(" One, two\n three.  Four ", k) == expected
+
+
+def test_leads_reach_the_longest_reference() -> None:
+    assert leads(0) == leads(1) == [1]
+    assert leads(7) == [1, 2, 3, 4, 5, 6, 7]
+    assert leads(20) == [*range(1, 21)]
+    assert leads(55) == [*range(1, 21), 22, 24, 26, 28, 30, 33, 36, 39, 42, 46, 50, 55]
 
 
 def test_the_best_lead_is_chosen_by_mean_rouge_l() -> None:

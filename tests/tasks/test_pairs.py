@@ -73,6 +73,21 @@ def test_long_sources_are_cut_or_refused(copying: bool) -> None:
         refusing.predictor(built(refusing), CPU).predict(["dog", long])
 
 
+def test_a_target_that_is_longer_than_learned_positions_is_refused() -> None:
+    decoder = {"kind": "transformer", "num_heads": 2, "positions": "learned", "max_length": 12}
+    good, rows = pairs(), [*PAIRS, ("dog", "Hund " * 12)]
+    sizes = {"embedding": {"dim": 8}, "encoder": {"hidden_size": 4, "bidirectional": True}}
+    make(splits={"train": good, "validation": good}, decoder=decoder, **sizes)
+    with pytest.raises(UserError, match=r"test, validation: target 13 has 13 tokens with its end"):
+        make(
+            splits={"train": good, "validation": pairs(rows, "validation")},
+            decoder=decoder,
+            **sizes,
+        )
+    cut = {"tokenization": {"max_target_length": 12}}
+    make(splits={"train": pairs(rows), "validation": good}, decoder=decoder, **sizes, **cut)
+
+
 @pytest.mark.parametrize("name", TOKENIZATIONS)
 @pytest.mark.parametrize("joint", [True, False])
 @pytest.mark.parametrize("copying", [True, False])
@@ -107,6 +122,36 @@ def test_any_tokenizer(name: str, joint: bool, copying: bool, tmp_path: Path) ->
     assert hub.load(tmp_path, "cpu").predict(odd) == found
     if copying:
         assert all("<unk>" not in row["output"] for row in found)
+
+
+MARKED = [
+    ("Don't the dogs (old ones) sleep?", "The dogs don't sleep, and Ann's cat isn't here."),
+    ("A dog: 5% of it.", 'It\'s a "dog"; a dog (old) it is!'),
+] * 6
+
+
+@pytest.mark.parametrize("name", [name for name in TOKENIZATIONS if name != "wordpiece"])
+@pytest.mark.parametrize("split", ["whitespace", "words"])
+@pytest.mark.parametrize("copying", [True, False])
+def test_outputs_are_spelt_as_raw_text(name: str, split: str, copying: bool) -> None:
+    """A model that is always right has 100 BLEU on raw text."""
+    task = make(
+        splits={"train": pairs(MARKED)},
+        tokenization={"kind": name, "split": split, "vocabulary_size": 400},
+        decoder={"copying": copying},
+    )
+    for source, target in MARKED[:2]:
+        [pair] = task.pairs.pairs([source], [target])
+        assert task.pairs.spell(pair.ids, pair) == target
+
+
+def test_marks_are_not_left_alone_by_wordpiece() -> None:
+    """It cuts every mark off, so not everything comes back."""
+    text = "The dog sleeps, and sees the old cat; here it is."
+    split = pairs([("dog", text)] * 12)
+    task = make(splits={"train": split}, tokenization={"kind": "wordpiece", "vocabulary_size": 200})
+    [pair] = task.pairs.pairs(["dog"], [text])
+    assert task.pairs.spell(pair.ids, pair) == text
 
 
 @pytest.mark.parametrize("name", TOKENIZATIONS)

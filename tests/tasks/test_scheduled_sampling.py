@@ -76,6 +76,28 @@ class World:
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("mode", ["sequential", "parallel"])
+def test_where_all_coins_say_gold_values_and_gradients_are_those_of_teacher_forcing(
+    monkeypatch: pytest.MonkeyPatch, decoder: dict[str, Any], mode: str
+) -> None:
+    """The ratio is below 1, so tokens are read as in sampling."""
+    found = []
+    for ratio in (1.0, 1 - 1e-15):
+        world = World(decoder)
+        outputs = world.decode(monkeypatch, ratio, mode=mode).outputs
+        steps = world.target.ids.size(1)
+        assert len(world.inputs) == (
+            1 if ratio == 1 else {"sequential": steps, "parallel": 2}[mode]
+        )
+        world.model.zero_grad()
+        outputs[world.target.mask].square().sum().backward()
+        gradients = [p.grad for p in world.model.parameters() if p.grad is not None]
+        found.append([outputs[world.target.mask], *gradients])
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("mode", ["sequential", "parallel"])
 def test_a_ratio_of_one_is_teacher_forcing(
     monkeypatch: pytest.MonkeyPatch, decoder: dict[str, Any], mode: str
 ) -> None:

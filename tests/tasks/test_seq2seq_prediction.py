@@ -1,17 +1,27 @@
 """Options of decoding, through the predictor of both tasks."""
 
+import math
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from nlpseq.tasks.seq2seq_recipe import TextDecodingConfig
-from nlpseq.tasks.seq2seq_search import STEP_ELEMENTS, Translator, search_batches
-from small import CPU, built, train
+from nlpseq.tasks.seq2seq_search import (
+    STEP_ELEMENTS,
+    Translator,
+    _least,
+    _most,
+    search_batches,
+)
+from small import CPU, built, records, train
 from small_pairs import PAIRS, make, pairs
 
 from nlpseq.errors import UserError
 from nlpseq.recipe import TrainingConfig, validate
+
+GREEDY = {"method": "greedy"}
 
 
 def test_options_of_predict() -> None:
@@ -28,10 +38,8 @@ def test_options_of_predict() -> None:
         scores = [one["score"] for one in found]
         assert scores == sorted(scores, reverse=True)
         assert all(one["log_prob"] < 0 for one in found)
-    assert (
-        predictor.predict(texts, beam_size=1)[2]["output"]
-        == (predictor.predict(texts, method="greedy")[2]["output"])
-    )
+    narrow, greedy = (predictor.predict(texts, **one) for one in ({"beam_size": 1}, GREEDY))
+    assert [row["output"] for row in narrow] == [row["output"] for row in greedy]
     for method in ("beam", "greedy", "sample"):
         led = predictor.predict(texts, method=method, prefix="Katze und", seed=1)
         assert all(row["output"].startswith("Katze und") for row in led)
@@ -56,6 +64,7 @@ def ratios(predictor: Any, texts: list[str], **options: Any) -> list[tuple[int, 
     ("options", "said"),
     [
         ({"num_return": 9}, "num_return = 9: a beam of 2 has no more hypotheses"),
+        ({"num_return": 2, **GREEDY}, "num_return = 2: greedy finds one output"),
         ({"beam": 3}, r"unknown key decoding\.beam"),
         ({"beam_size": "many"}, "beam_size"),
         ({"stop_at_eos": False}, "stop_at_eos = false is for language models"),
@@ -71,6 +80,50 @@ def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
     document["decoding"] |= options
     with pytest.raises(UserError, match=said):
         validate(type(task).Config, document, "test")
+
+
+def test_attention_has_a_row_for_each_token_that_was_written() -> None:
+    """An output that stopped at its greatest length has no end."""
+    task = make(decoding={"max_new_tokens": 2})
+    predictor = task.predictor(built(task), CPU)
+    for limit in (1, 2, 12):
+        for row in predictor.attention([one for one, _ in PAIRS[:4]], max_new_tokens=limit):
+            words = row["output"].split()
+            ended = ["</s>"] if len(words) < limit else []
+            assert row["output_tokens"] == [*words, *ended]
+            assert [len(weights) for weights in row["weights"]] == (
+                [len(row["source_tokens"])] * len(row["output_tokens"])
+            )
+    with pytest.raises(UserError, match="attention is told of outputs that are found again"):
+        predictor.attention(["a cat"], method="sample", seed=1)
+
+
+@pytest.mark.parametrize("method", ["beam", "greedy", "sample"])
+def test_a_model_without_probabilities(method: str) -> None:
+    task = make(decoding={"method": method})
+    model = built(task)
+    with torch.no_grad():
+        model.head.combine.weight.fill_(torch.nan)
+    with pytest.raises(UserError, match=r"the model's probabilities are no numbers \(nan\)"):
+        task.predictor(model, CPU).predict(["a cat"])
+    assert all(math.isnan(sum(one.statistics)) for one in records(task, model, pairs()))
+
+
+def test_validation_draws_numbers_of_its_own() -> None:
+    """So whether and what is validated changes nothing that is trained, and its scores are the same again."""
+    task = make(decoding={"method": "sample"})
+    model = built(task)
+    before = torch.get_rng_state()
+    first, second = ([one.prediction for one in records(task, model, pairs())] for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert first == second
+    assert len({*first}) > 1
+
+
+def test_ratios_of_the_source_are_exact() -> None:
+    """0.29 is a little less in binary, 0.07 a little more."""
+    config = TextDecodingConfig(min_length_ratio=0.29, max_length_ratio=0.07, max_new_tokens=99)
+    assert (_least(config, 100), _most(config, 100)) == (29, 7)
 
 
 @pytest.mark.parametrize("copying", [False, True])

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nlpseq import hub
 from nlpseq.data.batch import Tokens
-from nlpseq.decoding import SamplingOptions
+from nlpseq.decoding import SamplingOptions, generate
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress
@@ -65,6 +65,7 @@ class World:
             *self.start(),
             self.target,
             ObjectiveConfig(**config),
+            at_test=self.start(),
             bos_id=BOS,
             eos_id=EOS,
             pad_id=PAD,
@@ -172,6 +173,42 @@ def test_an_output_that_is_as_good_as_the_greedy_one_teaches_nothing(
     assert all(p.grad is None or p.grad.eq(0).all() for p in world.model.parameters())
 
 
+def test_outputs_are_compared_with_those_of_the_model_at_test(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rennie et al. (2017), section 3: whatever dropout does to encoder and decoder in training."""
+    task = make(
+        objective={"kind": "self_critical"},
+        embedding={"dim": 6, "dropout": 0.5},
+        encoder={"hidden_size": 4, "bidirectional": True, "output_dropout": 0.5},
+        decoder={"output_dropout": 0.5},
+        decoding={"method": "greedy", "max_new_tokens": LENGTH},
+    )
+    model = built(task)
+    train(task, model, pairs(), epochs=4)
+    batch = next(task.batches(pairs(), training=True, seed=1, start=Cursor()))
+    given = (model.head.start(model.eval().encode(batch.source), batch.source), batch)
+    memory, state = given[0]
+    start = torch.full((batch.size,), BOS)
+    options = {"eos_id": EOS, "forbidden": task.forbidden, "memory": memory.parts}
+    greedy = SamplingOptions(greedy=True, max_new_tokens=LENGTH)
+    wanted = generate(closure(model.head), start, state, greedy, **options)
+    baselines = []
+
+    def listen(*given: Any, **options: Any) -> list[list[int]]:
+        found = generate(*given, **options)
+        if given[3].greedy:
+            baselines.append(found)
+        return found
+
+    monkeypatch.setattr(sequence_training, "generate", listen)
+    for _ in range(3):
+        task.loss(model.train(), batch, (), Progress())
+        assert model.training
+        assert model.head.training
+    assert baselines == [wanted] * 3
+
+
 @pytest.mark.parametrize("kind", ["self_critical", "minimum_risk"])
 @pytest.mark.parametrize("task_kind", BOTH)
 @pytest.mark.parametrize("copying", [False, True])
@@ -195,6 +232,7 @@ def test_a_reward_and_the_likelihood_are_sums_over_sentences(
         *model.head.start(model.encode(batch.source), batch.source),
         batch.target,
         task.recipe.objective,
+        at_test=model.head.start(model.encode(batch.source), batch.source),
         bos_id=BOS,
         eos_id=EOS,
         pad_id=PAD,
@@ -287,9 +325,33 @@ def test_runs_that_do_not_fit(learnt: Any) -> None:
     task = make(objective={"init_from": str(learnt)}, **other)
     with pytest.raises(UserError, match=r"objective\.init_from: the recipe's model is another"):
         task.build()
+    for section, key, value, said in (
+        ("tokenization", "split", "words", "tokenization.split = whitespace, this recipe words"),
+        ("tokenization", "joint", False, "tokenization.joint = True, this recipe False"),
+        ("tokenization", "kind", "bpe", "tokenization.kind = word, this recipe bpe"),
+        ("tokenization", "lowercase", True, "tokenization.lowercase = False, this recipe True"),
+        ("decoder", "bridge", "last", "decoder.bridge = mean, this recipe last"),
+    ):
+        other = {**SMALL, section: {**SMALL.get(section, {}), key: value}}
+        with pytest.raises(UserError, match=rf"objective\.init_from: that run has {said}"):
+            make(objective={"init_from": str(learnt)}, **other)
     recipe = document("translation", encoder={"init_from": str(learnt)})
     with pytest.raises(UserError, match=r"objective\.init_from starts from a run"):
         validate(Translation.Config, recipe, "test")
+
+
+@pytest.mark.parametrize("section", ["encoder", "decoder"])
+def test_transformers_of_other_heads_or_positions_do_not_fit(section: str, tmp_path: Any) -> None:
+    layers = {"kind": "transformer", "num_heads": 2, "positions": "sinusoidal"}
+    sizes = {"embedding": {"dim": 8}, "encoder": {**layers, "hidden_size": 8}, "decoder": layers}
+    task = make(**sizes)
+    hub.save(tmp_path, task, built(task))
+    objective = {"init_from": str(tmp_path)}
+    make(objective=objective, **sizes).build()
+    for key, value in (("num_heads", 4), ("positions", "rotary"), ("activation", "relu")):
+        other = {**sizes, section: {**sizes[section], key: value}}
+        with pytest.raises(UserError, match=rf"that run has {section}\.{key} = "):
+            make(objective=objective, **other)
 
 
 def test_a_run_with_words_of_vectors_is_started_from(tmp_path: Any) -> None:
