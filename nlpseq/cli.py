@@ -174,6 +174,12 @@ def _predict(arguments: Namespace) -> int:
 
     output: Path | None = arguments.output
     form, explain, resume = arguments.format, arguments.explain, arguments.resume
+    if (
+        output is not None
+        and arguments.file is not None
+        and output.resolve() == arguments.file.resolve()
+    ):
+        raise UserError(f"--output {output}: is the --file of the texts; name another")
     complete = not prediction.begins(
         output, form=form, explain=explain, resume=resume, overwrite=arguments.overwrite
     )
@@ -195,6 +201,8 @@ def _predict(arguments: Namespace) -> int:
         options=arguments.decoding,
         seed=arguments.seed,
         progress=sys.stderr.isatty() and not shown,
+        run=_absolute(arguments.run),
+        place=_place(arguments),
     )
     if arguments.attention is not None:
         asked.check_attention()
@@ -213,6 +221,18 @@ def _predict(arguments: Namespace) -> int:
         note = f"; {left:,} further texts are not drawn" if left else ""
         print(f"Attention drawn in {arguments.attention}{note}", file=sys.stderr)
     return 0
+
+
+def _absolute(run: str) -> str:
+    """A run as it is found from any folder; one of the Hub by its name."""
+    return str(Path(run).resolve()) if Path(run).exists() else run
+
+
+def _place(arguments: Namespace) -> str:
+    """How the number of a text is introduced."""
+    if arguments.texts:
+        return "text"
+    return f"{arguments.file or 'standard input'}, line"
 
 
 def _check_options(arguments: Namespace, predictor: Any) -> None:

@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read, and the nearest name to offer in it."""
+"""The exception that a user is meant to read, and the nearest name to offer in it."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,6 +9,15 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with status 2.
     """
+
+
+class TextError(UserError):
+    """One of many texts that cannot be answered: its `place` among them, from 0, and the `reason`."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(f"text {place + 1}: {reason}")
+        self.place = place
+        self.reason = reason
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -84,6 +84,19 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
 
 
+def maker_of(path: Path) -> dict[str, Any]:
+    """What a `GrowingFile` was told of what makes it; empty if nothing is known."""
+    try:
+        found = json.loads(_note_of(path).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial.json")
+
+
 def is_partial(path: Path) -> bool:
     """Whether a part of a file is there, and nobody has finished it."""
     partial = partial_of(path)
@@ -96,18 +109,21 @@ class GrowingFile:
     Args:
         path: its name once it is whole.
         keep: how many bytes of an earlier partial file it begins with; the others are cut off.
+        made_by: what makes it, as JSON; kept beside the partial file.
 
     Raises:
         UserError: as `disk`, when it is entered, appended to or finished; or another process is writing it.
     """
 
-    def __init__(self, path: Path, keep: int = 0) -> None:
+    def __init__(self, path: Path, keep: int = 0, made_by: Mapping[str, Any] | None = None) -> None:
         self._path, self._partial = path, partial_of(path)
         with disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._partial.open("ab")
             self._lock()
             self._file.truncate(keep)
+            if made_by is not None:
+                write_json(_note_of(path), made_by)
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +139,7 @@ class GrowingFile:
         """Give the file its name."""
         with disk(self._path):
             self._partial.replace(self._path)
+            _note_of(self._path).unlink(missing_ok=True)
 
     def __exit__(
         self,
@@ -136,6 +153,7 @@ class GrowingFile:
             self._file.close()
         if empty and kind is not None:
             self._partial.unlink(missing_ok=True)
+            _note_of(self._path).unlink(missing_ok=True)
 
     def _lock(self) -> None:
         """Of two that would write, the second says so; Windows has no such lock."""

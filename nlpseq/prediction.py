@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nlpseq import answers
-from nlpseq.errors import UserError
+from nlpseq.errors import TextError, UserError
 from nlpseq.files import GrowingFile, is_partial, partial_of, write_lines
-from nlpseq.resumption import read_past
+from nlpseq.resumption import check_same_maker, read_past
 
 MOST_PICTURES = 50
 AHEAD = 100
@@ -91,6 +91,8 @@ class Prediction:
         options: keys of [decoding] that were given, for a predictor that writes.
         seed: of the first chunk; each further one takes the next number, or their draws would be the same.
         progress: count on standard error.
+        run: by which the predictor was found; answers in a file are gone on with by no other.
+        place: how the number of a text is introduced, such as `input.txt, line`.
     """
 
     predictor: Any
@@ -99,6 +101,8 @@ class Prediction:
     options: dict[str, Any] | None = None
     seed: int | None = None
     progress: bool = False
+    run: str = ""
+    place: str = "text"
 
     @property
     def writes(self) -> bool:
@@ -131,7 +135,7 @@ class Prediction:
             partial_of(output).unlink(missing_ok=True)
             return
         start = self._resumed(output, texts) if resume and is_partial(output) else Start(texts)
-        with GrowingFile(output, start.kept) as file:
+        with GrowingFile(output, start.kept, self._made_by()) as file:
             try:
                 for piece in self.pieces(start.texts, first_chunk=start.chunks):
                     file.append(piece)
@@ -166,15 +170,26 @@ class Prediction:
 
     def _answers(self, texts: Iterator[str], first_chunk: int) -> Iterator[list[answers.Answer]]:
         for number, chunk in enumerate(answers.chunks(texts, self.chunk_size), first_chunk):
-            yield self.predictor.predict(chunk, **self._given(number))
+            try:
+                yield self.predictor.predict(chunk, **self._given(number))
+            except TextError as error:
+                first = number * self.chunk_size
+                raise UserError(
+                    f"{self.place} {first + error.place + 1}: {error.reason}"
+                ) from error
 
     def _given(self, chunk: int) -> dict[str, Any]:
         seed = {} if self.seed is None else {"seed": self.seed + chunk}
         return {**(self.options or {}), **seed}
 
+    def _made_by(self) -> dict[str, Any]:
+        """What the answers hang on, beside the texts; of the form they tell themselves."""
+        return {"run": self.run, "seed": self.seed, **(self.options or {})}
+
     def _resumed(self, output: Path, texts: Iterator[str]) -> Start:
         form = self.form or ("text" if self.writes else "json")
         partial, size = partial_of(output), self.chunk_size
+        check_same_maker(output, self._made_by())
         ahead, chunks, kept = read_past(partial, form, texts, size, one_line=self.writes)
         print(f"Going on behind {chunks * size:,} answers in {partial}", file=sys.stderr)
         return Start(chain(ahead, texts), chunks, kept)

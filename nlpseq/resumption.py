@@ -1,11 +1,12 @@
-"""Which texts a file of answers answers already."""
+"""Which texts a file of answers answers already, and whether what goes on is what began."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nlpseq.errors import UserError
+from nlpseq.files import maker_of, partial_of
 
 
 def read_past(
@@ -47,6 +48,22 @@ def read_past(
             if number % size == 0:
                 chunks, kept, again = number // size, end, []
     return again, chunks, kept
+
+
+def check_same_maker(output: Path, made_by: Mapping[str, Any]) -> None:
+    """See that answers in the partial file of `output` were made as those to come will be.
+
+    Raises:
+        UserError: by another run, or with other options.
+    """
+    begun = maker_of(output)
+    for key in sorted({*begun, *made_by}) if begun else ():
+        before, now = begun.get(key), made_by.get(key)
+        if before != now:
+            raise UserError(
+                f"{partial_of(output)} was begun with {key} = {before}, and now {key} = {now}: go on with "
+                "the same, or start again with --overwrite"
+            )
 
 
 def _whole_answers(file: BinaryIO, form: str) -> Iterator[tuple[bytes, int]]:

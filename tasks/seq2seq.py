@@ -20,7 +20,7 @@ from nlpseq.data.features import Features
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
 from nlpseq.data.words import raw_words
-from nlpseq.errors import UserError
+from nlpseq.errors import TextError, UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.metrics.resampling import bootstrap_interval
 from nlpseq.models.decoder import Decoder
@@ -179,22 +179,28 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         Raises:
             UserError: one is too long, and `tokenization.too_long = "refuse"`.
         """
-        features, long = self.read(list(split.texts("source")), f"{split.origin}, {split.name}")
+        try:
+            features, long = self.read(list(split.texts("source")))
+        except TextError as error:
+            raise UserError(
+                f"{split.origin}, {split.name}: source {error.place + 1} {error.reason}; shorten it, or set "
+                "tokenization.too_long=truncate"
+            ) from error
         self._truncated[split.fingerprint] = len(long)
         return features
 
-    def read(self, texts: Sequence[str], origin: str) -> tuple[list[Features], list[int]]:
+    def read(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
         """Features of sources, and the places of those that are too long and were cut.
 
         Raises:
-            UserError: one is too long, and `tokenization.too_long = "refuse"`.
+            TextError: one is too long, and `tokenization.too_long = "refuse"`.
         """
         config = self.recipe.tokenization
         features, long = self.pairs.sources(texts)
         if long and config.too_long == "refuse":
-            raise UserError(
-                f"{origin}: source {long[0] + 1} has more than tokenization.max_source_length = "
-                f"{config.max_source_length} tokens; shorten it, or set tokenization.too_long=truncate"
+            limit = config.max_source_length
+            raise TextError(
+                long[0], f"has more than tokenization.max_source_length = {limit} tokens"
             )
         return features, long
 

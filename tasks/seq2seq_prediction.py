@@ -9,7 +9,7 @@ import torch
 from nlpseq.data.batch import Reading
 from nlpseq.data.features import Features
 from nlpseq.data.words import raw_words
-from nlpseq.errors import UserError
+from nlpseq.errors import TextError, UserError
 from nlpseq.metrics.base import Scores
 from nlpseq.models.decoder import Decoder
 from nlpseq.models.model import Model
@@ -18,6 +18,7 @@ from nlpseq.recipe import validate
 from .pairs import Pair
 from .seq2seq_recipe import TextDecodingConfig
 from .seq2seq_search import Output, Started, Translator, search_batches
+from .text_generation import generator_of
 
 if TYPE_CHECKING:
     from .seq2seq import Seq2Seq
@@ -75,6 +76,7 @@ class Seq2SeqPredictor:
                 probabilities are no numbers.
         """
         config = self._options(options)
+        _check_given(texts, prefix)
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "score": None} for text in texts
         ]
@@ -113,6 +115,7 @@ class Seq2SeqPredictor:
             raise UserError(
                 "attention is told of outputs that are found again, not of samples: set method to greedy or beam"
             )
+        _check_given(texts, prefix)
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "source_tokens": [], "output_tokens": [], "weights": []}
             for text in texts
@@ -133,7 +136,7 @@ class Seq2SeqPredictor:
     def read(self, texts: Sequence[str]) -> Reading:
         """What the encoder reads of sources; see `Reading`."""
         spaced = [self._spaced(text) for text in texts]
-        features, _ = self.task.read(spaced, "the given texts")
+        features, _ = self.task.read(spaced)
         tokens = self.task.reader.collate(features).to(self.device)
         spelt = [self.task.pairs.spelt(source) for source in spaced]
         return Reading(tokens, spelt)
@@ -158,8 +161,7 @@ class Seq2SeqPredictor:
         self, batches: Sequence[_Batch], config: TextDecodingConfig, prefix: str, seed: int | None
     ) -> Iterator[tuple[list[int], list[Pair], Started, list[list[Output]]]]:
         """The outputs of each batch, beside what they were found by."""
-        generator = torch.Generator(self.device)
-        generator.seed() if seed is None else generator.manual_seed(seed)
+        generator = generator_of(seed, self.device)
         beginning = self._prefix(prefix)
         for rows, features, pairs in batches:
             started = self._translator.start(features, pairs)
@@ -181,7 +183,7 @@ class Seq2SeqPredictor:
     ) -> tuple[list[_Batch], list[int]]:
         """Sources of like length, and rows that were cut; one without a token is in no batch."""
         spaced = [self._spaced(text) for text in texts]
-        features, long = self.task.read(spaced, "the given texts")
+        features, long = self.task.read(spaced)
         real = [row for row, one in enumerate(features) if len(one)]
         pairs = self.task.pairs.pairs([spaced[row] for row in real], [""] * len(real))
         lengths = [len(features[row]) for row in real]
@@ -209,8 +211,34 @@ class Seq2SeqPredictor:
         decoding = {**recipe.decoding.model_dump(), **options}
         document = {"task": recipe.task, "decoding": decoding}
         config = validate(type(recipe), document, "options of predict").decoding
+        idle = [key for key in ("temperature", "top_k", "top_p") if key in options]
+        if idle and config.method != "sample":
+            raise UserError(
+                f"{idle[0]} is of sampling, and method = {config.method}: set method = sample"
+            )
         if config.replace_unknown and self.task.target.unk_id in self.task.forbidden:
             raise UserError(
                 "replace_unknown: this model writes no unknown token that could be replaced"
             )
         return config
+
+
+def _check_given(texts: Sequence[str], prefix: str) -> None:
+    """Raise a UserError for what no text can be."""
+    if isinstance(texts, str):
+        raise UserError(f"texts is the one text {texts!r:.60}: give a list of texts")
+    for place, text in enumerate(texts):
+        if fault := _fault(text):
+            raise TextError(place, fault)
+    if fault := _fault(prefix):
+        raise UserError(f"prefix: {fault}")
+
+
+def _fault(text: object) -> str:
+    if not isinstance(text, str):
+        return f"{text!r:.60} is no text"
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Python's way to keep bytes that a shell gave
+        return f"{text!r:.60} is not UTF-8"
+    return ""

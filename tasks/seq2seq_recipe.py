@@ -1,6 +1,6 @@
 """What a recipe of translation and summarization may say."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,6 @@ from nlpseq.recipe import (
     DecoderConfig,
     DecodingConfig,
     Natural,
-    NotNegative,
     RecurrentDecoderConfig,
     Section,
     TokenizationConfig,
@@ -19,6 +18,8 @@ from nlpseq.recipe import (
 from .example_recipe import ExampleRecipe
 from .scheduled_sampling import ScheduledSamplingConfig
 from .sequence_training import ObjectiveConfig
+
+LengthRatio = Annotated[float, Field(ge=0, le=1000)]
 
 
 class PairTokenizationConfig(TokenizationConfig):
@@ -51,8 +52,8 @@ class TextDecodingConfig(DecodingConfig):
     batch_size: Natural = Field(
         0, description="sources searched together; 0: up to two training batches"
     )
-    min_length_ratio: NotNegative = Field(0.0, description="of the source's tokens, at least")
-    max_length_ratio: NotNegative = Field(
+    min_length_ratio: LengthRatio = Field(0.0, description="of the source's tokens, at least")
+    max_length_ratio: LengthRatio = Field(
         0.0, description="of the source's tokens, at most (and max_new_tokens); 0: no such limit"
     )
     replace_unknown: bool = Field(
@@ -73,6 +74,10 @@ class TextDecodingConfig(DecodingConfig):
         if self.min_new_tokens > self.max_new_tokens:
             raise ValueError(
                 f"min_new_tokens = {self.min_new_tokens} is above max_new_tokens = {self.max_new_tokens}"
+            )
+        if 0 < self.max_length_ratio < self.min_length_ratio:
+            raise ValueError(
+                f"min_length_ratio = {self.min_length_ratio} is above max_length_ratio = {self.max_length_ratio}"
             )
         if not self.stop_at_eos:
             raise ValueError("stop_at_eos = false is for language models: an output has an end")

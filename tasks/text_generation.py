@@ -79,7 +79,7 @@ class LanguageModelPredictor:
                     state,
                     sampling_options(config),
                     eos_id=self._eos(config),
-                    generator=self._generator(seed),
+                    generator=generator_of(seed, self.device),
                     forbidden=self._forbidden,
                 )
         prompt_ids = self.task.tokenizer.encode(prompt)
@@ -103,7 +103,7 @@ class LanguageModelPredictor:
             state,
             sampling_options(config),
             eos_id=self._eos(config),
-            generator=self._generator(seed),
+            generator=generator_of(seed, self.device),
             forbidden=self._forbidden,
         )
         ids_of_row = (int(row[0]) for row in tokens)
@@ -224,15 +224,20 @@ class LanguageModelPredictor:
     def _eos(self, config: DecodingConfig) -> int | None:
         return self.task.tokenizer.eos_id if config.stop_at_eos else None
 
-    def _generator(self, seed: int | None) -> torch.Generator:
-        generator = torch.Generator(self.device)
-        if seed is None:
-            generator.seed()
-        elif not 0 <= seed < 2**63:
-            raise UserError(f"seed = {seed}: write a whole number from 0 to 2**63 - 1")
-        else:
-            generator.manual_seed(seed)
+
+def generator_of(seed: int | None, device: torch.device) -> torch.Generator:
+    """What draws repeatable samples, or others each time without a seed.
+
+    Raises:
+        UserError: the seed is no whole number from 0 to 2**63 - 1.
+    """
+    generator = torch.Generator(device)
+    if seed is None:
+        generator.seed()
         return generator
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise UserError(f"seed = {seed}: write a whole number from 0 to 2**63 - 1")
+    return generator.manual_seed(seed)
 
 
 class Detokenizer:

@@ -211,6 +211,40 @@ def test_long_texts_are_cut_and_it_is_said(here: Path, answers: Command) -> None
     assert [answer.get("truncated", False) for answer in found] == [True, False]
 
 
+def test_a_text_that_is_refused_is_named_by_its_line(
+    here: Path, fails: Command, answers: Command
+) -> None:
+    answers(f"{RUN} tokenization.max_source_length=50 tokenization.too_long=refuse")
+    shutil.move("out", "refusing")
+    (here / "texts").write_text("a cat\n" * 299 + "cat " * 60 + "\n")
+    said = fails("predict refusing --device cpu --file texts --output answers")
+    assert "texts, line 300: has more than tokenization.max_source_length = 50 tokens" in said
+    assert "the answers so far are in answers.partial" in said
+    assert Path("answers.partial").read_text().count("\n") == 256
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            "--seed 99999999999999999999 --method sample",
+            "seed = 99999999999999999999: write a whole",
+        ),
+        ("--seed -1", "seed = -1: write a whole number"),
+        ("--set seed=x", "--set seed: is no key of"),
+        ("--set prefix=5", "--set prefix: is no key of"),
+        ("--set texts=x", "--set texts: is no key of"),
+        ("--prefix 'bad\udcff'", "--prefix .*: not UTF-8"),
+        ("--set max_length_ratio=1e308", "max_length_ratio = 1e\\+308"),
+        ("--set min_length_ratio=3 --set max_length_ratio=1", "min_length_ratio = 3.0 is above"),
+        ("--top-k 3", "top_k is of sampling, and method = beam: set method = sample"),
+        ("--method sample --attention maps", "attention is told of outputs that are found again"),
+    ],
+)
+def test_options_of_predict(fails: Command, options: str, said: str) -> None:
+    assert re.search(said, fails(f"predict translation_run --device cpu 'a cat' {options}"))
+
+
 @pytest.mark.parametrize("missing", ["extension", "lead"])
 def test_a_damaged_model(here: Path, fails: Command, missing: str) -> None:
     file = here / "summarization_run/config.json"

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from nlpseq.answers import CHUNK
 from nlpseq.cli import main
-from nlpseq.errors import UserError
+from nlpseq.errors import TextError, UserError
 from nlpseq.files import GrowingFile, partial_of
 from nlpseq.prediction import Prediction
 
@@ -40,7 +40,9 @@ class WriterPredictor:
 
     decoding = True
 
-    def __init__(self, stop_at: str | None = None, error: type[BaseException] = Stopped) -> None:
+    def __init__(
+        self, stop_at: str | None = None, error: Callable[[str], BaseException] = Stopped
+    ) -> None:
         self.stop_at, self.error = stop_at, error
         self.calls: list[dict[str, Any]] = []
         self.sizes: list[int] = []
@@ -233,15 +235,17 @@ def test_stopped_anywhere_and_cut_anywhere_the_file_ends_with_the_same_bytes(
     assert sorted(os.listdir(folder)) == ["out", "whole"]
 
 
-def stop(output: Path, *, at: str = "text 9", form: str | None = None) -> None:
+def stop(
+    output: Path, *, at: str = "text 9", form: str | None = None, seed: int | None = None
+) -> None:
     with pytest.raises(Stopped):
-        Prediction(WriterPredictor(at), form).write(output, iter(TEXTS))
+        Prediction(WriterPredictor(at), form, seed=seed).write(output, iter(TEXTS))
     assert partial_of(output).read_bytes().count(b"\n") == 8
 
 
 def test_only_what_is_not_answered_is_answered(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    stop(output)
+    stop(output, seed=3)
     writer = WriterPredictor()
     read: list[str] = []
 
@@ -355,6 +359,61 @@ def test_a_bad_text_further_down_costs_nothing_but_itself(
     source.write_bytes(b"a\n" * 9 + b"z\n")
     assert main([*words, "--resume"]) == 0
     assert output.read_text() == "a\n" * 9 + "z\n"
+
+
+def test_a_text_that_cannot_be_answered_is_named_by_its_line(
+    use: Callable[[Predictor], Predictor],
+    source: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is the third of the third chunk of four."""
+    use(WriterPredictor("text 11", lambda _: TextError(2, "is too long")))
+    output = tmp_path / "out.txt"
+    words = ["predict", "some", "--file", str(source), "--output", str(output)]
+    assert main(words) == 2
+    assert f"{source}, line 11: is too long; the answers so far" in capsys.readouterr().err
+    assert main(["predict", "some", *[text or "x" for text in TEXTS]]) == 2
+    assert "error: text 11: is too long" in capsys.readouterr().err
+
+
+def test_answers_of_another_run_or_of_other_options_are_not_mixed(
+    use: Callable[[Predictor], Predictor],
+    source: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    use(WriterPredictor("text 9", KeyboardInterrupt))
+    output = tmp_path / "out.txt"
+    words = ["predict", "some", "--file", str(source), "--output", str(output), "--beam", "2"]
+    assert main(words) == 130
+    use(WriterPredictor())
+    begun = f"{partial_of(output)} was begun with"
+    for other, said in (
+        (["predict", "another", *words[2:]], "run = some, and now run = another"),
+        ([*words[:-1], "3"], "beam_size = 2, and now beam_size = 3"),
+        ([*words, "--seed", "4"], "seed = None, and now seed = 4"),
+        ([*words, "--max-new-tokens", "4"], "max_new_tokens = None, and now max_new_tokens = 4"),
+    ):
+        capsys.readouterr()
+        assert main([*other, "--resume"]) == 2
+        printed = capsys.readouterr().err
+        assert f"{begun} {said}: go on with the same" in printed
+        assert printed.count("\n") == 1
+    assert main([*words, "--resume"]) == 0
+    assert sorted(os.listdir(tmp_path)) == ["in.txt", "out.txt"]
+    assert output.read_text().split("\n")[:-1] == [text[::-1] for text in TEXTS]
+
+
+def test_the_file_of_texts_is_not_written_over(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = source.read_bytes()
+    monkeypatch.chdir(source.parent)
+    for name in (str(source), f"./{source.name}"):
+        assert main(["predict", "some", "--file", str(source), "--output", name]) == 2
+        assert f"--output {Path(name)}: is the --file of the texts" in capsys.readouterr().err
+    assert source.read_bytes() == before
 
 
 def test_a_page_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

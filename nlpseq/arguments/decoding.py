@@ -81,6 +81,9 @@ def of_predict(arguments: Namespace) -> dict[str, Any]:
         UserError: options that contradict each other.
     """
     found = _set(arguments) | _given(arguments, _PREDICT)
+    prefix = found.get("prefix", "")
+    if any("\ud800" <= character <= "\udfff" for character in prefix):  # bytes that the shell gave
+        raise UserError(f"--prefix {prefix!r}: not UTF-8")
     beam, best = found.pop("beam", None), found.pop("num_best", None)
     if beam is not None:
         method = "greedy" if beam == 1 else "beam"
@@ -110,7 +113,11 @@ def _set(arguments: Namespace) -> dict[str, Any]:
     for word in arguments.set:
         if not all(part.strip() for part in word.partition("=")):
             raise UserError(f"--set {word}: write it as KEY=VALUE, such as length_alpha=1.0")
-    return override({}, arguments.set)
+    found = override({}, arguments.set)
+    for key in ("texts", "prompt", "prefix", "seed"):
+        if key in found:
+            raise UserError(f"--set {key}: is no key of [decoding]; it has a place of its own")
+    return found
 
 
 def _given(arguments: Namespace, names: tuple[str, ...]) -> dict[str, Any]:

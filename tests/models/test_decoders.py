@@ -158,6 +158,29 @@ def test_reading_a_target_is_reading_it_token_by_token(
     torch.testing.assert_close(other, log_probs, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_without_feeding_a_target_is_one_call_of_layers_and_of_attention(
+    cell: str, attention: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Whole(kind=cell, attention=attention)
+    decoder = whole.decoder
+    assert isinstance(decoder, AttentionDecoder)
+    calls: list[str] = []
+
+    def counted(name: str) -> None:
+        part = getattr(decoder, name)
+        part.register_forward_hook(lambda *_: calls.append(name))
+
+    counted("encoder")
+    counted("attention")
+    for owner, name in ((decoder, "read_one"), (decoder.encoder, "step")):
+        monkeypatch.setattr(owner, name, lambda *_: calls.append("step"))
+    whole.read()
+    steps = TARGETS.ids.size(1) if decoder.attention.sequential else 1
+    assert calls == ["encoder", *["attention"] * steps]
+
+
 @pytest.mark.parametrize("form", list(ATTENDING))
 @pytest.mark.parametrize("counts", [[3, 3, 3], [2, 1, 4]])
 @torch.no_grad()

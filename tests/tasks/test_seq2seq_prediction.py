@@ -70,6 +70,11 @@ def ratios(predictor: Any, texts: list[str], **options: Any) -> list[tuple[int, 
         ({"stop_at_eos": False}, "stop_at_eos = false is for language models"),
         ({"min_new_tokens": 99}, "min_new_tokens = 99 is above max_new_tokens = 12"),
         ({"max_length_ratio": -1}, "max_length_ratio"),
+        ({"max_length_ratio": 1e308}, "max_length_ratio"),
+        (
+            {"min_length_ratio": 3, "max_length_ratio": 1},
+            r"min_length_ratio = 3\.0 is above max_length_ratio = 1\.0",
+        ),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
@@ -98,6 +103,34 @@ def test_attention_has_a_row_for_each_token_that_was_written() -> None:
         predictor.attention(["a cat"], method="sample", seed=1)
 
 
+def test_options_of_sampling_are_not_given_in_vain() -> None:
+    predictor = make().predictor(built(make()), CPU)
+    with pytest.raises(UserError, match="top_k is of sampling, and method = beam: set method = s"):
+        predictor.predict(["a cat"], top_k=3)
+    with pytest.raises(UserError, match="temperature is of sampling, and method = greedy"):
+        predictor.predict(["a cat"], temperature=0.5, **GREEDY)
+    predictor.predict(["a cat"], temperature=0.5, method="sample")
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ("a cat", "texts is the one text 'a cat': give a list"),
+        (["a cat", 5], "^text 2: 5 is no text"),
+        ([None], "^text 1: None is no text"),
+        (["caf\udce9"], "^text 1: .* is not UTF-8"),
+    ],
+)
+def test_what_is_no_text(texts: Any, said: str) -> None:
+    predictor = make().predictor(built(make()), CPU)
+    for ask in (predictor.predict, predictor.attention):
+        with pytest.raises(UserError, match=said):
+            ask(texts)
+    for options, wrong in (({"prefix": 5}, "prefix: 5 is no text"), ({"seed": "x"}, "seed = x: ")):
+        with pytest.raises(UserError, match=wrong):
+            predictor.predict(["a cat"], **options)
+
+
 @pytest.mark.parametrize("method", ["beam", "greedy", "sample"])
 def test_a_model_without_probabilities(method: str) -> None:
     task = make(decoding={"method": method})
@@ -121,9 +154,11 @@ def test_validation_draws_numbers_of_its_own() -> None:
 
 
 def test_ratios_of_the_source_are_exact() -> None:
-    """0.29 is a little less in binary, 0.07 a little more."""
-    config = TextDecodingConfig(min_length_ratio=0.29, max_length_ratio=0.07, max_new_tokens=99)
-    assert (_least(config, 100), _most(config, 100)) == (29, 7)
+    """In binary 0.29 of 100 is a little less than 29, and 0.56 a little more than 56."""
+    assert math.floor(0.29 * 100) == 28
+    assert math.ceil(0.56 * 100) == 57
+    config = TextDecodingConfig(min_length_ratio=0.29, max_length_ratio=0.56, max_new_tokens=99)
+    assert (_least(config, 100), _most(config, 100)) == (29, 56)
 
 
 @pytest.mark.parametrize("copying", [False, True])
