@@ -35,6 +35,7 @@ NAMES = {
     "head.attention.score": "decoder.attention.energy_layer",
     "head.bridge.projections.0": "decoder.bridge_layer",
 }
+TABLES = ("embedding.tokens.weight", "head.embedding.tokens.weight", "head.softmax.weight")
 LACKING = ("head.attention.key.bias", "head.softmax.bias")
 
 
@@ -136,7 +137,7 @@ def with_weights(task: Translation, weights: Mapping[str, torch.Tensor]) -> Any:
             value.zero_()
         else:
             theirs = weights[_their_name(name)]
-            value.copy_(theirs[order] if len(theirs) == len(order) else theirs)
+            value.copy_(theirs[order] if name in TABLES else theirs)
     model.load_state_dict(state)
     return model.eval()
 
@@ -150,7 +151,7 @@ def handed_over(task: Translation, model: Any) -> dict[str, torch.Tensor]:
             if value.any():
                 raise SystemExit(f"JoeyNMT has no {name}, which is not zero")
         else:
-            weights[_their_name(name)] = value[places] if len(value) == len(places) else value
+            weights[_their_name(name)] = value[places] if name in TABLES else value
     weights["trg_embed.lut.weight"] = weights["src_embed.lut.weight"]  # one table
     return weights
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from nlpseq.analysis.versions import machine, versions
+from nlpseq.arguments.values import count
 from nlpseq.errors import UserError
 
 CPU = torch.device("cpu")
@@ -41,19 +42,9 @@ def print_turns(result: Result, columns: Columns) -> None:
     print_table(rows)
 
 
-def positive(text: str) -> int:
-    """A whole number above 0, as a type of an option."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
 def add_common(parser: argparse.ArgumentParser, rounds: int) -> None:
     """The options of all benchmarks."""
-    parser.add_argument(
-        "--rounds", type=positive, default=rounds, metavar="N", help="turns of a side"
-    )
+    parser.add_argument("--rounds", type=count, default=rounds, metavar="N", help="turns of a side")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
 
 

@@ -12,9 +12,10 @@ import yaml
 from joeynmt_side import JoeyNMT
 from nlpseq.tasks.translation import Translation
 from nlpseq_side import translated
-from reporting import Result, add_common, positive, print_turns, versions_there
+from reporting import Result, add_common, print_turns, versions_there
 
 from nlpseq.analysis.versions import versions
+from nlpseq.arguments.values import count
 from nlpseq.data.sources import Split
 
 CONFIG = Path(__file__).parent / "joeynmt_translation.yaml"
@@ -29,12 +30,12 @@ def add_options(parser: argparse.ArgumentParser, epochs: int) -> None:
     parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
     parser.add_argument("--test-sentences", type=int, default=0, metavar="N", help="0: all")
     parser.add_argument(
-        "--decodings", type=positive, default=3, metavar="N", help="of each side in turns, a turn"
+        "--decodings", type=count, default=3, metavar="N", help="of each side in turns, a turn"
     )
     parser.add_argument(
-        "--epochs", type=positive, default=epochs, metavar="N", help="of training, a turn"
+        "--epochs", type=count, default=epochs, metavar="N", help="of training, a turn"
     )
-    parser.add_argument("--threads", type=positive, metavar="N", help="of torch (default: its own)")
+    parser.add_argument("--threads", type=count, metavar="N", help="of torch (default: its own)")
     add_common(parser, rounds=3)
 
 

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from nlpseq.analysis import highlight
 from nlpseq.data.local import GZIP_MAGIC
 from nlpseq.errors import UserError
+from nlpseq.files import is_utf8
 
 Answer = Mapping[str, Any]
 
@@ -64,10 +65,8 @@ def chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def _valid(words: Sequence[str]) -> Iterator[str]:
     for number, word in enumerate(words, 1):
-        try:
-            word.encode()
-        except UnicodeEncodeError as error:  # Python's way to keep what a shell gave
-            raise UserError(f"text {number} of the command line: not UTF-8") from error
+        if not is_utf8(word):
+            raise UserError(f"text {number} of the command line: not UTF-8")
         yield word
 
 

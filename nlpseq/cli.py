@@ -7,16 +7,13 @@ that need them. What each command takes is in `nlpseq.arguments`.
 
 import contextlib
 import io
-import itertools
 import os
-import re
 import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from nlpseq.allocation import keep_freed_memory
 from nlpseq.arguments import parse
@@ -170,128 +167,15 @@ def _evaluate(arguments: Namespace) -> int:
 
 
 def _predict(arguments: Namespace) -> int:
-    from nlpseq import answers, prediction
+    from nlpseq import answering
 
-    output: Path | None = arguments.output
-    form, explain, resume = arguments.format, arguments.explain, arguments.resume
-    if (
-        output is not None
-        and arguments.file is not None
-        and output.resolve() == arguments.file.resolve()
-    ):
-        raise UserError(f"--output {output}: is the --file of the texts; name another")
-    complete = not prediction.begins(
-        output, form=form, explain=explain, resume=resume, overwrite=arguments.overwrite
-    )
-    if complete:
-        print(f"{output} is complete")
-        if arguments.attention is None:
-            return 0
-    read = answers.read_texts(arguments.texts, arguments.file, sys.stdin)
-    # What is wrong with the texts is said before a model is loaded.
-    ahead = list(itertools.islice(read, prediction.AHEAD))
-    texts = prediction.Tally(itertools.chain(ahead, read))
-    predictor = _predictor(arguments, "predict", "generate")
-    _check_options(arguments, predictor)
-    shown = output is None and sys.stdout.isatty()
-    asked = prediction.Prediction(
-        predictor,
-        form,
-        explain=explain,
-        options=arguments.decoding,
-        seed=arguments.seed,
-        progress=sys.stderr.isatty() and not shown,
-        run=_absolute(arguments.run),
-        place=_place(arguments),
-    )
-    if arguments.attention is not None:
-        asked.check_attention()
-    if output is not None and not complete:
-        asked.write(output, texts, resume=resume)
-        print(f"Written to {output}")
-    elif output is None:
-        for piece in asked.pieces(texts, terminal=shown):
-            print(piece, end="", flush=True)
-    if arguments.attention is not None:
-        drawn = ahead[: prediction.MOST_PICTURES]
-        asked.draw_attention(drawn, arguments.attention)
-        for _ in texts:  # those that a complete file has answered
-            pass
-        left = texts.count - len(drawn)
-        note = f"; {left:,} further texts are not drawn" if left else ""
-        print(f"Attention drawn in {arguments.attention}{note}", file=sys.stderr)
-    return 0
-
-
-def _absolute(run: str) -> str:
-    """A run as it is found from any folder; one of the Hub by its name."""
-    return str(Path(run).resolve()) if Path(run).exists() else run
-
-
-def _place(arguments: Namespace) -> str:
-    """How the number of a text is introduced."""
-    if arguments.texts:
-        return "text"
-    return f"{arguments.file or 'standard input'}, line"
-
-
-def _check_options(arguments: Namespace, predictor: Any) -> None:
-    """Refuse options of which this kind of model makes nothing."""
-    given = arguments.decoding_options
-    if given and not getattr(predictor, "decoding", False):
-        raise UserError(
-            f"{', '.join(given)}: not for {arguments.run}, a {_kind(predictor)}: it writes no texts "
-            "as its answers"
-        )
-    if arguments.attention is not None and not hasattr(predictor, "attention"):
-        raise UserError(
-            f"--attention: not for {arguments.run}, a {_kind(predictor)}: only models that write "
-            "their answers have it; for what a classifier attends to, use --explain"
-        )
-    if arguments.attention is not None and arguments.attention.is_file():
-        raise UserError(f"--attention {arguments.attention}: is a file; name a folder")
-    if arguments.attention is not None:
-        from nlpseq.files import disk
-
-        with disk(arguments.attention):
-            arguments.attention.mkdir(parents=True, exist_ok=True)
-
-
-def _predictor(arguments: Namespace, ability: str, other: str) -> Any:
-    """The predictor of a run, if it can do what it is wanted for; else the other command is named."""
-    from nlpseq import hub
-
-    predictor = hub.load(arguments.run, arguments.device)
-    if not hasattr(predictor, ability):
-        raise UserError(
-            f"{arguments.run} is a {_kind(predictor)}, it cannot {ability}: "
-            f"use `nlpseq {other} {arguments.run}`"
-        )
-    return predictor
-
-
-def _kind(predictor: Any) -> str:
-    """What a predictor is, by its class: `sequence tagger`."""
-    words = re.findall("[A-Z]+[a-z]*", type(predictor).__name__.removesuffix("Predictor"))
-    return str(getattr(predictor, "kind", " ".join(words).lower()))
+    return answering.predict(arguments)
 
 
 def _generate(arguments: Namespace) -> int:
-    predictor = _predictor(arguments, "generate", "predict")
-    if arguments.num_samples == 1:
-        for piece in predictor.stream(arguments.prompt, seed=arguments.seed, **arguments.decoding):
-            print(piece, end="", flush=True)
-        print()
-        return 0
-    samples = predictor.generate(
-        arguments.prompt,
-        num_samples=arguments.num_samples,
-        seed=arguments.seed,
-        **arguments.decoding,
-    )
-    several_lines = any("\n" in sample for sample in samples)
-    print(("\n---\n" if several_lines else "\n").join(samples))
-    return 0
+    from nlpseq import answering
+
+    return answering.generate(arguments)
 
 
 def _inspect(arguments: Namespace, words: Sequence[str]) -> int:

@@ -15,9 +15,12 @@ class TextError(UserError):
     """One of many texts that cannot be answered: its `place` among them, from 0, and the `reason`."""
 
     def __init__(self, place: int, reason: str) -> None:
-        super().__init__(f"text {place + 1}: {reason}")
+        super().__init__(place, reason)
         self.place = place
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"text {self.place + 1}: {self.reason}"
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

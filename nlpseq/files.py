@@ -97,6 +97,26 @@ def _note_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial.json")
 
 
+def names_of(path: Path) -> tuple[Path, ...]:
+    """All files that a `GrowingFile` writes."""
+    return path, partial_of(path), _note_of(path)
+
+
+def discard_partial(path: Path) -> None:
+    """Remove what an unfinished `GrowingFile` has left."""
+    _note_of(path).unlink(missing_ok=True)
+    partial_of(path).unlink(missing_ok=True)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written: a shell's odd bytes come as characters that cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_partial(path: Path) -> bool:
     """Whether a part of a file is there, and nobody has finished it."""
     partial = partial_of(path)
@@ -120,10 +140,14 @@ class GrowingFile:
         with disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._partial.open("ab")
-            self._lock()
-            self._file.truncate(keep)
-            if made_by is not None:
-                write_json(_note_of(path), made_by)
+            try:
+                self._lock()
+                self._cut(keep)
+                if made_by is not None:
+                    write_json(_note_of(path), made_by)
+            except BaseException:
+                self._file.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -138,8 +162,8 @@ class GrowingFile:
     def finish(self) -> None:
         """Give the file its name."""
         with disk(self._path):
-            self._partial.replace(self._path)
             _note_of(self._path).unlink(missing_ok=True)
+            self._partial.replace(self._path)
 
     def __exit__(
         self,
@@ -152,8 +176,12 @@ class GrowingFile:
         with suppress(OSError):
             self._file.close()
         if empty and kind is not None:
-            self._partial.unlink(missing_ok=True)
-            _note_of(self._path).unlink(missing_ok=True)
+            discard_partial(self._path)
+
+    def _cut(self, keep: int) -> None:
+        if os.fstat(self._file.fileno()).st_size < keep:
+            raise UserError(f"{self._partial}: another process has finished it meanwhile")
+        self._file.truncate(keep)
 
     def _lock(self) -> None:
         """Of two that would write, the second says so; Windows has no such lock."""
@@ -164,7 +192,6 @@ class GrowingFile:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self._file.close()
             raise UserError(f"{self._partial}: another process is writing it") from error
         except OSError:  # a file system without locks
             pass

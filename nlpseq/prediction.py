@@ -15,7 +15,14 @@ from typing import Any, NamedTuple
 
 from nlpseq import answers
 from nlpseq.errors import TextError, UserError
-from nlpseq.files import GrowingFile, is_partial, partial_of, write_lines
+from nlpseq.files import (
+    GrowingFile,
+    discard_partial,
+    is_partial,
+    names_of,
+    partial_of,
+    write_lines,
+)
 from nlpseq.resumption import check_same_maker, read_past
 
 MOST_PICTURES = 50
@@ -48,19 +55,29 @@ class Tally:
 
 
 def begins(
-    output: Path | None, *, form: str | None, explain: bool, resume: bool, overwrite: bool
+    output: Path | None,
+    *,
+    source: Path | None = None,
+    form: str | None,
+    explain: bool,
+    resume: bool,
+    overwrite: bool,
 ) -> bool:
     """Whether there is something to do; False if `output` is complete and was to be resumed.
 
     Raises:
-        UserError: `output` cannot be written, or a part of it is there and nobody said what to do with it;
-            what is in this form cannot go on.
+        UserError: `output` cannot be written, or is the file of the texts (`source`); or a part of it is there
+            and nobody said what to do with it; what is in this form cannot go on.
     """
     if output is None:
         if resume or overwrite:
             option = "--resume" if resume else "--overwrite"
             raise UserError(f"{option} is for answers in a file: name it with --output")
         return True
+    if source is not None and any(_same(source, written) for written in names_of(output)):
+        raise UserError(
+            f"--output {output}: would be written over the --file of the texts; name another"
+        )
     if output.is_dir():
         raise UserError(f"--output {output}: is a folder; name a file")
     if output.exists() and not output.is_file():
@@ -78,6 +95,12 @@ def begins(
             "--overwrite starts again"
         )
     return partial or not resume or not output.exists()
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 @dataclass(frozen=True)
@@ -132,7 +155,7 @@ class Prediction:
         """
         if self.form == "html":
             write_lines(output, self.pieces(texts))
-            partial_of(output).unlink(missing_ok=True)
+            discard_partial(output)
             return
         start = self._resumed(output, texts) if resume and is_partial(output) else Start(texts)
         with GrowingFile(output, start.kept, self._made_by()) as file:
@@ -155,18 +178,8 @@ class Prediction:
         """
         from nlpseq.analysis.attention_maps import draw
 
-        draw(self.predictor.attention(texts, **self._drawing()), folder)
-
-    def check_attention(self) -> None:
-        """See whether it can be told of outputs that are found by these options.
-
-        Raises:
-            UserError: it cannot.
-        """
-        self.predictor.attention([], **self._drawing())
-
-    def _drawing(self) -> dict[str, Any]:
-        return {name: value for name, value in self._given(0).items() if name != "num_return"}
+        options = {name: value for name, value in self._given(0).items() if name != "num_return"}
+        draw(self.predictor.attention(texts, **options), folder)
 
     def _answers(self, texts: Iterator[str], first_chunk: int) -> Iterator[list[answers.Answer]]:
         for number, chunk in enumerate(answers.chunks(texts, self.chunk_size), first_chunk):

@@ -57,13 +57,19 @@ def check_same_maker(output: Path, made_by: Mapping[str, Any]) -> None:
         UserError: by another run, or with other options.
     """
     begun = maker_of(output)
-    for key in sorted({*begun, *made_by}) if begun else ():
+    if not begun:  # begun before this was kept
+        return
+    for key in sorted({*begun, *made_by}):
         before, now = begun.get(key), made_by.get(key)
         if before != now:
             raise UserError(
-                f"{partial_of(output)} was begun with {key} = {before}, and now {key} = {now}: go on with "
-                "the same, or start again with --overwrite"
+                f"{partial_of(output)} was begun with {_told(key, before)}, and now it is {_told(key, now)}: "
+                "go on with the same, or start again with --overwrite"
             )
+
+
+def _told(key: str, value: Any) -> str:
+    return f"no {key}" if value is None else f"{key} = {value}"
 
 
 def _whole_answers(file: BinaryIO, form: str) -> Iterator[tuple[bytes, int]]:

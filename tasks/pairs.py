@@ -43,6 +43,9 @@ class PairReader:
         vocab_size: V of the target.
         max_source: tokens of a source that are read; 0: all.
         by_rule: cut both sides into words by rule first; else they come as the tokenizer wants them.
+
+    Attributes:
+        detokenizes: whether what it spells goes through `detokenized`.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class PairReader:
         self.vocab_size = vocab_size
         self.max_source = max_source
         self.by_rule = by_rule
-        self._detokenizes = by_rule or target.kind == "wordpiece"  # which cuts every mark off
+        self.detokenizes = by_rule or target.kind == "wordpiece"  # which cuts every mark off
         self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
 
     def cut(self, texts: Sequence[str]) -> Sequence[str]:
@@ -115,7 +118,7 @@ class PairReader:
             else:
                 parts.append(self.target.decode(run))
         text = self.target.separator.join(filter(None, parts))
-        return detokenized(text) if self._detokenizes else text
+        return detokenized(text) if self.detokenizes else text
 
     def spelt(self, text: str) -> list[str]:
         """How each source token reads in the text, as many as are read."""

@@ -19,7 +19,7 @@ from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.sources import Split
 from nlpseq.data.tokenization import Tokenizer
-from nlpseq.data.words import raw_words
+from nlpseq.data.words import detokenizer_signature, raw_words
 from nlpseq.errors import TextError, UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.metrics.resampling import bootstrap_interval
@@ -183,7 +183,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             features, long = self.read(list(split.texts("source")))
         except TextError as error:
             raise UserError(
-                f"{split.origin}, {split.name}: source {error.place + 1} {error.reason}; shorten it, or set "
+                f"{split.origin}, {split.name}: source {error.place + 1} {error.reason}, or set "
                 "tokenization.too_long=truncate"
             ) from error
         self._truncated[split.fingerprint] = len(long)
@@ -200,7 +200,8 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         if long and config.too_long == "refuse":
             limit = config.max_source_length
             raise TextError(
-                long[0], f"has more than tokenization.max_source_length = {limit} tokens"
+                long[0],
+                f"has more than tokenization.max_source_length = {limit} tokens; shorten it",
             )
         return features, long
 
@@ -373,9 +374,12 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
         """Intervals of the scores over examples, and how the scores were computed."""
         vectors = np.array([record.statistics for record in records])
+        signatures = dict(self.text_metric.signatures)
+        if self.pairs.detokenizes:
+            signatures["outputs"] = detokenizer_signature()
         return {
             "confidence_intervals": bootstrap_interval(vectors, self.metric.score),
-            "signatures": self.text_metric.signatures,
+            "signatures": signatures,
         }
 
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:

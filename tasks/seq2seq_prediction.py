@@ -1,7 +1,7 @@
 """What `nlpseq.load` gives for translation and summarization: texts in, texts out."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
@@ -10,6 +10,7 @@ from nlpseq.data.batch import Reading
 from nlpseq.data.features import Features
 from nlpseq.data.words import raw_words
 from nlpseq.errors import TextError, UserError
+from nlpseq.files import is_utf8
 from nlpseq.metrics.base import Scores
 from nlpseq.models.decoder import Decoder
 from nlpseq.models.model import Model
@@ -49,6 +50,39 @@ class Seq2SeqPredictor:
         self.device = device
         self._translator = Translator(task, self.model, device)
 
+    def decoding_config(
+        self, options: Mapping[str, Any], *, attention: bool = False
+    ) -> TextDecodingConfig:
+        """The recipe's `[decoding]` with these options in its place.
+
+        Args:
+            options: keys of `[decoding]`.
+            attention: whether attention is asked for, too.
+
+        Raises:
+            UserError: an unknown option, a value that cannot be, or an option that would be given in vain.
+        """
+        recipe = self.task.recipe
+        decoding = {**recipe.decoding.model_dump(), **options}
+        document = {"task": recipe.task, "decoding": decoding}
+        config = validate(type(recipe), document, "options of predict").decoding
+        method = config.method
+        for key in ("temperature", "top_k", "top_p"):
+            asked = getattr(config, key) != type(config).model_fields[key].default
+            if key in options and asked and method != "sample":
+                raise UserError(f"{key} is of sampling, and method = {method}: set method = sample")
+        if options.get("num_return", 1) > 1 and method != "beam":
+            raise UserError(f"num_return is of a beam, and method = {method}: set method = beam")
+        if attention and method == "sample":
+            raise UserError(
+                "attention is told of outputs that are found again, not of samples: set method to greedy or beam"
+            )
+        if config.replace_unknown and self.task.target.unk_id in self.task.forbidden:
+            raise UserError(
+                "replace_unknown: this model writes no unknown token that could be replaced"
+            )
+        return config
+
     def predict(
         self,
         texts: Sequence[str],
@@ -75,8 +109,7 @@ class Seq2SeqPredictor:
             UserError: an unknown option, a source that the recipe refuses for its length, or a model whose
                 probabilities are no numbers.
         """
-        config = self._options(options)
-        _check_given(texts, prefix)
+        config, texts = self.decoding_config(options), _checked(texts, prefix)
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "score": None} for text in texts
         ]
@@ -110,12 +143,7 @@ class Seq2SeqPredictor:
         Raises:
             UserError: as `predict`; or outputs are to be drawn by chance.
         """
-        config = self._options(options)
-        if config.method == "sample":
-            raise UserError(
-                "attention is told of outputs that are found again, not of samples: set method to greedy or beam"
-            )
-        _check_given(texts, prefix)
+        config, texts = self.decoding_config(options, attention=True), _checked(texts, prefix)
         results: list[dict[str, Any]] = [
             {"text": text, "output": "", "source_tokens": [], "output_tokens": [], "weights": []}
             for text in texts
@@ -206,39 +234,21 @@ class Seq2SeqPredictor:
     def _spelt(self, ids: Sequence[int], pair: Pair) -> list[str]:
         return [self.task.pairs.spell([id], pair) for id in ids]
 
-    def _options(self, options: dict[str, Any]) -> TextDecodingConfig:
-        recipe = self.task.recipe
-        decoding = {**recipe.decoding.model_dump(), **options}
-        document = {"task": recipe.task, "decoding": decoding}
-        config = validate(type(recipe), document, "options of predict").decoding
-        idle = [key for key in ("temperature", "top_k", "top_p") if key in options]
-        if idle and config.method != "sample":
-            raise UserError(
-                f"{idle[0]} is of sampling, and method = {config.method}: set method = sample"
-            )
-        if config.replace_unknown and self.task.target.unk_id in self.task.forbidden:
-            raise UserError(
-                "replace_unknown: this model writes no unknown token that could be replaced"
-            )
-        return config
 
-
-def _check_given(texts: Sequence[str], prefix: str) -> None:
-    """Raise a UserError for what no text can be."""
+def _checked(texts: Iterable[str], prefix: str) -> list[str]:
+    """The texts; a UserError where one, or the prefix, is none."""
     if isinstance(texts, str):
         raise UserError(f"texts is the one text {texts!r:.60}: give a list of texts")
-    for place, text in enumerate(texts):
+    found = list(texts)
+    for place, text in enumerate(found):
         if fault := _fault(text):
             raise TextError(place, fault)
     if fault := _fault(prefix):
         raise UserError(f"prefix: {fault}")
+    return found
 
 
 def _fault(text: object) -> str:
     if not isinstance(text, str):
         return f"{text!r:.60} is no text"
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # Python's way to keep bytes that a shell gave
-        return f"{text!r:.60} is not UTF-8"
-    return ""
+    return "" if is_utf8(text) else f"{text!r:.60} is not UTF-8"

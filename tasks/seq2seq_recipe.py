@@ -67,10 +67,6 @@ class TextDecodingConfig(DecodingConfig):
                 f"num_return = {self.num_return}: a beam of {self.beam_size} has no more hypotheses; set "
                 f"beam_size = {self.num_return}"
             )
-        if self.method != "beam" and self.num_return > 1:
-            raise ValueError(
-                f"num_return = {self.num_return}: {self.method} finds one output; set method = beam"
-            )
         if self.min_new_tokens > self.max_new_tokens:
             raise ValueError(
                 f"min_new_tokens = {self.min_new_tokens} is above max_new_tokens = {self.max_new_tokens}"

@@ -35,6 +35,7 @@ STEP_ELEMENTS = 10 * 2**20
 """Log-probabilities of a step up to which two training batches are searched together: 40 MB of float32."""
 
 
+NOTHING = Hypothesis([], math.nan, math.nan)
 ROUNDING = 1e-6  # a ratio of 0.29 is a little less in binary, and 29 of 100 tokens are meant
 
 
@@ -102,10 +103,9 @@ class Translator:
             prefix: ids with which every output is to begin.
             generator: makes samples repeatable.
         """
-        memory, state, lengths = started
-        found = self._hypotheses(memory, state, lengths, config, prefix, generator)
+        found = self._hypotheses(started, config, prefix, generator)
         if config.replace_unknown:
-            return self._with_words(found, pairs, memory, state)
+            return self._with_words(found, pairs, started, config)
         return [
             [self._output(one, self.task.pairs.spell(one.ids, pair)) for one in hypotheses]
             for hypotheses, pair in zip(found, pairs, strict=True)
@@ -116,40 +116,49 @@ class Translator:
         self, started: Started, outputs: Sequence[list[int]], config: TextDecodingConfig
     ) -> list[Tensor]:
         """What each output attended to: for each a matrix (its tokens and its end if it has one, source tokens)."""
-        limits = [_most(config, length) for length in started.lengths]
-        whole = ended(outputs, limits, self.task.target.eos_id)
-        return self._weights(started.memory, started.state, whole)
+        target = collate(self._whole(outputs, started, config), self.task.target.pad_id)
+        target = target.to(self.device)
+        ids = shifted(target.ids, self.task.target.bos_id)
+        decoded = read(self.model.head, ids, started.memory, started.state, target.lengths)
+        weights = decoded.weights.cpu()  # (B, T, S)
+        sizes = zip(target.lengths.tolist(), started.lengths, strict=True)
+        return [weights[row, :made, :given] for row, (made, given) in enumerate(sizes)]
+
+    def _whole(
+        self, outputs: Sequence[list[int]], started: Started, config: TextDecodingConfig
+    ) -> list[list[int]]:
+        """Outputs with the ends that they have."""
+        limits = [length_limits(config, length)[1] for length in started.lengths]
+        return ended(outputs, limits, self.task.target.eos_id)
 
     def _hypotheses(
         self,
-        memory: Memory,
-        state: State,
-        lengths: Sequence[int],
+        started: Started,
         config: TextDecodingConfig,
         prefix: Sequence[int],
         generator: torch.Generator | None,
     ) -> list[list[Hypothesis]]:
-        target = self.task.target
+        """What a search finds; of a model whose probabilities are no numbers an empty output without one."""
+        target, (memory, state, lengths) = self.task.target, started
+        least, most = zip(*(length_limits(config, length) for length in lengths), strict=True)
         ids = torch.full((len(lengths),), target.bos_id, device=self.device)
         step = closure(self.model.head)
         limits: dict[str, Any] = {
             "eos_id": target.eos_id,
             "forbidden": self.task.forbidden,
             "memory": memory.parts,
-            "min_lengths": [_least(config, length) for length in lengths],
-            "max_lengths": [_most(config, length) for length in lengths],
+            "min_lengths": least,
+            "max_lengths": most,
             "prefix": [prefix] * len(lengths) if prefix else None,
         }
         if config.method == "beam":
             mask = memory.mask if config.coverage_penalty else None
             beams = beam_search(step, ids, state, _beam_options(config), source_mask=mask, **limits)
-            # Of a model whose probabilities are no numbers nothing is found.
-            return [beam or [Hypothesis([], math.nan, math.nan)] for beam in beams]
+            return [beam or [NOTHING] for beam in beams]
         found = generate(step, ids, state, sampling_options(config), generator=generator, **limits)
-        whole = ended(found, limits["max_lengths"], target.eos_id)
-        log_probs = self._log_probs(whole, memory, state)
+        log_probs = self._log_probs(self._whole(found, started, config), memory, state)
         return [
-            [Hypothesis(one, log_prob, log_prob)]
+            [NOTHING if math.isnan(log_prob) else Hypothesis(one, log_prob, log_prob)]
             for one, log_prob in zip(found, log_probs, strict=True)
         ]
 
@@ -160,25 +169,12 @@ class Translator:
         ids = {"bos_id": target.bos_id, "pad_id": target.pad_id}
         return log_probability(self.model.head, memory, state, outputs, **ids).tolist()
 
-    def _weights(
-        self, memory: Memory, state: State, outputs: Sequence[Sequence[int]]
-    ) -> list[Tensor]:
-        """Attention of given outputs, by one pass over them."""
-        target = collate(outputs, self.task.target.pad_id).to(self.device)
-        ids = shifted(target.ids, self.task.target.bos_id)
-        decoded = read(self.model.head, ids, memory, state, target.lengths)
-        weights, lengths = decoded.weights.cpu(), memory.mask.sum(1).tolist()  # (B, T, S)
-        return [
-            weights[row, : len(ids), :length]
-            for row, (ids, length) in enumerate(zip(outputs, lengths, strict=True))
-        ]
-
     def _with_words(
         self,
         found: Sequence[Sequence[Hypothesis]],
         pairs: Sequence[Pair],
-        memory: Memory,
-        state: State,
+        started: Started,
+        config: TextDecodingConfig,
     ) -> list[list[Output]]:
         """Outputs in which an unknown token is the source's word that it attended to most."""
         results: list[list[Output]] = [[] for _ in found]
@@ -186,11 +182,12 @@ class Translator:
         for place in range(max(map(len, found))):
             rows = [row for row, hypotheses in enumerate(found) if place < len(hypotheses)]
             kept = torch.tensor(rows, device=self.device)
-            weights = self._weights(
-                memory.select(kept),
-                select(state, kept),
-                [[*found[row][place].ids, self.task.target.eos_id] for row in rows],
+            some = Started(
+                started.memory.select(kept),
+                select(started.state, kept),
+                [started.lengths[row] for row in rows],
             )
+            weights = self.attention(some, [found[row][place].ids for row in rows], config)
             for row, weight in zip(rows, weights, strict=True):
                 one, best = found[row][place], weight.argmax(1).tolist()
                 ids = [size + best[t] if id == unk_id else id for t, id in enumerate(one.ids)]
@@ -247,13 +244,10 @@ def _beam_options(config: TextDecodingConfig) -> BeamOptions:
     )
 
 
-def _least(config: TextDecodingConfig, length: int) -> int:
+def length_limits(config: TextDecodingConfig, length: int) -> tuple[int, int]:
+    """The fewest and the most tokens of an output, its end among them, for a source of so many tokens."""
     least = math.floor(config.min_length_ratio * length + ROUNDING)
-    return max(config.min_new_tokens, least)
-
-
-def _most(config: TextDecodingConfig, length: int) -> int:
-    if not config.max_length_ratio:
-        return config.max_new_tokens
-    most = math.ceil(config.max_length_ratio * length - ROUNDING)
-    return max(1, min(config.max_new_tokens, most))
+    most = config.max_new_tokens
+    if config.max_length_ratio:
+        most = min(most, math.ceil(config.max_length_ratio * length - ROUNDING))
+    return max(config.min_new_tokens, least), max(1, most)

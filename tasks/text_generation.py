@@ -1,6 +1,7 @@
 """Text from a trained language model: what `nlpseq.load` gives for this task."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from nlpseq.decoding.beam import beam_search
 from nlpseq.decoding.options import BeamOptions, SamplingOptions
 from nlpseq.decoding.sampling import generate, stream
 from nlpseq.errors import UserError
+from nlpseq.files import is_utf8
 from nlpseq.layers.single_steps import for_single_steps
 from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 from nlpseq.metrics.base import Scores
@@ -60,7 +62,7 @@ class LanguageModelPredictor:
         Raises:
             UserError: an unknown option, or a prompt of which the model knows no token.
         """
-        config = self._options(options)
+        config = self.decoding_config(options)
         if num_samples < 1:
             raise UserError(f"num_samples = {num_samples}: write a whole number above 0")
         if config.method == "beam" and num_samples > config.beam_size:
@@ -93,7 +95,7 @@ class LanguageModelPredictor:
         Raises:
             UserError: as `generate`.
         """
-        config = self._options(options)
+        config = self.decoding_config(options)
         if config.method == "beam":
             return iter(self.generate(prompt, **options))
         ids, state = self._read(prompt, 1)
@@ -173,10 +175,9 @@ class LanguageModelPredictor:
     def _read(self, prompt: str, rows: int) -> tuple[Tensor, State]:
         """Read all of a prompt but its last token; that one (B,) and the state before it."""
         tokenizer = self.task.tokenizer
-        try:
-            ids = tokenizer.encode(prompt.encode().decode())
-        except UnicodeEncodeError as error:
-            raise UserError(f"prompt {prompt!r}: not valid Unicode text") from error
+        if not is_utf8(prompt):
+            raise UserError(f"prompt {prompt!r}: not valid Unicode text")
+        ids = tokenizer.encode(prompt)
         if ids and all(one == tokenizer.unk_id for one in ids):
             raise UserError(
                 f"prompt {prompt!r}: the model knows none of its {len(ids)} tokens; "
@@ -209,7 +210,12 @@ class LanguageModelPredictor:
         )
         return [list(hypothesis.ids) for hypothesis in found[0]]
 
-    def _options(self, options: dict[str, Any]) -> DecodingConfig:
+    def decoding_config(self, options: Mapping[str, Any]) -> DecodingConfig:
+        """The recipe's `[decoding]` with these options in its place.
+
+        Raises:
+            UserError: an unknown option, or a value that cannot be.
+        """
         decoding = {**self.task.recipe.decoding.model_dump(), **options}
         document = {"task": self.task.recipe.task, "decoding": decoding}
         return validate(type(self.task.recipe), document, "options of generate").decoding
@@ -235,9 +241,13 @@ def generator_of(seed: int | None, device: torch.device) -> torch.Generator:
     if seed is None:
         generator.seed()
         return generator
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+    try:
+        number = operator.index(seed)  # numpy's whole numbers are as good
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**63:
         raise UserError(f"seed = {seed}: write a whole number from 0 to 2**63 - 1")
-    return generator.manual_seed(seed)
+    return generator.manual_seed(number)
 
 
 class Detokenizer:

@@ -231,9 +231,11 @@ def test_a_text_that_is_refused_is_named_by_its_line(
             "seed = 99999999999999999999: write a whole",
         ),
         ("--seed -1", "seed = -1: write a whole number"),
-        ("--set seed=x", "--set seed: is no key of"),
+        ("--set seed=x", "unknown key decoding.seed"),
+        ("--set self=1", "unknown key decoding.self"),
+        ("--set texts=x", "unknown key decoding.texts"),
+        ("--set length_alpha=1979-05-27 --output answers", "length_alpha = "),
         ("--set prefix=5", "--set prefix: is no key of"),
-        ("--set texts=x", "--set texts: is no key of"),
         ("--prefix 'bad\udcff'", "--prefix .*: not UTF-8"),
         ("--set max_length_ratio=1e308", "max_length_ratio = 1e\\+308"),
         ("--set min_length_ratio=3 --set max_length_ratio=1", "min_length_ratio = 3.0 is above"),
@@ -241,8 +243,10 @@ def test_a_text_that_is_refused_is_named_by_its_line(
         ("--method sample --attention maps", "attention is told of outputs that are found again"),
     ],
 )
-def test_options_of_predict(fails: Command, options: str, said: str) -> None:
+def test_options_of_predict(here: Path, fails: Command, options: str, said: str) -> None:
+    before = sorted(here.iterdir())
     assert re.search(said, fails(f"predict translation_run --device cpu 'a cat' {options}"))
+    assert sorted(here.iterdir()) == before
 
 
 @pytest.mark.parametrize("missing", ["extension", "lead"])

@@ -12,7 +12,7 @@ import re
 import shlex
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ class WriterPredictor:
     """Answers a text by its letters backwards, and remembers what it was asked."""
 
     decoding = True
+
+    def decoding_config(self, options: Mapping[str, Any], *, attention: bool = False) -> None:
+        pass
 
     def __init__(
         self, stop_at: str | None = None, error: Callable[[str], BaseException] = Stopped
@@ -367,14 +370,14 @@ def test_a_text_that_cannot_be_answered_is_named_by_its_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It is the third of the third chunk of four."""
-    use(WriterPredictor("text 11", lambda _: TextError(2, "is too long")))
+    """It is the fourth of the third chunk of four."""
+    use(WriterPredictor("text 11", lambda _: TextError(3, "is too long")))
     output = tmp_path / "out.txt"
     words = ["predict", "some", "--file", str(source), "--output", str(output)]
     assert main(words) == 2
-    assert f"{source}, line 11: is too long; the answers so far" in capsys.readouterr().err
+    assert f"{source}, line 12: is too long; the answers so far" in capsys.readouterr().err
     assert main(["predict", "some", *[text or "x" for text in TEXTS]]) == 2
-    assert "error: text 11: is too long" in capsys.readouterr().err
+    assert "error: text 12: is too long" in capsys.readouterr().err
 
 
 def test_answers_of_another_run_or_of_other_options_are_not_mixed(
@@ -390,10 +393,10 @@ def test_answers_of_another_run_or_of_other_options_are_not_mixed(
     use(WriterPredictor())
     begun = f"{partial_of(output)} was begun with"
     for other, said in (
-        (["predict", "another", *words[2:]], "run = some, and now run = another"),
-        ([*words[:-1], "3"], "beam_size = 2, and now beam_size = 3"),
-        ([*words, "--seed", "4"], "seed = None, and now seed = 4"),
-        ([*words, "--max-new-tokens", "4"], "max_new_tokens = None, and now max_new_tokens = 4"),
+        (["predict", "another", *words[2:]], "run = some, and now it is run = another"),
+        ([*words[:-1], "3"], "beam_size = 2, and now it is beam_size = 3"),
+        ([*words, "--seed", "4"], "no seed, and now it is seed = 4"),
+        ([*words, "--max-new-tokens", "4"], "no max_new_tokens, and now it is max_new_tokens = 4"),
     ):
         capsys.readouterr()
         assert main([*other, "--resume"]) == 2
@@ -410,10 +413,38 @@ def test_the_file_of_texts_is_not_written_over(
 ) -> None:
     before = source.read_bytes()
     monkeypatch.chdir(source.parent)
-    for name in (str(source), f"./{source.name}"):
-        assert main(["predict", "some", "--file", str(source), "--output", name]) == 2
-        assert f"--output {Path(name)}: is the --file of the texts" in capsys.readouterr().err
-    assert source.read_bytes() == before
+    linked = source.with_name("linked")
+    linked.symlink_to(source)
+    for file, name in (
+        (source, str(source)),
+        (source, f"./{source.name}"),
+        (linked, str(source)),
+        (source.with_name("out.partial"), "out"),
+        (source.with_name("out.partial.json"), "out"),
+    ):
+        if not file.exists():
+            file.write_bytes(before)
+        words = ["predict", "some", "--file", str(file), "--output", name, "--overwrite"]
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert f"--output {Path(name)}: would be written over the --file of the texts" in said
+        assert file.read_bytes() == before
+
+
+def test_a_part_of_which_nothing_else_is_known_is_gone_on_with(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    stop(output, seed=3)
+    (tmp_path / "out.partial.json").unlink()
+    Prediction(WriterPredictor(), seed=4).write(output, iter(TEXTS), resume=True)
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_page_removes_what_was_left_of_answers(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    stop(output)
+    assert sorted(os.listdir(tmp_path)) == ["out.partial", "out.partial.json"]
+    Prediction(WriterPredictor(), "html").write(output, iter(TEXTS))
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_a_page_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from nlpseq.arguments.values import count
 from nlpseq.errors import UserError
+from nlpseq.files import is_utf8
 
 _SHARED = ("max_new_tokens", "method", "temperature", "top_k", "top_p")
 _PREDICT = (*_SHARED, "beam", "num_best", "no_repeat_ngram", "prefix")
@@ -81,9 +82,10 @@ def of_predict(arguments: Namespace) -> dict[str, Any]:
         UserError: options that contradict each other.
     """
     found = _set(arguments) | _given(arguments, _PREDICT)
-    prefix = found.get("prefix", "")
-    if any("\ud800" <= character <= "\udfff" for character in prefix):  # bytes that the shell gave
-        raise UserError(f"--prefix {prefix!r}: not UTF-8")
+    if arguments.prefix is not None and not is_utf8(arguments.prefix):
+        raise UserError(f"--prefix {arguments.prefix!r}: not UTF-8")
+    if "prefix" in _set(arguments):
+        raise UserError("--set prefix: is no key of [decoding]; write --prefix TEXT")
     beam, best = found.pop("beam", None), found.pop("num_best", None)
     if beam is not None:
         method = "greedy" if beam == 1 else "beam"
@@ -113,11 +115,7 @@ def _set(arguments: Namespace) -> dict[str, Any]:
     for word in arguments.set:
         if not all(part.strip() for part in word.partition("=")):
             raise UserError(f"--set {word}: write it as KEY=VALUE, such as length_alpha=1.0")
-    found = override({}, arguments.set)
-    for key in ("texts", "prompt", "prefix", "seed"):
-        if key in found:
-            raise UserError(f"--set {key}: is no key of [decoding]; it has a place of its own")
-    return found
+    return override({}, arguments.set)
 
 
 def _given(arguments: Namespace, names: tuple[str, ...]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import metadata
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ _WORD = re.compile(
 
 _APART_NOT = re.compile(rf"(?<=\w) (?=(?i:n['’]t){_ENDING})")  # the treebank's alone: `do n't`
 
+_LANGUAGE = "en"  # of Moses's rules; the rules for words are one set for all languages, too
 _CLOSING = "\"'”’»)]}"
 _OPENING = "\"'“‘«([{`"
 _ENDING_MARKS = "!?。！？؟।"
@@ -86,11 +88,16 @@ def detokenized(text: str) -> str:
     return "\n".join(_detokenizer().detokenize(line, unescape=False) for line in lines)
 
 
+def detokenizer_signature() -> str:
+    """By what `detokenized` writes, in the manner of sacrebleu's signatures."""
+    return f"detokenize:moses-{_LANGUAGE}|sacremoses:{metadata.version('sacremoses')}"
+
+
 @cache
 def _detokenizer() -> Any:
     from sacremoses import MosesDetokenizer  # late: few need it
 
-    return MosesDetokenizer(lang="en")
+    return MosesDetokenizer(lang=_LANGUAGE)
 
 
 def split_into_sentences(text: str) -> list[list[Word]]:

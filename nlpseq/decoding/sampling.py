@@ -220,12 +220,12 @@ def _look_up(weights: Tensor, uniforms: Tensor) -> Tensor:
 
     `right=True` finds the first place whose cumulative weight is above u * total: a token of weight 0 is never
     found, and as u < 1 by at least half a unit in the last place the product stays below the total. Only where
-    weights are nan is there no such place; the last one is given then.
+    weights are nan is there no such place; the first one is given then.
     """
     cumulative = weights.cumsum(dim=1)  # (B, k)
     levels = uniforms * cumulative[:, -1:]  # (B, 1)
     places = torch.searchsorted(cumulative, levels, right=True).squeeze(1)
-    return places.clamp_(max=weights.shape[1] - 1)
+    return places.masked_fill_(places == weights.shape[1], 0)
 
 
 def _uniforms(

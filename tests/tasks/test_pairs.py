@@ -143,6 +143,11 @@ def test_outputs_are_spelt_as_raw_text(name: str, split: str, copying: bool) -> 
     for source, target in MARKED[:2]:
         [pair] = task.pairs.pairs([source], [target])
         assert task.pairs.spell(pair.ids, pair) == target
+    made = task.details(records(task, built(task), pairs(MARKED)))["signatures"]
+    assert ("outputs" in made) == (split == "words")
+    assert made.get("outputs", "detokenize:moses-en|sacremoses:").startswith(
+        "detokenize:moses-en|s"
+    )
 
 
 def test_marks_are_not_left_alone_by_wordpiece() -> None:

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -11,8 +12,7 @@ from nlpseq.tasks.seq2seq_recipe import TextDecodingConfig
 from nlpseq.tasks.seq2seq_search import (
     STEP_ELEMENTS,
     Translator,
-    _least,
-    _most,
+    length_limits,
     search_batches,
 )
 from small import CPU, built, records, train
@@ -64,7 +64,6 @@ def ratios(predictor: Any, texts: list[str], **options: Any) -> list[tuple[int, 
     ("options", "said"),
     [
         ({"num_return": 9}, "num_return = 9: a beam of 2 has no more hypotheses"),
-        ({"num_return": 2, **GREEDY}, "num_return = 2: greedy finds one output"),
         ({"beam": 3}, r"unknown key decoding\.beam"),
         ({"beam_size": "many"}, "beam_size"),
         ({"stop_at_eos": False}, "stop_at_eos = false is for language models"),
@@ -109,7 +108,12 @@ def test_options_of_sampling_are_not_given_in_vain() -> None:
         predictor.predict(["a cat"], top_k=3)
     with pytest.raises(UserError, match="temperature is of sampling, and method = greedy"):
         predictor.predict(["a cat"], temperature=0.5, **GREEDY)
-    predictor.predict(["a cat"], temperature=0.5, method="sample")
+    with pytest.raises(UserError, match="num_return is of a beam, and method = greedy"):
+        predictor.predict(["a cat"], num_return=2, **GREEDY)
+    predictor.predict(["a cat"], temperature=0.5, method="sample", seed=np.int64(3))
+    predictor.predict(["a cat"], **predictor.task.recipe.decoding.model_dump())
+    several = make(decoding={"num_return": 2})
+    assert len(several.predictor(built(several), CPU).predict(["a cat"], **GREEDY)) == 1
 
 
 @pytest.mark.parametrize(
@@ -126,19 +130,22 @@ def test_what_is_no_text(texts: Any, said: str) -> None:
     for ask in (predictor.predict, predictor.attention):
         with pytest.raises(UserError, match=said):
             ask(texts)
+    assert len(predictor.predict(text for text in ("a cat", "dogs"))) == 2
     for options, wrong in (({"prefix": 5}, "prefix: 5 is no text"), ({"seed": "x"}, "seed = x: ")):
         with pytest.raises(UserError, match=wrong):
             predictor.predict(["a cat"], **options)
 
 
 @pytest.mark.parametrize("method", ["beam", "greedy", "sample"])
-def test_a_model_without_probabilities(method: str) -> None:
-    task = make(decoding={"method": method})
+@pytest.mark.parametrize("copying", [False, True])
+def test_a_model_without_probabilities(method: str, copying: bool) -> None:
+    """Its draws may be words to copy that belong to another source."""
+    task = make(decoding={"method": method}, decoder={"copying": copying})
     model = built(task)
     with torch.no_grad():
         model.head.combine.weight.fill_(torch.nan)
     with pytest.raises(UserError, match=r"the model's probabilities are no numbers \(nan\)"):
-        task.predictor(model, CPU).predict(["a cat"])
+        task.predictor(model, CPU).predict(["a cat", "an unheard word", "dogs"])
     assert all(math.isnan(sum(one.statistics)) for one in records(task, model, pairs()))
 
 
@@ -158,7 +165,7 @@ def test_ratios_of_the_source_are_exact() -> None:
     assert math.floor(0.29 * 100) == 28
     assert math.ceil(0.56 * 100) == 57
     config = TextDecodingConfig(min_length_ratio=0.29, max_length_ratio=0.56, max_new_tokens=99)
-    assert (_least(config, 100), _most(config, 100)) == (29, 56)
+    assert length_limits(config, 100) == (29, 56)
 
 
 @pytest.mark.parametrize("copying", [False, True])
