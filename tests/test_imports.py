@@ -35,6 +35,7 @@ MAY: dict[str, set[str]] = {
     "answers": {"data", "analysis"},
     "resumption": set(),
     "prediction": {"answers", "analysis", "resumption"},
+    "answering": {"answers", "hub", "prediction"},
     "data": {"recipe"},
     "models": {"layers", "recipe"},
     "task": {"recipe", "data", "metrics"},
