@@ -116,10 +116,14 @@ def lead(text: str, k: int) -> str:
 
 
 def leads(longest: int) -> list[int]:
-    """The k to choose from, up to the longest reference: every number up to 20, then steps of a tenth."""
-    ks = [1]
-    while ks[-1] < longest:
-        ks.append(min(longest, ks[-1] + max(1, ks[-1] // 10)))
+    """The k to choose from, given the words of the longest reference: every number up to 20, then steps of a tenth.
+
+    Where what is wanted stands far behind, more words than a reference has can be best. With three times as many
+    precision is a third at most.
+    """
+    ks, most = [1], 3 * longest
+    while ks[-1] < most:
+        ks.append(min(most, ks[-1] + max(1, ks[-1] // 10)))
     return ks
 
 
