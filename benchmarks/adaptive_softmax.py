@@ -17,7 +17,7 @@ from nlpseq.data.sources import load_splits
 from nlpseq.experiment import read_recipe
 from nlpseq.task import resolve
 from nlpseq.training.history import History, Line
-from nlpseq.training.report import SilentReporter
+from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
 
 

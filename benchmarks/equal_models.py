@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from nlpseq.tasks.language_modeling import LanguageModeling, LanguageModelingRecipe
-from nlpseq.tasks.text_generation import LanguageModel
+from nlpseq.tasks.language_modeling.predictor import LanguageModel
+from nlpseq.tasks.language_modeling.task import LanguageModeling, LanguageModelingRecipe
 from plain_language_model import PlainLanguageModel
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 from nlpseq.recipe import validate
 
 SEED = 13
@@ -35,7 +35,7 @@ class Shape:
     def task(self, kind: str, **training: Any) -> LanguageModeling:
         """A task of nlpseq's, with a vocabulary of just this size."""
         document = {
-            "task": "nlpseq.tasks.language_modeling:LanguageModeling",
+            "task": "language_modeling",
             "seed": SEED,
             "tokenization": {"kind": kind, "add_eos": False, "vocabulary_size": self.vocabulary},
             "embedding": {"dim": self.inputs},

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 from equal_models import SEED, Shape, medians
-from nlpseq.tasks.text_generation import LanguageModelPredictor
+from nlpseq.tasks.language_modeling.predictor import LanguageModelPredictor
 from plain_language_model import PlainLanguageModel, generate
 
 import nlpseq.decoding

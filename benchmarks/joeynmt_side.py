@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 import yaml
-from nlpseq.tasks.seq2seq_prediction import Translator
-from nlpseq.tasks.translation import Translation
+from nlpseq.tasks.seq2seq.predictor import Translator
+from nlpseq.tasks.seq2seq.translation import Translation
 from reporting import CPU, Result
 
-from nlpseq.data.sources import Split
-from nlpseq.data.vocabularies import SPECIAL_TOKENS
+from nlpseq.data.split import Split
+from nlpseq.data.tokenizer_training import SPECIAL_TOKENS
 from nlpseq.errors import UserError
 
 SCRIPT = Path(__file__).parent / "joeynmt_translation.py"

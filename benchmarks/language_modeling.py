@@ -26,12 +26,12 @@ from adaptive_softmax import measure_adaptive
 from equal_models import SEED, Shape, medians, zipf_split
 from generation_speed import GENERATION_SHAPES, measure_generation
 from matrix_products import MatrixProducts
-from nlpseq.tasks.language_modeling import LanguageModeling
+from nlpseq.tasks.language_modeling.task import LanguageModeling
 from plain_language_model import train
 from reporting import Result, add_common, named_turns, print_table, run, write_report
 from timed_training import timed_training
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 
 WINDOW = 35
 WARMUP = 3  # steps that are not timed: buffers are allocated, kernels chosen

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import recipe
-from nlpseq.analysis.comparison.units import unit_of
+from nlpseq.analysis.comparison.score_units import unit_of
 from nlpseq.experiment import read_recipe
 from nlpseq.files import write_text
 from nlpseq.recipe import Recipe

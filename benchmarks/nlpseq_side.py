@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nlpseq.tasks.translation import Translation, TranslationRecipe
+from nlpseq.tasks.seq2seq.translation import Translation, TranslationRecipe
 from reporting import CPU
 from timed_training import timed_training
 
-from nlpseq.data.sources import Split, load_splits
+from nlpseq.data.sources import load_splits
+from nlpseq.data.split import Split
 from nlpseq.metrics.translation import TranslationScores
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor
@@ -41,7 +42,7 @@ def document(
     model, training, testing = config["model"], config["training"], config["testing"]
     encoder, decoder = model["encoder"], model["decoder"]
     return {
-        "task": "nlpseq.tasks.translation:Translation",
+        "task": "translation",
         "seed": seed,
         "tokenization": {"kind": "bpe", "vocabulary_size": VOCABULARY_SIZE, "joint": True},
         "embedding": {

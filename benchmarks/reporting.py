@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from nlpseq.analysis.versions import machine, versions
-from nlpseq.arguments.values import count
+from nlpseq.cli.option_types import count
 from nlpseq.errors import UserError
+from nlpseq.versions import machine, versions
 
 CPU = torch.device("cpu")
 Result = dict[str, Any]

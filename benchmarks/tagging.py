@@ -34,17 +34,18 @@ from typing import Any
 
 import torch
 from equal_models import medians
-from nlpseq.tasks.ner import NamedEntityRecognition
+from nlpseq.tasks.tagging.task import Tagging
 from reporting import CPU, Result, add_common, print_turns, run, versions_there, write_report
 from timed_training import timed_training
 
-from nlpseq.analysis.versions import versions
-from nlpseq.data.sources import Split, load_splits
-from nlpseq.data.tags import Span, convert, tags_of
-from nlpseq.data.vocabularies import SPECIAL_TOKENS
+from nlpseq.data.sources import load_splits
+from nlpseq.data.split import Split
+from nlpseq.data.tag_schemes import Span, convert, tags_of
+from nlpseq.data.tokenizer_training import SPECIAL_TOKENS
 from nlpseq.errors import UserError
 from nlpseq.experiment import read_recipe
 from nlpseq.metrics.spans import SpanScores
+from nlpseq.versions import versions
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "flair_tagger.toml"
@@ -94,11 +95,11 @@ def overrides(config: Mapping[str, Any], seed: int) -> list[str]:
 
 def prepared(
     config: Mapping[str, Any], seed: int, data_dir: Path | None, limits: Mapping[str, int]
-) -> tuple[NamedEntityRecognition, dict[str, Split]]:
+) -> tuple[Tagging, dict[str, Split]]:
     """The task and its splits, cut to the first sentences where a limit is not 0."""
     builtin = [] if data_dir else ["data.source=builtin", "data.view=entities"]
     recipe = read_recipe("ner/conll2003", [*builtin, *overrides(config, seed)])
-    task = NamedEntityRecognition(recipe)
+    task = Tagging(recipe)
     found = load_splits(recipe.data, data_dir=data_dir, fields=task.fields)
     splits = {}
     for name, limit in limits.items():
@@ -125,7 +126,7 @@ def f1(found: Iterable[Sequence[str]], split: Split) -> float:
 # Sides
 
 
-def run_nlpseq(task: NamedEntityRecognition, splits: Mapping[str, Split]) -> Measured:
+def run_nlpseq(task: Tagging, splits: Mapping[str, Split]) -> Measured:
     """Train and predict with nlpseq."""
     model, clock = timed_training(task, splits["train"], task.recipe.seed)
     words = [words for words, _ in sentences(splits["validation"])]
@@ -141,9 +142,7 @@ def run_nlpseq(task: NamedEntityRecognition, splits: Mapping[str, Split]) -> Mea
     )
 
 
-def run_flair(
-    python: Path, task: NamedEntityRecognition, splits: Mapping[str, Split], threads: int
-) -> Measured:
+def run_flair(python: Path, task: Tagging, splits: Mapping[str, Split], threads: int) -> Measured:
     """Train and predict with Flair, on the same sentences, with the same words and characters."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -175,7 +174,7 @@ def run_flair(
     )
 
 
-def write_inputs(folder: Path, task: NamedEntityRecognition, splits: Mapping[str, Split]) -> None:
+def write_inputs(folder: Path, task: Tagging, splits: Mapping[str, Split]) -> None:
     """The files that flair_tagger.py reads."""
     for name, split in splits.items():
         blocks = (
@@ -190,7 +189,7 @@ def write_inputs(folder: Path, task: NamedEntityRecognition, splits: Mapping[str
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary), "utf-8")
 
 
-def check_parameters(task: NamedEntityRecognition, ours: Measured, theirs: Measured) -> None:
+def check_parameters(task: Tagging, ours: Measured, theirs: Measured) -> None:
     """See that the sides differ in size only by what the module's head tells."""
     recipe, tags = task.recipe, len(task.tags)
     outputs = 2 * (2 * recipe.encoder.hidden_size + 1)

@@ -8,9 +8,9 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from nlpseq.allocation import keep_freed_memory
-from nlpseq.data.sources import Split
-from nlpseq.training.report import SilentReporter, Values
+from nlpseq.cli.malloc import keep_freed_memory
+from nlpseq.data.split import Split
+from nlpseq.training.reporters import SilentReporter, Values
 from nlpseq.training.trainer import Trainer
 
 

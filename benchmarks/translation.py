@@ -42,12 +42,12 @@ from typing import Any
 
 from equal_models import medians
 from joeynmt_side import JoeyNMT, check_nll, check_parameters, for_turn, with_weights
-from nlpseq.tasks.translation import Translation
+from nlpseq.tasks.seq2seq.translation import Translation
 from nlpseq_side import Trained, document, prepared, score, train_nlpseq
 from reporting import Result, print_turns, run, write_report
 from translation_contest import add_options, batch_sizes, begin, decoding, print_decodings, tell
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 
 
 @dataclass(frozen=True)

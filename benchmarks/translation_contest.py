@@ -10,13 +10,13 @@ from typing import Any
 import torch
 import yaml
 from joeynmt_side import JoeyNMT
-from nlpseq.tasks.translation import Translation
+from nlpseq.tasks.seq2seq.translation import Translation
 from nlpseq_side import translated
 from reporting import Result, add_common, print_turns, versions_there
 
-from nlpseq.analysis.versions import versions
-from nlpseq.arguments.values import count
-from nlpseq.data.sources import Split
+from nlpseq.cli.option_types import count
+from nlpseq.data.split import Split
+from nlpseq.versions import versions
 
 CONFIG = Path(__file__).parent / "joeynmt_translation.yaml"
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from equal_models import medians
 from joeynmt_side import LACKING, JoeyNMT, for_turn, handed_over
-from nlpseq.tasks.translation import Translation
+from nlpseq.tasks.seq2seq.translation import Translation
 from nlpseq_side import document, prepared, score
 from reporting import Result, print_turns, run, write_report
 from timed_training import timed_training

@@ -60,7 +60,7 @@ def run(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import experiment
-    from nlpseq.overrides import assignments
+    from nlpseq.recipe.assignments import assignments
 
     return experiment.run(
         recipe,
@@ -102,7 +102,7 @@ def quickstart(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import experiment
-    from nlpseq.overrides import assignments
+    from nlpseq.recipe.assignments import assignments
 
     return experiment.quickstart(
         [tasks] if isinstance(tasks, str) else tasks,
@@ -127,9 +127,9 @@ def load(run: str | Path, device: str | None = None, task: "type[Task[Any]] | No
     Raises:
         nlpseq.errors.UserError: nothing is there, or it is not a model of this version.
     """
-    from nlpseq import hub
+    from nlpseq import model_directory
 
-    return hub.load(run, device, task)
+    return model_directory.load(run, device, task)
 
 
 def inspect(
@@ -163,7 +163,7 @@ def inspect(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import inspection
-    from nlpseq.overrides import assignments
+    from nlpseq.recipe.assignments import assignments
 
     return inspection.inspect(
         [str(name) for name in names],
@@ -220,7 +220,7 @@ def compare(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import experiment
-    from nlpseq.overrides import assignments
+    from nlpseq.recipe.assignments import assignments
 
     report, _ = experiment.compare(
         [str(one) for one in named],

@@ -2,7 +2,7 @@
 
 import sys
 
-from nlpseq.cli import main
+from nlpseq.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -16,14 +16,14 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nlpseq.contracts import State
 from nlpseq.data.batch import Batch
-from nlpseq.data.sources import Split
-from nlpseq.data.tokenization import Tokenizer
-from nlpseq.errors import UserError
+from nlpseq.data.split import Split
+from nlpseq.data.tokenizer import Tokenizer
+from nlpseq.errors import UserError, suggest
 from nlpseq.metrics.base import Metric
 from nlpseq.metrics.base import Scores as Scores
 from nlpseq.recipe import Recipe
+from nlpseq.types import State
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Record:
     prediction: Any = None
 
 
-_TASK_NAME = re.compile(r"nlpseq\.tasks(\.[a-z_][a-z0-9_]*)+:[A-Z]\w*", re.ASCII)
+_CLASS_PATH = re.compile(r"nlpseq\.tasks(\.[a-z_][a-z0-9_]*)+:[A-Z]\w*", re.ASCII)
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
 
@@ -195,21 +195,34 @@ class Task(ABC, Generic[RecipeT]):
         self.tokenizer = tokenizer
 
 
-def resolve(path: str) -> type[Task[Any]]:
-    """Import a task by its dotted name, `nlpseq.tasks.language_modeling:LanguageModeling`.
+def task_name(name: str) -> str:
+    """Return the name of a task as it is written today; version 0.1 named tasks by their classes."""
+    from nlpseq.tasks import FORMAT_1_NAMES
+
+    return str(FORMAT_1_NAMES.get(name, name))
+
+
+def resolve(name: str) -> type[Task[Any]]:
+    """Import the class of a task.
+
+    Args:
+        name: one of `nlpseq.tasks.TASKS`, such as `tagging`, or `nlpseq.tasks.<module>:<Class>`.
 
     Raises:
-        UserError: the name is not below `nlpseq.tasks.`, or there is no such task.
+        UserError: there is no such task.
     """
+    from nlpseq.tasks import TASKS
+
+    path = TASKS.get(task_name(name), name)
+    if not _CLASS_PATH.fullmatch(path):
+        raise UserError(
+            f"task {name!r}: no such task{suggest(name, TASKS)} Available: {', '.join(TASKS)}"
+        )
     module_name, _, class_name = path.partition(":")
-    if not _TASK_NAME.fullmatch(path):
-        raise UserError(f"task {path!r} is refused: a task is named nlpseq.tasks.<module>:<Class>")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ModuleNotFoundError, AttributeError) as error:
-        raise UserError(
-            f"task {path!r}: there is no such task in this version of nlpseq"
-        ) from error
+        raise UserError(f"task {name!r}: this version of nlpseq has no such task") from error
     if not (isinstance(found, type) and issubclass(found, Task)) or inspect.isabstract(found):
-        raise UserError(f"task {path!r} is not a Task")
+        raise UserError(f"task {name!r} is not a Task")
     return found

@@ -15,7 +15,12 @@ from collections.abc import Sequence
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["nlpseq.cli", "nlpseq.experiment", "nlpseq.tasks.language_modeling", "nlpseq.tasks.sentiment"]
+    [
+        "nlpseq.cli.main",
+        "nlpseq.experiment",
+        "nlpseq.tasks.language_modeling.task",
+        "nlpseq.tasks.classification.task",
+    ]
 )
 SECONDS = 240.0
 
@@ -40,7 +45,7 @@ def _run(words: Sequence[str], said: str) -> None:
         os.dup2(descriptor, number)
     import torch
 
-    from nlpseq.cli import main
+    from nlpseq.cli.main import main
 
     torch.set_num_threads(1)
     sys.exit(main(list(words)))

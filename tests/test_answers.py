@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from nlpseq.answers import chunks, in_short, read_texts, render
-from nlpseq.arguments import parse
+from nlpseq.cli.parser import parse
+from nlpseq.cli.text_input import chunks, read_texts
 from nlpseq.errors import UserError
+from nlpseq.reporting.predictions import in_short, render
 
 ENTITIES: dict[str, Any] = {
     "text": "Zoë saw  Rome.",

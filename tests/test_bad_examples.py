@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from nlpseq.cli import main
+from nlpseq.cli.main import main
 
 SECTIONS = """
 [embedding]
@@ -32,13 +32,13 @@ files = { train = "train", validation = "validation", test = "test" }
 """
 SENTIMENT = f"""\
 # For tests.   nlpseq run sentiment.toml --data-dir sentiment
-task = "nlpseq.tasks.sentiment:Sentiment"
+task = "classification"
 {SECTIONS}
 format = "label_text"
 """
 NER = f"""\
 # For tests.   nlpseq run ner.toml --data-dir ner
-task = "nlpseq.tasks.ner:NamedEntityRecognition"
+task = "tagging"
 {SECTIONS}
 format = "conll"
 """

@@ -25,12 +25,12 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import nlpseq
-from nlpseq.cli import main
+from nlpseq.cli.main import main
 from nlpseq.errors import UserError
 
 RECIPE = """\
 # A language model for tests.   nlpseq run lm.toml --data-dir data
-task = "nlpseq.tasks.language_modeling:LanguageModeling"
+task = "language_modeling"
 [data]
 files = { train = "train.txt", validation = "validation.txt", test = "test.txt" }
 [embedding]
@@ -53,7 +53,7 @@ GENERATE = "generate run --device cpu"
 EVALUATE = "evaluate run --data-dir data --device cpu"
 LINES = ["the old man reads a book", "a young woman writes", "the man writes a book"]
 
-TASK = "nlpseq.tasks.language_modeling:LanguageModeling"
+TASK = "language_modeling"
 
 Fails = Callable[[str], str]
 
@@ -501,10 +501,10 @@ def changed(**changes: object) -> bytes:
         ("config.json", {"learnt": None}, "run/config.json: learnt is missing or not an object"),
         ("config.json", {"recipe": {"task": TASK, "x": 1}}, "run/config.json: unknown key x"),
         ("config.json", {"task": "nlpseq.tasks.chess:Chess"}, "chess:Chess': there is no such task"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling:Task"}, "is not a Task"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling:Perplexity"}, "is not a Task"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling:math"}, "is refused"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling:Nothing"}, "there is no such task"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Task"}, "is not a Task"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Perplexity"}, "is not a Task"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:math"}, "is refused"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Nothing"}, "there is no such task"),
         ("config.json", {"task": "nlpseq.tasks..x:Task"}, "is refused"),
         ("config.json", {"task": None}, "is refused"),
         ("config.json", None, "run: the run has not finished; .*--resume"),
@@ -564,13 +564,13 @@ def test_a_task_from_elsewhere_is_refused_and_none_of_its_code_runs(
         "evil_package:Task",
         "nlpseq_tasks_evil:Task",
         "nlpseq.tasks:Task",
-        "nlpseq.tasks.language_modeling:../../evil",
+        "nlpseq.tasks.language_modeling.task:../../evil",
         "nlpseq.tasks.../evil:Task",
         "nlpseq.tasks.:Task",
         "os:system",
-        "nlpseq.hub:Path",
-        " nlpseq.tasks.language_modeling:LanguageModeling",
-        "nlpseq.tasks.language_modeling:LanguageModeling.__init__",
+        "nlpseq.model_directory:Path",
+        " language_modeling",
+        "language_modeling.__init__",
         "nlpseq.tasks.evil\x00:Task",
     ]
     for name in own:
@@ -771,14 +771,14 @@ def test_without_network_the_answer_is_quick(
     """Nobody there, or somebody who never answers: the Hub's own clients try for most of a minute."""
     from huggingface_hub import constants
 
-    from nlpseq.data import online
+    from nlpseq.data import hub_access
 
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if listening:
             server.listen()
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        monkeypatch.setattr(online, "PATIENCE", 0.2)
+        monkeypatch.setattr(hub_access, "PATIENCE", 0.2)
         started = time.perf_counter()
         said = fails("run lm.toml --output out data.source=nobody/nothing")
         assert "(it cannot be reached); to read local files instead, give --data-dir DIR" in said
@@ -792,7 +792,7 @@ def test_without_network_the_answer_is_quick(
 def test_a_hub_that_answers_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
-    from nlpseq.data.online import hub_if_reachable
+    from nlpseq.data.hub_access import hub_if_reachable
 
     with socket.create_server(("127.0.0.1", 0)) as server:
 

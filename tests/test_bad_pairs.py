@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nlpseq.cli import main
+from nlpseq.cli.main import main
 
 RECIPE = """\
 # For tests.   nlpseq run pairs.toml --data-dir data

@@ -89,7 +89,7 @@ def test_the_check_sees_relative_and_late_imports(
     (tmp_path / "nlpseq" / "layers").mkdir(parents=True)
     path = tmp_path / "nlpseq" / "layers" / "bad.py"
     path.write_text(
-        "from ..data import batch\ndef f():\n    from nlpseq import recipe\n    import nlpseq.hub.x\n"
+        "from ..data import batch\ndef f():\n    from nlpseq import recipe\n    import nlpseq.model_directory.x\n"
     )
     assert imported_of_ours(path) == {"data.batch", "recipe", "hub.x"}
 
@@ -110,14 +110,14 @@ def test_nobody_imports_a_bare_tasks_or_recipes() -> None:
     "code",
     [
         "import nlpseq; nlpseq.__version__",
-        "from nlpseq.cli import main; main([])",
-        "from nlpseq.cli import main; main(['--help'])",
-        "from nlpseq.cli import main; main(['run', '--help'])",
-        "from nlpseq.cli import main; main(['compare', '--help'])",
-        "from nlpseq.cli import main; main(['generate', 'run', '--no-such-option'])",
-        "from nlpseq.cli import main; assert main(['inspect', '--gate']) == 2",
-        "from nlpseq.cli import main; assert main(['recipes']) == 0",
-        "from nlpseq.cli import main; assert main(['recipes', 'show', 'language_modeling/quickstart']) == 0",
+        "from nlpseq.cli.main import main; main([])",
+        "from nlpseq.cli.main import main; main(['--help'])",
+        "from nlpseq.cli.main import main; main(['run', '--help'])",
+        "from nlpseq.cli.main import main; main(['compare', '--help'])",
+        "from nlpseq.cli.main import main; main(['generate', 'run', '--no-such-option'])",
+        "from nlpseq.cli.main import main; assert main(['inspect', '--gate']) == 2",
+        "from nlpseq.cli.main import main; assert main(['recipes']) == 0",
+        "from nlpseq.cli.main import main; assert main(['recipes', 'show', 'language_modeling/quickstart']) == 0",
     ],
 )
 def test_cheap_commands_import_nothing_heavy_and_take_less_than_a_second(

@@ -95,7 +95,7 @@ def test_version_stands_in_setup_cfg_too(setup: configparser.ConfigParser) -> No
 
 
 def test_the_command_is_installed() -> None:
-    from nlpseq.cli import main
+    from nlpseq.cli.main import main
 
     (command,) = metadata.entry_points(group="console_scripts", name="nlpseq")
     assert command.load() is main

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from nlpseq.analysis.highlight import Answer
 from nlpseq.data.batch import Reading
 from nlpseq.models.model import Model
+from nlpseq.reporting.highlight import Answer
 
 
 class Recorder(TorchFunctionMode):

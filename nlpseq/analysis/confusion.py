@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpseq.analysis.plots import save
+from nlpseq.reporting.figures import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from nlpseq.data.batch import Tokens
-from nlpseq.data.loaders import collate, padded
-from nlpseq.data.tokenization import TEXTS_AT_ONCE, Tokenizer
-from nlpseq.data.vocabularies import normalized
-from nlpseq.data.words import sentence_numbers, split_sentences
+from nlpseq.data.batching import collate, padded
+from nlpseq.data.tokenizer import TEXTS_AT_ONCE, Tokenizer
+from nlpseq.data.tokenizer_training import normalized
+from nlpseq.data.word_tokenizer import sentence_numbers, split_sentences
 from nlpseq.errors import UserError
 
 MAX_CHARACTERS = 50  # of a word that are read; what follows is cut off

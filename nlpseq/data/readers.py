@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from nlpseq.data.local import find, read_lines, read_text
+from nlpseq.data.local_files import find, read_lines, read_text
 from nlpseq.errors import UserError
 
 Columns = dict[str, list[Any]]

@@ -4,18 +4,16 @@ Local files win when a folder is given, so that one recipe serves with and witho
 local texts live in memory; what the Hub gives stays memory-mapped.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpseq.data.online import hub_if_reachable
-from nlpseq.data.phrases import with_phrases
+from nlpseq.data.hub_access import hub_if_reachable
+from nlpseq.data.sentiment_phrases import with_phrases
+from nlpseq.data.split import Split, missing_column
 from nlpseq.errors import UserError, suggest
 from nlpseq.recipe import DataConfig
 
@@ -24,97 +22,6 @@ if TYPE_CHECKING:
 
 BUILTIN = "builtin"
 CORPUS_SEED = 0  # the built-in corpus is one corpus, whatever the seed of a run
-ROWS_AT_ONCE = 1000
-
-
-class _Column(Sequence[Any]):
-    """One field of every example; going through it reads many rows at once, which is 20 times faster."""
-
-    def __init__(self, rows: "Dataset", name: str) -> None:
-        self._rows, self._name = rows, name
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, place: Any) -> Any:
-        return self._rows[self._name][place]
-
-    def __iter__(self) -> Iterator[Any]:
-        for begin in range(0, len(self), ROWS_AT_ONCE):
-            yield from self[begin : begin + ROWS_AT_ONCE]
-
-
-@dataclass(frozen=True)
-class Split:
-    """A named part of a data set.
-
-    Attributes:
-        name: train, validation, test or another.
-        rows: the examples.
-        origin: where they came from, for people.
-        note: what was left out or added when they were read.
-    """
-
-    name: str
-    rows: "Dataset"
-    origin: str
-    note: str = ""
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def column(self, name: str) -> Sequence[Any]:
-        """One field of every example, read from disk only as it is used.
-
-        Raises:
-            UserError: there is no such column; those that are there are named.
-        """
-        if name not in self.rows.column_names:
-            raise _missing(name, self)
-        return _Column(self.rows, name)
-
-    def texts(self, name: str) -> Sequence[str]:
-        """A column of texts.
-
-        Raises:
-            UserError: as `column`; also if it holds something else than text.
-        """
-        values = self.column(name)
-        kind = getattr(self.rows.features[name], "dtype", "lists")
-        if len(self) and kind not in ("string", "large_string"):
-            raise UserError(
-                f"{self.origin}: column {name!r} of the {self.name} split holds {kind}, not text"
-            )
-        self._check_complete(name)
-        return values
-
-    def labels(self, name: str) -> list[str]:
-        """A column of labels as text; a ClassLabel of the Hub by its names.
-
-        Raises:
-            UserError: as `column`; also if a row has no label.
-        """
-        values = self.column(name)
-        self._check_complete(name)
-        names = getattr(self.rows.features[name], "names", None)
-        return [str(names[value] if names and value >= 0 else value) for value in values]
-
-    def _check_complete(self, name: str) -> None:
-        if not self.rows.data.column(name).null_count:
-            return
-        for row, value in enumerate(self.column(name), start=1):
-            if value is None:
-                raise UserError(
-                    f"{self.origin}: row {row} of the {self.name} split has no {name!r}"
-                )
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 over the content: names of columns, and every value in order."""
-        digest = hashlib.sha256()
-        for rows in self.rows.iter(ROWS_AT_ONCE):
-            digest.update(json.dumps(rows, sort_keys=True, default=str).encode())
-        return digest.hexdigest()
 
 
 def load_splits(
@@ -177,14 +84,14 @@ def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
 def _builtin(config: DataConfig) -> dict[str, Split]:
     from datasets import Dataset
 
-    from nlpseq.data import long_dependencies, miniature
+    from nlpseq.data.synthetic import formal_languages, toy_corpus
 
-    formal = config.view in long_dependencies.VIEWS
+    formal = config.view in formal_languages.VIEWS
     if config.distances and not formal:
         raise UserError(
-            f"data.distances: only data.view = {', '.join(long_dependencies.VIEWS)} have them"
+            f"data.distances: only data.view = {', '.join(formal_languages.VIEWS)} have them"
         )
-    known = long_dependencies.DEFAULT_SIZES if formal else miniature.DEFAULT_SIZES
+    known = formal_languages.DEFAULT_SIZES if formal else toy_corpus.DEFAULT_SIZES
     for name in config.sizes:
         if name not in known:
             raise UserError(
@@ -193,9 +100,9 @@ def _builtin(config: DataConfig) -> dict[str, Split]:
             )
     sizes = {**known, **config.sizes}
     drawn: Mapping[str, list[dict[str, Any]]] = (
-        long_dependencies.splits(config.view, sizes, config.distances, CORPUS_SEED)
+        formal_languages.splits(config.view, sizes, config.distances, CORPUS_SEED)
         if formal
-        else miniature.splits(config.view, sizes, CORPUS_SEED)
+        else toy_corpus.splits(config.view, sizes, CORPUS_SEED)
     )
     origin = f"built-in corpus, {config.view}"
     return {name: Split(name, Dataset.from_list(rows), origin) for name, rows in drawn.items()}
@@ -273,18 +180,10 @@ def _with_fields(split: Split, config: DataConfig, fields: Sequence[str]) -> Spl
             rows = rows.flatten()  # the Hub nests some columns: translation.en
         if column not in rows.column_names:
             if field not in rows.column_names:
-                raise _missing(column, split)
+                raise missing_column(column, split)
             continue
         if column != field and field in rows.column_names:
             rows = rows.remove_columns(field)
         if column != field:
             rows = rows.rename_column(column, field)
     return replace(split, rows=rows)
-
-
-def _missing(column: str, split: Split) -> UserError:
-    present = ", ".join(split.rows.column_names)
-    return UserError(
-        f"{split.origin}: the {split.name} split has no column {column!r}, it has {present}; "
-        "data.columns maps a task's field to a column"
-    )

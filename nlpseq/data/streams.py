@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nlpseq.data.sources import Split
-from nlpseq.data.tokenization import Tokenizer
+from nlpseq.data.split import Split
+from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nlpseq.contracts import Rows, State, StepFunction, select
 from nlpseq.decoding.constraints import Constraints, per_sentence
 from nlpseq.decoding.coverage import Coverage
 from nlpseq.decoding.options import BeamOptions
+from nlpseq.types import Rows, State, StepFunction, select
 
 BLOCK = 64  # tokens whose maximum is looked at first where the best of many are sought
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from nlpseq.contracts import State, StepFunction, select
 from nlpseq.decoding.constraints import Constraints, per_sentence
 from nlpseq.decoding.options import SamplingOptions
+from nlpseq.types import State, StepFunction, select
 
 FIRST_NUCLEUS = 512  # candidates to try before looking for more; sorting a whole vocabulary is slow
 

@@ -12,13 +12,14 @@ quickstart.py    | both quickstart recipes of every task
 environment.py   | device, precision, processes
 """
 
-from .comparing import compare, contest
-from .contest import Contest
-from .environment import build_accelerator
-from .evaluation import evaluate
+from nlpseq.devices import build_accelerator
+
+from .candidates import Contest
+from .compare import compare, contest
+from .evaluate import evaluate
 from .quickstart import Quickstart, quickstart
+from .run import Options, Run, RunResult
 from .seeds import read_recipe, run, summarize
-from .training_run import Options, Run, RunResult
 
 __all__ = [
     "Contest",

@@ -12,29 +12,30 @@ from typing import Any
 
 from rich.console import Console
 
-from nlpseq import hub, recipe
-from nlpseq.analysis.comparison.units import Unit, unit_of
-from nlpseq.answers import in_short
-from nlpseq.data import miniature, tags
+from nlpseq import model_directory, recipe
+from nlpseq.analysis.comparison.score_units import Unit, unit_of
+from nlpseq.data import tag_schemes
 from nlpseq.data.sources import BUILTIN
+from nlpseq.data.synthetic import toy_corpus
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import write_json
 from nlpseq.recipe import DataConfig
+from nlpseq.reporting.predictions import in_short
 
+from .run import Options, Run
 from .seeds import read_recipe
-from .training_run import Options, Run
 
 STEMS = ("quickstart", "quickstart_transformer")
 """Names of the recipes that stand side by side in a task's folder."""
 SPLIT = "test"
-SENTENCE = miniature.sample(1, seed=1645)[0]
+SENTENCE = toy_corpus.sample(1, seed=1645)[0]
 """What models are shown: "Although Denton was not foggy , ...", with one name that train does not have."""
 PROMPT = " ".join(SENTENCE.tokens[:2])
 _ANSWERS = {  # of each view to the sentence; a text can go on in many ways
     "sentiment": SENTENCE.sentiment,
     "entities": ", ".join(
         f"{' '.join(SENTENCE.tokens[span.begin : span.end])} {span.type}"
-        for span in tags.spans(SENTENCE.tags)
+        for span in tag_schemes.spans(SENTENCE.tags)
     ),
     "translation": " ".join(SENTENCE.translation),
     "headline": " ".join(SENTENCE.headline),
@@ -113,7 +114,7 @@ def tasks() -> list[str]:
     known = set(recipe.names())
     found = [name.partition("/")[0] for name in known if name.endswith(f"/{STEMS[0]}")]
     both = [task for task in found if f"{task}/{STEMS[1]}" in known]
-    return sorted(both, key=lambda task: miniature.VIEWS.index(_view(task)))
+    return sorted(both, key=lambda task: toy_corpus.VIEWS.index(_view(task)))
 
 
 def _view(task: str) -> str:
@@ -236,14 +237,14 @@ def _row(task: str, runs: Mapping[str, Run], metrics: Mapping[Path, Mapping[str,
 
 def _best(data: DataConfig, score: str, scores: Mapping[str, float], unit: Unit) -> float | None:
     """The corpus's own score: its floor of a perplexity, or all points where answers are determined."""
-    if data.source == BUILTIN and data.view in miniature.DETERMINED and unit.higher_is_better:
+    if data.source == BUILTIN and data.view in toy_corpus.DETERMINED and unit.higher_is_better:
         return 100 / unit.factor
     return scores.get(f"floor_{score}")
 
 
 def _answer(run: Run, example: str) -> str:
     """What a trained model makes of the example, in one line."""
-    predictor: Any = hub.load(run.folder, run.options.device)
+    predictor: Any = model_directory.load(run.folder, run.options.device)
     if hasattr(predictor, "generate"):
         (text,) = predictor.generate(example, num_samples=1, seed=run.recipe.seed)
         return " ".join(text.split())

@@ -11,9 +11,9 @@ from nlpseq import recipe
 from nlpseq.errors import UserError
 from nlpseq.files import write_json
 from nlpseq.recipe import Recipe
-from nlpseq.task import resolve
+from nlpseq.task import resolve, task_name
 
-from .training_run import Options, Run, RunResult
+from .run import Options, Run, RunResult
 
 
 def run(
@@ -78,10 +78,9 @@ def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read, override and validate a recipe."""
     document = recipe.override(recipe.read(name), overrides)
     if "task" not in document:
-        raise UserError(
-            f"recipe {name}: key task is missing, for example nlpseq.tasks.language_modeling:..."
-        )
-    return recipe.validate(resolve(str(document["task"])).Config, document, f"recipe {name}")
+        raise UserError(f"recipe {name}: key task is missing, for example task = 'classification'")
+    task = task_name(str(document["task"]))
+    return recipe.validate(resolve(task).Config, {**document, "task": task}, f"recipe {name}")
 
 
 def summarize(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlpseq.analysis.inspection_page import Section, inspection_page
-from nlpseq.analysis.versions import versions
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import disk, write_json, write_text
+from nlpseq.inspection.page import Section, inspection_page
+from nlpseq.versions import versions
 
-from .parts import PARTS, Found, Request
-from .subjects import VARIANTS, Subject, find
+from .models import VARIANTS, Subject, find
+from .views import PARTS, Found, Request
 
 __all__ = ["PARTS", "VARIANTS", "Inspection", "Subject", "find", "inspect"]
 

@@ -22,11 +22,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.contracts import State
 from nlpseq.errors import UserError
-from nlpseq.layers.columns import MOST_CELL_ROWS, columns_pay, gru_columns, lstm_columns
+from nlpseq.layers.cpu.recurrent_kernels import gru_sweep, mingru_sweep, rnn_sweep
+from nlpseq.layers.cpu.small_batch_matmul import (
+    MOST_CELL_ROWS,
+    columns_pay,
+    gru_columns,
+    lstm_columns,
+)
 from nlpseq.layers.dropout import drop_weight
-from nlpseq.layers.kernels import gru_sweep, mingru_sweep, rnn_sweep
+from nlpseq.types import State
 
 # What a padded position adds to the LSTM's input and forget gates: their sigmoids become 0 and 1.
 HOLD = 1e4

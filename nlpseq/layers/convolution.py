@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State
 from nlpseq.layers.activations import build_activation, initialize_before
 from nlpseq.layers.dropout import LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import build_normalization
+from nlpseq.types import Encoded, State
 
 
 class Convolution(nn.Module):

@@ -1,6 +1,6 @@
 """Linear-chain conditional random field (Lafferty et al. 2001): scores of whole paths of tags.
 
-    log P(y | x) = score(y) - log Z        score(y): see `nlpseq.layers.chain`
+    log P(y | x) = score(y) - log Z        score(y): see `nlpseq.layers.linear_chain`
 
 Hard constraints are -inf among the scores, so a forbidden path has no probability before any
 training. The loss gets its gradient without autograd: that of log Z is the expected counts, which
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nlpseq.errors import UserError
-from nlpseq.layers.chain import (
+from nlpseq.layers.linear_chain import (
     Chain,
     Lattice,
     Paths,

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.additive_scores import additive_scores
+from nlpseq.layers.cpu.additive_attention import additive_scores
 from nlpseq.layers.dropout import Dropout
 
 LOCATION_FILTERS, LOCATION_WIDTH = 10, 11

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State
+from nlpseq.types import Encoded, State
 
 
 class Encoder(nn.Module):

@@ -6,11 +6,11 @@ A deep averaging network (Iyyer et al. 2015) is an encoder of no layers, mean po
 
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State
 from nlpseq.layers.activations import build_activation, initialize_before
 from nlpseq.layers.dropout import LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import build_normalization
+from nlpseq.types import Encoded, State
 
 
 class FeedforwardLayer(nn.Module):

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nlpseq.contracts import State
-from nlpseq.layers.attention import Sight
 from nlpseq.layers.positions import First, Rotation
+from nlpseq.layers.self_attention import Sight
+from nlpseq.types import State
 
 
 class KeyValueCache:

@@ -13,13 +13,13 @@ learnt, as in the paper; they start at zero.
 import torch
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State
 from nlpseq.errors import UserError
 from nlpseq.layers.activations import build_activation, initialize_before
 from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, RecurrentCell, RNNCell
 from nlpseq.layers.dropout import LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
-from nlpseq.layers.recurrent import Padding, reverse
+from nlpseq.layers.padding import Padding, reverse
+from nlpseq.types import Encoded, State
 
 CELLS: dict[str, type[RecurrentCell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
 

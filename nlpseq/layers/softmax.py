@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.columns import is_bare
-from nlpseq.layers.cross_entropy import linear_cross_entropy, linear_log_probs, linear_nll
+from nlpseq.layers.cpu.small_batch_matmul import is_bare
+from nlpseq.layers.linear_cross_entropy import linear_cross_entropy, linear_log_probs, linear_nll
 
 
 class SoftmaxLayer(nn.Module):

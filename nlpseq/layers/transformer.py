@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State
 from nlpseq.errors import UserError
 from nlpseq.layers.activations import build_activation
-from nlpseq.layers.attention import MultiHeadAttention, Sight
 from nlpseq.layers.dropout import Dropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.key_value_cache import KeyValueCache
 from nlpseq.layers.positions import First, LearnedPositions, Rotation, SinusoidalPositions
+from nlpseq.layers.self_attention import MultiHeadAttention, Sight
+from nlpseq.types import Encoded, State
 
 
 class TransformerLayer(nn.Module):

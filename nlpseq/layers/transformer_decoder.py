@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from nlpseq.contracts import Rows, State
-from nlpseq.layers.attention import Sight
 from nlpseq.layers.cross_attention import Attended, MultiHeadCrossAttention
 from nlpseq.layers.key_value_cache import KeyValueCache
+from nlpseq.layers.self_attention import Sight
 from nlpseq.layers.transformer import TransformerLayer, TransformerStack, check_heads
+from nlpseq.types import Rows, State
 
 
 class TransformerDecoderLayer(TransformerLayer):

@@ -11,7 +11,7 @@ from nlpseq.metrics.base import Scores
 from nlpseq.metrics.perplexity import Perplexity
 
 
-class Recall:
+class RecallScores:
     """Accuracy and perplexity of the answers alone; whatever else a sequence holds counts nothing."""
 
     def statistics(self, prediction: Sequence[float], target: Sequence[bool]) -> tuple[float, ...]:

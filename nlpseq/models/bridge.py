@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State
 from nlpseq.layers.encoder import without_padding
+from nlpseq.types import Encoded, State
 
 
 class Bridge(nn.Module):

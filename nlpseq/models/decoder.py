@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, Rows, State, Step, select
 from nlpseq.data.batch import Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.softmax import SoftmaxLayer
+from nlpseq.types import Encoded, Rows, State, Step, select
 
 
 class Memory(NamedTuple):

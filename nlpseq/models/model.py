@@ -4,10 +4,10 @@ from typing import Generic, TypeVar
 
 from torch import nn
 
-from nlpseq.contracts import Encoded, State
 from nlpseq.data.batch import Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
+from nlpseq.types import Encoded, State
 
 Head = TypeVar("Head", bound=nn.Module)
 
@@ -25,3 +25,14 @@ class Model(nn.Module, Generic[Head]):
         """Read tokens from `state` on (from a fresh one if None): outputs (B, T, H) and the next state."""
         encoded: Encoded = self.encoder(self.embedding(tokens), tokens.mask, state)
         return encoded
+
+
+def parameter_counts(model: nn.Module) -> dict[str, int]:
+    """Trained parameters, in all and by part; what two parts share counts in the first."""
+    seen: set[int] = set()
+    counts = {}
+    for name, part in model.named_children():
+        own = [p for p in part.parameters() if p.requires_grad and id(p) not in seen]
+        seen.update(id(p) for p in own)
+        counts[name] = sum(p.numel() for p in own)
+    return {"total": sum(counts.values()), **counts}

@@ -6,12 +6,12 @@ tells of, by which it copies, are those of its last layer, averaged over the hea
 
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State
 from nlpseq.data.batch import Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
 from nlpseq.models.decoder import Decoded, Decoder, Memory
+from nlpseq.types import Encoded, State
 
 
 class TransformerDecoder(Decoder):

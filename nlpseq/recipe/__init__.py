@@ -13,16 +13,7 @@ unknown, of the wrong type or impossible is one line that names the key and what
     catalogue.py   the recipes with what was measured
 """
 
-from .base import (
-    Count,
-    Counts,
-    Fraction,
-    Integers,
-    Natural,
-    NotNegative,
-    Positive,
-    Section,
-)
+from .base import Count, Counts, Fraction, Integers, Natural, NotNegative, Positive, Section
 from .catalogue import Entry, catalogue
 from .decoders import DecoderConfig, RecurrentDecoderConfig, TransformerDecoderConfig
 from .encoders import (

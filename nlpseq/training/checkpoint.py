@@ -23,9 +23,7 @@ import safetensors.torch
 from torch import Tensor
 
 from nlpseq.errors import UserError
-from nlpseq.files import disk
-
-from .storage import sync_folder, write
+from nlpseq.files import disk, sync_folder, write
 
 STATE, MANIFEST = "state.json", "manifest.json"
 _NAME = re.compile(r"step-\d{8}")

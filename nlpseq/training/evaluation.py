@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import nn
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 from nlpseq.task import Record, Scores, Share, Task
 
 

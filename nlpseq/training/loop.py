@@ -14,7 +14,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from nlpseq.data.batch import Batch
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.task import Progress, Task
 
@@ -22,14 +22,14 @@ from .averaging import applied
 from .checkpoint import step_name
 from .evaluation import evaluate
 from .history import History
-from .learner import Learner
+from .interrupt import Interruption
 from .optimization import TrainingDivergedError
-from .recovery import Recovery
-from .report import Reporter
+from .progress import Best, Plan, Stopped
+from .reporters import Reporter
+from .resume import Recovery
 from .schedules import better, factor
-from .signals import Interruption
-from .state import Best, Plan, Stopped
-from .update import Update
+from .train_state import Learner
+from .train_step import Update
 
 
 @dataclass

@@ -11,20 +11,20 @@ from typing import Any
 from accelerate import Accelerator
 from torch import nn
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
+from nlpseq.models.weights import load_model
 from nlpseq.task import Record, Scores, Task
-from nlpseq.weights import load_model
 
 from .averaging import install
 from .checkpoint import DamagedError, Store
 from .evaluation import evaluate
 from .history import History
-from .learner import Learner
+from .interrupt import Interruption
 from .loop import Loop
-from .recovery import Recovery
-from .report import Reporter, SilentReporter
-from .signals import Interruption
-from .state import FitResult, Plan
+from .progress import FitResult, Plan
+from .reporters import Reporter, SilentReporter
+from .resume import Recovery
+from .train_state import Learner
 
 __all__ = ["FitResult", "Trainer"]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nlpseq.analysis.gate_maps import draw_gates
+from nlpseq.analysis.gate_plots import draw_gates
 from nlpseq.analysis.gates import Sweep, by_memory, sweeps
 from nlpseq.layers.recurrent import RecurrentEncoder
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.analysis.gradient_flow import flow, gradient_flow, spectral_radii
-from nlpseq.contracts import State
 from nlpseq.data.batch import Reading, Tokens
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import RNNCell
@@ -20,6 +19,7 @@ from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 from nlpseq.layers.token_embedding import TokenEmbedding
 from nlpseq.layers.transformer import TransformerEncoder
 from nlpseq.models.model import Model
+from nlpseq.types import State
 
 B, T, D, H, K = 3, 9, 4, 5, 6
 PLACES = [6, 8]

@@ -1,77 +1,68 @@
-"""Learning curves are drawn from what a history holds."""
+"""Curves of several models, and what they are made of."""
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
-from nlpseq.analysis.plots import learning_curves
-
-PNG = b"\x89PNG\r\n\x1a\n"
-TRAINING = [
-    {"step": step, "epoch": 0, "loss": 5 / step, "learning_rate": 1e-3 * step, "seconds": step / 10}
-    for step in range(10, 210, 10)
-]
-VALIDATIONS = [
-    {
-        "step": step,
-        "epoch": 0,
-        "validation": {"perplexity": 99.0 / step, "nll_per_token": 4.0, "tokens": 5},
-    }
-    for step in (100, 200)
-]
-
-
-def size(path: Path) -> tuple[int, int]:
-    head = path.read_bytes()[:24]
-    assert head.startswith(PNG)
-    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-
-
-def test_one_panel_for_each_curve(tmp_path: Path) -> None:
-    both = learning_curves([*TRAINING, *VALIDATIONS], tmp_path / "both")
-    only = learning_curves(TRAINING, tmp_path / "only")
-    assert both == tmp_path / "both" / "learning_curves.png"
-    assert both is not None
-    assert only is not None
-    assert size(both)[1] == pytest.approx(120 * (0.6 + 3 * 2.3), abs=2)
-    assert size(only)[1] == pytest.approx(120 * (0.6 + 2 * 2.3), abs=2)
-    assert size(both)[0] == size(only)[0] == 960
-    assert [path.name for path in (tmp_path / "both").iterdir()] == ["learning_curves.png"]
-
-
-def test_the_curve_depends_on_the_values(tmp_path: Path) -> None:
-    other = [line | {"loss": 7.0} for line in TRAINING]
-    first, again, changed = (
-        learning_curves(lines, tmp_path / name)
-        for name, lines in (("first", TRAINING), ("again", TRAINING), ("changed", other))
-    )
-    assert first is not None
-    assert again is not None
-    assert changed is not None
-    assert first.read_bytes() == again.read_bytes()
-    assert first.read_bytes() != changed.read_bytes()
-
-
-@pytest.mark.parametrize(
-    "history",
-    [
-        TRAINING[:1],
-        VALIDATIONS[:1],
-        [{"step": 1, "loss": math.nan, "learning_rate": 0.0, "seconds": 0.0}],
-        [{"step": 5, "loss": 1.0, "learning_rate": 0.1, "seconds": 1.0}] * 2,
-    ],
+from nlpseq.reporting.learning_curves import (
+    draw_clipping,
+    draw_distances,
+    draw_gradient_flow,
+    gathered,
 )
-def test_short_and_odd_histories_are_drawn_without_a_warning(
-    history: list[dict[str, object]], tmp_path: Path, recwarn: pytest.WarningsRecorder
+
+
+def accuracies(rows: dict[int, tuple[float, int]]) -> dict[str, dict[str, float]]:
+    return {str(d): {"accuracy": a, "answers": n} for d, (a, n) in rows.items()}
+
+
+def test_few_distances_are_shown_as_they_are_and_many_gathered() -> None:
+    assert gathered(accuracies({5: (0.5, 3), 90: (1.0, 1)})) == [(5.0, 0.5), (90.0, 1.0)]
+    many = {distance: (1 / distance, distance) for distance in range(1, 32, 2)}
+    points = gathered(accuracies(many))
+    assert points[0] == (1.0, 1.0)
+    assert points[2] == pytest.approx(((25 + 49) / 12, 2 / 12))  # 5 and 7: weighed by answers
+    assert len(points) == 5
+
+
+def history(norms: list[float]) -> list[dict[str, Any]]:
+    return [{"step": 10 * n, "gradient_norm": norm} for n, norm in enumerate(norms)]
+
+
+def test_the_share_of_clipped_updates(tmp_path: Path) -> None:
+    path = tmp_path / "clipping.png"
+    lines = [*history([0.5, 1.0, 1.5, 20.0]), {"step": 9, "validation": {}}]
+    assert draw_clipping(lines, 1.0, path) == 0.5
+    assert draw_clipping(lines, 0.0, path) == 0.0
+    assert draw_clipping([{"step": 9, "validation": {}}], 1.0, tmp_path / "none.png") is None
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_curves_are_drawn_of_every_kind_of_number(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = learning_curves(history, tmp_path)
-    assert path is not None
-    assert path.read_bytes().startswith(PNG)
+    from matplotlib.axes import Axes
+
+    drawn: list[list[float]] = []
+    real = Axes.plot
+
+    def record(self: Axes, *given: Any, **options: Any) -> Any:
+        drawn.append([float(value) for value in given[-1]])
+        return real(self, *given, **options)
+
+    monkeypatch.setattr(Axes, "plot", record)
+    flows = {"a_$b$": [2.0, 1.0, 0.0, 1e-20], "big": [1e-3, 1e30], "none": [0.0, 0.0], "one": [1.0]}
+    draw_gradient_flow(flows, tmp_path / "flow.png")
+    assert drawn[0][:2] == [1.0, 0.5]
+    assert all(math.isnan(value) for value in drawn[0][2:])
+    assert drawn[1] == pytest.approx([1.0, 1e33])
+    draw_distances(
+        {"x": accuracies({5: (0.5, 3)}), "y": accuracies({7: (1.0, 3)})}, 0.1, tmp_path / "d.png"
+    )
+    for name in ("flow.png", "d.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.width > 600
     assert [str(warning.message) for warning in recwarn] == []
-
-
-@pytest.mark.parametrize("history", [[], [{"step": 3, "note": "resumed"}]])
-def test_nothing_to_draw_writes_nothing(history: list[dict[str, object]], tmp_path: Path) -> None:
-    assert learning_curves(history, tmp_path) is None
-    assert list(tmp_path.iterdir()) == []

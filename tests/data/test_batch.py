@@ -1,7 +1,7 @@
 import torch
 
 from nlpseq.data.batch import Batch, Tokens, shard
-from nlpseq.data.loaders import collate
+from nlpseq.data.batching import collate
 
 
 def a_batch() -> Batch:

@@ -13,7 +13,7 @@ from nlpseq.data.features import (
     Features,
     casing,
 )
-from nlpseq.data.tokenization import Tokenizer
+from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from nlpseq.data.readers import read
-from nlpseq.data.sources import Split, load_splits
+from nlpseq.data.sources import load_splits
+from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import DataConfig
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from nlpseq.contracts import Encoded, State, Step, StepFunction
 from nlpseq.data.batch import Tokens
 from nlpseq.decoding import BeamOptions, Hypothesis
 from nlpseq.layers.embedding import Embedding
@@ -17,6 +16,7 @@ from nlpseq.layers.token_embedding import TokenEmbedding
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
 from nlpseq.models.decoder import Memory
 from nlpseq.models.transformer_decoder import TransformerDecoder
+from nlpseq.types import Encoded, State, Step, StepFunction
 
 EOS = 0
 PENALTIES = [("none", 0.6), ("average", 0.6), ("wu", 0.6), ("wu", 2.0)]

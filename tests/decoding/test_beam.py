@@ -17,9 +17,9 @@ from slow import (
 )
 from torch import Tensor
 
-from nlpseq.contracts import State, Step
 from nlpseq.decoding import BeamOptions, SamplingOptions, beam_search, generate
 from nlpseq.errors import UserError
+from nlpseq.types import State, Step
 
 
 def alone(ids: Tensor, state: State, row: int, vocab: int, length: int) -> Sentence:

@@ -8,9 +8,9 @@ import torch
 from slow import EOS
 from torch import Tensor
 
-from nlpseq.contracts import State, Step
 from nlpseq.decoding import BeamOptions, SamplingOptions, beam_search, generate, stream
 from nlpseq.errors import UserError
+from nlpseq.types import State, Step
 
 
 def fixed_step(probabilities: list[float]) -> Any:

@@ -16,14 +16,8 @@ from slow import (
 )
 from torch import Tensor
 
-from nlpseq.contracts import State, Step
-from nlpseq.decoding import (
-    BeamOptions,
-    Constraints,
-    SamplingOptions,
-    beam_search,
-    generate,
-)
+from nlpseq.decoding import BeamOptions, Constraints, SamplingOptions, beam_search, generate
+from nlpseq.types import State, Step
 
 CPU = torch.device("cpu")
 

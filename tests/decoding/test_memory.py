@@ -21,9 +21,9 @@ from slow import (
 )
 from torch import Tensor
 
-from nlpseq.contracts import State, Step, StepFunction
 from nlpseq.decoding import BeamOptions, SamplingOptions, beam_search, generate
 from nlpseq.errors import UserError
+from nlpseq.types import State, Step, StepFunction
 
 LENGTHS = st.lists(st.integers(1, 4), min_size=1, max_size=5)
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nlpseq.contracts import State, Step
 from nlpseq.decoding import SamplingOptions, choose, generate, stream
 from nlpseq.errors import UserError
+from nlpseq.types import State, Step
 
 
 def random_log_probs(rows: int, vocab: int, seed: int = 0) -> Tensor:

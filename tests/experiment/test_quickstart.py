@@ -14,10 +14,10 @@ import pytest
 
 import nlpseq
 from nlpseq import recipe
-from nlpseq.analysis.comparison.units import Unit
-from nlpseq.cli import main
-from nlpseq.data import miniature
-from nlpseq.data.miniature.views import splits
+from nlpseq.analysis.comparison.score_units import Unit
+from nlpseq.cli.main import main
+from nlpseq.data.synthetic import toy_corpus
+from nlpseq.data.synthetic.toy_corpus.views import splits
 from nlpseq.experiment import read_recipe
 from nlpseq.experiment.quickstart import _ANSWERS, PROMPT, SENTENCE, STEMS, _best, tasks
 
@@ -190,13 +190,13 @@ def test_every_task_has_two_recipes_on_the_same_data() -> None:
 
 
 def test_train_lacks_a_name_of_the_example() -> None:
-    for view in miniature.DETERMINED:
+    for view in toy_corpus.DETERMINED:
         assert len(splits(view, {"train": 1}).unseen_names & set(SENTENCE.tokens)) == 1
 
 
 def test_answers_are_those_of_the_grammar() -> None:
     assert SENTENCE.text.startswith(PROMPT)
-    assert miniature.log_probability(SENTENCE.tokens) == pytest.approx(SENTENCE.log_probability)
+    assert toy_corpus.log_probability(SENTENCE.tokens) == pytest.approx(SENTENCE.log_probability)
     views = {recipe.read(f"{task}/{STEMS[0]}")["data"]["view"] for task in tasks()}
     assert views - set(_ANSWERS) == {"text"}
-    assert set(_ANSWERS) == set(miniature.DETERMINED)
+    assert set(_ANSWERS) == set(toy_corpus.DETERMINED)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nlpseq.contracts import State
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, MinGRUCell, RNNCell
+from nlpseq.types import State
 
 BATCH, TIME, INPUT, HIDDEN = 5, 7, 6, 8
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nlpseq.errors import UserError
-from nlpseq.layers.chain import (
+from nlpseq.layers.crf import Constraints, LinearChainCRF, Spans
+from nlpseq.layers.linear_chain import (
     Lattice,
     log_messages,
     log_sums,
@@ -20,7 +21,6 @@ from nlpseq.layers.chain import (
     scaled_messages,
     scaled_sums,
 )
-from nlpseq.layers.crf import Constraints, LinearChainCRF, Spans
 
 LENGTHS = [4, 1, 3, 2]
 BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]

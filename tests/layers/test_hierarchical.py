@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nlpseq.layers.hierarchical import HierarchicalReader
-from nlpseq.models.encoders import build_hierarchical
+from nlpseq.models.builders import build_hierarchical
 from nlpseq.recipe import HierarchicalConfig
 
 DIM = 4

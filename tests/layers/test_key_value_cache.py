@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch_twins import HEADS, INNER, SIZE, encoder_twin
 
-from nlpseq.contracts import State, select
 from nlpseq.errors import UserError
 from nlpseq.layers.positions import Rotation
 from nlpseq.layers.transformer import TransformerEncoder
+from nlpseq.types import State, select
 
 
 class Unturned(TransformerEncoder):

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nlpseq.layers.cross_entropy import PANEL, SMALL_ELEMENTS, linear_cross_entropy
+from nlpseq.layers.linear_cross_entropy import PANEL, SMALL_ELEMENTS, linear_cross_entropy
 from nlpseq.layers.softmax import SoftmaxLayer
 
 

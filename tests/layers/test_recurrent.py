@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nlpseq.contracts import State
 from nlpseq.errors import UserError
 from nlpseq.layers.recurrent import RecurrentEncoder
+from nlpseq.types import State
 
 INPUT, HIDDEN = 6, 8
 CELLS = ["lstm", "gru", "rnn", "mingru"]

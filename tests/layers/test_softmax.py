@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers import cross_entropy
+from nlpseq.layers import linear_cross_entropy
 from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 
 
@@ -15,7 +15,7 @@ from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 def _size_limit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test through the chunked function too, which such small problems would not need."""
     if request.param == "chunked":
-        monkeypatch.setattr(cross_entropy, "SMALL_ELEMENTS", -1)
+        monkeypatch.setattr(linear_cross_entropy, "SMALL_ELEMENTS", -1)
 
 
 def plain(layer: SoftmaxLayer, outputs: Tensor, targets: Tensor) -> Tensor:

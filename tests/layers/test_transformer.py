@@ -8,7 +8,7 @@ from torch import nn
 from torch_twins import HEADS, INNER, SIZE, encoder_twin, sinusoids
 
 from nlpseq.errors import UserError
-from nlpseq.layers.attention import Sight
+from nlpseq.layers.self_attention import Sight
 from nlpseq.layers.transformer import TransformerEncoder
 
 

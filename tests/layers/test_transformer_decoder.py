@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch_twins import HEADS, INNER, SIZE, decoder_twin, sinusoids
 
-from nlpseq.contracts import Rows
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
+from nlpseq.types import Rows
 
 MEMORY = 10
 

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from nlpseq.metrics.recall import Recall, accuracy_by_distance, best_constant
+from nlpseq.metrics.recall import RecallScores, accuracy_by_distance, best_constant
 
 
 def test_sums_weigh_by_answers() -> None:
-    metric = Recall()
+    metric = RecallScores()
     vectors = [metric.statistics([1.0], [True]), metric.statistics([2.0, 3.0, 2.0], [False] * 3)]
     scores = metric.score([sum(part) for part in zip(*vectors, strict=True)])
     assert scores["accuracy"] == 0.25
@@ -18,7 +18,7 @@ def test_sums_weigh_by_answers() -> None:
 
 def test_no_answer_has_no_score() -> None:
     with pytest.raises(ValueError, match="no tokens"):
-        Recall().score((0.0, 0, 0))
+        RecallScores().score((0.0, 0, 0))
 
 
 def test_accuracy_at_each_distance_the_nearest_first() -> None:

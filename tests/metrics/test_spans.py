@@ -13,7 +13,7 @@ from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2, IOBES
 
 from nlpseq.data.readers import read
-from nlpseq.data.tags import convert, tag_vocabulary
+from nlpseq.data.tag_schemes import convert, tag_vocabulary
 from nlpseq.metrics.spans import SpanScores
 
 SEQEVAL = {"BIO": IOB2, "BIOES": IOBES}

@@ -8,23 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.contracts import Encoded, State, Step
 from nlpseq.data.batch import Tokens
 from nlpseq.errors import UserError
+from nlpseq.layers.cpu.token_by_token import for_single_steps
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
-from nlpseq.layers.single_steps import for_single_steps
 from nlpseq.layers.token_embedding import TokenEmbedding
-from nlpseq.models.attention_decoder import AttentionDecoder
+from nlpseq.models.builders import build_decoder, build_encoder
 from nlpseq.models.decoder import Decoded, Decoder, Memory
-from nlpseq.models.decoders import build_decoder
-from nlpseq.models.encoders import build_encoder
+from nlpseq.models.recurrent_decoder import AttentionDecoder
 from nlpseq.recipe import (
     RecurrentConfig,
     RecurrentDecoderConfig,
     TransformerConfig,
     TransformerDecoderConfig,
 )
+from nlpseq.types import Encoded, State, Step
 
 CELLS = ["lstm", "gru", "rnn", "mingru"]
 ATTENTIONS = ["additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"]

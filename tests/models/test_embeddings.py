@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from nlpseq.layers.characters import CharacterCNN, CharacterLSTM
-from nlpseq.models.embeddings import build_embedding
+from nlpseq.models.builders import build_embedding
 from nlpseq.recipe import EmbeddingConfig
 
 IDS = {"vocab_size": 20, "pad_id": 0, "unk_id": 1}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nlpseq.errors import UserError
 from nlpseq.layers.encoder import Encoder
-from nlpseq.models.encoders import build_encoder
+from nlpseq.models.builders import build_encoder
 from nlpseq.recipe import Recipe, validate
 from nlpseq.recipe.encoders import FAMILIES
 

@@ -5,15 +5,14 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from nlpseq.tasks.ner import NamedEntityRecognition
-from nlpseq.tasks.sentiment import Sentiment
+from nlpseq.tasks.tagging.task import Tagging
 from torch import Tensor, nn
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Record, Share, Task
 from nlpseq.training.history import History
-from nlpseq.training.report import SilentReporter
+from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -43,7 +42,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
 }
 TAGGING_ENCODERS = [kind for kind in ENCODERS if kind != "hierarchical"]
 TOKENIZATIONS = ["word", "character", "bpe", "wordpiece", "unigram", "byte_bpe"]
-CLASSES: dict[str, type[Task[Any]]] = {"sentiment": Sentiment, "ner": NamedEntityRecognition}
+CLASSES: dict[str, type[Task[Any]]] = {"sentiment": Classification, "ner": Tagging}
 BOTH = list(CLASSES)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from nlpseq.tasks.summarization import Summarization
-from nlpseq.tasks.translation import Translation
+from nlpseq.tasks.seq2seq.summarization import Summarization
+from nlpseq.tasks.seq2seq.translation import Translation
 from small import split_of
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Task
 from nlpseq.training.optimization import build_optimizer

@@ -10,8 +10,8 @@ import torch
 from tiny import TRAIN, VALIDATION, TinyRecipe, recipe, trainer, weights
 
 from nlpseq.errors import UserError
-from nlpseq.training.report import SilentReporter
-from nlpseq.training.state import FitResult
+from nlpseq.training.progress import FitResult
+from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
 
 CLOCKS = {"seconds", "tokens_per_second"}

@@ -12,11 +12,11 @@ from accelerate.tracking import GeneralTracker
 from tiny import TRAIN, VALIDATION, TinyTask, recipe, texts, trainer, weights
 from torch import Tensor
 
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.task import Cursor, Progress
 from nlpseq.training.optimization import TrainingDivergedError
-from nlpseq.training.report import SilentReporter
+from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
 
 EXACT = {"stream": False, "dropout": 0.0}

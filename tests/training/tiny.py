@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from nlpseq.contracts import State
 from nlpseq.data.batch import Batch, Tokens
-from nlpseq.data.sources import Split
+from nlpseq.data.split import Split
 from nlpseq.metrics.base import Scores
 from nlpseq.recipe import Recipe, Section, TrainingConfig, validate
 from nlpseq.task import Cursor, LossSum, Progress, Record, Share, Task
-from nlpseq.training.report import SilentReporter
+from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
+from nlpseq.types import State
 
 SYMBOLS = 11
 

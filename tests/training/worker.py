@@ -12,7 +12,7 @@ import torch
 from tiny import TRAIN, VALIDATION, recipe, trainer
 
 from nlpseq.errors import UserError
-from nlpseq.training.report import SilentReporter
+from nlpseq.training.reporters import SilentReporter
 
 OPTIONS: dict[str, Any] = {"epochs": 2.0, "optimizer": "adam", "clip_norm": 0.3, "l2": 0.01}
 

@@ -17,8 +17,8 @@ page.py      | the report as one HTML page
 writing.py   | report.json, report.html and the figures
 """
 
-from .reading import run_folders, scored_splits, test_split
 from .report import Report, check_options, compare
+from .runs import run_folders, scored_splits, test_split
 from .tables import print_report
 from .writing import PLAN, check_place, default_folder, folder_of, write
 

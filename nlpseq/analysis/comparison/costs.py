@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from nlpseq import hub
+from nlpseq import model_directory
 
-from .measuring import Speed
-from .reading import Contender, TrainedRun
+from .runs import Contender, TrainedRun
+from .speed import Speed
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _output(run: TrainedRun) -> int:
     from safetensors import safe_open
 
     rows = len(run.task.target_tokenizer or run.task.tokenizer)
-    with safe_open(run.folder / hub.WEIGHTS, framework="np") as weights:
+    with safe_open(run.folder / model_directory.WEIGHTS, framework="np") as weights:
         shapes = {name: weights.get_slice(name).get_shape() for name in weights.keys()}
     return output_parameters(shapes, rows)
 

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import nlpseq
-from nlpseq import hub
 from nlpseq.analysis.statistics import Summary, summarize
-from nlpseq.analysis.versions import versions
+from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
+from nlpseq.versions import versions
 
-from .checks import check_comparable, choose_score, comparable_scores, same_vocabulary
+from .comparability import check_comparable, choose_score, comparable_scores, same_vocabulary
 from .costs import Cost, cost_of
-from .measuring import Speed, measure_speed
-from .pairs import Pair, compare_pairs
-from .reading import Contender, read_contenders
+from .pairwise import Pair, compare_pairs
+from .runs import Contender, read_contenders
+from .score_units import PER_TOKEN, Unit, unit_of
 from .slices import Slice, inputs, slices
-from .units import PER_TOKEN, Unit, unit_of
+from .speed import Speed, measure_speed
 from .verdict import verdict
 
 _REFERENCES = ("floor_", "lead_")  # scores of something else, to read the models' own by
@@ -153,7 +153,7 @@ def compare(
     """
     check_options(difference, samples)
     if measure:
-        hub.choose_device(device)
+        choose_device(device)
     words = command or ("nlpseq", "compare", *map(str, folders))
     asked = _command(words, split, score, difference, data_dir)
     contenders, split = read_contenders(folders, split)

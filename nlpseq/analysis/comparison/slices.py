@@ -1,7 +1,7 @@
 """Where models differ: scores by length of the input, and by how rare its words are in train.
 
 The texts are read again from the data of the recipe, and their fingerprint is held against that of the runs.
-A word is what the data themselves cut into tokens, else what `nlpseq.data.words.split_words` finds, in lower
+A word is what the data themselves cut into tokens, else what `nlpseq.data.word_tokenizer.split_words` finds, in lower
 case: the same for all models, whatever their tokenization.
 """
 
@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from nlpseq.data.online import cache_only
-from nlpseq.data.sources import Split, load_splits
-from nlpseq.data.words import split_words
+from nlpseq.data.hub_access import cache_only
+from nlpseq.data.sources import load_splits
+from nlpseq.data.split import Split
+from nlpseq.data.word_tokenizer import split_words
 from nlpseq.errors import UserError
 
-from .reading import Contender, TrainedRun
+from .runs import Contender, TrainedRun
 
 RARE = 5  # a word seen so often in train, or less, is rare
 PARTS = 4  # of about as many examples, by length

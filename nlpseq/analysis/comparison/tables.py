@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nlpseq.analysis.statistics import Summary
-from nlpseq.console import number, spell
+from nlpseq.reporting.tables import number, spell
 
 from .costs import Cost
 from .report import Report
+from .score_units import unit_of
 from .slices import Slice
-from .units import unit_of
 from .verdict import p_words, told
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from .pairs import Difference, Pair
-from .units import Unit
+from .pairwise import Difference, Pair
+from .score_units import Unit
 
 SIGNIFICANCE = 0.05
 

@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from nlpseq import hub
+from nlpseq import model_directory
 from nlpseq.errors import UserError
 from nlpseq.files import replacing, write_json, write_text
 
-from .page import page
-from .pictures import draw
-from .reading import names_of, run_folders
+from .figures import draw
+from .html import page
 from .report import Report
+from .runs import names_of, run_folders
 
 PLAN = "plan.json"  # of models that are trained there
 _LONGEST = 100  # letters of a folder's name
@@ -21,7 +21,7 @@ def default_folder(shared: str, names: Sequence[str]) -> Path:
     """Where a comparison is written if nobody says: `runs/compare/<shared>/<names>`.
 
     Args:
-        shared: what the models have in common: their recipe, or else their task, as `nlpseq.tasks.ner:...`.
+        shared: what the models have in common: their recipe, or else their task, as `nlpseq.tasks.tagging.task:...`.
         names: of the models.
     """
     what = shared.partition(":")[0].rpartition(".")[2] if ":" in shared else shared
@@ -39,7 +39,7 @@ def folder_of(compared: Sequence[Path]) -> Path:
         UserError: one is no finished run.
     """
     runs = [run for folder in compared for run in run_folders(folder)]
-    return default_folder(hub.read_task(runs[0]).recipe.task, names_of(compared))
+    return default_folder(model_directory.read_task(runs[0]).recipe.task, names_of(compared))
 
 
 def check_place(folder: Path, compared: Sequence[Path]) -> None:

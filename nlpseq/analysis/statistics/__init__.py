@@ -13,13 +13,7 @@ Everything is drawn from a `numpy.random.Generator`: the same one gives the same
 
 from .corrections import holm
 from .effects import examples_needed, hedges_g, standardized_difference
-from .paired import (
-    Estimate,
-    bootstrap_estimate,
-    randomization_test,
-    sacrebleu_p_value,
-    swaps,
-)
+from .paired import Estimate, bootstrap_estimate, randomization_test, sacrebleu_p_value, swaps
 from .scoring import Floats, Scorer, Table, resampled_scores, rowwise
 from .seeds import Summary, seeds_then_examples, summarize
 

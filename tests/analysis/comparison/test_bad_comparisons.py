@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nlpseq.cli import main
+from nlpseq.cli.main import main
 
 
 def edit(path: Path, change: Callable[[dict], None]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from nlpseq.analysis.comparison import Report, compare
 from nlpseq.analysis.comparison.slices import slices
-from nlpseq.cli import main
+from nlpseq.cli.main import main
 
 
 @pytest.fixture(scope="module")

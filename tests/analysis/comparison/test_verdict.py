@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from nlpseq.analysis.comparison.pairs import Difference, Pair
-from nlpseq.analysis.comparison.units import Unit
+from nlpseq.analysis.comparison.pairwise import Difference, Pair
+from nlpseq.analysis.comparison.score_units import Unit
 from nlpseq.analysis.comparison.verdict import p_words, rounded, verdict
 
 F1 = Unit(True, 100, 0.5, "F1", "F1")

@@ -1,0 +1,1 @@
+"""Data that nlpseq makes itself: the toy corpus and formal languages."""

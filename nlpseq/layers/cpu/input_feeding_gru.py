@@ -1,0 +1,299 @@
+"""A GRU with input feeding and additive attention on a CPU: whole targets, three products a step each way.
+
+Input feeding (Luong et al. 2015, section 3.3) makes each step wait for the attention of the one before, so
+that a target is a loop of small steps. Left to autograd, every step allocates, and adds its own share to the
+gradient of every weight and of all keys. Here, as in `kernels.py`, a step does what depends on the step before
+and nothing else: the target vectors' share is projected for all steps at once, and the backward loop collects
+gradients of what the products gave, so that each weight's gradient is a single product at the end.
+
+    g = projected_t + W_o o_{t-1}                        gates r, z, n
+    [u; q] = [W_hh; W_q] h + [b_hh; 0]                   read by the next step, and by this one's attention
+    h_t = n + z (h_{t-1} - n)                            the equations of `GRUCell`
+    a_t = softmax(v . tanh(q_t + keys))                  c_t = a_t memory
+    o_t = keep_t tanh(W_c [h_t; c_t] + b_c)              keep_t: dropout
+
+Inside, a column is a sentence, as the equations are written: with two threads the BLAS of a CPU takes up to
+twice as long for `h W'`, rows being sentences, as for `W h` (measured with MKL at 16 to 128 sentences; with
+one thread it takes a tenth longer). The longest sentences come first, and columns of those that have ended are
+left out. Packed columns (N, R) are those of all steps beside each other.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nlpseq.layers.cells import GRUCell
+from nlpseq.layers.cpu.additive_attention import AdditiveGradients, AdditivePairs
+from nlpseq.layers.cpu.recurrent_kernels import sigmoid_backward, softmax_backward, tanh_backward
+from nlpseq.layers.cross_attention import AdditiveAttention
+
+COLUMNS = 16  # BLAS takes so many at once: a product of a few less is no faster
+
+
+class Fed(NamedTuple):
+    """What a sweep gives; behind the lengths it is zero, or what would follow there.
+
+    Attributes:
+        outputs: (B, T, C) after dropout.
+        weights: (B, T, S) of attention.
+        joined: (B, T, H + M) the cell's units and the context, where they are wanted.
+        hidden: (B, H) of the cell after the last step, zero where a row was not read so far.
+    """
+
+    outputs: Tensor
+    weights: Tensor
+    joined: Tensor | None
+    hidden: Tensor
+
+
+def feeding_sweep(
+    cell: GRUCell,
+    attention: AdditiveAttention,
+    combine: nn.Linear,
+    inputs: Tensor,
+    hidden: Tensor,
+    output: Tensor,
+    memory: Tensor,
+    keys: Tensor,
+    mask: Tensor,
+    keep: Tensor | None,
+    lengths: Tensor | None = None,
+    *,
+    with_joined: bool = False,
+) -> Fed:
+    """Read whole targets on a CPU, without autocast.  It can be differentiated once.
+
+    Args:
+        cell: reads a target vector and the last output, side by side.
+        attention: from the cell's units to the memory.
+        combine: from units and context to what the tanh of an output is taken of.
+        inputs: (B, T, D) target vectors.
+        hidden: (B, H) of the cell, before the first step.
+        output: (B, C) that the first step reads.
+        memory: (B, S, M) what is attended to.
+        keys: (B, S, A) of it.
+        mask: (B, S) True at its real tokens; each row has one.
+        keep: (B, T, C) what outputs are multiplied by; None: nothing is dropped.
+        lengths: (B,) steps that are wanted of each row, at least 1; None: all.
+        with_joined: whether units and contexts are wanted.
+    """
+    columns = _Columns.of(inputs.shape[:2], lengths)
+    weight_ih, weight_hh, bias_ih, bias_hh = cell.weights()
+    weight_x, weight_o = weight_ih.split([inputs.size(2), output.size(1)], dim=1)
+    outputs, weights, joined = _FeedingSweep.apply(  # type: ignore[no-untyped-call]
+        columns.widths,
+        torch.addmm(bias_ih.unsqueeze(1), weight_x, columns.pack(inputs)),
+        columns.sorted(hidden).t().contiguous(),
+        columns.sorted(output).t().contiguous(),
+        columns.sorted(memory),
+        columns.sorted(keys),
+        ~columns.sorted(mask),
+        None if keep is None else columns.pack(keep).contiguous(),
+        weight_o,
+        torch.cat([weight_hh, attention.query.weight]),
+        F.pad(bias_hh, (0, keys.size(2))),
+        attention.score.weight[0],
+        combine.weight,
+        combine.bias,
+    )
+    return Fed(
+        columns.unpack(outputs),
+        columns.unpack(weights),
+        columns.unpack(joined) if with_joined else None,
+        columns.last(joined[: hidden.size(1)]),
+    )
+
+
+class _Columns(NamedTuple):
+    """Which sentences are read at each step.
+
+    Attributes:
+        order: (B,) the longest first.
+        widths: how many of them each of T steps reads.
+        places: (R,) where each packed column is found among (B * T).
+        shape: B and T.
+    """
+
+    order: Tensor
+    widths: list[int]
+    places: Tensor
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, shape: Sequence[int], lengths: Tensor | None) -> Self:
+        """Of a batch of B sentences with T steps; lengths (B,)."""
+        batch, length = shape
+        steps = torch.arange(length).unsqueeze(1)
+        if lengths is None:
+            lengths = torch.full((batch,), length)
+        order = lengths.argsort(descending=True, stable=True)
+        live = (lengths > steps).sum(1)  # (T,)
+        widths = (-(-live // COLUMNS) * COLUMNS).clamp(1, batch)  # whole blocks
+        read = torch.arange(batch) < widths.unsqueeze(1)  # (T, B)
+        return cls(order, widths.tolist(), (order * length + steps)[read], (batch, length))
+
+    def sorted(self, values: Tensor) -> Tensor:
+        """Of sentences (B, ...), in the order of the columns."""
+        return values.index_select(0, self.order)
+
+    def pack(self, values: Tensor) -> Tensor:
+        """(B, T, N) -> (N, R)."""
+        return values.flatten(0, 1).index_select(0, self.places).t()
+
+    def unpack(self, columns: Tensor) -> Tensor:
+        """(N, R) -> (B, T, N), zero where nothing was read."""
+        batch, length = self.shape
+        whole = columns.new_zeros(batch * length, len(columns))
+        rows = columns.t().contiguous()
+        return whole.index_copy(0, self.places, rows).view(batch, length, -1)
+
+    def last(self, columns: Tensor) -> Tensor:
+        """(N, R) -> (B, N) of the last step, zero where nothing was read."""
+        read = self.order[: self.widths[-1]]
+        rows = columns[:, -len(read) :].t()
+        return columns.new_zeros(len(self.order), len(columns)).index_copy(0, read, rows)
+
+
+class _Step(NamedTuple):
+    """What the backward pass needs of a step that n sentences read."""
+
+    before: Tensor  # h_{t-1} (H, n)
+    inner: Tensor  # (H, n) what r multiplies
+    read: Tensor  # o_{t-1} (C, n)
+    gates: Tensor  # r, z, n (3H, n)
+    queries: Tensor  # (n, A)
+    weights: Tensor  # (n, S)
+    joined: Tensor  # (H + M, n)
+    values: Tensor  # (C, n) of the tanh
+
+    def gates_backward(self, d_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From the gradient of h_t: those of g_t and u_t, both (3H, n), and what reaches h_{t-1} past u_t."""
+        r, z, new = self.gates.chunk(3)
+        d_gates = torch.empty_like(self.gates)
+        d_r, d_z, d_n = d_gates.chunk(3)
+        torch.mul(d_h, tanh_backward(1 - z, new), out=d_n)
+        torch.mul(d_n, sigmoid_backward(self.inner, r), out=d_r)
+        torch.mul(d_h, sigmoid_backward(self.before - new, z), out=d_z)
+        return d_gates, torch.cat([d_r, d_z, d_n * r]), d_h * z
+
+
+class _FeedingSweep(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        widths: list[int],
+        projected: Tensor,  # (3H, R)
+        hidden: Tensor,  # (H, B)
+        output: Tensor,  # (C, B)
+        memory: Tensor,  # (B, S, M)
+        keys: Tensor,  # (B, S, A)
+        padding: Tensor,  # (B, S)
+        keep: Tensor | None,  # (C, R)
+        *parameters: Tensor,  # (3H, C), (3H + A, H), (3H + A,), (A,), (C, H + M), (C,)
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        weight_o, weight_h, bias_h, vector, weight_c, bias_c = parameters
+        bias_h, bias_c = bias_h.unsqueeze(1), bias_c.unsqueeze(1)
+        size, pairs = len(hidden), AdditivePairs(keys, vector)
+        h, o, ahead = hidden, output, torch.addmm(bias_h, weight_h, hidden)  # ahead: [u; q]
+        steps, outputs = [], []
+        kept = [None] * len(widths) if keep is None else keep.split(widths, dim=1)
+        for n, p, k in zip(widths, projected.split(widths, dim=1), kept, strict=True):
+            before, read, ahead = h[:, :n], o[:, :n], ahead[:, :n]
+            inner = ahead[2 * size : 3 * size]
+            gates = torch.addmm(p, weight_o, read)
+            rz = gates[: 2 * size].add_(ahead[: 2 * size]).sigmoid_()
+            new = gates[2 * size :].addcmul_(rz[:size], inner).tanh_()
+            h = torch.lerp(new, before, rz[size:])
+            ahead = torch.addmm(bias_h, weight_h, h)
+            queries = ahead[3 * size :].t().contiguous()
+            scores = pairs.scores(queries.unsqueeze(0))[0].masked_fill_(padding[:n], -torch.inf)
+            weights = scores.softmax(dim=1)
+            context = torch.bmm(weights.unsqueeze(1), memory[:n]).squeeze(1)
+            joined = torch.cat([h, context.t().contiguous()])
+            values = torch.addmm(bias_c, weight_c, joined).tanh_()
+            steps.append(_Step(before, inner, read, gates, queries, weights, joined, values))
+            h, o = joined[:size], values if k is None else values * k
+            outputs.append(o)
+        ctx.widths = widths
+        ctx.save_for_backward(
+            hidden, memory, keys, keep, weight_o, weight_h, vector, weight_c, *chain(*steps)
+        )
+        return (
+            _beside(outputs),
+            torch.cat([step.weights for step in steps]).t(),
+            _beside([step.joined for step in steps]),
+        )
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, grad_outputs: Tensor, grad_weights: Tensor, grad_joined: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        hidden, memory, keys, keep, weight_o, weight_h, vector, weight_c, *saved = ctx.saved_tensors
+        widths, (size, batch) = ctx.widths, hidden.shape
+        fields = len(_Step._fields)
+        steps = [_Step(*saved[place : place + fields]) for place in range(0, len(saved), fields)]
+        slopes = _beside([step.values for step in steps])  # of outputs
+        slopes = tanh_backward(torch.ones_like(slopes) if keep is None else keep, slopes)
+        given = (slopes, grad_outputs.contiguous(), grad_joined.contiguous())
+        columns = (part.split(widths, dim=1) for part in given)
+        grads = list(zip(*columns, grad_weights.t().split(widths), strict=True))
+        back_o, back_h, back_c = (w.t().contiguous() for w in (weight_o, weight_h, weight_c))
+        pairs = AdditiveGradients(keys, vector)
+        # Gradients of what the products gave (of values: before the tanh), and those of the step behind.
+        d_gates, d_ahead, d_values, d_contexts = [], [], [], []
+        d_g, d_u, d_before = (hidden.new_empty(rows, 0) for rows in (3 * size, 3 * size, size))
+        steps.reverse()
+        for step, (slope, d_o, d_joined, d_weights) in zip(steps, reversed(grads), strict=True):
+            n = len(step.queries)
+            d_values.append((d_o + _widened(back_o @ d_g, n)).mul_(slope))
+            d_joined = torch.addmm(d_joined, back_c, d_values[-1])
+            d_contexts.append(d_joined[size:].t().contiguous())
+            d_weights = d_weights + torch.bmm(memory[:n], d_contexts[-1].unsqueeze(2)).squeeze(2)
+            d_scores = softmax_backward(d_weights, step.weights, 1, d_weights.dtype)
+            d_queries = pairs.backward(d_scores.unsqueeze(0), step.queries.unsqueeze(0))[0]
+            d_ahead.append(torch.cat([_widened(d_u, n), d_queries.t().contiguous()]))
+            d_h = torch.addmm(d_joined[:size] + _widened(d_before, n), back_h, d_ahead[-1])
+            d_g, d_u, d_before = step.gates_backward(d_h)
+            d_gates.append(d_g)
+        d_ahead.append(F.pad(d_u, (0, 0, 0, keys.size(2))))  # nobody attends before the first step
+        states = [step.joined[:size] for step in steps] + [hidden]
+        weights = _stacked([step.weights for step in steps], batch)  # (T, B, S)
+        all_ahead, all_values = _beside(d_ahead), _beside(d_values)
+        return (
+            None,
+            _beside(d_gates[::-1]),
+            torch.addmm(d_before, back_h, d_ahead[-1]),
+            back_o @ d_g,
+            torch.bmm(weights.permute(1, 2, 0), _stacked(d_contexts, batch).transpose(0, 1)),
+            pairs.d_keys,
+            None,
+            None,
+            _beside(d_gates) @ _beside([step.read for step in steps]).t(),
+            all_ahead @ _beside(states).t(),
+            all_ahead.sum(1),
+            pairs.d_vector,
+            all_values @ _beside([step.joined for step in steps]).t(),
+            all_values.sum(1),
+        )
+
+
+def _beside(steps: Sequence[Tensor]) -> Tensor:
+    """Of steps (N, n): packed columns (N, R)."""
+    return torch.cat(list(steps), dim=1)
+
+
+def _widened(columns: Tensor, total: int) -> Tensor:
+    """Columns (N, n) and zeros for sentences that a later step did not read: (N, total)."""
+    more = total - columns.size(1)
+    return F.pad(columns, (0, more)) if more else columns
+
+
+def _stacked(steps: Sequence[Tensor], batch: int) -> Tensor:
+    """Of steps (n, N), with zeros for sentences that were not read: (T, B, N)."""
+    return torch.stack([F.pad(step, (0, 0, 0, batch - len(step))) for step in steps])

@@ -1,0 +1,258 @@
+"""Cross-entropy of a linear layer, without ever holding the logits of all rows.
+
+Over a vocabulary of words most of the time and memory of a language model goes into its output layer. Here the
+N rows are walked through in chunks whose logits stay in cache and, when gradients are wanted, these are taken
+from the same probabilities on the way:
+
+    logits = x W' + b        loss = sum of log Z - logits[target]        G = softmax(logits) - onehot(target)
+    dx = G W                 dW += G' x                                  db += sum of G over rows
+
+Three matrix products are all that a softmax layer needs, and nothing is computed twice; the backward pass only
+hands the gradients over.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from nlpseq.layers.cpu.small_batch_matmul import MOST_VOCABULARY_ROWS, columns_pay, linear_columns
+
+CHUNK_ELEMENTS = 2**22  # 16 MB of float32 logits: fastest on a CPU, whose cache holds them
+SMALL_ELEMENTS = 2**17  # half a MB of logits: torch's own functions have less to do in Python
+SMALLEST = 1e-30  # far above the smallest float32 whose logarithm is exact
+MIN_CHUNK_ROWS = 128  # below this a product with W is bound by reading W
+PANEL = 1024  # tokens of a CPU's product: all at once take a sixth longer at 300 to 500 rows, a third at 64 (MKL)
+LINE = 16  # float32 in a cache line: a product into rows that end within one loses a third of its speed
+
+
+def linear_cross_entropy(
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    chunk_size: int | None = None,
+) -> Tensor:
+    """Cross-entropy of a linear layer, summed over rows, without ever holding all the logits.
+
+    Equals `F.cross_entropy(F.linear(inputs, weight, bias), targets, reduction="sum", label_smoothing=...)`.
+    Products run in autocast's type where it is on; sums, probabilities and the gradient of the weight are kept
+    in float32 at least. It can be differentiated once.
+
+    Args:
+        inputs: (N, D).
+        weight: (V, D).
+        bias: (V,) or None.
+        targets: (N,) ids in [0, V).
+        label_smoothing: share of the target's mass spread evenly over the vocabulary.
+        chunk_size: rows at a time; by default as many as keep the logits in cache (and if all of them are
+            few, torch's own functions are used).
+
+    Returns:
+        A scalar, in nats.
+    """
+    leaves = (inputs, weight, bias)
+    if not (torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in leaves)):
+        return linear_nll(inputs, weight, bias, targets, label_smoothing, chunk_size).sum()
+    if chunk_size is None and len(inputs) * len(weight) <= SMALL_ELEMENTS:
+        logits = F.linear(inputs, weight, bias)  # (N, V)
+        logits = logits.to(_working_dtype(logits.dtype))
+        return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
+    rows = chunk_size or _chunk_rows(len(inputs), len(weight))
+    loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        inputs, weight, bias, targets, label_smoothing, rows
+    )
+    return loss
+
+
+@torch.no_grad()
+def linear_nll(
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    chunk_size: int | None = None,
+) -> Tensor:
+    """Per-row loss (N,) of `linear_cross_entropy`, without a gradient; the arguments are the same."""
+    rows = chunk_size or _chunk_rows(len(inputs), len(weight))
+    chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
+    for start, stop in chunks.spans:
+        chunks.probabilities(start, stop)
+    return chunks.nll
+
+
+@torch.no_grad()
+def linear_log_probs(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`F.linear(...).log_softmax(1)` (N, V) of float32 or float64 on a CPU, where all of it is wanted."""
+    if columns_pay(inputs, weight, most=MOST_VOCABULARY_ROWS):
+        return linear_columns(inputs, weight, bias).t().log_softmax(dim=1)
+    size = len(weight)
+    if len(inputs) * size <= SMALL_ELEMENTS:
+        return F.linear(inputs, weight, bias).log_softmax(dim=1)
+    whole = inputs.new_empty(len(inputs), whole_lines(size))
+    write_logits(inputs, weight, bias, whole[:, :size])
+    whole[:, size:] = -torch.inf
+    return torch.log_softmax(whole, dim=1, out=whole)[:, :size]
+
+
+class _Chunks:
+    """Operands in the type of the products, one buffer of logits, and the loss of each row."""
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        label_smoothing: float,
+        rows: int,
+    ) -> None:
+        dtype = inputs.dtype
+        if torch.is_autocast_enabled(inputs.device.type) and dtype != torch.float64:
+            dtype = torch.get_autocast_dtype(inputs.device.type)
+        self.inputs, self.weight = inputs.detach().to(dtype), weight.detach().to(dtype)
+        self.bias = None if bias is None else bias.detach().to(dtype)
+        self.targets, self.label_smoothing = targets, label_smoothing
+        self.working = _working_dtype(dtype)
+        self.spans = [(low, min(low + rows, len(inputs))) for low in range(0, len(inputs), rows)]
+        width = len(weight)
+        if inputs.device.type == "cpu" and dtype == self.working:
+            width = whole_lines(width)
+        self.buffer = inputs.new_empty((min(rows, len(inputs)), width), dtype=dtype)
+        self.nll = inputs.new_empty(targets.shape, dtype=self.working)
+
+    def probabilities(self, start: int, stop: int) -> Tensor:
+        """Softmax (n, V) of some rows; fills in their `nll`."""
+        inputs, targets = self.inputs[start:stop], self.targets[start:stop].unsqueeze(1)  # (n, 1)
+        whole = self.buffer[: stop - start]  # (n, V or a little more)
+        logits = whole[:, : len(self.weight)]
+        write_logits(inputs, self.weight, self.bias, logits)
+        if self.working != logits.dtype:
+            whole = logits = logits.to(self.working)
+        at_target = expected = logits.gather(1, targets)
+        if self.label_smoothing:
+            expected = torch.lerp(expected, logits.mean(dim=1, keepdim=True), self.label_smoothing)
+        if logits.device.type != "cpu":
+            self.nll[start:stop] = (logits.logsumexp(dim=1, keepdim=True) - expected).squeeze(1)
+            return logits.softmax(dim=1)
+        # torch's softmax goes over a row while it is in cache, and on a CPU may overwrite its input.
+        whole[:, len(self.weight) :] = -torch.inf
+        probabilities = torch.softmax(whole, dim=1, out=whole)[:, : len(self.weight)]
+        target = probabilities.gather(1, targets)
+        log_z = at_target - target.log()  # from what is there: no further pass over all of it
+        self.nll[start:stop] = (log_z - expected).squeeze(1)
+        self._correct(start, (target < SMALLEST).squeeze(1), at_target - expected)
+        return probabilities
+
+    def _correct(self, start: int, rows: Tensor, difference: Tensor) -> None:
+        """Score rows anew whose targets are so unlikely that their probabilities are inexact."""
+        if bool(rows.any()):
+            places = start + rows.nonzero().squeeze(1)
+            inputs, targets = self.inputs[places], self.targets[places]
+            logits = F.linear(inputs, self.weight, self.bias).to(self.working)
+            nll = F.cross_entropy(logits, targets, reduction="none")
+            self.nll[places] = nll + difference[rows].squeeze(1)
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Loss and gradients in one sweep; backward multiplies by the incoming gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        label_smoothing: float,
+        rows: int,
+    ) -> Tensor:
+        device = inputs.device.type
+        chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
+        wants_inputs, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        working, dtype = chunks.working, chunks.inputs.dtype
+        d_inputs = torch.empty_like(chunks.inputs) if wants_inputs else None
+        # The first product overwrites it, so that it need not be filled with zeros.
+        make = torch.empty_like if chunks.spans else torch.zeros_like
+        d_weight = make(weight, dtype=working) if wants_weight else None
+        d_bias = weight.new_zeros(len(weight), dtype=working) if wants_bias else None
+        with torch.autocast(device, enabled=False):
+            for start, stop in chunks.spans:
+                d_logits = chunks.probabilities(start, stop)  # (n, V)
+                _subtract_expected(d_logits, targets[start:stop], label_smoothing)
+                if d_bias is not None:
+                    d_bias.add_(d_logits.sum(dim=0))
+                d_logits = d_logits.to(dtype)
+                if d_inputs is not None:
+                    torch.mm(d_logits, chunks.weight, out=d_inputs[start:stop])
+                if d_weight is not None:
+                    _add_product(d_weight, d_logits.t(), chunks.inputs[start:stop], int(start > 0))
+        ctx.save_for_backward(
+            None if d_inputs is None else d_inputs.to(inputs.dtype),
+            None if d_weight is None else d_weight.to(weight.dtype),
+            None if d_bias is None or bias is None else d_bias.to(bias.dtype),
+        )
+        return chunks.nll.sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        gradients = ctx.saved_tensors
+        # Asking for the value is free on a CPU and would wait for the queue on a GPU.
+        if grad_output.device.type != "cpu" or grad_output.item() != 1.0:
+            gradients = [None if g is None else g * grad_output.to(g.dtype) for g in gradients]
+        return (*gradients, None, None, None)
+
+
+def _subtract_expected(probabilities: Tensor, targets: Tensor, label_smoothing: float) -> None:
+    """Softmax (n, V) to the gradient of the logits, in place: minus the smoothed one-hot targets."""
+    if label_smoothing:
+        probabilities.sub_(label_smoothing / probabilities.shape[1])
+    minus = probabilities.new_full((len(targets), 1), label_smoothing - 1.0)
+    probabilities.scatter_add_(1, targets.unsqueeze(1), minus)
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor, beta: int) -> None:
+    """Make `total` beta times itself and a matrix product; sums are of the precision of `total`.
+
+    With a beta of 0 it may hold anything before.
+    """
+    if total.dtype == left.dtype:
+        total.addmm_(left, right, beta=beta)
+    elif beta:
+        total.add_(left @ right)
+    else:
+        total.copy_(left @ right)
+
+
+def _chunk_rows(rows: int, vocab_size: int) -> int:
+    """Rows per chunk: few enough for the cache, many enough for the products, and evenly filled."""
+    most = max(MIN_CHUNK_ROWS, CHUNK_ELEMENTS // vocab_size)
+    chunks = max(1, -(-rows // most))
+    return max(1, -(-rows // chunks))
+
+
+def write_logits(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
+    """Write inputs (n, D) times weight (V, D), and the bias (V,), into `out` (n, V); no gradient."""
+    in_panels = out.device.type == "cpu" and out.dtype.itemsize >= 4
+    panel = PANEL if in_panels else max(1, len(weight))
+    for start in range(0, len(weight), panel):
+        tokens = slice(start, start + panel)
+        if bias is None:
+            torch.mm(inputs, weight[tokens].t(), out=out[:, tokens])
+        else:
+            torch.addmm(bias[tokens], inputs, weight[tokens].t(), out=out[:, tokens])
+
+
+def whole_lines(columns: int) -> int:
+    """As many columns or a few more, so that each row of a CPU's buffer ends with a cache line."""
+    return -(-columns // LINE) * LINE
+
+
+def _working_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Type for sums and probabilities: float32 for half precision, else the type itself."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype

@@ -1,0 +1,164 @@
+"""Tagging heads over an encoder's outputs (B, T, H): each token by itself, or whole paths.
+
+Both have one linear layer, one interface and one set of hard constraints, and neither ever gives a
+path that these forbid. The softmax head learns each token by itself, then decodes the best *allowed*
+path: Viterbi over its log-probabilities with no other scores than the constraints.
+
+A mask (B, T) is True at real tokens, padding on the right; None: there is no padding.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nlpseq.layers.crf import (
+    ConstrainedChain,
+    Constraints,
+    LinearChainCRF,
+    Spans,
+    between,
+    span_log_probs,
+)
+from nlpseq.layers.linear_chain import Lattice, Paths, best_paths
+
+
+class Tagger(nn.Module):
+    """From outputs (B, T, H) to tags.
+
+    Args:
+        input_dim: H.
+        num_tags: K.
+    """
+
+    def __init__(self, input_dim: int, num_tags: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(input_dim, num_tags)
+
+    def nll(self, outputs: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood (B,) of tags (B, T), in nats, summed over a row's real tokens."""
+        raise NotImplementedError
+
+    def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
+        """The scores by which paths are found, and their probabilities; without a gradient."""
+        raise NotImplementedError
+
+    def decode(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The best allowed path of each row (B, T), 0 at padding."""
+        return best_paths(self.lattice(outputs, mask)).tags[:, 0]
+
+    def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
+        """The n best allowed paths of each row and their log-probabilities, the best first."""
+        raise NotImplementedError
+
+    def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """P(y_t = k | x), (B, T, K), 0 at padding."""
+        raise NotImplementedError
+
+    def span_log_probs(
+        self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
+    ) -> Tensor:
+        """Log-probability (E,) that each span has the tags of its path (B, T), and closes there.
+
+        `closing` (K, K) is explained at `LinearChainCRF.span_log_probs`.
+        """
+        raise NotImplementedError
+
+
+class CRFTagger(Tagger):
+    """A linear-chain CRF over the linear layer's emissions."""
+
+    def __init__(
+        self, input_dim: int, num_tags: int, constraints: Constraints | None = None
+    ) -> None:
+        super().__init__(input_dim, num_tags)
+        self.crf = LinearChainCRF(num_tags, constraints)
+
+    def nll(self, outputs: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Of the whole path; inf where it is not allowed."""
+        return self.crf.nll(self.projection(outputs), tags, mask)
+
+    def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
+        """All scores of the CRF."""
+        return self.crf.lattice(self.projection(outputs), mask)
+
+    def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
+        """The n most probable paths."""
+        return self.crf.n_best(self.projection(outputs), mask, n)
+
+    def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Over all paths; without a gradient."""
+        return self.crf.marginals(self.projection(outputs), mask)
+
+    def span_log_probs(
+        self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
+    ) -> Tensor:
+        """Over all paths through the span."""
+        return span_log_probs(lattice, paths, spans, closing)
+
+
+class SoftmaxTagger(Tagger):
+    """A softmax a token; only the search for a path knows the constraints.
+
+    Args:
+        input_dim: H.
+        num_tags: K.
+        constraints: what is allowed; None: everything.
+        label_smoothing: share of a target's mass spread evenly over the tags.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        num_tags: int,
+        constraints: Constraints | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(input_dim, num_tags)
+        self.constraints = ConstrainedChain(num_tags, constraints)
+        self.label_smoothing = label_smoothing
+
+    def log_probs(self, outputs: Tensor) -> Tensor:
+        """Of each token's tags (B, T, K), float32 at least."""
+        logits = self.projection(outputs)
+        return F.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+    def nll(self, outputs: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Cross-entropy of each token by itself, in training with label smoothing."""
+        if mask is not None:
+            tags = tags.masked_fill(~mask, -100)
+        smoothing = self.label_smoothing if self.training else 0.0
+        log_probs = self.log_probs(outputs).transpose(1, 2)  # (B, K, T)
+        losses = F.cross_entropy(
+            log_probs, tags, reduction="none", ignore_index=-100, label_smoothing=smoothing
+        )
+        return losses.sum(1)
+
+    def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
+        """The log-probabilities of tokens; what is forbidden keeps its share of 1."""
+        return Lattice.of(self.log_probs(outputs), self.constraints.constraints_only(), mask)
+
+    def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
+        """The n most probable of the allowed paths; forbidden ones keep their share of 1."""
+        return best_paths(self.lattice(outputs, mask), n)
+
+    def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The softmax, whatever is allowed."""
+        probs = self.log_probs(outputs).exp()
+        return probs if mask is None else probs.masked_fill(~mask.unsqueeze(2), 0)
+
+    @torch.no_grad()
+    def span_log_probs(
+        self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
+    ) -> Tensor:
+        """The product of the tokens' probabilities, and of that of a closing tag behind them."""
+        log_probs, (rows, begins, ends) = lattice.emissions, spans
+        length = log_probs.shape[1]
+        chosen = log_probs.gather(2, paths.unsqueeze(2)).squeeze(2)  # (B, T)
+        inner = chosen[rows].masked_fill(~between(begins, ends, length), 0).sum(1)
+        if closing is None:
+            return inner
+        following = log_probs[rows, ends.clamp(max=length - 1)]  # (E, K)
+        following = following.masked_fill(~closing[paths[rows, ends - 1]], -math.inf).logsumexp(1)
+        return inner + following.masked_fill(ends == lattice.padding.lengths[rows], 0)

@@ -1,0 +1,127 @@
+"""Our metrics as `evaluate.Metric`, for those who score with Hugging Face's tools.
+
+    from nlpseq.metrics.hf_evaluate import SpanF1
+    SpanF1().compute(predictions=[["B-PER", "O"]], references=[["B-PER", "I-PER"]])
+
+They need no network: nothing is loaded by name. Nobody in the library imports this module, for `evaluate`
+is slow to import.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import evaluate
+from datasets import Features, Value
+from datasets import Sequence as ListOf
+
+from nlpseq.metrics.classification import ClassificationScores
+from nlpseq.metrics.spans import SpanScores
+from nlpseq.metrics.summarization import SummaryScores, SummaryTarget
+from nlpseq.metrics.translation import TranslationScores, TranslationTarget
+
+
+def _sum(vectors: Iterable[Sequence[float]]) -> list[float]:
+    return [sum(column) for column in zip(*vectors, strict=True)]
+
+
+def _info(description: str, inputs: str, kind: Any, **more: Any) -> evaluate.MetricInfo:
+    return evaluate.MetricInfo(
+        description=description,
+        citation="",
+        inputs_description=inputs,
+        features=Features({"predictions": kind, "references": kind, **more}),
+    )
+
+
+class SpanF1(evaluate.Metric):  # type: ignore[misc]  # untyped
+    """The scores of `SpanScores`, and its table as `per_type`, over all types that occur."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return _info(
+            "Precision, recall and F1 of whole entities, strict and as conlleval counts them.",
+            "predictions, references: a list of tags for each sentence. scheme: 'BIO' or 'BIOES'.",
+            ListOf(Value("string")),
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[Sequence[str]],
+        references: Sequence[Sequence[str]],
+        scheme: Literal["BIO", "BIOES"] = "BIO",
+    ) -> dict[str, Any]:
+        every = [tag for tags in (*predictions, *references) for tag in tags]
+        metric = SpanScores({tag[2:] for tag in every if tag != "O"}, scheme)
+        total = _sum(map(metric.statistics, predictions, references))
+        return {**metric.score(total), "per_type": metric.per_type(total)}
+
+
+class Classification(evaluate.Metric):  # type: ignore[misc]  # untyped
+    """The scores of `ClassificationScores` for labels that are integers, and its table as `per_class`."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return _info(
+            "Accuracy, macro and weighted F1.",
+            "predictions, references: a label for each example. labels: the classes that training "
+            "knew; by default all that occur.",
+            Value("int64"),
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[int],
+        references: Sequence[int],
+        labels: Sequence[int] | None = None,
+    ) -> dict[str, Any]:
+        classes = sorted({*predictions, *references}) if labels is None else labels
+        metric = ClassificationScores([str(label) for label in classes])
+        pairs = zip(predictions, references, strict=True)
+        total = _sum(metric.statistics(str(label), str(target)) for label, target in pairs)
+        return {**metric.score(total), "per_class": metric.per_class(total)}
+
+
+class Translation(evaluate.Metric):  # type: ignore[misc]  # untyped
+    """The scores of `TranslationScores` and its `signatures`; one reference for each translation."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return _info(
+            "BLEU, chrF and TER on raw detokenized text, by sacrebleu.",
+            "predictions, references: a text for each sentence. tokenized_language, such as 'de', and "
+            "tokenized_references, lower-cased and tokenized, add the lower-cased tokenized BLEU.",
+            Value("string"),
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[str],
+        references: Sequence[str],
+        tokenized_language: str | None = None,
+        tokenized_references: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        metric = TranslationScores(tokenized_language)
+        targets: Iterable[str | TranslationTarget] = references
+        if tokenized_references is not None:
+            targets = map(
+                TranslationTarget._make, zip(references, tokenized_references, strict=True)
+            )
+        total = _sum(map(metric.statistics, predictions, targets))
+        return {**metric.score(total), "signatures": metric.signatures}
+
+
+class Summary(evaluate.Metric):  # type: ignore[misc]  # untyped
+    """The scores of `SummaryScores` and its `signatures`; `compute` and `add_batch` want `sources` too."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return _info(
+            "ROUGE-1, 2, L and Lsum by rouge-score; novel n-grams, copying, repetition, length.",
+            "predictions, references: a summary for each text, one sentence a line. sources: the texts.",
+            Value("string"),
+            sources=Value("string"),
+        )
+
+    def _compute(
+        self, predictions: Sequence[str], references: Sequence[str], sources: Sequence[str]
+    ) -> dict[str, Any]:
+        metric = SummaryScores()
+        targets = map(SummaryTarget._make, zip(references, sources, strict=True))
+        total = _sum(map(metric.statistics, predictions, targets))
+        return {**metric.score(total), "signatures": metric.signatures}

@@ -1,0 +1,178 @@
+"""The model card: README.md of a run directory, with its scores as metadata that the Hub understands."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nlpseq
+from nlpseq.reporting.tables import (
+    FLOOR,
+    duration,
+    last_details,
+    number,
+    parameter_line,
+    score_rows,
+    spell,
+)
+
+_USE = """\
+```python
+import nlpseq
+
+model = nlpseq.load(".")  # this folder, or its id on the Hub
+```"""
+_SIZE = "tokens"  # among the scores, but not one
+
+
+def model_card(
+    recipe: Mapping[str, Any],
+    name: str,
+    metrics: Mapping[str, Any],
+    samples: Sequence[str] = (),
+    *,
+    hub_task: str = "text-generation",
+) -> str:
+    """Write the model card of a run.
+
+    Args:
+        recipe: the resolved recipe.
+        name: the recipe's name, as it was run.
+        metrics: what stands in metrics.json.
+        samples: texts that show what the model does.
+        hub_task: what the Hub calls the task.
+
+    Returns:
+        Markdown with YAML front matter.
+    """
+    import tomli_w
+
+    # A path of the machine that trained is nobody's business.
+    name = Path(name).name if name.endswith(".toml") else name
+    model = name.removesuffix(".toml")
+    parts = [
+        _front_matter(recipe, model, metrics, hub_task),
+        f"# {model}",
+        f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe)[1]}:",
+        f"```bash\nnlpseq run {name}\n```",
+        "The recipe as it was run, overrides included, is `recipe.toml` in this folder: "
+        "`nlpseq run recipe.toml` repeats it (with `--data-dir` if the data were local files).",
+        f"## Scores\n\n{_score_table(metrics)}",
+        *_detail_table(metrics),
+        f"## Use\n\n{_USE}",
+    ]
+    if samples:
+        parts.append(f"## Samples\n\n{_samples(samples)}")
+    parts.append(f"## Training\n\n{_facts(metrics)}")
+    resolved = tomli_w.dumps(_without_none(recipe))
+    parts.append(
+        f"<details><summary>recipe.toml</summary>\n\n{_fenced(resolved, 'toml')}\n\n</details>"
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(
+    recipe: Mapping[str, Any], model: str, metrics: Mapping[str, Any], hub_task: str
+) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    kind, data_name = _data_set(recipe)
+    results = [
+        EvalResult(
+            task_type=hub_task,
+            dataset_type=kind,
+            dataset_name=data_name,
+            dataset_config=recipe["data"]["name"],
+            dataset_revision=recipe["data"]["revision"],
+            dataset_split=split,
+            metric_type=score,
+            metric_name=spell(score),
+            metric_value=float(value),
+        )
+        for split in metrics["splits"]
+        for score, value in metrics[split].items()
+        if score != _SIZE and not score.startswith(FLOOR) and math.isfinite(value)
+    ]
+    card = ModelCardData(
+        model_name=model,
+        library_name="nlpseq",
+        pipeline_tag=hub_task,
+        datasets=[kind] if "/" in kind else None,
+        tags=["nlpseq", str(recipe["encoder"]["kind"])],
+        eval_results=results or None,
+    )
+    return f"---\n{card.to_yaml()}\n---"
+
+
+def _data_set(recipe: Mapping[str, Any]) -> tuple[str, str]:
+    """Id (a Hub id has a slash) and name of the data."""
+    data = recipe["data"]
+    if data["source"] == "builtin":
+        return "builtin", f"the built-in corpus of nlpseq ({data['view']})"
+    return data["source"], " ".join(part for part in (data["source"], data["name"]) if part)
+
+
+def _score_table(metrics: Mapping[str, Any]) -> str:
+    """One row a score, floors included; one column a split."""
+    splits = metrics["splits"]
+    names = dict.fromkeys(name for split in splits for name in metrics[split])
+    head = f"| score | {' | '.join(splits)} |\n|---|{'---:|' * len(splits)}"
+    rows = (
+        f"| {_label(name)} | {' | '.join(number(metrics[split].get(name)) for split in splits)} |"
+        for name in names
+    )
+    return "\n".join((head, *rows))
+
+
+def _detail_table(metrics: Mapping[str, Any]) -> list[str]:
+    """The scores by class or type on the last split, with a heading; nothing where there are none."""
+    split, details = last_details(metrics)
+    kind, rows = score_rows(details)
+    if not rows:
+        return []
+    head, *body = (
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows
+    )
+    rule = f"|---|{'---:|' * (len(rows[0]) - 1)}"
+    return ["\n".join((f"### {split} by {kind}\n", head, rule, *body))]
+
+
+def _label(name: str) -> str:
+    if name.startswith(FLOOR):
+        return f"{spell(name.removeprefix(FLOOR))} of the source itself (the floor)"
+    return spell(name)
+
+
+def _facts(metrics: Mapping[str, Any]) -> str:
+    facts = {
+        "parameters": parameter_line(metrics["parameters"]),
+        "tokens read": number(metrics["tokens"]),
+        "steps, epochs": f"{number(metrics['steps'])}, {metrics['epochs']:g}",
+        "time": f"{duration(metrics['seconds'])} ({number(round(metrics['tokens_per_second']))} tokens per second)",
+        "seed": str(metrics["seed"]),
+        "versions": ", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
+    }
+    return "\n".join(
+        ("| | |\n|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()))
+    )
+
+
+def _samples(samples: Sequence[str]) -> str:
+    return _fenced("\n\n".join(samples), "text")
+
+
+def _fenced(text: str, language: str) -> str:
+    """A code block whose fence does not occur in the text."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text.strip()}\n{fence}"
+
+
+def _without_none(document: Mapping[str, Any]) -> dict[str, Any]:
+    """TOML has no word for nothing: a key is left out."""
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in document.items()
+        if value is not None
+    }

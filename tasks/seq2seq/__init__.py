@@ -1,0 +1,1 @@
+"""Text to text with an encoder and a decoder: translation and summarization."""

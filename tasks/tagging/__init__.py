@@ -1,0 +1,1 @@
+"""Sequence tagging: one tag for each word, such as named entities."""

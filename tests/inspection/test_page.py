@@ -1,0 +1,92 @@
+"""The page is one file that asks for nothing."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from PIL import Image
+
+from nlpseq.inspection.page import Picture, Section, inspection_page
+
+
+class Reader(HTMLParser):
+    """Tags that match; images, cells and what else is said."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.cells: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.images.append(dict(attrs))
+        elif tag != "meta":
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th"):
+            self.cells[-1] += data
+        if "style" not in self.open:
+            self.text += data
+
+
+def page(tmp_path: Path) -> str:
+    pictures = []
+    for width in (40, 2000):
+        path = tmp_path / f"{width}.png"
+        Image.new("RGB", (width, 30), "red").save(path)
+        pictures.append(Picture(path, f'{width} "wide" <b>'))
+    section = Section(
+        "Gates & states", ["What <i>is</i>."], pictures, [["model", "of"], ["<rnn>", "1"]]
+    )
+    return inspection_page("Inside <me>", ['nlpseq inspect "x & y"'], [section, Section("Empty")])
+
+
+def test_every_image_is_in_the_page_and_decodes(tmp_path: Path) -> None:
+    found = Reader(page(tmp_path))
+    sizes = []
+    for image in found.images:
+        kind, _, data = str(image["src"]).partition(",")
+        assert kind == "data:image/png;base64"
+        with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as decoded:
+            decoded.load()
+            sizes.append(decoded.size)
+        assert image["alt"]
+    assert sizes == [(40, 30), (2000, 30)]
+    assert [image.get("class") for image in found.images] == [None, "wide"]
+
+
+def test_what_is_said_is_said_as_it_is(tmp_path: Path) -> None:
+    found = Reader(page(tmp_path))
+    assert found.cells == ["model", "of", "<rnn>", "1"]
+    for said in (
+        "Inside <me>",
+        "Gates & states",
+        "What <i>is</i>.",
+        'inspect "x & y"',
+        '40 "wide" <b>',
+    ):
+        assert said in found.text
+
+
+def test_the_page_asks_nothing_of_the_network_and_knows_dark_screens_and_paper(
+    tmp_path: Path,
+) -> None:
+    text = page(tmp_path)
+    assert not re.search(
+        r"https?:|//|href=|url\(|@import|<script|<link", re.sub(r"base64,[^\"]*", "", text)
+    )
+    assert "color-scheme: light dark" in text
+    assert "@media print" in text

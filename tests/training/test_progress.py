@@ -1,0 +1,51 @@
+import json
+
+import pytest
+from tiny import config
+
+from nlpseq.training.progress import Best, Plan, RunState
+
+
+def steps(batches: int, **training) -> int:
+    """Updates until the plan is over, when every epoch has as many batches as was said."""
+    made = config(**training)
+    plan, run = Plan(batches, made), RunState()
+    while not plan.over(run):
+        run.step += 1
+        run.batch = min(run.batch + made.accumulation, batches)
+        if run.batch == batches:
+            run.epoch, run.batch = run.epoch + 1, 0
+    assert run.step == plan.total
+    return run.step
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({"epochs": 2.0}, 60),
+        ({"epochs": 0.1}, 3),
+        ({"epochs": 1.5}, 45),
+        ({"epochs": 0.0001}, 1),
+        ({"epochs": 1.9999}, 60),
+        ({"epochs": 2.0, "accumulation": 4}, 16),
+        ({"epochs": 1.5, "accumulation": 4}, 12),
+        ({"epochs": 2.0, "max_steps": 7}, 7),
+        ({"epochs": 2.0, "max_steps": 700}, 60),
+    ],
+)
+def test_a_plan_is_as_long_as_it_says(training: dict, expected: int) -> None:
+    assert steps(30, **training) == expected
+
+
+def test_a_whole_epoch_ends_with_its_batches_not_with_the_estimate() -> None:
+    plan, run = Plan(30, config(epochs=1.0)), RunState(step=33, batch=33)
+    assert not plan.over(run)
+    assert plan.progress(run).fraction == 1.0
+    assert plan.epoch(run) == 1.0
+    assert plan.over(RunState(step=28, epoch=1))
+
+
+def test_a_run_state_survives_json() -> None:
+    run = RunState(step=3, tokens=1e15 + 1, line_total=1 / 3, best=Best("x", 2, {"loss": 0.1}))
+    assert RunState.from_json(json.loads(json.dumps(run.to_json()))) == run
+    assert RunState.from_json(json.loads(json.dumps(RunState().to_json()))) == RunState()
