@@ -12,15 +12,15 @@ class UserError(Exception):
 
 
 class TextError(UserError):
-    """One of many texts that cannot be answered: its `place` among them, from 0, and the `reason`."""
+    """A text that cannot be processed: its `index` among the texts, from 0, and the `reason`."""
 
-    def __init__(self, place: int, reason: str) -> None:
-        super().__init__(place, reason)
-        self.place = place
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(index, reason)
+        self.index = index
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"text {self.place + 1}: {self.reason}"
+        return f"texts[{self.index}]: {self.reason}"
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -55,11 +55,11 @@ class Cursor:
     batch: int = 0
 
 
-class Share(NamedTuple):
-    """This process's part of the work."""
+class Shard(NamedTuple):
+    """The part of the examples that one process evaluates: every `world_size`-th, from `rank` on."""
 
     rank: int = 0
-    processes: int = 1
+    world_size: int = 1
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Task(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def evaluate(
-        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+        self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """Score a split, example by example; the model is in evaluation mode, no gradient is taken.
 
@@ -148,7 +148,7 @@ class Task(ABC, Generic[RecipeT]):
             model: what `build` gave, trained.
             split: what to score.
             device: where the model is.
-            share: which examples are this process's.
+            shard: which examples are this process's.
             limit: score only the first so many tokens (or examples); 0: all.
         """
 
@@ -168,7 +168,7 @@ class Task(ABC, Generic[RecipeT]):
         """What a user should hear of a split before it is scored; `prepare` has been called."""
         return [f"{split.name}: {split.note}"] if split.note else []
 
-    def references(self, split: Split) -> Scores:
+    def baselines(self, split: Split) -> Scores:
         """Scores to read beside the model's own, such as the best possible one."""
         return {}
 
@@ -197,9 +197,7 @@ class Task(ABC, Generic[RecipeT]):
 
 def task_name(name: str) -> str:
     """Return the name of a task as it is written today; version 0.1 named tasks by their classes."""
-    from nlpseq.tasks import FORMAT_1_NAMES
-
-    return str(FORMAT_1_NAMES.get(name, name))
+    return str(_tables().FORMAT_1_NAMES.get(name, name))
 
 
 def resolve(name: str) -> type[Task[Any]]:
@@ -211,12 +209,11 @@ def resolve(name: str) -> type[Task[Any]]:
     Raises:
         UserError: there is no such task.
     """
-    from nlpseq.tasks import TASKS
-
-    path = TASKS.get(task_name(name), name)
+    known = _tables().TASKS
+    path = known.get(task_name(name), name)
     if not _CLASS_PATH.fullmatch(path):
         raise UserError(
-            f"task {name!r}: no such task{suggest(name, TASKS)} Available: {', '.join(TASKS)}"
+            f"task {name!r}: no such task{suggest(name, known)} Available: {', '.join(known)}"
         )
     module_name, _, class_name = path.partition(":")
     try:
@@ -226,3 +223,8 @@ def resolve(name: str) -> type[Task[Any]]:
     if not (isinstance(found, type) and issubclass(found, Task)) or inspect.isabstract(found):
         raise UserError(f"task {name!r} is not a Task")
     return found
+
+
+def _tables() -> Any:
+    """The tables of tasks: imported by name, since the library itself names no task."""
+    return importlib.import_module("nlpseq.tasks")

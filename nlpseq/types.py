@@ -12,7 +12,7 @@ from torch import Tensor
 State = tuple[Tensor, ...]
 
 
-class Encoded(NamedTuple):
+class EncoderOutput(NamedTuple):
     """What an encoder returns: `outputs` (B, T, H) and the `state` after the last real token."""
 
     outputs: Tensor

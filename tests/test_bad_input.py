@@ -131,8 +131,8 @@ def content(folder: Path) -> dict[str, bytes | None]:
         (f'task = "{TASK}"\n[trainning]', r"unknown key trainning; did you mean 'training'\?"),
         (f'task = "{TASK}"\n[training]\nl1 = nan', "training.l1 = nan: .*finite"),
         (f'task = "{TASK}"\n[training]\nl1 = -inf', "training.l1 = -inf: "),
-        ('task = "evil:Task"', "task 'evil:Task' is refused: .*nlpseq.tasks"),
-        ("task = 3", "task '3' is refused"),
+        ('task = "evil:Task"', "task 'evil:Task': no such task"),
+        ("task = 3", "task '3': no such task"),
     ],
 )
 def test_a_recipe(here: Path, fails: Fails, text: str | bytes, said: str) -> None:
@@ -172,7 +172,7 @@ def test_a_recipe(here: Path, fails: Fails, text: str | bytes, said: str) -> Non
         ("head={kind='adaptive',cutoffs=[5,5]}", "cutoffs"),
         ("head={cutoffs=[5]}", "cutoffs belong to kind = 'adaptive'"),
         ("training.batch_tokens=100", "training.batch_tokens: "),
-        ("task=nlpseq.tasks.chess:Chess", "task 'nlpseq.tasks.chess:Chess': there is no such task"),
+        ("task=nlpseq.tasks.chess:Chess", "task 'nlpseq.tasks.chess:Chess': this version of nlpseq has no such task"),
         ("evaluation.splits=['tset']", "no split 'tset', they have train, validation, test"),
         ("tokenization.kind=words", "tokenization.kind = 'words': .*'word'"),
         ("tokenization.vocabulary_size=3", "tokenization.vocabulary_size=3 is too small"),
@@ -500,13 +500,13 @@ def changed(**changes: object) -> bytes:
         ("config.json", {"recipe": 5}, "run/config.json: recipe is missing or not an object"),
         ("config.json", {"learnt": None}, "run/config.json: learnt is missing or not an object"),
         ("config.json", {"recipe": {"task": TASK, "x": 1}}, "run/config.json: unknown key x"),
-        ("config.json", {"task": "nlpseq.tasks.chess:Chess"}, "chess:Chess': there is no such task"),
+        ("config.json", {"task": "nlpseq.tasks.chess:Chess"}, "chess:Chess': this version of nlpseq has no such task"),
         ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Task"}, "is not a Task"),
         ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Perplexity"}, "is not a Task"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:math"}, "is refused"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Nothing"}, "there is no such task"),
-        ("config.json", {"task": "nlpseq.tasks..x:Task"}, "is refused"),
-        ("config.json", {"task": None}, "is refused"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:math"}, "no such task"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Nothing"}, "no such task"),
+        ("config.json", {"task": "nlpseq.tasks..x:Task"}, "no such task"),
+        ("config.json", {"task": None}, "no such task"),
         ("config.json", None, "run: the run has not finished; .*--resume"),
         ("model.safetensors", b"", "run/model.safetensors: damaged"),
         ("model.safetensors", b"\xff" * 99, "run/model.safetensors: damaged"),
@@ -575,9 +575,9 @@ def test_a_task_from_elsewhere_is_refused_and_none_of_its_code_runs(
     ]
     for name in own:
         (here / "run" / "config.json").write_bytes(changed(task=name))
-        assert "is refused: a task is named nlpseq.tasks.<module>:<Class>" in fails(GENERATE)
+        assert "no such task" in fails(GENERATE)
         (here / "bad.toml").write_text(f"task = {json.dumps(name)}\n")
-        assert "is refused" in fails(RUN.replace("lm.toml", "bad.toml"))
+        assert "no such task" in fails(RUN.replace("lm.toml", "bad.toml"))
     assert not (here / "ran").exists()
     assert not {"evil", "evil_package", "nlpseq_tasks_evil"} & set(sys.modules)
     import evil  # noqa: F401  # it would have run

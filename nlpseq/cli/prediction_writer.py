@@ -17,6 +17,7 @@ from nlpseq.cli import text_input
 from nlpseq.cli.prediction_resume import check_same_maker, read_past
 from nlpseq.errors import TextError, UserError
 from nlpseq.files import GrowingFile, discard_partial, is_partial, names_of, partial_of, write_lines
+from nlpseq.reporting import predictions
 
 MOST_PICTURES = 50
 AHEAD = 100
@@ -137,7 +138,7 @@ class Prediction:
         found = self._answers(texts, first_chunk)
         if self.progress:
             found = counted(found, first_chunk * self.chunk_size, self.chunk_size)
-        return text_input.render(found, self.form, explain=self.explain, terminal=terminal)
+        return predictions.render(found, self.form, explain=self.explain, terminal=terminal)
 
     def write(self, output: Path, texts: Iterator[str], *, resume: bool = False) -> None:
         """Write the answers into a file.
@@ -174,14 +175,16 @@ class Prediction:
         options = {name: value for name, value in self._given(0).items() if name != "num_return"}
         draw(self.predictor.attention(texts, **options), folder)
 
-    def _answers(self, texts: Iterator[str], first_chunk: int) -> Iterator[list[text_input.Answer]]:
+    def _answers(
+        self, texts: Iterator[str], first_chunk: int
+    ) -> Iterator[list[predictions.Answer]]:
         for number, chunk in enumerate(text_input.chunks(texts, self.chunk_size), first_chunk):
             try:
                 yield self.predictor.predict(chunk, **self._given(number))
             except TextError as error:
                 first = number * self.chunk_size
                 raise UserError(
-                    f"{self.place} {first + error.place + 1}: {error.reason}"
+                    f"{self.place} {first + error.index + 1}: {error.reason}"
                 ) from error
 
     def _given(self, chunk: int) -> dict[str, Any]:
@@ -202,8 +205,8 @@ class Prediction:
 
 
 def counted(
-    chunks: Iterator[list[text_input.Answer]], done: int, size: int
-) -> Iterator[list[text_input.Answer]]:
+    chunks: Iterator[list[predictions.Answer]], done: int, size: int
+) -> Iterator[list[predictions.Answer]]:
     """Say on standard error, in one line, how many texts are answered and how many were a second.
 
     Args:

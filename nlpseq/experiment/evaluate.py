@@ -74,7 +74,7 @@ def evaluate(
     result = {
         "split": split,
         "overrides": list(overrides),
-        split: {**scores, **task.references(splits[split])},
+        split: {**scores, **task.baselines(splits[split])},
         "notes": task.inspect(splits[split]),
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,

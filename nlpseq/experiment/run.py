@@ -184,7 +184,7 @@ class Run:
         started = time.perf_counter()
         for name in scored:
             scores, records = trainer.evaluate(splits[name])
-            metrics[name] = {**scores, **self.task.references(splits[name])}
+            metrics[name] = {**scores, **self.task.baselines(splits[name])}
             metrics["details"][name] = self.task.details(records)
             if trainer.accelerator.is_main_process:
                 write_predictions(self.folder / "predictions" / f"{name}.jsonl", records)

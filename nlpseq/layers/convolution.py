@@ -16,7 +16,7 @@ from nlpseq.layers.activations import build_activation, initialize_before
 from nlpseq.layers.dropout import LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import build_normalization
-from nlpseq.types import Encoded, State
+from nlpseq.types import EncoderOutput, State
 
 
 class Convolution(nn.Module):
@@ -122,12 +122,14 @@ class ConvolutionalEncoder(Encoder):
             )
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, inputs: Tensor, mask: Tensor | None, state: State | None = None) -> Encoded:
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None, state: State | None = None
+    ) -> EncoderOutput:
         """Inputs (B, T, D) -> outputs (B, T, output_dim), zero at padding, and no state."""
         outputs = inputs
         for layer in self.layers:
             outputs = layer(outputs, mask)
-        return Encoded(without_padding(outputs, mask), ())
+        return EncoderOutput(without_padding(outputs, mask), ())
 
 
 class DilatedEncoder(Encoder):
@@ -174,14 +176,16 @@ class DilatedEncoder(Encoder):
             assert isinstance(convolution, Convolution)  # for the type checker
             _start_as_identity(convolution)
 
-    def forward(self, inputs: Tensor, mask: Tensor | None, state: State | None = None) -> Encoded:
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None, state: State | None = None
+    ) -> EncoderOutput:
         """Inputs (B, T, D) -> outputs (B, T, H), zero at padding, and no state."""
         outputs = self.activation(self.initial(without_padding(inputs, mask)))  # (B, T, H)
         for _ in range(self.iterations):
             outputs = self.dropout(outputs)
             for convolution in self.block:
                 outputs = self.activation(convolution(without_padding(outputs, mask)))
-        return Encoded(without_padding(self.output_dropout(outputs), mask), ())
+        return EncoderOutput(without_padding(self.output_dropout(outputs), mask), ())
 
 
 @torch.no_grad()

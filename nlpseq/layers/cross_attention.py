@@ -30,7 +30,7 @@ from nlpseq.layers.dropout import Dropout
 LOCATION_FILTERS, LOCATION_WIDTH = 10, 11
 
 
-class Attended(NamedTuple):
+class AttentionOutput(NamedTuple):
     """What queries found: `context` (B, T, C), and `weights` (B, T, S), which sum to 1 over the source."""
 
     context: Tensor
@@ -66,7 +66,7 @@ class CrossAttention(nn.Module):
         keys: Tensor,
         mask: Tensor,
         past: Tensor | None = None,
-    ) -> Attended:
+    ) -> AttentionOutput:
         """Attend from decoder outputs to the source.
 
         Args:
@@ -78,7 +78,7 @@ class CrossAttention(nn.Module):
         """
         scores = self.scores(queries, keys, past)  # (B, T, S)
         weights = _weights(scores, mask.unsqueeze(1))
-        return Attended(torch.bmm(weights.to(memory.dtype), memory), weights)
+        return AttentionOutput(torch.bmm(weights.to(memory.dtype), memory), weights)
 
     def remember(self, past: Tensor, weights: Tensor) -> Tensor:
         """The `past` of the next step, of a sequential kind; both (B, T, S)."""
@@ -252,7 +252,7 @@ class MultiHeadCrossAttention(CrossAttention):
         keys: Tensor,
         mask: Tensor,
         past: Tensor | None = None,
-    ) -> Attended:
+    ) -> AttentionOutput:
         """See `CrossAttention`."""
         wanted = self._heads(self.query(queries))  # (B, N, T, A / N)
         offered, values = (self._heads(part) for part in keys.chunk(2, dim=2))  # (B, N, S, A / N)
@@ -260,7 +260,7 @@ class MultiHeadCrossAttention(CrossAttention):
         weights = _weights(scores, mask[:, None, None])
         kept = self.dropout(weights).to(values.dtype)
         joined = (kept @ values).transpose(1, 2).flatten(2)  # (B, T, A)
-        return Attended(self.output(joined), weights.mean(dim=1))
+        return AttentionOutput(self.output(joined), weights.mean(dim=1))
 
     def _heads(self, vectors: Tensor) -> Tensor:
         batch, length, size = vectors.shape

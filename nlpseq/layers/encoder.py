@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from nlpseq.types import Encoded, State
+from nlpseq.types import EncoderOutput, State
 
 
 class Encoder(nn.Module):
@@ -18,7 +18,9 @@ class Encoder(nn.Module):
     output_dim: int
     causal: bool = False
 
-    def forward(self, inputs: Tensor, mask: Tensor | None, state: State | None = None) -> Encoded:
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None, state: State | None = None
+    ) -> EncoderOutput:
         """Read whole sequences.
 
         Args:

@@ -10,7 +10,7 @@ from nlpseq.layers.activations import build_activation, initialize_before
 from nlpseq.layers.dropout import LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import build_normalization
-from nlpseq.types import Encoded, State
+from nlpseq.types import EncoderOutput, State
 
 
 class FeedforwardLayer(nn.Module):
@@ -99,6 +99,8 @@ class FeedforwardEncoder(Encoder):
         self.layers = layers
         self.output_dim = layers.output_dim
 
-    def forward(self, inputs: Tensor, mask: Tensor | None, state: State | None = None) -> Encoded:
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None, state: State | None = None
+    ) -> EncoderOutput:
         """Inputs (B, T, D) -> outputs (B, T, H), zero at padding, and no state."""
-        return Encoded(without_padding(self.layers(inputs, mask), mask), ())
+        return EncoderOutput(without_padding(self.layers(inputs, mask), mask), ())

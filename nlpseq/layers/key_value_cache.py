@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nlpseq.layers.positions import First, Rotation
-from nlpseq.layers.self_attention import Sight
+from nlpseq.layers.self_attention import AttentionMask
 from nlpseq.types import State
 
 
@@ -50,12 +50,12 @@ class KeyValueCache:
         """The place of the next token."""
         return self.lengths.squeeze(2) if self.ragged else self.size
 
-    def sight(self, length: int, rotation: Rotation | None) -> Sight:
+    def sight(self, length: int, rotation: Rotation | None) -> AttentionMask:
         """What T = `length` further tokens look at: S = C + T places, of which `rotation` is."""
         if length == 1 and not self.ragged:
-            return Sight(rotation=rotation)  # the cache holds no more than a token may see
+            return AttentionMask(rotation=rotation)  # the cache holds no more than a token may see
         if self.size == 0 and (self.context == 0 or length <= self.context):
-            return Sight(causal=True, rotation=rotation)
+            return AttentionMask(causal=True, rotation=rotation)
         places = torch.arange(self.size + length, device=self.lengths.device)
         distances = places[self.size :].unsqueeze(1) - places  # (T, S)
         mask = distances >= 0
@@ -63,7 +63,7 @@ class KeyValueCache:
             mask &= distances < self.context
         if self.ragged:
             mask = (mask & (places >= self.size - self.lengths)).unsqueeze(1)  # (B, 1, T, S)
-        return Sight(mask=mask, rotation=rotation)
+        return AttentionMask(mask=mask, rotation=rotation)
 
     def after(self, caches: Sequence[Tensor], mask: Tensor | None) -> State:
         """The state behind a window.

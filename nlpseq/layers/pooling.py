@@ -13,7 +13,7 @@ from nlpseq.errors import UserError
 from nlpseq.layers.encoder import without_padding
 
 
-class Pooled(NamedTuple):
+class PoolingOutput(NamedTuple):
     """One `vector` (B, H) a text, and the `weights` (B, T) of its tokens where the pooling attends."""
 
     vector: Tensor
@@ -31,7 +31,7 @@ class Pooling(nn.Module):
         super().__init__()
         self.output_dim = output_dim
 
-    def forward(self, outputs: Tensor, mask: Tensor | None) -> Pooled:
+    def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """Read an encoder's outputs (B, T, H) and mask (B, T), True at real tokens."""
         raise NotImplementedError
 
@@ -48,7 +48,7 @@ class LastPooling(Pooling):
         super().__init__(dim)
         self.bidirectional = bidirectional
 
-    def forward(self, outputs: Tensor, mask: Tensor | None) -> Pooled:
+    def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """See `Pooling`."""
         if mask is None:
             last = outputs[:, -1]  # (B, H)
@@ -59,28 +59,28 @@ class LastPooling(Pooling):
             forward, _ = last.chunk(2, dim=1)
             _, backward = outputs[:, 0].chunk(2, dim=1)
             last = torch.cat([forward, backward], dim=1)
-        return Pooled(last)
+        return PoolingOutput(last)
 
 
 class MeanPooling(Pooling):
     """The mean of a text's outputs.  Iyyer et al. (2015), equation 1."""
 
-    def forward(self, outputs: Tensor, mask: Tensor | None) -> Pooled:
+    def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """See `Pooling`."""
         if mask is None:
-            return Pooled(outputs.mean(1))
+            return PoolingOutput(outputs.mean(1))
         lengths = mask.sum(1, keepdim=True)  # (B, 1)
-        return Pooled(without_padding(outputs, mask).sum(1) / lengths)
+        return PoolingOutput(without_padding(outputs, mask).sum(1) / lengths)
 
 
 class MaxPooling(Pooling):
     """The greatest value of each component over time.  Kim (2014), section 2."""
 
-    def forward(self, outputs: Tensor, mask: Tensor | None) -> Pooled:
+    def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """See `Pooling`."""
         if mask is not None:
             outputs = outputs.masked_fill(~mask.unsqueeze(2), -torch.inf)
-        return Pooled(outputs.amax(1))
+        return PoolingOutput(outputs.amax(1))
 
 
 class AttentionPooling(Pooling):
@@ -98,13 +98,13 @@ class AttentionPooling(Pooling):
         self.hidden = nn.Linear(dim, attention_size)
         self.score = nn.Linear(attention_size, 1, bias=False)
 
-    def forward(self, outputs: Tensor, mask: Tensor | None) -> Pooled:
+    def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """See `Pooling`; weights (B, T) are 0 at padding and sum to 1."""
         scores = self.score(torch.tanh(self.hidden(outputs))).squeeze(2)  # (B, T)
         if mask is not None:
             scores = scores.masked_fill(~mask, -torch.inf)
         weights = scores.softmax(1)
-        return Pooled((weights.unsqueeze(1) @ outputs).squeeze(1), weights)
+        return PoolingOutput((weights.unsqueeze(1) @ outputs).squeeze(1), weights)
 
 
 class ConcatPooling(Pooling):
@@ -121,9 +121,9 @@ class ConcatPooling(Pooling):
             [LastPooling(dim, bidirectional=bidirectional), MeanPooling(dim), MaxPooling(dim)]
         )
 
-    def forward(self, outputs: Tensor, mask: Tensor | None) -> Pooled:
+    def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """See `Pooling`."""
-        return Pooled(torch.cat([part(outputs, mask).vector for part in self.parts], dim=1))
+        return PoolingOutput(torch.cat([part(outputs, mask).vector for part in self.parts], dim=1))
 
 
 def build_pooling(kind: str, dim: int, *, bidirectional: bool, attention_size: int) -> Pooling:

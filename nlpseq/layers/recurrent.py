@@ -24,7 +24,7 @@ from nlpseq.layers.dropout import Dropout, LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import NoNormalization, Normalization, build_normalization
 from nlpseq.layers.padding import Padding, reverse
-from nlpseq.types import Encoded, State
+from nlpseq.types import EncoderOutput, State
 
 
 class RecurrentLayer(nn.Module):
@@ -121,7 +121,9 @@ class RecurrentEncoder(Encoder):
         self.layers = nn.ModuleList(layers)
         self.num_states = layers[0]._cell(0).num_states
 
-    def forward(self, inputs: Tensor, mask: Tensor | None, state: State | None = None) -> Encoded:
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None, state: State | None = None
+    ) -> EncoderOutput:
         """Read whole sequences.
 
         Args:
@@ -144,7 +146,7 @@ class RecurrentEncoder(Encoder):
             outputs, after = layer(outputs, padding, before)
             new_columns += after
         outputs = without_padding(outputs, padding.mask if padding else None)
-        return Encoded(outputs, _stack(new_columns))
+        return EncoderOutput(outputs, _stack(new_columns))
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one token.

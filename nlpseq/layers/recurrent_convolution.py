@@ -19,7 +19,7 @@ from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, RecurrentCell, RNNCell
 from nlpseq.layers.dropout import LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.padding import Padding, reverse
-from nlpseq.types import Encoded, State
+from nlpseq.types import EncoderOutput, State
 
 CELLS: dict[str, type[RecurrentCell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
 
@@ -79,11 +79,13 @@ class RecurrentConvolutionalEncoder(Encoder):
         self.output_dropout = LockedDropout(output_dropout)
         initialize_before(activation, self.linear)
 
-    def forward(self, inputs: Tensor, mask: Tensor | None, state: State | None = None) -> Encoded:
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None, state: State | None = None
+    ) -> EncoderOutput:
         """Inputs (B, T, D) -> outputs (B, T, H), zero at padding, and no state."""
         padding = None if mask is None else Padding.of(mask)
         left = self.left(inputs)
         right = reverse(self.right(reverse(inputs, padding)), padding)
         joined = self.dropout(torch.cat([left, inputs, right], dim=2))  # (B, T, 2C + D)
         outputs = self.output_dropout(self.activation(self.linear(joined)))  # (B, T, H)
-        return Encoded(without_padding(outputs, mask), ())
+        return EncoderOutput(without_padding(outputs, mask), ())

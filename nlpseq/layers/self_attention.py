@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nlpseq.layers.positions import Rotation
 
 
-class Sight(NamedTuple):
+class AttentionMask(NamedTuple):
     """What the T tokens of a window look at: S tokens, the last T of which are they themselves.
 
     Attributes:
@@ -40,7 +40,7 @@ class MultiHeadAttention(nn.Module):
         self.output = nn.Linear(hidden_size, hidden_size)
 
     def forward(
-        self, inputs: Tensor, sight: Sight, cache: Tensor | None = None
+        self, inputs: Tensor, sight: AttentionMask, cache: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Attend from a window.
 

@@ -17,8 +17,8 @@ from nlpseq.layers.dropout import Dropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.key_value_cache import KeyValueCache
 from nlpseq.layers.positions import First, LearnedPositions, Rotation, SinusoidalPositions
-from nlpseq.layers.self_attention import MultiHeadAttention, Sight
-from nlpseq.types import Encoded, State
+from nlpseq.layers.self_attention import AttentionMask, MultiHeadAttention
+from nlpseq.types import EncoderOutput, State
 
 
 class TransformerLayer(nn.Module):
@@ -55,13 +55,15 @@ class TransformerLayer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, inputs: Tensor, sight: Sight, cache: Tensor | None = None
+        self, inputs: Tensor, sight: AttentionMask, cache: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """(B, T, H) -> (B, T, H); the cache is that of `MultiHeadAttention`."""
         hidden, cache = self.look(inputs, sight, cache)
         return self.think(hidden), cache
 
-    def look(self, inputs: Tensor, sight: Sight, cache: Tensor | None) -> tuple[Tensor, Tensor]:
+    def look(
+        self, inputs: Tensor, sight: AttentionMask, cache: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """The first sublayer."""
         context, cache = self.attention(self.attention_norm(inputs), sight, cache)
         return inputs + self.dropout(context), cache
@@ -213,7 +215,9 @@ class TransformerEncoder(TransformerStack, Encoder):
         self.causal = context > 0
         self.context = context
 
-    def forward(self, inputs: Tensor, mask: Tensor | None, state: State | None = None) -> Encoded:
+    def forward(
+        self, inputs: Tensor, mask: Tensor | None, state: State | None = None
+    ) -> EncoderOutput:
         """Inputs (B, T, D) -> outputs (B, T, H), zero at padding, and a state if the encoder is causal."""
         inputs = without_padding(inputs, mask)
         if self.causal:
@@ -223,8 +227,8 @@ class TransformerEncoder(TransformerStack, Encoder):
             seen = None if mask is None else mask[:, None, None]  # (B, 1, 1, T)
             outputs, state = self.enter(inputs), ()
             for layer in self.layers:
-                outputs, _ = layer(outputs, Sight(seen, rotation=rotation))
-        return Encoded(without_padding(self.leave(outputs), mask), state)
+                outputs, _ = layer(outputs, AttentionMask(seen, rotation=rotation))
+        return EncoderOutput(without_padding(self.leave(outputs), mask), state)
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one token: inputs (B, D) and the state before -> outputs (B, H) and the state after.

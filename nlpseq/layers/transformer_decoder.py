@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from nlpseq.layers.cross_attention import Attended, MultiHeadCrossAttention
+from nlpseq.layers.cross_attention import AttentionOutput, MultiHeadCrossAttention
 from nlpseq.layers.key_value_cache import KeyValueCache
-from nlpseq.layers.self_attention import Sight
+from nlpseq.layers.self_attention import AttentionMask
 from nlpseq.layers.transformer import TransformerLayer, TransformerStack, check_heads
 from nlpseq.types import Rows, State
 
@@ -57,12 +57,12 @@ class TransformerDecoderLayer(TransformerLayer):
     def read(
         self,
         inputs: Tensor,
-        sight: Sight,
+        sight: AttentionMask,
         cache: Tensor,
         keys: Tensor,
         mask: Tensor,
         rows: Rows,
-    ) -> tuple[Tensor, Tensor, Attended]:
+    ) -> tuple[Tensor, Tensor, AttentionOutput]:
         """Read T tokens in each of R rows.
 
         Args:
@@ -79,7 +79,9 @@ class TransformerDecoderLayer(TransformerLayer):
         hidden, cache = self.look(inputs, sight, cache)
         queries = rows.spread(self.cross_norm(hidden))  # (N, W, T, H)
         found = self.cross(queries.flatten(1, 2), keys, keys, mask)  # values stand beside the keys
-        attended = Attended(*(rows.gather(one.unflatten(1, queries.shape[1:3])) for one in found))
+        attended = AttentionOutput(
+            *(rows.gather(one.unflatten(1, queries.shape[1:3])) for one in found)
+        )
         hidden = hidden + self.dropout(attended.context)
         return self.think(hidden), cache, attended
 
@@ -88,7 +90,7 @@ class Read(NamedTuple):
     """What a stack makes of target vectors: outputs (R, T, H), what its last layer attended to, a state."""
 
     outputs: Tensor
-    attended: Attended
+    attended: AttentionOutput
     state: State
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.layers.encoder import without_padding
-from nlpseq.types import Encoded, State
+from nlpseq.types import EncoderOutput, State
 
 
 class Bridge(nn.Module):
@@ -18,7 +18,7 @@ class Bridge(nn.Module):
         self.shape = (num_layers, hidden_size)
         self.num_states = num_states
 
-    def forward(self, encoded: Encoded, mask: Tensor) -> State:
+    def forward(self, encoded: EncoderOutput, mask: Tensor) -> State:
         """From the encoding of sentences and the mask (B, S) of their tokens: tuple of (B, L, H)."""
         raise NotImplementedError
 
@@ -26,7 +26,7 @@ class Bridge(nn.Module):
 class ZeroBridge(Bridge):
     """The decoder knows the source by attention alone."""
 
-    def forward(self, encoded: Encoded, mask: Tensor) -> State:
+    def forward(self, encoded: EncoderOutput, mask: Tensor) -> State:
         """Zeros."""
         shape = (len(mask), *self.shape)
         return tuple(encoded.outputs.new_zeros(shape) for _ in range(self.num_states))
@@ -60,7 +60,7 @@ class ProjectingBridge(Bridge):
             nn.Linear(output_dim, num_layers * hidden_size) for _ in range(num_states)
         )
 
-    def forward(self, encoded: Encoded, mask: Tensor) -> State:
+    def forward(self, encoded: EncoderOutput, mask: Tensor) -> State:
         """See the class."""
         if self.summary == "last":
             vector = encoded.state[0][:, -self.num_directions :].flatten(1)  # (B, M)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nlpseq.data.batch import Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.softmax import SoftmaxLayer
-from nlpseq.types import Encoded, Rows, State, Step, select
+from nlpseq.types import EncoderOutput, Rows, State, Step, select
 
 
 class Memory(NamedTuple):
@@ -65,7 +65,7 @@ class Memory(NamedTuple):
         return Memory.of(*select(self.parts, rows))
 
 
-class Decoded(NamedTuple):
+class DecoderOutput(NamedTuple):
     """What a decoder makes of target vectors.
 
     Attributes:
@@ -81,10 +81,10 @@ class Decoded(NamedTuple):
     state: State
 
 
-def joined(steps: Sequence[Decoded]) -> Decoded:
+def joined(steps: Sequence[DecoderOutput]) -> DecoderOutput:
     """Steps that followed one another, as one."""
     gates = [step.gates for step in steps if step.gates is not None]
-    return Decoded(
+    return DecoderOutput(
         torch.cat([step.outputs for step in steps], dim=1),
         torch.cat([step.weights for step in steps], dim=1),
         torch.cat(gates, dim=1) if gates else None,
@@ -106,13 +106,13 @@ class Decoder(nn.Module):
     softmax: SoftmaxLayer
     gate: nn.Linear | None
 
-    def start(self, encoded: Encoded, source: Tokens) -> tuple[Memory, State]:
+    def start(self, encoded: EncoderOutput, source: Tokens) -> tuple[Memory, State]:
         """What is attended to, and the state before the first target token, of N sentences."""
         raise NotImplementedError
 
     def forward(
         self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
-    ) -> Decoded:
+    ) -> DecoderOutput:
         """Read whole targets.
 
         Args:
@@ -125,11 +125,11 @@ class Decoder(nn.Module):
         """
         raise NotImplementedError
 
-    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
         """A step as `step` makes it; what it gives has R for its B, and 1 for its T."""
         raise NotImplementedError
 
-    def remember(self, encoded: Encoded, source: Tokens, keys: State) -> Memory:
+    def remember(self, encoded: EncoderOutput, source: Tokens, keys: State) -> Memory:
         """The memory of an encoded source, with the keys that a decoder's attentions made of it."""
         outputs, mask = encoded.outputs, source.mask
         if mask is None:
@@ -161,7 +161,7 @@ class Decoder(nn.Module):
         log_probs = self.log_probs(decoded, memory)
         return Step(log_probs.squeeze(1), decoded.state, decoded.weights.squeeze(1))
 
-    def log_probs(self, decoded: Decoded, memory: Memory) -> Tensor:
+    def log_probs(self, decoded: DecoderOutput, memory: Memory) -> Tensor:
         """Log-probabilities (B, T, V + X) of the tokens that follow; those from V on are copies."""
         log_probs = self.softmax.log_probs(decoded.outputs)  # (B, T, V)
         if decoded.gates is None:
@@ -190,7 +190,7 @@ class Decoder(nn.Module):
         return ids.masked_fill(ids >= len(tokens.weight), tokens.unk_id)
 
     def loss(
-        self, decoded: Decoded, memory: Memory, target: Tokens, label_smoothing: float = 0.0
+        self, decoded: DecoderOutput, memory: Memory, target: Tokens, label_smoothing: float = 0.0
     ) -> Tensor:
         """Sum of the nll over the target's real tokens, in nats.
 
@@ -214,7 +214,7 @@ class Decoder(nn.Module):
             outputs, ids = decoded.outputs[mask], target.ids[mask]  # (N, C), (N,)
         return self.softmax.loss(outputs, ids, label_smoothing)
 
-    def nll(self, decoded: Decoded, memory: Memory, ids: Tensor) -> Tensor:
+    def nll(self, decoded: DecoderOutput, memory: Memory, ids: Tensor) -> Tensor:
         """The nll (B, T) of each of the ids (B, T), in nats; it can be differentiated."""
         if decoded.gates is None:
             return -self._generated(decoded.outputs, ids)

@@ -7,7 +7,7 @@ from torch import nn
 from nlpseq.data.batch import Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
-from nlpseq.types import Encoded, State
+from nlpseq.types import EncoderOutput, State
 
 Head = TypeVar("Head", bound=nn.Module)
 
@@ -21,9 +21,9 @@ class Model(nn.Module, Generic[Head]):
         self.encoder = encoder
         self.head = head
 
-    def encode(self, tokens: Tokens, state: State | None = None) -> Encoded:
+    def encode(self, tokens: Tokens, state: State | None = None) -> EncoderOutput:
         """Read tokens from `state` on (from a fresh one if None): outputs (B, T, H) and the next state."""
-        encoded: Encoded = self.encoder(self.embedding(tokens), tokens.mask, state)
+        encoded: EncoderOutput = self.encoder(self.embedding(tokens), tokens.mask, state)
         return encoded
 
 

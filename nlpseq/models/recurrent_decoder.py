@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from nlpseq.data.batch import Tokens
 from nlpseq.layers.cells import GRUCell
 from nlpseq.layers.cpu.input_feeding_gru import feeding_sweep
-from nlpseq.layers.cross_attention import AdditiveAttention, Attended, CrossAttention
+from nlpseq.layers.cross_attention import AdditiveAttention, AttentionOutput, CrossAttention
 from nlpseq.layers.dropout import Dropout, keep_mask
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.models.bridge import Bridge
-from nlpseq.models.decoder import Decoded, Decoder, Memory, joined
-from nlpseq.types import Encoded, State
+from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, joined
+from nlpseq.types import EncoderOutput, State
 
 
 class AttentionDecoder(Decoder):
@@ -69,7 +69,7 @@ class AttentionDecoder(Decoder):
         self.input_feeding = input_feeding
         self.output_size = output_size
 
-    def start(self, encoded: Encoded, source: Tokens) -> tuple[Memory, State]:
+    def start(self, encoded: EncoderOutput, source: Tokens) -> tuple[Memory, State]:
         """What is attended to, and the state before the first target token, of N sentences."""
         outputs = encoded.outputs
         memory = self.remember(encoded, source, (self.attention.keys(outputs),))
@@ -83,7 +83,7 @@ class AttentionDecoder(Decoder):
 
     def forward(
         self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
-    ) -> Decoded:
+    ) -> DecoderOutput:
         """See `Decoder`."""
         if self.input_feeding:
             cell = self._swept_cell(memory)
@@ -94,9 +94,9 @@ class AttentionDecoder(Decoder):
         hidden, layers = self.encoder(inputs, None, layers)  # (B, T, H)
         attended, past = self._attend(hidden, memory, past)
         outputs, gates = self._outputs(inputs, hidden, attended)
-        return Decoded(outputs, attended.weights, gates, (*layers, *past))
+        return DecoderOutput(outputs, attended.weights, gates, (*layers, *past))
 
-    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
         """See `Decoder`."""
         layers, past = self._parts(state)
         read = inputs
@@ -106,15 +106,17 @@ class AttentionDecoder(Decoder):
         rows = memory.rows(len(hidden))
         looking = [rows.spread(part) for part in (hidden, *(part.squeeze(1) for part in past))]
         found = self._look(looking[0], memory, *looking[1:])  # (N, W, ...)
-        attended = Attended(*(rows.gather(part).unsqueeze(1) for part in found))  # (R, 1, ...)
+        attended = AttentionOutput(
+            *(rows.gather(part).unsqueeze(1) for part in found)
+        )  # (R, 1, ...)
         outputs, gates = self._outputs(inputs.unsqueeze(1), hidden.unsqueeze(1), attended)
         if self.input_feeding:
             layers = (*layers, outputs)
         if past:
             layers = (*layers, self.attention.remember(past[0], attended.weights))
-        return Decoded(outputs, attended.weights, gates, layers)
+        return DecoderOutput(outputs, attended.weights, gates, layers)
 
-    def _one_by_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def _one_by_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
         steps = []
         for one in inputs.unbind(1):
             steps.append(self.read_one(one, memory, state))
@@ -136,7 +138,7 @@ class AttentionDecoder(Decoder):
         memory: Memory,
         state: State,
         lengths: Tensor | None,
-    ) -> Decoded:
+    ) -> DecoderOutput:
         assert isinstance(self.attention, AdditiveAttention)
         hidden, output = (part.squeeze(1) for part in state)
         shape = (*inputs.shape[:2], self.output_size)
@@ -157,9 +159,9 @@ class AttentionDecoder(Decoder):
         )
         gates = None if fed.joined is None else self.gates(fed.joined, inputs)
         state = (fed.hidden.unsqueeze(1), fed.outputs[:, -1:])
-        return Decoded(fed.outputs, fed.weights, gates, state)
+        return DecoderOutput(fed.outputs, fed.weights, gates, state)
 
-    def _attend(self, hidden: Tensor, memory: Memory, past: State) -> tuple[Attended, State]:
+    def _attend(self, hidden: Tensor, memory: Memory, past: State) -> tuple[AttentionOutput, State]:
         """All tokens at once, or, where each looks at the weights before, one after the other."""
         if not past:
             return self._look(hidden, memory), ()
@@ -168,16 +170,16 @@ class AttentionDecoder(Decoder):
             steps.append(self._look(query, memory, before))
             before = self.attention.remember(before, steps[-1].weights)
         context, weights = (torch.cat(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Attended(context, weights), (before,)
+        return AttentionOutput(context, weights), (before,)
 
-    def _look(self, queries: Tensor, memory: Memory, past: Tensor | None = None) -> Attended:
-        attended: Attended = self.attention(
+    def _look(self, queries: Tensor, memory: Memory, past: Tensor | None = None) -> AttentionOutput:
+        attended: AttentionOutput = self.attention(
             queries, memory.outputs, memory.keys[0], memory.mask, past
         )
         return attended
 
     def _outputs(
-        self, inputs: Tensor, hidden: Tensor, attended: Attended
+        self, inputs: Tensor, hidden: Tensor, attended: AttentionOutput
     ) -> tuple[Tensor, Tensor | None]:
         joined = torch.cat([hidden, attended.context], dim=2)
         outputs = self.dropout(self.combine(joined).tanh())

@@ -10,8 +10,8 @@ from nlpseq.data.batch import Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
-from nlpseq.models.decoder import Decoded, Decoder, Memory
-from nlpseq.types import Encoded, State
+from nlpseq.models.decoder import Decoder, DecoderOutput, Memory
+from nlpseq.types import EncoderOutput, State
 
 
 class TransformerDecoder(Decoder):
@@ -41,20 +41,20 @@ class TransformerDecoder(Decoder):
         self.softmax = softmax
         self.gate = nn.Linear(embedding.dim + 2 * layers.hidden_size, 1) if copying else None
 
-    def start(self, encoded: Encoded, source: Tokens) -> tuple[Memory, State]:
+    def start(self, encoded: EncoderOutput, source: Tokens) -> tuple[Memory, State]:
         """See `Decoder`; the state is empty caches."""
         memory = self.remember(encoded, source, self.layers.keys(encoded.outputs))
         return memory, self.layers.initial_state(len(memory.mask))
 
     def forward(
         self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
-    ) -> Decoded:
+    ) -> DecoderOutput:
         """See `Decoder`."""
         rows = memory.rows(len(inputs))
         outputs, attended, state = self.layers(inputs, memory.keys, memory.mask, rows, state)
         gates = self.gates(outputs, attended.context, inputs)
-        return Decoded(outputs, attended.weights, gates, state)
+        return DecoderOutput(outputs, attended.weights, gates, state)
 
-    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> Decoded:
+    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
         """See `Decoder`."""
         return self.forward(inputs.unsqueeze(1), memory, state)

@@ -10,7 +10,7 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from nlpseq.data.split import Split
-from nlpseq.task import Record, Scores, Share, Task
+from nlpseq.task import Record, Scores, Shard, Task
 
 
 def evaluate(
@@ -32,16 +32,16 @@ def evaluate(
     Returns:
         The scores, and all records in the order of the data set, on every process.
     """
-    share = Share(accelerator.process_index, accelerator.num_processes)
+    shard = Shard(accelerator.process_index, accelerator.num_processes)
     training = model.training
     model.eval()
     try:
         with torch.no_grad(), accelerator.autocast():
             device = accelerator.device
-            records = list(task.evaluate(model, split, device=device, share=share, limit=limit))
+            records = list(task.evaluate(model, split, device=device, shard=shard, limit=limit))
     finally:
         model.train(training)
-    if share.processes > 1:
+    if shard.world_size > 1:
         records = gather_object(records)
     records.sort(key=lambda record: record.index)
     return task.metric.score(_sum(records)) | task.further_scores(records), records

@@ -21,7 +21,7 @@ UNSEEN = (
 """Keys of layers that say what the same weights do, and leave their shapes as they are."""
 
 
-class ExampleTrainingConfig(TrainingConfig):
+class TextTrainingConfig(TrainingConfig):
     """Training on shuffled texts."""
 
     layer_decay: Positive = Field(
@@ -30,10 +30,10 @@ class ExampleTrainingConfig(TrainingConfig):
     )
 
 
-class ExampleRecipe(Recipe):
+class TextRecipe(Recipe):
     """A recipe of a task on whole texts."""
 
-    training: ExampleTrainingConfig = ExampleTrainingConfig()
+    training: TextTrainingConfig = TextTrainingConfig()
 
     @model_validator(mode="after")
     def _texts(self) -> Self:
@@ -42,7 +42,7 @@ class ExampleRecipe(Recipe):
         return self
 
 
-class LabellingRecipe(ExampleRecipe):
+class LabellingRecipe(TextRecipe):
     """A recipe of a task that answers with labels."""
 
     @model_validator(mode="after")
@@ -53,7 +53,7 @@ class LabellingRecipe(ExampleRecipe):
 
 
 def check_same_reading(
-    mine: ExampleRecipe,
+    mine: TextRecipe,
     theirs: Recipe,
     option: str,
     *,

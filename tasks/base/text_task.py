@@ -25,18 +25,18 @@ from nlpseq.layers.embedding import Embedding
 from nlpseq.models.builders import build_embedding
 from nlpseq.models.model import Model
 from nlpseq.recipe import HierarchicalConfig
-from nlpseq.task import Cursor, Share, Task
+from nlpseq.task import Cursor, Shard, Task
 
-from .text_recipe import ExampleRecipe, check_same_reading
+from .text_recipe import TextRecipe, check_same_reading
 
 BATCHES_TOGETHER = 300  # of which the distinct words are kept with their vectors
 
 
-RecipeT = TypeVar("RecipeT", bound=ExampleRecipe)
+RecipeT = TypeVar("RecipeT", bound=TextRecipe)
 Target = TypeVar("Target")
 
 
-class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
+class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
     """A task whose examples are texts, each with a target.
 
     Attributes:
@@ -254,8 +254,8 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
             source, target = self.collate(*zip(*(examples[place] for place in places), strict=True))
             yield Batch(source, target, torch.tensor(places))
 
-    def shares(
-        self, split: Split, share: Share, limit: int, embedding: Embedding | None = None
+    def iter_shard(
+        self, split: Split, shard: Shard, limit: int, embedding: Embedding | None = None
     ) -> Iterator[tuple[list[int], Tokens, list[Target]]]:
         """This process's part of a split, for evaluation: places, features, targets of each batch.
 
@@ -263,7 +263,7 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
         Examples without a token are left to the task: `empty`.
         """
         examples = self.examples(split)
-        mine = [place for place in self._mine(split, share, limit) if len(examples[place][0])]
+        mine = [place for place in self._mine(split, shard, limit) if len(examples[place][0])]
         batches = self.evaluation_batches(**self._lengths([examples[place] for place in mine]))
         together = BATCHES_TOGETHER if embedding else 1
         for begin in range(0, len(batches), together):
@@ -287,14 +287,14 @@ class ExampleTask(Task[RecipeT], Generic[RecipeT, Target]):
             shuffle=False,
         )
 
-    def empty(self, split: Split, share: Share, limit: int) -> list[int]:
+    def empty(self, split: Split, shard: Shard, limit: int) -> list[int]:
         """Places of this process's examples that have no token."""
         examples = self.examples(split)
-        return [place for place in self._mine(split, share, limit) if not len(examples[place][0])]
+        return [place for place in self._mine(split, shard, limit) if not len(examples[place][0])]
 
-    def _mine(self, split: Split, share: Share, limit: int) -> range:
+    def _mine(self, split: Split, shard: Shard, limit: int) -> range:
         number = len(self.examples(split))
-        return range(share.rank, min(limit, number) if limit else number, share.processes)
+        return range(shard.rank, min(limit, number) if limit else number, shard.world_size)
 
 
 def by_number(id2label: Any) -> list[str]:

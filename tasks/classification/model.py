@@ -36,7 +36,7 @@ class ClassifierConfig(Section):
     dropout: Fraction = Field(0.0, description="of the text's vector")
 
 
-class Classified(NamedTuple):
+class ClassifierOutput(NamedTuple):
     """Scores of the classes, and what the text's vector attended to.
 
     Attributes:
@@ -67,7 +67,7 @@ class ClassificationHead(nn.Module):
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(layers.output_dim, num_classes)
 
-    def forward(self, outputs: Tensor, tokens: Tokens) -> Classified:
+    def forward(self, outputs: Tensor, tokens: Tokens) -> ClassifierOutput:
         """Classify texts: the encoder's outputs (B, T, H), and the tokens that it read."""
         sentence_weights = None
         if isinstance(self.reader, HierarchicalReader):
@@ -76,7 +76,7 @@ class ClassificationHead(nn.Module):
         else:
             vector, weights = self.reader(outputs, tokens.mask)
         logits = self.output(self.dropout(self.layers(vector)))  # (B, K)
-        return Classified(logits, weights, sentence_weights)
+        return ClassifierOutput(logits, weights, sentence_weights)
 
 
 Classifier = Model[ClassificationHead]

@@ -22,12 +22,12 @@ from nlpseq.metrics.calibration import expected_calibration_error
 from nlpseq.metrics.classification import ClassificationScores, confusion_matrix
 from nlpseq.models.model import Model
 from nlpseq.recipe import DataConfig, Recipe
-from nlpseq.task import LossSum, Progress, Record, Share
+from nlpseq.task import LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
-from ..base.text_recipe import ExampleTrainingConfig, LabellingRecipe
-from ..base.text_task import ExampleTask, by_number
-from .model import Classified, Classifier, ClassifierConfig, build_classifier
+from ..base.text_recipe import LabellingRecipe, TextTrainingConfig
+from ..base.text_task import TextTask, by_number
+from .model import Classifier, ClassifierConfig, ClassifierOutput, build_classifier
 
 
 class LabelledDataConfig(DataConfig):
@@ -39,7 +39,7 @@ class LabelledDataConfig(DataConfig):
     )
 
 
-class ClassificationTrainingConfig(ExampleTrainingConfig):
+class ClassificationTrainingConfig(TextTrainingConfig):
     """Training of a classifier."""
 
     class_weights: Literal["none", "balanced"] = Field(
@@ -55,7 +55,7 @@ class ClassificationRecipe(LabellingRecipe):
     training: ClassificationTrainingConfig = ClassificationTrainingConfig()
 
 
-class Classification(ExampleTask[ClassificationRecipe, str]):
+class Classification(TextTask[ClassificationRecipe, str]):
     """Single-label classification; the classes are those of train."""
 
     Config: ClassVar[type[Recipe]] = ClassificationRecipe
@@ -167,10 +167,10 @@ class Classification(ExampleTask[ClassificationRecipe, str]):
         self.initialized(model)
         return model
 
-    def classify(self, model: nn.Module, tokens: Tokens) -> Classified:
+    def classify(self, model: nn.Module, tokens: Tokens) -> ClassifierOutput:
         """Logits (B, K) and weights."""
         assert isinstance(model, Model)
-        classified: Classified = model.head(model.encode(tokens).outputs, tokens)
+        classified: ClassifierOutput = model.head(model.encode(tokens).outputs, tokens)
         return classified
 
     def loss(
@@ -192,10 +192,10 @@ class Classification(ExampleTask[ClassificationRecipe, str]):
     # Evaluation
 
     def evaluate(
-        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+        self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """The class of each text and its probability."""
-        for places, source, targets in self.shares(split, share, limit):
+        for places, source, targets in self.iter_shard(split, shard, limit):
             probabilities = self.classify(model, source.to(device)).logits.float().softmax(1)
             confidences, numbers = (part.tolist() for part in probabilities.max(1))
             for place, target, confidence, number in zip(

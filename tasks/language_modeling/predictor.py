@@ -24,7 +24,7 @@ from nlpseq.layers.softmax import AdaptiveSoftmaxLayer, SoftmaxLayer
 from nlpseq.metrics.base import Scores
 from nlpseq.models.model import Model
 from nlpseq.recipe import DecodingConfig, validate
-from nlpseq.task import Share
+from nlpseq.task import Shard
 from nlpseq.types import State, Step, select
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class LanguageModelPredictor:
         task = type(self.task)(recipe)
         task.restore(self.task.tokenizer, self.task.state())
         with torch.no_grad():
-            records = task.evaluate(self.model, split, device=self.device, share=Share())
+            records = task.evaluate(self.model, split, device=self.device, shard=Shard())
             return [(record.index, record.statistics) for record in records]
 
     def _pieces(self, prompt_ids: Sequence[int], ids: Iterable[int]) -> Iterator[str]:

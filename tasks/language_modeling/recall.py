@@ -22,7 +22,7 @@ from nlpseq.errors import UserError
 from nlpseq.metrics.recall import RecallScores, accuracy_by_distance, best_constant
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
-from nlpseq.task import Cursor, LossSum, Progress, Record, Share
+from nlpseq.task import Cursor, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
 from .predictor import NO_TARGET, LanguageModel, read_stream
@@ -145,12 +145,12 @@ class Recall(LanguageModeling):
         return LossSum(total, asked.sum()), ()
 
     def evaluate(
-        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+        self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """The likeliest token at each answer of each sequence."""
         assert isinstance(model, Model)
         examples = self.examples(split)
-        mine = range(share.rank, min(limit or len(examples), len(examples)), share.processes)
+        mine = range(shard.rank, min(limit or len(examples), len(examples)), shard.world_size)
         size = self.recipe.training.batch_size
         lengths = [len(examples[place].ids) for place in mine]
         for numbers in bucket_batches(lengths, batch_size=size, shuffle=False):
@@ -197,7 +197,7 @@ class Recall(LanguageModeling):
             "best_constant": best_constant(a for one in records for a in one.target["answers"]),
         }
 
-    def references(self, split: Split) -> dict[str, float]:
+    def baselines(self, split: Split) -> dict[str, float]:
         """Nothing but a perfect score is best."""
         return {}
 

@@ -40,7 +40,7 @@ from nlpseq.recipe import (
     Section,
     TrainingConfig,
 )
-from nlpseq.task import Cursor, LossSum, Progress, Record, Share, Task
+from nlpseq.task import Cursor, LossSum, Progress, Record, Shard, Task
 from nlpseq.types import State
 
 from .predictor import LanguageModel, LanguageModelPredictor
@@ -251,7 +251,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
     # Evaluation
 
     def evaluate(
-        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+        self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """The nll of each text: every token counts, in the context of all tokens before it."""
         assert isinstance(model, Model)
@@ -259,7 +259,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         ending = "\n" if self.recipe.tokenization.add_eos else ""
         documents = self.stream(split).documents(config.documents, limit)
         documents = sorted(
-            documents[share.rank :: share.processes], key=lambda document: len(document.ids)
+            documents[shard.rank :: shard.world_size], key=lambda document: len(document.ids)
         )
         for first in range(0, len(documents), config.batch_size):
             group = documents[first : first + config.batch_size]
@@ -294,7 +294,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         said = f"each token sees itself and the {encoder.context - 1} before it, in each layer"
         return {"context": encoder.context, "signatures": {"context": said}}
 
-    def references(self, split: Split) -> Scores:
+    def baselines(self, split: Split) -> Scores:
         """The perplexity of the source itself, where the data know their own probability.
 
         It is a floor only for a model that predicts the same strings: ends of texts included, every

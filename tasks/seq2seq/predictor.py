@@ -19,7 +19,7 @@ from nlpseq.recipe import validate
 from ..language_modeling.predictor import generator_of
 from .pairs import Pair
 from .recipe import TextDecodingConfig
-from .search import Output, Started, Translator, search_batches
+from .search import EncodedSources, Output, Translator, search_batches
 
 if TYPE_CHECKING:
     from .task import Seq2Seq
@@ -187,7 +187,7 @@ class Seq2SeqPredictor:
 
     def _search(
         self, batches: Sequence[_Batch], config: TextDecodingConfig, prefix: str, seed: int | None
-    ) -> Iterator[tuple[list[int], list[Pair], Started, list[list[Output]]]]:
+    ) -> Iterator[tuple[list[int], list[Pair], EncodedSources, list[list[Output]]]]:
         """The outputs of each batch, beside what they were found by."""
         generator = generator_of(seed, self.device)
         beginning = self._prefix(prefix)

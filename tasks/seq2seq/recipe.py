@@ -15,7 +15,7 @@ from nlpseq.recipe import (
     TransformerDecoderConfig,
 )
 
-from ..base.text_recipe import ExampleRecipe
+from ..base.text_recipe import TextRecipe
 from .reward_training import ObjectiveConfig
 from .scheduled_sampling import ScheduledSamplingConfig
 
@@ -80,7 +80,7 @@ class TextDecodingConfig(DecodingConfig):
         return self
 
 
-class Seq2SeqRecipe(ExampleRecipe):
+class Seq2SeqRecipe(TextRecipe):
     """A recipe of these tasks."""
 
     tokenization: PairTokenizationConfig = PairTokenizationConfig()

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from nlpseq.data.batch import Tokens
-from nlpseq.models.decoder import Decoded, Decoder, Memory, joined
+from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, joined
 from nlpseq.recipe import Count, Positive, Section
 from nlpseq.task import Progress
 from nlpseq.types import State
@@ -74,7 +74,7 @@ def decode(
     config: ScheduledSamplingConfig,
     ratio: float,
     forbidden: Sequence[int] = (),
-) -> Decoded:
+) -> DecoderOutput:
     """Read a target as training does.
 
     Args:
@@ -91,7 +91,7 @@ def decode(
     if ratio == 1:
         return read(decoder, gold, memory, state, target.lengths)
 
-    def own_tokens(decoded: Decoded) -> Tensor:
+    def own_tokens(decoded: DecoderOutput) -> Tensor:
         log_probs = decoder.log_probs(decoded, memory)  # (B, T, V + X)
         log_probs[:, :, list(forbidden)] = -torch.inf
         if config.choose == "argmax":
@@ -111,10 +111,12 @@ def decode(
     return read(decoder, mixed, memory, state, target.lengths)
 
 
-def read(decoder: Decoder, ids: Tensor, memory: Memory, state: State, lengths: Tensor) -> Decoded:
+def read(
+    decoder: Decoder, ids: Tensor, memory: Memory, state: State, lengths: Tensor
+) -> DecoderOutput:
     """Decode after given inputs: ids (B, T), the first the beginning of text; of use up to lengths (B,)."""
     vectors = decoder.embedding(Tokens.unpadded(decoder.readable(ids)))  # (B, T, D)
-    decoded: Decoded = decoder(vectors, memory, state, lengths)
+    decoded: DecoderOutput = decoder(vectors, memory, state, lengths)
     return decoded
 
 
@@ -128,10 +130,10 @@ def _one_by_one(
     gold: Tensor,
     memory: Memory,
     state: State,
-    own_tokens: Callable[[Decoded], Tensor],
+    own_tokens: Callable[[DecoderOutput], Tensor],
     ratio: float,
-) -> Decoded:
-    steps: list[Decoded] = []
+) -> DecoderOutput:
+    steps: list[DecoderOutput] = []
     ids = gold[:, 0]
     for following in [*gold.unbind(1)[1:], None]:
         vectors = decoder.embedding(Tokens.unpadded(decoder.readable(ids).unsqueeze(1)))

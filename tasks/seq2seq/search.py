@@ -48,7 +48,7 @@ class Output(NamedTuple):
     score: float
 
 
-class Started(NamedTuple):
+class EncodedSources(NamedTuple):
     """Sources that were read: what is attended to, the first state, and how long each is."""
 
     memory: Memory
@@ -71,15 +71,15 @@ class Translator:
         self.device = device
 
     @torch.no_grad()
-    def start(self, features: Sequence[Features], pairs: Sequence[Pair]) -> Started:
+    def start(self, features: Sequence[Features], pairs: Sequence[Pair]) -> EncodedSources:
         """Read sources, none of them empty."""
         source, _ = self.task.collate(features, pairs)
         source = source.to(self.device)
         memory, state = self.model.head.start(self.model.encode(source), source)
-        return Started(memory, state, source.lengths.tolist())
+        return EncodedSources(memory, state, source.lengths.tolist())
 
     @torch.no_grad()
-    def nll(self, started: Started, pairs: Sequence[Pair]) -> list[float]:
+    def nll(self, started: EncodedSources, pairs: Sequence[Pair]) -> list[float]:
         """The nll of each target, its end included, in nats."""
         found = self._log_probs([pair.ids for pair in pairs], started.memory, started.state)
         return [-log_prob for log_prob in found]
@@ -87,7 +87,7 @@ class Translator:
     @torch.no_grad()
     def search(
         self,
-        started: Started,
+        started: EncodedSources,
         pairs: Sequence[Pair],
         config: TextDecodingConfig,
         *,
@@ -113,7 +113,7 @@ class Translator:
 
     @torch.no_grad()
     def attention(
-        self, started: Started, outputs: Sequence[list[int]], config: TextDecodingConfig
+        self, started: EncodedSources, outputs: Sequence[list[int]], config: TextDecodingConfig
     ) -> list[Tensor]:
         """What each output attended to: for each a matrix (its tokens and its end if it has one, source tokens)."""
         target = collate(self._whole(outputs, started, config), self.task.target.pad_id)
@@ -125,7 +125,7 @@ class Translator:
         return [weights[row, :made, :given] for row, (made, given) in enumerate(sizes)]
 
     def _whole(
-        self, outputs: Sequence[list[int]], started: Started, config: TextDecodingConfig
+        self, outputs: Sequence[list[int]], started: EncodedSources, config: TextDecodingConfig
     ) -> list[list[int]]:
         """Outputs with the ends that they have."""
         limits = [length_limits(config, length)[1] for length in started.lengths]
@@ -133,7 +133,7 @@ class Translator:
 
     def _hypotheses(
         self,
-        started: Started,
+        started: EncodedSources,
         config: TextDecodingConfig,
         prefix: Sequence[int],
         generator: torch.Generator | None,
@@ -173,7 +173,7 @@ class Translator:
         self,
         found: Sequence[Sequence[Hypothesis]],
         pairs: Sequence[Pair],
-        started: Started,
+        started: EncodedSources,
         config: TextDecodingConfig,
     ) -> list[list[Output]]:
         """Outputs in which an unknown token is the source's word that it attended to most."""
@@ -182,7 +182,7 @@ class Translator:
         for place in range(max(map(len, found))):
             rows = [row for row, hypotheses in enumerate(found) if place < len(hypotheses)]
             kept = torch.tensor(rows, device=self.device)
-            some = Started(
+            some = EncodedSources(
                 started.memory.select(kept),
                 select(started.state, kept),
                 [started.lengths[row] for row in rows],

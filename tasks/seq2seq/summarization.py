@@ -62,7 +62,7 @@ class Summarization(Seq2Seq):
         """The reference, and the source, to see what was copied."""
         return SummaryTarget(target, source)
 
-    def references(self, split: Split) -> Scores:
+    def baselines(self, split: Split) -> Scores:
         """ROUGE of Lead-k."""
         if not self.lead:
             return {}

@@ -26,11 +26,11 @@ from nlpseq.models.builders import build_decoder, build_embedding, build_encoder
 from nlpseq.models.decoder import Decoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe, TransformerDecoderConfig
-from nlpseq.task import LossSum, Progress, Record, Scores, Share
+from nlpseq.task import LossSum, Progress, Record, Scores, Shard
 from nlpseq.types import State
 
 from ..base.text_recipe import check_same_reading
-from ..base.text_task import ExampleTask
+from ..base.text_task import TextTask
 from .metrics import Seq2SeqScores, TextMetric
 from .pairs import Pair, PairReader, cut_targets, hide_common
 from .predictor import Seq2SeqPredictor
@@ -42,7 +42,7 @@ from .search import Translator, search_batches
 Seq2SeqModel = Model[Decoder]
 
 
-class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
+class Seq2Seq(TextTask[Seq2SeqRecipe, Pair]):
     """Text to text with an encoder, a decoder and attention.
 
     Attributes:
@@ -181,7 +181,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             features, long = self.read(list(split.texts("source")))
         except TextError as error:
             raise UserError(
-                f"{split.origin}, {split.name}: source {error.place + 1} {error.reason}, or set "
+                f"{split.origin}, {split.name}: source {error.index + 1} {error.reason}, or set "
                 "tokenization.too_long=truncate"
             ) from error
         self._truncated[split.fingerprint] = len(long)
@@ -336,7 +336,7 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
         return None
 
     def evaluate(
-        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+        self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """Decode each source, score its text, and the nll of its target."""
         assert isinstance(model, Model)
@@ -352,9 +352,9 @@ class Seq2Seq(ExampleTask[Seq2SeqRecipe, Pair]):
             return Record(place, statistics, pair.text, output)
 
         examples = self.examples(split)
-        for place in self.empty(split, share, limit):
+        for place in self.empty(split, shard, limit):
             yield record(place, examples[place][1], "", 0.0, 0)
-        for places, _, pairs in self.shares(split, share, limit):
+        for places, _, pairs in self.iter_shard(split, shard, limit):
             started = translator.start([examples[place][0] for place in places], pairs)
             nll = translator.nll(started, pairs)
             found = translator.search(started, pairs, self.recipe.decoding, generator=draws)

@@ -38,7 +38,7 @@ def at_words(outputs: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor | None]:
     return outputs.gather(1, places), mask
 
 
-class Tagged(NamedTuple):
+class TaggedSentence(NamedTuple):
     """A sentence with its tags, and the confidence of each of its entities."""
 
     tags: list[str]
@@ -87,7 +87,7 @@ class SequenceTaggerPredictor:
         return [self._result(*pair, tagged) for pair in zip(texts, cut, strict=True)]
 
     def _result(
-        self, text: str, sentences: list[list[Word]], tagged: Iterator[Tagged]
+        self, text: str, sentences: list[list[Word]], tagged: Iterator[TaggedSentence]
     ) -> dict[str, Any]:
         entities, tags = [], []
         for sentence in sentences:
@@ -125,18 +125,18 @@ class SequenceTaggerPredictor:
         ]
         return Reading(tokens, real if tokens.word_starts is None else pieces)
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """Tag sentences that come as words; one without words has no tags."""
-        results: list[Tagged] = []
+        results: list[TaggedSentence] = []
         for begin in range(0, len(sentences), SENTENCES_AT_ONCE):
             results += self._tag_some(sentences[begin : begin + SENTENCES_AT_ONCE])
         return results
 
     @torch.no_grad()
-    def _tag_some(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+    def _tag_some(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """Sentences of which each distinct word is read once, in whatever batch it is."""
         features = self.reader.read(sentences)
-        results = [Tagged([], [], []) for _ in sentences]
+        results = [TaggedSentence([], [], []) for _ in sentences]
         places = [place for place, one in enumerate(features) if len(one)]
         lengths = [len(features[place]) for place in places]
         batches = [
@@ -151,7 +151,7 @@ class SequenceTaggerPredictor:
                 results[row] = one
         return results
 
-    def _tag(self, tokens: Tokens) -> Iterator[Tagged]:
+    def _tag(self, tokens: Tokens) -> Iterator[TaggedSentence]:
         """Tag a batch."""
         outputs, mask = at_words(self.model.encode(tokens).outputs, tokens)
         lattice = self.model.head.lattice(outputs, mask)
@@ -167,7 +167,7 @@ class SequenceTaggerPredictor:
         for path, count, number in zip(paths.tolist(), counts, found, strict=True):
             end = begin + number
             tags = [self.tags[tag] for tag in path[:count]]
-            yield Tagged(tags, spans[begin:end], confidences[begin:end])
+            yield TaggedSentence(tags, spans[begin:end], confidences[begin:end])
             begin = end
 
     def _spans(self, paths: Tensor, mask: Tensor | None) -> Spans:

@@ -24,11 +24,11 @@ from nlpseq.metrics.spans import SpanScores
 from nlpseq.models.builders import build_encoder
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe, Section
-from nlpseq.task import LossSum, Progress, Record, Share
+from nlpseq.task import LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
 from ..base.text_recipe import LabellingRecipe
-from ..base.text_task import ExampleTask, by_number
+from ..base.text_task import TextTask, by_number
 from .predictor import SequenceTaggerPredictor, at_words
 
 
@@ -54,7 +54,7 @@ class TaggingRecipe(LabellingRecipe):
         return self
 
 
-class Tagging(ExampleTask[TaggingRecipe, list[str]]):
+class Tagging(TextTask[TaggingRecipe, list[str]]):
     """Sequence tagging; the types of entities are those of train."""
 
     Config: ClassVar[type[Recipe]] = TaggingRecipe
@@ -186,13 +186,13 @@ class Tagging(ExampleTask[TaggingRecipe, list[str]]):
     # Evaluation
 
     def evaluate(
-        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+        self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """The tags of each sentence."""
         assert isinstance(model, Model)
-        for place in self.empty(split, share, limit):
+        for place in self.empty(split, shard, limit):
             yield Record(place, self.metric.statistics([], []), [], [])
-        for places, source, targets in self.shares(split, share, limit, model.embedding):
+        for places, source, targets in self.iter_shard(split, shard, limit, model.embedding):
             tokens = source.to(device)
             outputs, mask = at_words(model.encode(tokens).outputs, tokens)
             paths = model.head.decode(outputs, mask).tolist()

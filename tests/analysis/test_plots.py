@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from nlpseq.reporting.learning_curves import (
+from nlpseq.analysis.plots import (
     draw_clipping,
     draw_distances,
     draw_gradient_flow,

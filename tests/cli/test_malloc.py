@@ -52,6 +52,6 @@ def test_freed_memory_costs_few_faults() -> None:
 
 def test_every_command_keeps_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[None] = []
-    monkeypatch.setattr(main, "keep_freed_memory", lambda: calls.append(None))
-    assert main.main(["recipes", "list"]) == 0
+    monkeypatch.setattr("nlpseq.cli.main.keep_freed_memory", lambda: calls.append(None))
+    assert main(["recipes", "list"]) == 0
     assert calls == [None]

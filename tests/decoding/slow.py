@@ -16,7 +16,7 @@ from nlpseq.layers.token_embedding import TokenEmbedding
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
 from nlpseq.models.decoder import Memory
 from nlpseq.models.transformer_decoder import TransformerDecoder
-from nlpseq.types import Encoded, State, Step, StepFunction
+from nlpseq.types import EncoderOutput, State, Step, StepFunction
 
 EOS = 0
 PENALTIES = [("none", 0.6), ("average", 0.6), ("wu", 0.6), ("wu", 2.0)]
@@ -66,7 +66,7 @@ def small_transformer(
         parameter.data += 0.5 * torch.randn_like(parameter)
     _, vectors, mask = sources(lengths, seed)
     source = Tokens(mask.long(), mask.sum(1))
-    memory, state = decoder.start(Encoded(vectors, ()), source)
+    memory, state = decoder.start(EncoderOutput(vectors, ()), source)
 
     @torch.no_grad()
     def step(ids: Tensor, state: State, *memory: Tensor) -> Step:

@@ -8,7 +8,7 @@ from torch import nn
 from torch_twins import HEADS, INNER, SIZE, encoder_twin, sinusoids
 
 from nlpseq.errors import UserError
-from nlpseq.layers.self_attention import Sight
+from nlpseq.layers.self_attention import AttentionMask
 from nlpseq.layers.transformer import TransformerEncoder
 
 
@@ -70,8 +70,8 @@ def test_rotary_outputs_depend_on_distances_alone() -> None:
     layer = encoder.layers[0]
     inputs = torch.randn(1, 9, SIZE, dtype=torch.float64)
     mask = (torch.arange(9) >= 4).view(1, 1, 1, 9)
-    shifted, _ = layer(inputs, Sight(mask, rotation=encoder.rotation(9, inputs)))
-    alone, _ = layer(inputs[:, 4:], Sight(rotation=encoder.rotation(5, inputs)))
+    shifted, _ = layer(inputs, AttentionMask(mask, rotation=encoder.rotation(9, inputs)))
+    alone, _ = layer(inputs[:, 4:], AttentionMask(rotation=encoder.rotation(5, inputs)))
     torch.testing.assert_close(shifted[:, 4:], alone)
 
 

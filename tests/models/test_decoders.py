@@ -15,7 +15,7 @@ from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.token_embedding import TokenEmbedding
 from nlpseq.models.builders import build_decoder, build_encoder
-from nlpseq.models.decoder import Decoded, Decoder, Memory
+from nlpseq.models.decoder import Decoder, DecoderOutput, Memory
 from nlpseq.models.recurrent_decoder import AttentionDecoder
 from nlpseq.recipe import (
     RecurrentConfig,
@@ -23,7 +23,7 @@ from nlpseq.recipe import (
     TransformerConfig,
     TransformerDecoderConfig,
 )
-from nlpseq.types import Encoded, State, Step
+from nlpseq.types import EncoderOutput, State, Step
 
 CELLS = ["lstm", "gru", "rnn", "mingru"]
 ATTENTIONS = ["additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"]
@@ -100,7 +100,7 @@ class Whole(nn.Module):
     def target(self) -> Tokens:
         return COPIED_TARGETS if self.copying else TARGETS
 
-    def read(self, target: Tokens | None = None) -> tuple[Decoded, Memory]:
+    def read(self, target: Tokens | None = None) -> tuple[DecoderOutput, Memory]:
         target = self.target if target is None else target
         memory, state = self.start()
         return self.decoder(self.vectors(target.ids), memory, state), memory
@@ -301,7 +301,7 @@ def test_gradients_are_finite_where_a_target_cannot_be_copied(form: str) -> None
 def test_bridges(bridge: str, cell: str) -> None:
     whole = Whole(kind=cell, bridge=bridge, num_layers=2, hidden_size=6).eval()
     source = whole.source
-    encoded: Encoded = whole.encoder(whole.table(source.ids), source.mask)
+    encoded: EncoderOutput = whole.encoder(whole.table(source.ids), source.mask)
     _, state = whole.decoder.start(encoded, source)
     assert len(state) == (2 if cell == "lstm" else 1)
     assert all(part.shape == (3, 2, 6) for part in state)

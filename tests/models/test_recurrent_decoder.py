@@ -12,7 +12,7 @@ from nlpseq.layers.token_embedding import TokenEmbedding
 from nlpseq.models.builders import build_decoder, build_encoder
 from nlpseq.models.recurrent_decoder import AttentionDecoder
 from nlpseq.recipe import RecurrentConfig, RecurrentDecoderConfig
-from nlpseq.types import Encoded
+from nlpseq.types import EncoderOutput
 
 V, DIM, WIDTH, S = 9, 5, 8, 4
 SOURCE = Tokens(torch.randint(1, V, (3, S)), torch.tensor([4, 2, 3]))
@@ -37,7 +37,7 @@ def build(**config: Any) -> AttentionDecoder:
 
 def loss_and_gradients(decoder: AttentionDecoder, outputs: Tensor) -> list[Tensor]:
     """Of the nll and of attention, for the memory and every parameter."""
-    memory, state = decoder.start(Encoded(outputs, ()), SOURCE)
+    memory, state = decoder.start(EncoderOutput(outputs, ()), SOURCE)
     decoded = decoder(decoder.lookup(TARGET.ids), memory, state)
     loss = decoder.loss(decoded, memory, TARGET) + decoded.weights.square().sum()
     leaves = [outputs, *decoder.parameters()]

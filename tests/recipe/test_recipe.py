@@ -208,57 +208,57 @@ def test_shipped_recipes_run_with_any_kind(name: str, kind: str) -> None:
 
 IDLE = [
     (
-        "language_modeling:LanguageModeling",
+        "language_modeling",
         "encoder.kind=transformer encoder.max_length=9",
         "encoder: max_length = 9",
     ),
     (
-        "language_modeling:LanguageModeling",
+        "language_modeling",
         "tokenization.split=words",
         "tokenization.split = 'words'",
     ),
     (
-        "language_modeling:LanguageModeling",
+        "language_modeling",
         "tokenization.path=t.json tokenization.lowercase=true",
         "lowercase = True: the",
     ),
     (
-        "language_modeling:LanguageModeling",
+        "language_modeling",
         "tokenization.kind=bpe tokenization.min_frequency=3",
         "the kind is 'bpe'",
     ),
     (
-        "language_modeling:LanguageModeling",
+        "language_modeling",
         "training.momentum=0.9",
         "training.momentum = 0.9: .*adamw has betas",
     ),
     (
-        "long_dependencies:Recall",
+        "recall",
         "training.bptt_length=9",
         "training.bptt_length = 9: .*whole",
     ),
     (
-        "long_dependencies:Recall",
+        "recall",
         "training.temporal_penalty=1",
         "training.temporal_penalty = 1.0: ",
     ),
     (
-        "long_dependencies:Recall",
+        "recall",
         "evaluation.window=9",
         "evaluation.window = 9: .*training.batch_size",
     ),
-    ("long_dependencies:Recall", "decoding.top_k=9", "decoding.top_k = 9: .*no texts"),
+    ("recall", "decoding.top_k=9", "decoding.top_k = 9: .*no texts"),
     (
-        "sentiment:Sentiment",
+        "classification",
         "encoder.kind=transformer encoder.max_length=9",
         "these are sinusoidal",
     ),
-    ("sentiment:Sentiment", "decoding.beam_size=9", "decoding.beam_size = 9: .*no texts"),
-    ("ner:Tagging", "decoding.method=beam", "decoding.method = 'beam': .*no texts"),
-    ("ner:Tagging", "tokenization.split=words", "come cut into tokens"),
-    ("ner:Tagging", "tokenization.add_eos=false", "tokenization.add_eos = False"),
+    ("classification", "decoding.beam_size=9", "decoding.beam_size = 9: .*no texts"),
+    ("tagging", "decoding.method=beam", "decoding.method = 'beam': .*no texts"),
+    ("tagging", "tokenization.split=words", "come cut into tokens"),
+    ("tagging", "tokenization.add_eos=false", "tokenization.add_eos = False"),
     (
-        "translation:Translation",
+        "translation",
         "decoder.kind=transformer decoder.max_length=900",
         "decoder: max_length = 900",
     ),
@@ -267,7 +267,7 @@ IDLE = [
 
 @pytest.mark.parametrize(("task", "assignments", "said"), IDLE)
 def test_a_key_that_nothing_would_read_is_refused(task: str, assignments: str, said: str) -> None:
-    document = {"task": f"nlpseq.tasks.{task}"}
+    document = {"task": task}
     schema = resolve(document["task"]).Config
     changed = recipe.override(document, assignments.split())
     with pytest.raises(UserError, match=said):

@@ -5,12 +5,13 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from nlpseq.tasks.classification.task import Classification
 from nlpseq.tasks.tagging.task import Tagging
 from torch import Tensor, nn
 
 from nlpseq.data.split import Split
 from nlpseq.recipe import validate
-from nlpseq.task import Cursor, Progress, Record, Share, Task
+from nlpseq.task import Cursor, Progress, Record, Shard, Task
 from nlpseq.training.history import History
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
@@ -65,7 +66,7 @@ def split_for(kind: str) -> Split:
 
 def document_for(kind: str, **sections: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "task": f"nlpseq.tasks.{CLASSES[kind].__module__.split('.')[-1]}:{CLASSES[kind].__name__}",
+        "task": {"sentiment": "classification", "ner": "tagging"}[kind],
         "embedding": {"dim": 6},
         "encoder": {"hidden_size": 5, "bidirectional": True},
         "training": {"batch_size": 4},
@@ -97,7 +98,7 @@ def built(task: Task[Any], seed: int = 0) -> Any:
 
 def records(task: Task[Any], model: nn.Module, split: Split, **share: Any) -> list[Record]:
     """The records of a split in its order."""
-    found = {"share": Share(), **share}
+    found = {"shard": Shard(), **share}
     with torch.no_grad():
         every = list(task.evaluate(model.eval(), split, device=CPU, **found))
     return sorted(every, key=lambda record: record.index)

@@ -36,7 +36,7 @@ def pairs(rows: Sequence[tuple[str, str]] = PAIRS, name: str = "train") -> Split
 
 def document(kind: str, **sections: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "task": f"nlpseq.tasks.{kind}:{TASKS[kind].__name__}",
+        "task": kind,
         "embedding": {"dim": 6},
         "encoder": {"hidden_size": 4, "bidirectional": True},
         "training": {"batch_size": 4},

@@ -14,7 +14,7 @@ from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.split import Split
 from nlpseq.metrics.base import Scores
 from nlpseq.recipe import Recipe, Section, TrainingConfig, validate
-from nlpseq.task import Cursor, LossSum, Progress, Record, Share, Task
+from nlpseq.task import Cursor, LossSum, Progress, Record, Shard, Task
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
 from nlpseq.types import State
@@ -133,11 +133,11 @@ class TinyTask(Task[TinyRecipe]):
         return nll if mask is None else nll * mask, state
 
     def evaluate(
-        self, model: nn.Module, split: Split, *, device: torch.device, share: Share, limit: int = 0
+        self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         self.evaluations += 1
         penalty = 10.0 * self.evaluations if self.recipe.tiny.rising else 0.0
-        for place in range(share.rank, limit or len(split.rows), share.processes):
+        for place in range(shard.rank, limit or len(split.rows), shard.world_size):
             batch = self._collate(split, [place]).to(device)
             nll, _ = self._nll(model, batch, ())
             penalty = float("inf") if self.recipe.tiny.boundless else penalty

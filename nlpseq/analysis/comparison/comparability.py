@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from nlpseq.errors import UserError, suggest
 
-from .runs import Contender, TrainedRun
+from .runs import Candidate, TrainedRun
 from .score_units import PER_TEXT, PER_TOKEN
 
 
-def check_comparable(contenders: Sequence[Contender], split: str) -> None:
+def check_comparable(contenders: Sequence[Candidate], split: str) -> None:
     """See that all runs were scored on the same examples.
 
     Raises:
@@ -36,7 +36,7 @@ def _sizes(first: TrainedRun, second: TrainedRun) -> str:
     return f" ({sizes[0]:,} and {sizes[1]:,} examples)" if len(set(sizes)) > 1 else ""
 
 
-def same_vocabulary(contenders: Sequence[Contender]) -> bool:
+def same_vocabulary(contenders: Sequence[Candidate]) -> bool:
     """Whether all predict the same tokens: then scores per token can be compared."""
     runs = [run for contender in contenders for run in contender.runs]
     first = _tokenizer(runs[0])
@@ -48,7 +48,7 @@ def _tokenizer(run: TrainedRun) -> str:
     return (run.task.target_tokenizer or run.task.tokenizer).backend.to_str()
 
 
-def comparable_scores(contenders: Sequence[Contender]) -> list[str]:
+def comparable_scores(contenders: Sequence[Candidate]) -> list[str]:
     """The scores that every run makes of the statistics of examples, so that they can be tested.
 
     Perplexity is among them only where all predict tokens of one vocabulary.
@@ -65,7 +65,7 @@ def comparable_scores(contenders: Sequence[Contender]) -> list[str]:
     ]
 
 
-def choose_score(contenders: Sequence[Contender], wanted: str | None) -> str:
+def choose_score(contenders: Sequence[Candidate], wanted: str | None) -> str:
     """The score that decides: the one asked for, else the task's main one.
 
     Raises:
@@ -93,7 +93,7 @@ def choose_score(contenders: Sequence[Contender], wanted: str | None) -> str:
     raise UserError(f"--score {name}: these runs have no such score{near}")
 
 
-def _vocabularies(contenders: Sequence[Contender]) -> str:
+def _vocabularies(contenders: Sequence[Candidate]) -> str:
     found = []
     for contender in contenders:
         task = contender.runs[0].task

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from nlpseq import model_directory
 
-from .runs import Contender, TrainedRun
+from .runs import Candidate, TrainedRun
 from .speed import Speed
 
 
@@ -40,7 +40,7 @@ class Cost:
     speed: Speed | None = None
 
 
-def cost_of(contender: Contender, speed: Speed | None = None) -> Cost:
+def cost_of(contender: Candidate, speed: Speed | None = None) -> Cost:
     """Read it from what the runs wrote down."""
     runs = contender.runs
     counts = runs[0].metrics["parameters"]

@@ -25,7 +25,7 @@ from nlpseq.analysis.statistics import (
 )
 from nlpseq.metrics.resampling import resamples
 
-from .runs import Contender
+from .runs import Candidate
 
 _SACREBLEU = ("bleu", "bleu_lowercased_tokenized", "chrf", "ter")
 
@@ -94,7 +94,7 @@ class _Side:
 
 
 def compare_pairs(
-    contenders: Sequence[Contender],
+    contenders: Sequence[Candidate],
     names: Sequence[str],
     worth: Callable[[str], float],
     *,
@@ -129,7 +129,7 @@ def compare_pairs(
 
 
 def _sides(
-    contenders: Sequence[Contender], names: Sequence[str], samples: int, seed: int
+    contenders: Sequence[Candidate], names: Sequence[str], samples: int, seed: int
 ) -> list[_Side]:
     runs = [run for contender in contenders for run in contender.runs]
     scorers = [rowwise(run.task.metric.score) for run in runs]

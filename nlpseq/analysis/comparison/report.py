@@ -17,7 +17,7 @@ from nlpseq.versions import versions
 from .comparability import check_comparable, choose_score, comparable_scores, same_vocabulary
 from .costs import Cost, cost_of
 from .pairwise import Pair, compare_pairs
-from .runs import Contender, read_contenders
+from .runs import Candidate, read_contenders
 from .score_units import PER_TOKEN, Unit, unit_of
 from .slices import Slice, inputs, slices
 from .speed import Speed, measure_speed
@@ -94,7 +94,7 @@ class Report:
     slices: dict[str, list[Slice]]
     notes: list[str]
     versions: dict[str, str]
-    contenders: list[Contender]
+    contenders: list[Candidate]
 
     def document(self) -> dict[str, Any]:
         """All of it but the runs, as JSON: numbers that JSON has no word for are null."""
@@ -188,7 +188,7 @@ def compare(
     ]
     return Report(
         command=asked,
-        task=type(task).__name__,
+        task=task.recipe.task,
         split=split,
         examples=count,
         score=chosen,
@@ -223,7 +223,7 @@ def check_options(difference: float | None, samples: int) -> None:
 
 
 def _speeds(
-    contenders: Sequence[Contender], split: str, data_dir: Path | None, device: str | None
+    contenders: Sequence[Candidate], split: str, data_dir: Path | None, device: str | None
 ) -> tuple[list[Speed | None], list[str]]:
     """Of the first run of each model, one after the other; a note where it is not known."""
     try:
@@ -233,7 +233,7 @@ def _speeds(
     return [measure_speed(one.runs[0].folder, texts, device) for one in contenders], []
 
 
-def _model(contender: Contender, level: float, same: bool, speed: Speed | None) -> Model:
+def _model(contender: Candidate, level: float, same: bool, speed: Speed | None) -> Model:
     runs, first = contender.runs, contender.runs[0]
     names = [
         name
@@ -259,7 +259,7 @@ def _model(contender: Contender, level: float, same: bool, speed: Speed | None) 
     )
 
 
-def _references(contenders: Sequence[Contender]) -> dict[str, float]:
+def _references(contenders: Sequence[Candidate]) -> dict[str, float]:
     """Those on which all agree."""
     every = [run.scores for contender in contenders for run in contender.runs]
     return {
@@ -269,7 +269,7 @@ def _references(contenders: Sequence[Contender]) -> dict[str, float]:
     }
 
 
-def _training_command(contender: Contender) -> str:
+def _training_command(contender: Candidate) -> str:
     metrics = contender.runs[0].metrics
     words = [
         "nlpseq",
@@ -298,7 +298,7 @@ def _command(
     return shlex.join([*words, *options])
 
 
-def _notes(contenders: Sequence[Contender]) -> list[str]:
+def _notes(contenders: Sequence[Candidate]) -> list[str]:
     """What makes a comparison less even than it looks."""
     notes = []
     runs = [run for contender in contenders for run in contender.runs]

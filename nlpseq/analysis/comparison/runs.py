@@ -53,7 +53,7 @@ class TrainedRun:
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """One model of the comparison: its runs differ by their seeds.
 
     Attributes:
@@ -72,7 +72,7 @@ class Contender:
 
 def read_contenders(
     folders: Sequence[Path], split: str | None = None
-) -> tuple[list[Contender], str]:
+) -> tuple[list[Candidate], str]:
     """Read what is to be compared.
 
     Args:
@@ -101,7 +101,7 @@ def read_contenders(
     contenders = []
     for name, folder, runs in zip(names_of(folders), folders, found, strict=True):
         read = [_read_run(one, tasks[one], chosen) for one in runs]
-        contenders.append(Contender(name, _of_seeds(folder, read)))
+        contenders.append(Candidate(name, _of_seeds(folder, read)))
     return contenders, chosen
 
 
@@ -110,8 +110,8 @@ def _check_same_task(tasks: Mapping[Path, Task[Any]]) -> None:
     for folder, other in others:
         if other.recipe.task != task.recipe.task:
             raise UserError(
-                f"{first} and {folder}: different tasks, {task.recipe.task.rpartition(':')[2]} and "
-                f"{other.recipe.task.rpartition(':')[2]}; runs of one task can be compared"
+                f"{first} and {folder}: different tasks, {task.recipe.task} and "
+                f"{other.recipe.task}; runs of one task can be compared"
             )
 
 

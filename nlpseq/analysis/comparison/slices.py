@@ -19,7 +19,7 @@ from nlpseq.data.split import Split
 from nlpseq.data.word_tokenizer import split_words
 from nlpseq.errors import UserError
 
-from .runs import Contender, TrainedRun
+from .runs import Candidate, TrainedRun
 
 RARE = 5  # a word seen so often in train, or less, is rare
 PARTS = 4  # of about as many examples, by length
@@ -41,7 +41,7 @@ class Slice:
 
 
 def slices(
-    contenders: Sequence[Contender], score: str, split: str, data_dir: Path | None
+    contenders: Sequence[Candidate], score: str, split: str, data_dir: Path | None
 ) -> tuple[dict[str, list[Slice]], list[str]]:
     """Scores of parts of the test set.
 
@@ -138,12 +138,12 @@ def _by_rarity(texts: Sequence[Sequence[str]], known: Counter[str]) -> dict[str,
     }
 
 
-def _slice(contenders: Sequence[Contender], score: str, name: str, places: Places) -> Slice:
+def _slice(contenders: Sequence[Candidate], score: str, name: str, places: Places) -> Slice:
     scores = {contender.name: _mean(contender, score, places) for contender in contenders}
     return Slice(name, len(places), scores)
 
 
-def _mean(contender: Contender, score: str, places: Places) -> float | None:
+def _mean(contender: Candidate, score: str, places: Places) -> float | None:
     values = []
     for run in contender.runs:
         try:

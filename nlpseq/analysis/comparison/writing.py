@@ -21,12 +21,11 @@ def default_folder(shared: str, names: Sequence[str]) -> Path:
     """Where a comparison is written if nobody says: `runs/compare/<shared>/<names>`.
 
     Args:
-        shared: what the models have in common: their recipe, or else their task, as `nlpseq.tasks.tagging.task:...`.
+        shared: what the models have in common: their recipe, or else their task.
         names: of the models.
     """
-    what = shared.partition(":")[0].rpartition(".")[2] if ":" in shared else shared
     told = "-".join(name.replace("/", "_") for name in names)
-    return Path("runs") / "compare" / what.replace("/", "-") / told[:_LONGEST]
+    return Path("runs") / "compare" / shared.replace("/", "-") / told[:_LONGEST]
 
 
 def folder_of(compared: Sequence[Path]) -> Path:

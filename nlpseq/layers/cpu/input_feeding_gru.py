@@ -35,7 +35,7 @@ from nlpseq.layers.cross_attention import AdditiveAttention
 COLUMNS = 16  # BLAS takes so many at once: a product of a few less is no faster
 
 
-class Fed(NamedTuple):
+class FeedingOutput(NamedTuple):
     """What a sweep gives; behind the lengths it is zero, or what would follow there.
 
     Attributes:
@@ -65,7 +65,7 @@ def feeding_sweep(
     lengths: Tensor | None = None,
     *,
     with_joined: bool = False,
-) -> Fed:
+) -> FeedingOutput:
     """Read whole targets on a CPU, without autocast.  It can be differentiated once.
 
     Args:
@@ -101,7 +101,7 @@ def feeding_sweep(
         combine.weight,
         combine.bias,
     )
-    return Fed(
+    return FeedingOutput(
         columns.unpack(outputs),
         columns.unpack(weights),
         columns.unpack(joined) if with_joined else None,

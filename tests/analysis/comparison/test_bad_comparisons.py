@@ -98,7 +98,7 @@ def nothing(runs: Path) -> None:
         (nothing, "lstm", "needs two runs or more"),
         (nothing, "lstm ./lstm", "is given twice"),
         (nothing, "lstm nowhere", "nowhere: no such folder"),
-        (nothing, "lstm words", "different tasks, Sentiment and LanguageModeling"),
+        (nothing, "lstm words", "different tasks, classification and language_modeling"),
         (
             nothing,
             "words letters",
@@ -179,7 +179,7 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
         (f"{QUICK} ner/quickstart --models lstm,gru", "of one recipe: name one"),
         (
             f"{QUICK} ner/quickstart",
-            "of Sentiment, ner/quickstart of NamedEntity.*: different tasks",
+            "of classification, ner/quickstart of tagging: different tasks",
         ),
         (
             f"ner/quickstart {SMALL} --models lstm,hierarchical --match steps",

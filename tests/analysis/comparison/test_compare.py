@@ -132,7 +132,7 @@ def test_the_command_prints_and_writes(runs: Path, capsys: pytest.CaptureFixture
         "parameters",
         "updates",
         "2 seeds",
-        "runs/compare/sentiment/lstm-rnn/report.html",
+        "runs/compare/classification/lstm-rnn/report.html",
     ):
         assert said in printed, said
     folder = runs / "runs" / "compare" / "sentiment" / "lstm-rnn"

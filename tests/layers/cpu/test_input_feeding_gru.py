@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nlpseq.layers.cells import GRUCell
-from nlpseq.layers.cpu.input_feeding_gru import COLUMNS, Fed, feeding_sweep
+from nlpseq.layers.cpu.input_feeding_gru import COLUMNS, FeedingOutput, feeding_sweep
 from nlpseq.layers.cross_attention import AdditiveAttention
 from nlpseq.layers.dropout import keep_mask
 
@@ -33,7 +33,7 @@ class Parts(nn.Module):
         like = torch.empty(1, dtype=torch.float64)
         self.keep = keep_mask(like, (batch, T, C), 0.4) if dropped else None
 
-    def sweep(self, *leaves: Tensor, lengths: Tensor | None = None) -> Fed:
+    def sweep(self, *leaves: Tensor, lengths: Tensor | None = None) -> FeedingOutput:
         *states, memory = leaves or self.leaves
         return feeding_sweep(
             self.cell,
@@ -48,7 +48,7 @@ class Parts(nn.Module):
             with_joined=True,
         )
 
-    def loop(self) -> Fed:
+    def loop(self) -> FeedingOutput:
         inputs, hidden, output, memory = self.leaves
         steps = []
         for t in range(T):
@@ -61,7 +61,7 @@ class Parts(nn.Module):
             output = self.combine(joined).tanh()
             output = output if self.keep is None else output * self.keep[:, t]
             steps.append((output, weights, joined))
-        return Fed(*(torch.stack(parts, 1) for parts in zip(*steps, strict=True)), hidden)
+        return FeedingOutput(*(torch.stack(parts, 1) for parts in zip(*steps, strict=True)), hidden)
 
     def gradients(self, found: Sequence[Tensor], grads: Sequence[Tensor]) -> tuple[Tensor, ...]:
         variables = [*self.leaves, *self.parameters()]
@@ -111,13 +111,13 @@ def test_what_has_ended_is_left_out() -> None:
 def test_gradients_by_finite_differences() -> None:
     parts = Parts(2, dropped=True)
 
-    def run(*variables: Tensor) -> Fed:
+    def run(*variables: Tensor) -> FeedingOutput:
         return parts.sweep(*variables[: len(parts.leaves)])
 
     assert torch.autograd.gradcheck(run, (*parts.leaves, *parts.parameters()))
 
 
-@pytest.mark.parametrize("used", range(len(Fed._fields)))
+@pytest.mark.parametrize("used", range(len(FeedingOutput._fields)))
 def test_gradients_of_one_part_alone(used: int) -> None:
     parts = Parts(3, dropped=True)
     grad = torch.randn_like(parts.loop()[used])

@@ -29,7 +29,7 @@ from nlpseq import model_directory
 from nlpseq.data.batch import Batch
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
-from nlpseq.task import Cursor, Progress, Share, Task
+from nlpseq.task import Cursor, Progress, Shard, Task
 from nlpseq.training.optimization import build_optimizer, set_learning_rate
 
 RAW = ["Ann Lee met Bob in Paris. Nobody laughed!", "", "dull", "🙂", "New York, at once (twice)"]
@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_result(kind: str) -> None:
 def test_shares_of_processes_and_limits_add_up(kind: str) -> None:
     task = make(kind)
     model, split = built(task), split_for(kind)
-    parts = [records(task, model, split, share=Share(rank, 3)) for rank in range(3)]
+    parts = [records(task, model, split, shard=Shard(rank, 3)) for rank in range(3)]
     assert sorted(r.index for part in parts for r in part) == list(range(len(split)))
     assert [r.index for r in records(task, model, split, limit=5)] == list(range(5))
 

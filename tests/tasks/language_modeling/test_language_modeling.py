@@ -19,7 +19,7 @@ from nlpseq.data.batch import Tokens
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
-from nlpseq.task import Cursor, Progress, Share
+from nlpseq.task import Cursor, Progress, Shard
 from nlpseq.training.trainer import Trainer
 
 LAYERS: dict[str, dict[str, Any]] = {
@@ -99,7 +99,7 @@ def test_evaluation_counts_every_token_in_full_context(head: dict[str, Any], kin
     model, split = task.build().eval(), make_split(TEXTS, "test")
     with torch.no_grad():
         expected = math.fsum(reference_nll(task, model, task.stream(split).ids.tolist()))
-        records = list(task.evaluate(model, split, device=CPU, share=Share()))
+        records = list(task.evaluate(model, split, device=CPU, shard=Shard()))
     total = [math.fsum(part) for part in zip(*(r.statistics for r in records), strict=True)]
     assert total[0] == pytest.approx(expected, rel=1e-5)
     assert total[1] == len(task.stream(split)) == sum(len(text.split()) + 1 for text in TEXTS)
@@ -116,7 +116,7 @@ def test_evaluation_depends_on_no_window_and_no_batch_size(documents: bool, kind
         evaluation = {"window": window, "batch_size": batch_size, "documents": documents}
         task = make_task(evaluation=evaluation, encoder=LAYERS[kind])
         with torch.no_grad():
-            records = list(task.evaluate(model, make_split(TEXTS), device=CPU, share=Share()))
+            records = list(task.evaluate(model, make_split(TEXTS), device=CPU, shard=Shard()))
         by_index = sorted((record.index, record.statistics[0]) for record in records)
         found.append(torch.tensor([nll for _, nll in by_index], dtype=torch.float64))
     for other in found[1:]:
@@ -127,7 +127,7 @@ def test_documents_start_afresh() -> None:
     task = make_task(evaluation={"documents": True, "batch_size": 4})
     model = task.build().eval()
     with torch.no_grad():
-        records = task.evaluate(model, make_split(TEXTS), device=CPU, share=Share())
+        records = task.evaluate(model, make_split(TEXTS), device=CPU, shard=Shard())
         for record in records:
             ids = [*task.tokenizer.encode(TEXTS[record.index]), task.tokenizer.eos_id]
             expected = math.fsum(reference_nll(task, model, ids))
@@ -139,7 +139,7 @@ def test_shares_of_processes_add_up() -> None:
     model = task.build().eval()
     with torch.no_grad():
         shares = [
-            list(task.evaluate(model, make_split(TEXTS), device=CPU, share=Share(rank, 3)))
+            list(task.evaluate(model, make_split(TEXTS), device=CPU, shard=Shard(rank, 3)))
             for rank in range(3)
         ]
     assert sorted(r.index for share in shares for r in share) == list(range(len(TEXTS)))
@@ -149,7 +149,7 @@ def test_a_limit_scores_the_first_tokens_only() -> None:
     task = make_task()
     model = task.build().eval()
     with torch.no_grad():
-        records = list(task.evaluate(model, make_split(TEXTS), device=CPU, share=Share(), limit=10))
+        records = list(task.evaluate(model, make_split(TEXTS), device=CPU, shard=Shard(), limit=10))
         expected = math.fsum(
             reference_nll(task, model, task.stream(make_split(TEXTS)).ids[:10].tolist())
         )
@@ -242,7 +242,7 @@ def test_saved_and_loaded_gives_the_same_output(tmp_path: Any, kind: str) -> Non
     again.eval()
     for one in (0, 1):
         records = [
-            [r.statistics for r in t.evaluate(m, make_split(TEXTS), device=CPU, share=Share())]
+            [r.statistics for r in t.evaluate(m, make_split(TEXTS), device=CPU, shard=Shard())]
             for t, m in ((task, model), (loaded, again))
         ]
         assert records[0] == records[1], one
@@ -307,7 +307,7 @@ def test_learns_a_small_language_for_real(kind: str) -> None:
             (loss.total / loss.count).backward()
             optimizer.step()
             carry = tuple(part.detach() for part in carry)
-    records = list(task.evaluate(model.eval(), split, device=CPU, share=Share()))
+    records = list(task.evaluate(model.eval(), split, device=CPU, shard=Shard()))
     nll = sum(r.statistics[0] for r in records) / sum(r.statistics[1] for r in records)
     # One fair coin in four tokens is the source's entropy.
     assert nll == pytest.approx(math.log(2) / 4, abs=0.03)
@@ -316,15 +316,15 @@ def test_learns_a_small_language_for_real(kind: str) -> None:
 def test_references_give_the_sources_own_perplexity() -> None:
     rows = Dataset.from_dict({"text": ["a b", "c"], "log_probability": [-3.0, -2.0]})
     task = make_task(["a b c"])
-    found = task.references(Split(name="test", rows=rows, origin="test"))
+    found = task.baselines(Split(name="test", rows=rows, origin="test"))
     assert found == {"floor_perplexity": pytest.approx(math.exp(5 / 5))}
 
 
 def test_the_floor_is_one_only_for_a_closed_vocabulary() -> None:
     rows = Dataset.from_dict({"text": ["a b", "z"], "log_probability": [-3.0, -2.0]})
     split = Split(name="test", rows=rows, origin="test")
-    assert make_task(["a b c"]).references(split) == {}
-    assert make_task(["a b z"], tokenization={"add_eos": False}).references(split) == {}
+    assert make_task(["a b c"]).baselines(split) == {}
+    assert make_task(["a b z"], tokenization={"add_eos": False}).baselines(split) == {}
 
 
 def test_any_way_of_decoding_gives_samples() -> None:

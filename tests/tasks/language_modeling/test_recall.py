@@ -15,7 +15,7 @@ from nlpseq.data.split import Split
 from nlpseq.data.synthetic.formal_languages import splits
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
-from nlpseq.task import Cursor, Progress, Share
+from nlpseq.task import Cursor, Progress, Shard
 
 
 def split(
@@ -85,7 +85,7 @@ def test_scores_depend_on_no_batch_size_and_share() -> None:
     model = built(task).eval()
     first, second = records(task, model, data), records(other, model, data)
     assert [one.prediction for one in first] == [one.prediction for one in second]
-    parts = [records(task, model, data, share=Share(rank, 3)) for rank in range(3)]
+    parts = [records(task, model, data, shard=Shard(rank, 3)) for rank in range(3)]
     merged = sorted((one for part in parts for one in part), key=lambda one: one.index)
     for a, b, c in zip(first, second, merged, strict=True):
         assert a.statistics == pytest.approx(b.statistics, rel=1e-5)

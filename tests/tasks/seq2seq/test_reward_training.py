@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from nlpseq.tasks.seq2seq import reward_training
 from nlpseq.tasks.seq2seq.reward_training import (
     REWARDS,
     ObjectiveConfig,
@@ -14,7 +15,6 @@ from nlpseq.tasks.seq2seq.reward_training import (
     log_probability,
     reward_loss,
 )
-from nlpseq.tasks.seq2seq.task import reward_training
 from nlpseq.tasks.seq2seq.translation import Translation
 from small import CPU, built, scores, train
 from small_pairs import BOTH, document, fall, make, pairs, toy

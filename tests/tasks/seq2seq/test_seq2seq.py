@@ -11,7 +11,7 @@ from small_pairs import BOTH, PAIRS, TOYS, fall, make, pairs, toy
 
 from nlpseq import experiment, model_directory
 from nlpseq.errors import UserError
-from nlpseq.task import Cursor, Progress, Share
+from nlpseq.task import Cursor, Progress, Shard
 
 ATTENTIONS = ["additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"]
 SEPARATE = {"tokenization": {"joint": False}}
@@ -157,7 +157,7 @@ def test_shares_of_processes_and_limits_add_up(kind: str) -> None:
     split = pairs([*PAIRS, ("", "nothing")])
     task = make(kind, {"train": split})
     model = built(task)
-    parts = [records(task, model, split, share=Share(rank, 3)) for rank in range(3)]
+    parts = [records(task, model, split, shard=Shard(rank, 3)) for rank in range(3)]
     together = sorted((r for part in parts for r in part), key=lambda record: record.index)
     whole = records(task, model, split)
     assert [one.prediction for one in together] == [one.prediction for one in whole]
