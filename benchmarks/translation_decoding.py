@@ -28,9 +28,9 @@ from translation_contest import add_options, batch_sizes, begin, decoding, print
 class WithoutBiases(Translation):
     """Translation by a model in which what JoeyNMT lacks is zero, and is not trained."""
 
-    def build(self) -> Any:
+    def build_model(self) -> Any:
         """The model."""
-        model = super().build()
+        model = super().build_model()
         for name, parameter in model.named_parameters():
             if name in LACKING:
                 parameter.requires_grad_(False).zero_()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "compare", "inspect", "load", "quickstart", "run"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def run(
@@ -60,11 +60,11 @@ def run(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import experiment
-    from nlpseq.recipe.assignments import assignments
+    from nlpseq.recipe import to_assignments
 
     return experiment.run(
         recipe,
-        assignments(overrides),
+        to_assignments(overrides),
         data_dir=None if data_dir is None else Path(data_dir),
         output=None if output is None else Path(output),
         device=device,
@@ -102,11 +102,11 @@ def quickstart(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import experiment
-    from nlpseq.recipe.assignments import assignments
+    from nlpseq.recipe import to_assignments
 
     return experiment.quickstart(
         [tasks] if isinstance(tasks, str) else tasks,
-        assignments(overrides),
+        to_assignments(overrides),
         output=None if output is None else Path(output),
         seed=seed,
         device=device,
@@ -163,11 +163,11 @@ def inspect(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import inspection
-    from nlpseq.recipe.assignments import assignments
+    from nlpseq.recipe import to_assignments
 
     return inspection.inspect(
         [str(name) for name in names],
-        assignments(overrides),
+        to_assignments(overrides),
         models=models,
         texts=texts,
         parts=parts,
@@ -220,11 +220,11 @@ def compare(
         nlpseq.errors.UserError: one line that says what was wrong and what would do.
     """
     from nlpseq import experiment
-    from nlpseq.recipe.assignments import assignments
+    from nlpseq.recipe import to_assignments
 
     report, _ = experiment.compare(
         [str(one) for one in named],
-        assignments(overrides),
+        to_assignments(overrides),
         models=models,
         seeds=seeds,
         match=match,

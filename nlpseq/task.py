@@ -1,7 +1,7 @@
-"""What a task is: the only thing the trainer, the model directory and the command line know of it.
+"""The interface of a task, by which the trainer, the model directory and the command line use every task.
 
-A task turns splits into batches, a recipe into a model, a batch into a loss and a trained model into
-answers. A new one is one file in `tasks/` that subclasses `Task`, a recipe, and a test.
+A task turns splits into batches, a recipe into a model, a batch into a loss, and a trained model into a
+predictor. A new one is a package in `tasks/` with a subclass of `Task`, a recipe and a test.
 """
 
 import importlib
@@ -11,12 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, final
 
 import torch
 from torch import Tensor, nn
 
+from nlpseq import custom_code, recipe
 from nlpseq.data.batch import Batch
+from nlpseq.data.sources import load_splits
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError, suggest
@@ -28,11 +30,11 @@ from nlpseq.types import State
 
 @dataclass(frozen=True)
 class LossSum:
-    """A loss that adds up: over windows, accumulation, processes and evaluation batches.
+    """A summed loss with its count, which add up over windows, accumulation, processes and batches.
 
     Attributes:
         total: scalar, the sum that is back-propagated (in evaluation mode the plain nll in nats).
-        count: scalar, how many tokens (or examples) it is the sum over.
+        count: scalar, number of tokens (or examples) in the sum.
     """
 
     total: Tensor
@@ -40,7 +42,7 @@ class LossSum:
 
 
 class Progress(NamedTuple):
-    """How far training is: schedules of sampling and the like live on it."""
+    """The progress of training, which schedules of a task (such as scheduled sampling) depend on."""
 
     step: int = 0
     epoch: int = 0
@@ -49,14 +51,14 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the training data: the next batch to be read. It is all that resuming needs."""
+    """The position of the next batch in the training data."""
 
     epoch: int = 0
     batch: int = 0
 
 
 class Shard(NamedTuple):
-    """The part of the examples that one process evaluates: every `world_size`-th, from `rank` on."""
+    """The examples that one process evaluates: every `world_size`-th, starting at `rank`."""
 
     rank: int = 0
     world_size: int = 1
@@ -67,10 +69,10 @@ class Record:
     """One evaluated example: a line of `predictions/<split>.jsonl`.
 
     Attributes:
-        index: its place in the data set.
+        index: index of the example in the data set.
         statistics: the metric's vector; the sum over all records gives the split's scores.
-        target: what was asked for, as JSON.
-        prediction: what the model gave, as JSON; None where there is only a likelihood.
+        target: the reference, as JSON.
+        prediction: the model's prediction, as JSON; None where there is only a likelihood.
     """
 
     index: int
@@ -86,19 +88,19 @@ RecipeT = TypeVar("RecipeT", bound=Recipe)
 class Task(ABC, Generic[RecipeT]):
     """A language task, from raw splits to scores.
 
-    Subclasses set the attributes and write the methods below.
+    Subclasses set the class attributes and implement the abstract methods.
 
     Attributes:
         Config: the schema of the task's recipes.
-        fields: the columns that the task reads of its data.
-        further_fields: columns that it reads too where the data have them.
+        fields: columns of the data that the task reads.
+        further_fields: columns that it also reads where the data have them.
         metric: turns summed statistics into scores.
-        main_metric: the score by which the best weights are chosen on validation.
-        higher_is_better: whether that score should rise.
-        hub_task: what the Hub calls the task.
-        tokenizer: learnt in `prepare`, or restored.
-        target_tokenizer: of the other side, where two sides differ; set before `restore`.
-        notes: what a user should hear of the preparation, such as the coverage of vectors.
+        main_metric: the validation score that chooses the best weights.
+        higher_is_better: whether a higher main score is better.
+        hub_task: name of the task on the Hub.
+        tokenizer: learnt in `prepare` or taken back in `restore`.
+        target_tokenizer: tokenizer of the target, where it differs from the source's; set before `restore`.
+        notes: lines for the user about the preparation, such as the coverage of pretrained vectors.
     """
 
     Config: ClassVar[type[Recipe]]
@@ -118,85 +120,140 @@ class Task(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
-        """Learn vocabulary and labels, from train only; `folders` are where vectors are looked up."""
+        """Learn vocabulary and labels, from train only; pretrained vectors are looked up in `folders`."""
 
     @abstractmethod
     def batches(self, split: Split, *, training: bool, seed: int, start: Cursor) -> Iterator[Batch]:
-        """The global batches of one epoch, from `start` on; their order depends on (seed, epoch) only."""
+        """Yield the global batches of one epoch from `start`; their order depends on seed and epoch only."""
 
     @abstractmethod
     def steps_per_epoch(self, split: Split) -> int:
-        """How many training batches an epoch has (to the schedule's precision)."""
+        """Return the number of training batches in an epoch; schedules may take an estimate."""
+
+    @final
+    def build(self) -> nn.Module:
+        """Build a model with the weights that training starts from; needs `prepare` or `restore`."""
+        model = self.build_model()
+        self.load_initial_weights(model)
+        return model
 
     @abstractmethod
-    def build(self) -> nn.Module:
-        """A fresh model; everything it needs to know was learnt in `prepare` or restored."""
+    def build_model(self) -> nn.Module:
+        """Build a model with fresh weights, from what `prepare` learnt or `restore` took back."""
+
+    def load_initial_weights(self, model: nn.Module) -> None:
+        """Replace fresh weights by those of a run that the recipe starts from; none by default."""
 
     @abstractmethod
     def loss(
         self, model: nn.Module, batch: Batch, carry: State, progress: Progress
     ) -> tuple[LossSum, State]:
-        """The objective of one batch (in evaluation mode the plain nll), and the carry for the next one."""
+        """Return the loss of one batch (in evaluation mode the plain nll), and the carry for the next batch."""
 
     @abstractmethod
     def evaluate(
         self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
-        """Score a split, example by example; the model is in evaluation mode, no gradient is taken.
+        """Score a split example by example, with the model in evaluation mode and without gradients.
 
         Args:
-            model: what `build` gave, trained.
-            split: what to score.
-            device: where the model is.
-            shard: which examples are this process's.
-            limit: score only the first so many tokens (or examples); 0: all.
+            model: from `build`, trained.
+            split: examples to score.
+            device: device of the model.
+            shard: the examples of this process.
+            limit: number of tokens (or examples) to score; 0: all.
         """
 
     @abstractmethod
     def predictor(self, model: nn.Module, device: torch.device) -> Any:
-        """What `nlpseq.load` gives: strings in, answers out, with the same text processing as in training."""
+        """Return the predictor that `nlpseq.load` returns; it processes texts as in training."""
+
+    def check_options(self) -> None:
+        """Check options of the recipe that are first used after training, such as `[decoding]`.
+
+        A run calls it after `prepare`, before training.
+
+        Raises:
+            UserError: an option, or a combination of options, that scoring or generating would refuse.
+        """
+
+    def load_splits(self, data_dir: Path | None = None) -> dict[str, Split]:
+        """Load the splits that the recipe's `[data]` names, with the columns that the task reads.
+
+        Args:
+            data_dir: folder of local files; None: the Hub or the built-in corpus.
+
+        Raises:
+            UserError: a file, column or split is missing or bad, or the Hub cannot be reached.
+        """
+        return load_splits(
+            self.recipe.data,
+            data_dir=data_dir,
+            fields=self.fields,
+            further_fields=self.further_fields,
+        )
+
+    def load_training_splits(self, data_dir: Path | None = None) -> dict[str, Split]:
+        """Load the splits as `load_splits` does, and check that there is one to train on.
+
+        Raises:
+            UserError: as `load_splits`, or there is no train split.
+        """
+        splits = self.load_splits(data_dir)
+        if "train" not in splits:
+            raise UserError(
+                f"data.files names no train split, only {', '.join(splits) or 'nothing'}"
+            )
+        return splits
 
     def further_scores(self, records: Sequence[Record]) -> Scores:
-        """Scores of all the records of a split that no sum of vectors gives."""
+        """Return scores of a split that are not functions of summed statistics; none by default."""
         return {}
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
-        """Tables behind the scores, as JSON: `per_class`, `per_type`, `confusion_matrix`."""
+        """Return tables behind the scores, as JSON: `per_class`, `per_type`, `confusion_matrix`."""
         return {}
 
     def inspect(self, split: Split) -> list[str]:
-        """What a user should hear of a split before it is scored; `prepare` has been called."""
+        """Return lines for the user about a split that is to be scored; needs `prepare` or `restore`."""
         return [f"{split.name}: {split.note}"] if split.note else []
 
     def baselines(self, split: Split) -> Scores:
-        """Scores to read beside the model's own, such as the best possible one."""
+        """Return scores to compare the model's with, such as the best possible or the majority class's."""
         return {}
 
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:
-        """A few lines that show what the trained model does."""
+        """Return a few lines of example outputs of the trained model."""
         return []
 
     def logged(self, progress: Progress) -> Scores:
-        """What history.jsonl should hold of an update beside loss and learning rate."""
+        """Return values to log beside loss and learning rate, such as the teacher forcing ratio."""
         return {}
 
     def parameter_groups(self, model: nn.Module) -> list[dict[str, Any]]:
-        """Parameters for the optimiser; biases and norms are not decayed."""
+        """Return torch's parameter groups for the optimiser; biases and norms are not decayed."""
         matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
         vectors = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
         return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
 
     def state(self) -> dict[str, Any]:
-        """What `prepare` learnt beside the tokenizer, as JSON (labels, character table)."""
+        """Return what `prepare` learnt beside the tokenizers, as JSON (labels, character table)."""
         return {}
 
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
-        """Take back what `prepare` had learnt, so that `build` and `predict` work without data."""
+        """Take back what `prepare` learnt, so that `build` and `predictor` work without data."""
         self.tokenizer = tokenizer
+
+    def with_recipe(self, recipe: RecipeT) -> Self:
+        """Return a task with another recipe and what this one has learnt in `prepare`."""
+        task = type(self)(recipe)
+        task.target_tokenizer = self.target_tokenizer
+        task.restore(self.tokenizer, self.state())
+        return task
 
 
 def task_name(name: str) -> str:
-    """Return the name of a task as it is written today; version 0.1 named tasks by their classes."""
+    """Return the current name of a task; version 0.1 named tasks by their classes."""
     return str(_tables().FORMAT_1_NAMES.get(name, name))
 
 
@@ -204,12 +261,15 @@ def resolve(name: str) -> type[Task[Any]]:
     """Import the class of a task.
 
     Args:
-        name: one of `nlpseq.tasks.TASKS`, such as `tagging`, or `nlpseq.tasks.<module>:<Class>`.
+        name: one of `nlpseq.tasks.TASKS`, such as `tagging`, `nlpseq.tasks.<module>:<Class>`, or
+            `<file>.py:<Class>` of a file that was given with `--code`.
 
     Raises:
         UserError: there is no such task.
     """
     known = _tables().TASKS
+    if custom_code.is_custom(name):
+        return _checked(name, custom_code.lookup(name, "task"))
     path = known.get(task_name(name), name)
     if not _CLASS_PATH.fullmatch(path):
         raise UserError(
@@ -217,14 +277,39 @@ def resolve(name: str) -> type[Task[Any]]:
         )
     module_name, _, class_name = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        task_class = getattr(importlib.import_module(module_name), class_name)
     except (ModuleNotFoundError, AttributeError) as error:
         raise UserError(f"task {name!r}: this version of nlpseq has no such task") from error
-    if not (isinstance(found, type) and issubclass(found, Task)) or inspect.isabstract(found):
+    return _checked(name, task_class)
+
+
+def _checked(name: str, task_class: Any) -> type[Task[Any]]:
+    """Return the class if it is a complete `Task`."""
+    if not (isinstance(task_class, type) and issubclass(task_class, Task)):
         raise UserError(f"task {name!r} is not a Task")
-    return found
+    if inspect.isabstract(task_class):
+        missing = ", ".join(sorted(task_class.__abstractmethods__))
+        raise UserError(f"task {name!r} does not define {missing}")
+    return task_class
 
 
 def _tables() -> Any:
-    """The tables of tasks: imported by name, since the library itself names no task."""
+    """Return the module of the tables of tasks, imported by name since the library names no task."""
     return importlib.import_module("nlpseq.tasks")
+
+
+def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe, apply overrides, and validate it by the schema of its task.
+
+    Args:
+        name: name of a recipe, or path of a TOML file.
+        overrides: `section.key=value` assignments.
+
+    Raises:
+        UserError: no such recipe, or a key or value that the schema refuses.
+    """
+    document = recipe.override(recipe.read_document(name), overrides)
+    if "task" not in document:
+        raise UserError(f"recipe {name}: key task is missing, for example task = 'classification'")
+    task = task_name(str(document["task"]))
+    return recipe.validate(resolve(task).Config, {**document, "task": task}, f"recipe {name}")

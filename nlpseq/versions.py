@@ -1,26 +1,22 @@
-"""What a figure was made with: versions and machine."""
+"""Versions and hardware, recorded with results."""
 
 import os
 import platform
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import torch
 
+PACKAGES = ("nlpseq", "torch", "tokenizers", "accelerate", "datasets")
 
-@cache
+
 def versions() -> dict[str, str]:
-    """The versions that decide a result: nlpseq, Python, torch, tokenizers."""
-    packages = ("nlpseq", "torch", "tokenizers", "accelerate", "datasets")
-    return {
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-    }
+    """Return the versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
 
 
 def machine(device: torch.device) -> dict[str, str | int]:
-    """The processor or accelerator, and how many cores and threads were at hand."""
+    """Return the name of the processor or accelerator, and the number of cores and threads."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "device": device.type,
@@ -31,8 +27,15 @@ def machine(device: torch.device) -> dict[str, str | int]:
     }
 
 
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # nlpseq itself, run from a checkout without installation
+        return "unknown"
+
+
 def _processor() -> str:
-    """The processor's name as Linux tells it, elsewhere as Python does."""
+    """Return the processor's name from /proc/cpuinfo on Linux, elsewhere from Python."""
     details = Path("/proc/cpuinfo")
     if details.exists():
         for line in details.read_text(encoding="utf-8", errors="replace").splitlines():

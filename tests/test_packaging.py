@@ -84,7 +84,7 @@ def test_recipe_says_what_it_is_and_is_valid(path: Path) -> None:
     first = re.match(r"# (?P<what>\S.*\S)\.   (?P<command>nlpseq run (?P<name>\S+).*)\n", text)
     assert first is not None, "line 1: `# What it is.   nlpseq run task/name`"
     assert first["name"] == name
-    assert ("--data-dir" in first["command"]) or recipe.read(name)["data"]["source"] == "builtin"
+    assert ("--data-dir" in first["command"]) or recipe.read_document(name)["data"]["source"] == "builtin"
     assert read_recipe(name).task in TASKS
 
 

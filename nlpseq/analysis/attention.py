@@ -1,13 +1,13 @@
-"""Every attention of a model as the same thing: rows of weights over the tokens of a text.
+"""Attention weights of any model in one form: rows of weights over the tokens of a text.
 
-A decoder's over its source, a pooling's over a text, and that of each head of a Transformer become answers in
-the form of `attention_maps`, with a `name` beside. The first two are what predictors tell. The last is read off
-while the model runs: `Recorder` sees each call of torch's own attention, so that no layer has to keep what it
-computes in one fused step.
+They come from a decoder over its source, from attention pooling over a text, and from each head of a
+Transformer. Predictors return the first two. `Recorder` captures the last while the model runs, at each call of
+torch's own attention, so that no layer has to keep the weights which its fused kernel does not return.
 """
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,16 +15,47 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from nlpseq.data.batch import Reading
+from nlpseq.data.batch import ModelInput
 from nlpseq.models.model import Model
-from nlpseq.reporting.highlight import Answer
+from nlpseq.predictor import AttendedText, Classification
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """Attention weights over one text, ready to be drawn.
+
+    Attributes:
+        name: where in the model: `decoder`, `pooling`, `sentences` or `layer 1, head 2`.
+        text: the text.
+        output: the model's output; empty for self-attention.
+        rows: T tokens that attend.
+        columns: S tokens that are attended to.
+        weights: (T, S); each row sums to 1.
+        axes: names of rows and columns, such as `query` and `key`.
+        largest: top of the colour scale: the largest weight, for self-attention over all heads of the layer.
+    """
+
+    name: str
+    text: str
+    output: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+    axes: tuple[str, str]
+    largest: float
+
+    def __post_init__(self) -> None:
+        """Check that there is a weight for each pair of tokens."""
+        count = len(self.rows), len(self.columns)
+        if len(self.weights) != count[0] or any(len(row) != count[1] for row in self.weights):
+            raise ValueError(f"attention weights do not fit {count[0]} x {count[1]} tokens")
 
 
 class Recorder(TorchFunctionMode):
-    """Within it, the weights of each call of `scaled_dot_product_attention` are kept.
+    """Context manager that keeps the weights of each call of `scaled_dot_product_attention`.
 
     Attributes:
-        weights: (B, N, T, S) of each call, in their order.
+        weights: (B, N, T, S) for each call, in their order.
     """
 
     def __init__(self) -> None:
@@ -38,7 +69,7 @@ class Recorder(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Let the call be, but compute its weights too."""
+        """Run the call unchanged, and compute its weights too."""
         if func is F.scaled_dot_product_attention:
             self.weights.append(attention_weights(*args, **(kwargs or {})))
         return func(*args, **(kwargs or {}))
@@ -54,9 +85,9 @@ def attention_weights(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(Q K' / sqrt(D)) (..., T, S).  Vaswani et al. (2017), equation 1; arguments are torch's.
+    """Compute softmax(Q K' / sqrt(D)) (..., T, S).  Vaswani et al. (2017), equation 1.
 
-    Without dropout; grouped queries are not known here.
+    The arguments are those of torch. Dropout is not applied; grouped queries are not supported.
     """
     if enable_gqa:
         raise NotImplementedError("grouped queries")
@@ -72,52 +103,75 @@ def attention_weights(
     return scores.softmax(-1)
 
 
-def attended(predictor: Any, text: str) -> list[Answer]:
-    """All that a model attends to in one text.
+def attention_maps(predictor: Any, text: str) -> list[AttentionMap]:
+    """Return every attention of a model over one text.
 
     Args:
-        predictor: of any task, as `nlpseq.load` gives it.
-        text: raw.
+        predictor: of any task, as `nlpseq.load` returns it.
+        text: raw text.
 
     Returns:
-        answers of `attention_maps` with their `name`; none where nothing attends.
+        The maps; none where the model has no attention.
     """
     if hasattr(predictor, "attention"):
-        found: list[Answer] = [{"name": "decoder", **predictor.attention([text])[0]}]
+        maps = [decoder_map(predictor.attention([text])[0])]
     else:
-        found = _pooled(predictor.predict([text])[0])
-    return found + self_attended(predictor.model, predictor.read([text]))
+        maps = pooling_maps(predictor.predict([text])[0])
+    return maps + self_attention_maps(predictor.model, predictor.read([text]))
 
 
-def self_attended(model: Model[Any], reading: Reading) -> list[Answer]:
-    """The attention of each layer and head of an encoder, over the first text."""
+def decoder_map(prediction: AttendedText) -> AttentionMap:
+    """Return the attention of a decoder: from each output token to the source."""
+    return AttentionMap(
+        "decoder",
+        prediction.text,
+        prediction.output,
+        tuple(prediction.output_tokens),
+        tuple(prediction.source_tokens),
+        tuple(map(tuple, prediction.weights)),
+        axes=("output", "source"),
+        largest=_largest(prediction.weights),
+    )
+
+
+def pooling_maps(prediction: object) -> list[AttentionMap]:
+    """Return the attention of a classifier: one row over tokens, one over sentences if it is hierarchical."""
+    if not isinstance(prediction, Classification) or not prediction.weights:
+        return []
+    label = str(prediction.label)
+
+    def row(name: str, tokens: Iterable[str], weights: Iterable[float]) -> AttentionMap:
+        values = tuple(weights)
+        axes = ("class", "token" if name == "pooling" else "sentence")
+        return AttentionMap(
+            name, prediction.text, label, (label,), tuple(tokens), (values,), axes, _largest([values])
+        )
+
+    maps = [row("pooling", prediction.tokens, prediction.weights)]
+    if prediction.sentence_weights:
+        maps.append(row("sentences", prediction.sentences, prediction.sentence_weights))
+    return maps
+
+
+def self_attention_maps(model: Model[Any], reading: ModelInput) -> list[AttentionMap]:
+    """Return the attention of each layer and head of an encoder over the first text."""
     with torch.no_grad(), Recorder() as recorder:
         model.eval().encode(reading.tokens)
-    tokens = reading.spelt[0]
-    return [
-        {
-            "name": f"layer {layer}, head {head}",
-            "text": " ".join(tokens),
-            "output": "",
-            "source_tokens": tokens,
-            "output_tokens": tokens,
-            "weights": rows[: len(tokens), : len(tokens)].tolist(),
-        }
-        for layer, weights in enumerate(recorder.weights, 1)
-        for head, rows in enumerate(weights[0], 1)
-    ]
+    tokens = tuple(reading.token_texts[0])
+    maps = []
+    for layer, weights in enumerate(recorder.weights, 1):
+        heads = weights[0, :, : len(tokens), : len(tokens)]  # (N, T, T)
+        largest = float(heads.max()) if heads.numel() else 1.0
+        for head, rows in enumerate(heads.tolist(), 1):
+            values = tuple(map(tuple, rows))
+            name = f"layer {layer}, head {head}"
+            maps.append(
+                AttentionMap(
+                    name, " ".join(tokens), "", tokens, tokens, values, ("query", "key"), largest
+                )
+            )
+    return maps
 
 
-def _pooled(answer: Answer) -> list[Answer]:
-    """A classification as one row of weights; of a hierarchical network another, of its sentences."""
-    if "weights" not in answer:
-        return []
-    one = {"text": answer["text"], "output": str(answer["label"])}
-    tokens = {"source_tokens": answer["tokens"], "weights": [answer["weights"]]}
-    found: list[Answer] = [
-        {"name": "pooling", **one, **tokens, "output_tokens": [str(answer["label"])]}
-    ]
-    if "sentence_weights" in answer:
-        sentences = {"source_tokens": answer["sentences"], "weights": [answer["sentence_weights"]]}
-        found.append({"name": "sentences", **one, **sentences, "output_tokens": [answer["label"]]})
-    return found
+def _largest(weights: Iterable[Iterable[float]]) -> float:
+    return max((weight for row in weights for weight in row), default=0.0) or 1.0

@@ -1,31 +1,33 @@
-"""What each token of an output attended to: a heat map a text, and one page of them all.
+"""Attention weights as heat maps, one for each text, and as one HTML page.
 
-The page shows every character and needs nothing of the network; a picture shows those that the fonts
-of this machine have, and a box for each other one.
+The page shows every character and loads nothing from the network. A picture shows the characters that a font
+of this machine has, and a box for any other.
 """
 
 import html
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nlpseq.analysis.attention import AttentionMap, decoder_map
 from nlpseq.files import disk, write_text
-from nlpseq.reporting.figures import save
-from nlpseq.reporting.highlight import Answer, safe
+from nlpseq.predictor import AttendedText
+from nlpseq.reporting.figures import LIGHT, Theme, new_figure, save
+from nlpseq.reporting.highlight import safe
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 _CELL, _LONGEST_SIDE = 0.24, 60.0  # inches
-_LABEL = 0.15  # inches from one label to the next, so that they can be read
-_LETTERS = 24  # of a token that are shown in a picture
-_LINES = 90  # letters of a title's line
-_LEAST = 0.005  # share of the largest weight; less is not shaded on the page
+_LABEL = 0.15  # inches between labels, so that they can be read
+_CHARACTERS = 24  # of a token shown in a picture
+_LEAST = 0.005  # share of the largest weight; smaller weights are not shaded on the page
 _BLANKS = str.maketrans({"\n": "⏎", "\t": "⇥", " ": "␣", "\u2028": "⏎", "\u2029": "⏎"})
 _BOX = "□"
-# The first has Latin, Greek, Cyrillic, Hebrew and Arabic; of the others there is what the system has.
+# The first comes with matplotlib: Latin, Greek, Cyrillic, Hebrew and Arabic. The system may have others.
 _FAMILIES = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -66,88 +68,86 @@ tr:hover th, td:hover { outline: 1px solid #d55e00; }
 """
 
 
-def draw(answers: Sequence[Answer], folder: Path) -> None:
+def draw(predictions: Iterable[AttendedText], folder: Path) -> None:
     """Write `0001.png` and so on, numbered as the texts are, and `attention.html`.
 
     A text without a token has no picture.
 
     Args:
-        answers: as of `heat_map`.
-        folder: made if it is not there.
+        predictions: with attention weights.
+        folder: created if it does not exist.
 
     Raises:
         UserError: a file cannot be written.
     """
+    maps = [decoder_map(prediction) for prediction in predictions]
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for number, answer in enumerate(answers, 1):
-        if answer["source_tokens"] and answer["output_tokens"]:
-            heat_map(answer, folder / f"{number:04}.png")
-    write_text(folder / "attention.html", attention_page(answers))
+    for number, attention in enumerate(maps, 1):
+        if attention.rows and attention.columns:
+            save(partial(heat_map, attention), folder / f"{number:04}.png", trim=True)
+    write_text(folder / "attention.html", attention_page(maps))
 
 
-def heat_map(answer: Answer, path: Path) -> None:
-    """Draw the weights of one answer: source tokens from left to right, the output's downwards.
+def heat_map(attention: AttentionMap, theme: Theme = LIGHT) -> "Figure":
+    """Draw attention weights: tokens that attend from top to bottom, tokens attended to from left to right.
 
     Args:
-        answer: `text`, `output`, `source_tokens` (S), `output_tokens` (T) and `weights` (T, S); neither
-            side is empty.
-        path: the PNG file.
+        attention: with at least one row and one column.
+        theme: colours.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    source, output, weights = _sides(answer)
-    cell = min(_CELL, _LONGEST_SIDE / max(len(source), len(output)))
-    width, height = cell * len(source), cell * len(output)
-    # Room for labels, and for a bar that does not grow with the map.
-    figure = Figure(figsize=(max(width + 2.5, 4), max(height + 2, 2.5)))
-    FigureCanvasAgg(figure)
+    rows, columns = shown_tokens(attention.rows), shown_tokens(attention.columns)
+    cell = min(_CELL, _LONGEST_SIDE / max(len(columns), len(rows)))
+    width, height = cell * len(columns), cell * len(rows)
+    # Room for labels, and for a colour bar that does not grow with the map.
+    figure = new_figure(max(width + 2.5, 4), max(height + 2, 2.5), layout=None)
     total_width, total_height = figure.get_size_inches()
     axis = figure.add_axes(
         (1.5 / total_width, 0.4 / total_height, width / total_width, height / total_height)
     )
-    image = axis.imshow(weights, cmap="Blues", vmin=0, vmax=_largest(weights), aspect="auto")
+    image = axis.imshow(
+        attention.weights, cmap=theme.sequential(), vmin=0, vmax=attention.largest, aspect="auto"
+    )
     axis.xaxis.tick_top()
     axis.xaxis.set_label_position("top")
-    axis.set_xlabel("source", color="#606060")
-    axis.set_ylabel("output", color="#606060")
-    name_tokens(axis.xaxis, source, cell, rotation=90)
-    name_tokens(axis.yaxis, output, cell, rotation=0)
-    axis.set_xticks([place - 0.5 for place in range(1, len(source))], minor=True)
-    axis.set_yticks([place - 0.5 for place in range(1, len(output))], minor=True)
+    axis.set_ylabel(attention.axes[0], color=theme.faint)
+    axis.set_xlabel(attention.axes[1], color=theme.faint)
+    name_tokens(axis.xaxis, columns, cell, rotation=90)
+    name_tokens(axis.yaxis, rows, cell, rotation=0)
+    axis.set_xticks([index - 0.5 for index in range(1, len(columns))], minor=True)
+    axis.set_yticks([index - 0.5 for index in range(1, len(rows))], minor=True)
     axis.grid(which="minor", color="#80808030", linewidth=0.5)
     axis.tick_params(which="both", length=0)
-    bar_height = min(max(height, 0.6), 2.0)
-    place = ((1.6 + width) / total_width, (0.4 + height - bar_height) / total_height)
-    bar = figure.add_axes((*place, 0.1 / total_width, bar_height / total_height))
+    bar_height = min(max(height, 0.9), 2.0)
+    left, bottom = (1.6 + width) / total_width, (0.4 + height - bar_height) / total_height
+    bar = figure.add_axes((left, bottom, 0.1 / total_width, bar_height / total_height))
     figure.colorbar(image, cax=bar).ax.tick_params(labelsize=7)
-    save(figure, path, trim=True)
+    bar.set_ylabel("attention weight", fontsize=7)
+    return figure
 
 
-def attention_page(answers: Sequence[Answer]) -> str:
-    """A page with a table for each answer, shaded by weight; a cell's title is its number.
+def attention_page(maps: Iterable[AttentionMap]) -> str:
+    """Return a page with a table for each map, shaded by weight; a cell's title is its weight.
 
     Args:
-        answers: as of `heat_map`; a side may be empty.
+        maps: rows or columns may be empty.
     """
-    return _PAGE_START + "".join(map(_section, answers)) + "</body>\n</html>\n"
+    return _PAGE_START + "".join(map(_section, maps)) + "</body>\n</html>\n"
 
 
-def _section(answer: Answer) -> str:
-    text, written = html.escape(answer["text"]), html.escape(answer["output"])
-    source, output, weights = _sides(answer)
-    head = "".join(f'<th scope="col">{html.escape(token)}</th>' for token in source)
-    largest = _largest(weights)
-    rows = "".join(
+def _section(attention: AttentionMap) -> str:
+    text, output = html.escape(attention.text), html.escape(attention.output)
+    rows, columns = shown_tokens(attention.rows), shown_tokens(attention.columns)
+    head = "".join(f'<th scope="col">{html.escape(token)}</th>' for token in columns)
+    body = "".join(
         f'<tr><th scope="row">{html.escape(token)}</th>'
-        f"{''.join(_cell(weight, weight / largest) for weight in row)}</tr>\n"
-        for token, row in zip(output, weights, strict=True)
+        f"{''.join(_cell(weight, weight / attention.largest) for weight in weights)}</tr>\n"
+        for token, weights in zip(rows, attention.weights, strict=True)
     )
-    table = f"<table>\n<thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+    table = f"<table>\n<thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
     return (
-        f'<section>\n<p>{text}</p>\n<p class="output">{written}</p>\n'
-        f"{table if source and output else ''}</section>\n"
+        f'<section>\n<p>{text}</p>\n<p class="output">{output}</p>\n'
+        f"{table if rows and columns else ''}</section>\n"
     )
 
 
@@ -156,44 +156,27 @@ def _cell(weight: float, share: float) -> str:
     return f'<td{shade} title="{weight:.3f}"></td>'
 
 
-def _sides(answer: Answer) -> tuple[list[str], list[str], list[list[float]]]:
-    source, output = shown_tokens(answer["source_tokens"]), shown_tokens(answer["output_tokens"])
-    weights = answer["weights"]
-    if len(weights) != len(output) or any(len(row) != len(source) for row in weights):
-        raise ValueError(f"{len(output)} x {len(source)} tokens, but other weights")
-    return source, output, weights
-
-
 def shown_tokens(tokens: Sequence[str]) -> list[str]:
-    """Tokens whose blanks and control characters can be seen."""
+    """Make blanks and control characters of tokens visible."""
     return [safe(token.translate(_BLANKS)) for token in tokens]
 
 
-def _largest(weights: Sequence[Sequence[float]]) -> float:
-    return max((weight for row in weights for weight in row), default=0.0) or 1.0
-
-
 def name_tokens(axis: "Axis", tokens: Sequence[str], cell: float, rotation: int) -> None:
-    """Write tokens along an axis: where cells are narrow, only every second, third ... one."""
+    """Label an axis with tokens; where cells are narrow, only every second or third."""
     step = -int(-_LABEL // cell)
-    places = range(0, len(tokens), step)
-    axis.set_ticks(places, [_drawable(tokens[place]) for place in places])
+    indices = range(0, len(tokens), step)
+    axis.set_ticks(indices, [_drawable(tokens[index]) for index in indices])
     for label in axis.get_ticklabels():
-        label.set(
-            parse_math=False,  # a token may hold a $
-            family=list(_fonts()),
-            size=8,
-            rotation=rotation,
-        )
+        label.set(family=list(_fonts()), size=8, rotation=rotation)
 
 
 def _drawable(token: str) -> str:
-    shown = "".join(map(_glyph, islice(token, _LETTERS)))
-    return f"{shown[:-1]}…" if len(token) > _LETTERS else shown
+    shown = "".join(map(_glyph, islice(token, _CHARACTERS)))
+    return f"{shown[:-1]}…" if len(token) > _CHARACTERS else shown
 
 
 def _glyph(character: str) -> str:
-    """The character if a font has it; of the picture of a control character else its old notation, ^[."""
+    """Return the character if a font has it; else a box, for a control character its caret notation ^[."""
     code = ord(character)
     if any(code in font for font in _fonts().values()):
         return character
@@ -202,7 +185,7 @@ def _glyph(character: str) -> str:
 
 @cache
 def _fonts() -> dict[str, frozenset[int]]:
-    """The families that this machine has, each with the characters that it can draw."""
+    """Return the font families of this machine, each with the characters that it can draw."""
     from matplotlib import font_manager
 
     installed = {font.name for font in font_manager.fontManager.ttflist}

@@ -1,7 +1,6 @@
-"""What the gates of a recurrent encoder do over a text, and what its cells hold.
+"""Gates and states of a recurrent encoder over a text.
 
-The fast kernels keep no gates, so the sweep is made again by the cells' own equations; what comes out of it
-is what the kernels give.
+Fast kernels do not return gates, so the text is read again by the cells' own equations; the outputs are the same.
 """
 
 from typing import NamedTuple, cast
@@ -14,16 +13,16 @@ from nlpseq.layers.recurrent import RecurrentEncoder, RecurrentLayer
 
 
 class Sweep(NamedTuple):
-    """One cell's way over a text of T tokens.
+    """Gates and states of one cell over T tokens.
 
     Attributes:
-        layer: its place in the stack, from 1.
+        layer: its number, from 1.
         direction: "forward" or "backward"; tokens are in the order of the text in both.
-        kind: the cell's, for people: "LSTM", "GRU", "minGRU", "RNN".
-        gates: by name (T, H), between 0 (closed) and 1 (open): input, forget, output of an LSTM; reset and
-            update of a GRU (where update is 1, the old state stays); update of a minGRU (where it is 1, the
-            new one comes in); none of a plain RNN.
-        states: by name (T, H), after each token: `h`, and `c` of an LSTM.
+        kind: "LSTM", "GRU", "minGRU", "RNN", or the class of another cell.
+        gates: (T, H) for each name, from 0 (closed) to 1 (open): input, forget and output of an LSTM; reset and
+            update of a GRU (update 1 keeps the old state); update of a minGRU (update 1 takes the new state);
+            none for a plain RNN.
+        states: (T, H) for each name, after each token: `h`, and `c` of an LSTM.
     """
 
     layer: int
@@ -35,31 +34,31 @@ class Sweep(NamedTuple):
 
 @torch.no_grad()
 def sweeps(encoder: RecurrentEncoder, vectors: Tensor) -> list[Sweep]:
-    """Read a text once more, by the equations, and keep all that is inside.
+    """Read a text by the equations and keep all gates and states.
 
     Args:
-        encoder: in evaluation mode: without dropout.
-        vectors: (T, D) of its tokens.
+        encoder: in evaluation mode, so without dropout.
+        vectors: (T, D) of the tokens.
 
     Returns:
-        one for each layer and direction, in the order of a state's dimension 1.
+        One for each layer and direction, in the order of a state's dimension 1.
     """
-    found, inputs = [], vectors
+    kept, inputs = [], vectors
     for number, layer in enumerate(cast("list[RecurrentLayer]", list(encoder.layers)), 1):
         normalized = layer.normalization(inputs.unsqueeze(0), None)[0]  # (T, D)
         outputs = []
         for direction, cell in zip(("forward", "backward"), layer.cells, strict=False):
             assert isinstance(cell, Cell)
-            one = _sweep(cell, normalized, number, direction)
-            outputs.append(one.states["h"])
-            found.append(one)
+            sweep = _sweep(cell, normalized, number, direction)
+            outputs.append(sweep.states["h"])
+            kept.append(sweep)
         joined = torch.cat(outputs, dim=1)
         inputs = inputs + joined if layer.residual else joined
-    return found
+    return kept
 
 
 def _sweep(cell: Cell, inputs: Tensor, layer: int, direction: str) -> Sweep:
-    names = ("h", "c")[: cell.num_states]
+    names = ["h", "c", *(f"state {n}" for n in range(3, cell.num_states + 1))][: cell.num_states]
     state = tuple(inputs.new_zeros(1, cell.hidden_size) for _ in names)
     gates: list[dict[str, Tensor]] = []
     states: list[dict[str, Tensor]] = []
@@ -70,19 +69,19 @@ def _sweep(cell: Cell, inputs: Tensor, layer: int, direction: str) -> Sweep:
         gates.append({name: value for name, value in opened.items() if name != "candidate"})
         states.append(dict(zip(names, state, strict=True)))
     kind = type(cell).__name__.removesuffix("Cell").replace("Min", "min")
-    return Sweep(layer, direction, kind, _joined(gates, direction), _joined(states, direction))
+    return Sweep(layer, direction, kind, _join(gates, direction), _join(states, direction))
 
 
-def _joined(steps: list[dict[str, Tensor]], direction: str) -> dict[str, Tensor]:
-    """T dictionaries of (1, H) -> one of (T, H), in the order of the text."""
+def _join(steps: list[dict[str, Tensor]], direction: str) -> dict[str, Tensor]:
+    """Join T dictionaries of (1, H) to one of (T, H), in the order of the text."""
     ordered = steps if direction == "forward" else steps[::-1]
     return {name: torch.cat([step[name] for step in ordered]) for name in steps[0]}
 
 
 def by_memory(sweep: Sweep) -> Tensor:
-    """The units (H,) in the order in which they are drawn: those that hold on longest come first.
+    """Sort the units (H,) for drawing: longest memory first.
 
-    By the mean of the gate that keeps the old state; of a plain RNN, by how little the state changes.
+    The key is the mean of the gate that keeps the old state; without gates, how little the state changes.
     """
     gates = sweep.gates
     if "forget" in gates:
@@ -90,9 +89,13 @@ def by_memory(sweep: Sweep) -> Tensor:
     elif "update" in gates:
         keeping = gates["update"] if sweep.kind == "GRU" else 1 - gates["update"]
     else:
-        keeping = (
-            -sweep.states["h"].diff(dim=0).abs()
-            if len(sweep.states["h"]) > 1
-            else sweep.states["h"]
-        )
+        states = sweep.states["h"]
+        keeping = -states.diff(dim=0).abs() if len(states) > 1 else states
     return keeping.mean(0).argsort(descending=True)
+
+
+def sorted_by(sweep: Sweep) -> str:
+    """Say in words what `by_memory` sorts by."""
+    if "forget" in sweep.gates:
+        return "mean forget gate"
+    return "mean update gate" if "update" in sweep.gates else "mean change of the state"

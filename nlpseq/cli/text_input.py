@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from nlpseq.data.local_files import GZIP_MAGIC
+from nlpseq.readers.local_files import GZIP_MAGIC
 from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
 

@@ -1,6 +1,6 @@
-"""What a model reads: `Tokens`, and the `Batch` that pairs them with a target. Batch-first everywhere."""
+"""Input of a model: `Tokens`, and the `Batch` that pairs them with a target. Batch-first everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -10,41 +10,80 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class CharacterFeatures:
+    """Characters of the words of a batch: each distinct word is spelt once, however often it occurs.
+
+    Attributes:
+        rows: (B, T) the distinct word at each token, as a row of `ids` and of `vectors`.
+        ids: (U, C) character ids of the U distinct words, 0 at padding; None once they are encoded.
+        vectors: (U, S) the encoded words, where several batches share them.
+    """
+
+    rows: Tensor
+    ids: Tensor | None
+    vectors: Tensor | None = None
+
+    def to(self, device: torch.device) -> Self:
+        """Copy to a device."""
+        ids = None if self.ids is None else self.ids.to(device)
+        vectors = None if self.vectors is None else self.vectors.to(device)
+        return replace(self, rows=self.rows.to(device), ids=ids, vectors=vectors)
+
+    def select_rows(self, kept: slice) -> Self:
+        """Select rows of the batch; all distinct words stay."""
+        return replace(self, rows=self.rows[kept])
+
+
+@dataclass(frozen=True)
+class CopySource:
+    """Source tokens as a decoder can copy them.
+
+    Attributes:
+        ids: (B, S) each source token as an id of the target's vocabulary; a token that the vocabulary
+            lacks has an extra id, from V on, which counts for its own row only.
+        extras: (B, X) as wide as the largest number of extra ids in a row; the values are not used.
+    """
+
+    ids: Tensor
+    extras: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """Copy to a device."""
+        return replace(self, ids=self.ids.to(device), extras=self.extras.to(device))
+
+    def select_rows(self, kept: slice) -> Self:
+        """Select rows of the batch."""
+        return replace(self, ids=self.ids[kept], extras=self.extras[kept])
+
+
+@dataclass(frozen=True)
 class Tokens:
-    """Token ids, padded on the right; every row holds at least one real token.
+    """Token ids and features of the tokens, padded on the right; each row has at least one real token.
 
     Attributes:
         ids: (B, T) token ids.
-        lengths: (B,) real tokens in each row.
-        full: no row is padded, so nobody needs a mask (windows of a language model).
-        characters: (U, C) character ids of the batch's distinct words, padded with 0. A word that
-            occurs often is spelt, and read by a character encoder, once.
-        character_rows: (B, T) which row of `characters` spells each token.
-        spelt: (U, S) what an embedding made of `characters`, where several batches share them.
+        lengths: (B,) number of real tokens in each row.
+        full: no row is padded, so no mask is needed (windows of a language model).
+        characters: the characters of each token's word.
         casing: (B, T) casing classes.
         segments: (B, T) number of the sentence that each token belongs to, from 0.
-        word_starts: (B, W) place of each word's first token, -1 behind the last word; only where
-            tokens are pieces of words that are tagged.
-        copies: (B, T) each token as an id of the other side's vocabulary, so that it can be copied; a
-            token that the other side does not know has an id of its row's own, from V on.
-        extras: (B, X) as wide as the largest number of such ids in a row.
+        word_starts: (B, W) index of each word's first token, -1 after the last word; only where
+            words are tagged and tokens are pieces of them.
+        copies: what a decoder can copy.
     """
 
     ids: Tensor
     lengths: Tensor
     full: bool = False
-    characters: Tensor | None = None
-    character_rows: Tensor | None = None
-    spelt: Tensor | None = None
+    characters: CharacterFeatures | None = None
     casing: Tensor | None = None
     segments: Tensor | None = None
     word_starts: Tensor | None = None
-    copies: Tensor | None = None
-    extras: Tensor | None = None
+    copies: CopySource | None = None
 
     @classmethod
     def unpadded(cls, ids: Tensor) -> Self:
-        """Tokens without padding: `ids` (B, T), every one of them real."""
+        """Wrap ids (B, T) without padding: every token is real."""
         return cls(ids, torch.full((ids.size(0),), ids.size(1), device=ids.device), full=True)
 
     @cached_property
@@ -52,41 +91,41 @@ class Tokens:
         """(B, T) True at real tokens; None where nothing is padded."""
         if self.full:
             return None
-        places = torch.arange(self.ids.size(1), device=self.ids.device)
-        return places < self.lengths[:, None]  # (B, T)
+        positions = torch.arange(self.ids.size(1), device=self.ids.device)
+        return positions < self.lengths[:, None]  # (B, T)
 
     def to(self, device: torch.device) -> Self:
-        """The same tokens on another device."""
-        return self._changed(lambda tensor: tensor.to(device), {*self._tensors()})
+        """Copy to a device."""
+        return replace(self, **{name: part.to(device) for name, part in self._parts()})
 
-    def rows(self, kept: slice) -> Self:
-        """Some of the rows; the words that they spell with stay all of them."""
-        return self._changed(
-            lambda tensor: tensor[kept], {*self._tensors()} - {"characters", "spelt"}
+    def select_rows(self, kept: slice) -> Self:
+        """Select rows of the batch."""
+        return replace(
+            self,
+            **{
+                name: part[kept] if isinstance(part, Tensor) else part.select_rows(kept)
+                for name, part in self._parts()
+            },
         )
 
-    def _tensors(self) -> dict[str, Tensor]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
-
-    def _changed(self, change: Callable[[Tensor], Tensor], names: set[str]) -> Self:
-        changed: dict[str, Any] = {
-            name: change(tensor) for name, tensor in self._tensors().items() if name in names
-        }
-        return replace(self, **changed)
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        for field in fields(self):
+            part = getattr(self, field.name)
+            if isinstance(part, (Tensor, CharacterFeatures, CopySource)):
+                yield field.name, part
 
 
-class Reading(NamedTuple):
-    """Raw texts as a model reads them.
+class ModelInput(NamedTuple):
+    """Raw texts as the input of a model, for inspection.
 
     Attributes:
-        tokens: what its embedding takes.
-        spelt: how each token of a row reads.
-        targets: (B, T) of a language model, the token to predict behind each token, -1 where there is none.
+        tokens: input of the embedding.
+        token_texts: the text of each token, row by row.
+        targets: (B, T) for a language model: the token to predict after each token, -1 where none is.
     """
 
     tokens: Tokens
-    spelt: list[list[str]]
+    token_texts: list[list[str]]
     targets: Tensor | None = None
 
 
@@ -95,9 +134,9 @@ class Batch:
     """A batch of examples, or one window of a language model's columns.
 
     Attributes:
-        source: what the encoder reads.
-        target: (B, T) ids or tags, (B,) labels, or the Tokens of the other side.
-        index: (B,) place of each row in its data set.
+        source: input of the encoder.
+        target: (B, T) ids or tags, (B,) labels, or the tokens of the target text.
+        index: (B,) index of each row in its data set.
         first: the window starts new texts, so no state is carried into it.
     """
 
@@ -108,36 +147,39 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return self.source.ids.size(0)
 
     @property
     def tokens(self) -> int:
-        """Real tokens of the source."""
+        """Number of real tokens in the source."""
         return int(self.source.lengths.sum())
 
     def to(self, device: torch.device) -> Self:
-        """The same batch on another device."""
+        """Copy to a device."""
         target = None if self.target is None else self.target.to(device)
         return replace(
             self, source=self.source.to(device), target=target, index=self.index.to(device)
         )
 
-    def rows(self, kept: slice) -> Self:
-        """Some of the rows: how a batch is shared among processes."""
-        target = self.target.rows(kept) if isinstance(self.target, Tokens) else self.target
-        if isinstance(target, Tensor):
-            target = target[kept]
-        return replace(self, source=self.source.rows(kept), target=target, index=self.index[kept])
+    def select_rows(self, kept: slice) -> Self:
+        """Select rows, as each process does with its shard of a batch."""
+        target = self.target
+        if target is not None:
+            target = target[kept] if isinstance(target, Tensor) else target.select_rows(kept)
+        source = self.source.select_rows(kept)
+        return replace(self, source=source, target=target, index=self.index[kept])
 
 
-def shard(batch: Batch, rank: int, processes: int) -> tuple[Batch, bool]:
-    """This process's rows of a global batch, and whether they count.
+def shard(batch: Batch, rank: int, world_size: int) -> tuple[Batch, bool]:
+    """Select the rows of one process from a global batch.
 
-    A process left without a row repeats the first one, which then counts nothing: every process has to take
-    part in every step.
+    A process without a row gets the first row, which does not count: every process has to take part in
+    every step.
+
+    Returns:
+        The rows, and whether they count.
     """
-    kept = slice(rank, None, processes)
     if rank < batch.size:
-        return batch.rows(kept), True
-    return batch.rows(slice(0, 1)), False
+        return batch.select_rows(slice(rank, None, world_size)), True
+    return batch.select_rows(slice(0, 1)), False

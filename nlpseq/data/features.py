@@ -19,7 +19,7 @@ import tokenizers
 import torch
 from torch import Tensor
 
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import CharacterFeatures, Tokens
 from nlpseq.data.batching import collate, padded
 from nlpseq.data.tokenizer import TEXTS_AT_ONCE, Tokenizer
 from nlpseq.data.tokenizer_training import normalized
@@ -253,19 +253,17 @@ class FeatureReader:
         order = first.argsort()
         forms = self._spellings.table[distinct[order]]  # (U, 1 + C)
         rows = order.argsort()[inverse]  # (N,)
-        characters = None
-        if self.characters is not None:
-            spelt = forms[:, 1 : 1 + forms[:, 1:].any(0).sum()]
-            characters = torch.from_numpy(spelt.astype(np.int64))  # (U, C)
+        spelt = forms[:, 1 : 1 + forms[:, 1:].any(0).sum()]
+        ids = torch.from_numpy(spelt.astype(np.int64))  # (U, C)
         found, begin = [], 0
         for tokens in batches:
             here = rows[begin : begin + int(tokens.lengths.sum())]
             begin += len(here)
             casings = _laid_out(forms[here, 0].astype(np.int64), tokens) if self.casing else None
-            places = None if characters is None else _laid_out(here, tokens)
-            found.append(
-                replace(tokens, casing=casings, characters=characters, character_rows=places)
-            )
+            characters = None
+            if self.characters is not None:
+                characters = CharacterFeatures(_laid_out(here, tokens), ids)
+            found.append(replace(tokens, casing=casings, characters=characters))
         return found
 
     def _look_up(self, word: str) -> int:

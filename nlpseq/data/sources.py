@@ -15,6 +15,7 @@ from nlpseq.data.hub_access import hub_if_reachable
 from nlpseq.data.sentiment_phrases import with_phrases
 from nlpseq.data.split import Split, missing_column
 from nlpseq.errors import UserError, suggest
+from nlpseq.readers import read_files
 from nlpseq.recipe import DataConfig
 
 if TYPE_CHECKING:
@@ -67,8 +68,6 @@ def load_splits(
 def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
     from datasets import Dataset
 
-    from nlpseq.data.readers import read
-
     if not config.files:
         raise UserError(
             f"--data-dir {data_dir}: the recipe names no local files; "
@@ -76,7 +75,7 @@ def _local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
         )
     splits = {}
     for name, file in config.files.items():
-        content = read(data_dir, file, config.formats.get(name, config.format))
+        content = read_files(data_dir, file, config.formats.get(name, config.format))
         splits[name] = Split(name, Dataset(content.table), content.origin, content.note)
     return splits
 

@@ -118,7 +118,7 @@ def tasks() -> list[str]:
 
 
 def _view(task: str) -> str:
-    return str(recipe.read(f"{task}/{STEMS[0]}")["data"]["view"])
+    return str(recipe.read_document(f"{task}/{STEMS[0]}")["data"]["view"])
 
 
 def quickstart(

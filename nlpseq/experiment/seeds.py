@@ -76,7 +76,7 @@ def refuse_seed(overrides: Sequence[str], seeds: Sequence[int]) -> None:
 
 def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read, override and validate a recipe."""
-    document = recipe.override(recipe.read(name), overrides)
+    document = recipe.override(recipe.read_document(name), overrides)
     if "task" not in document:
         raise UserError(f"recipe {name}: key task is missing, for example task = 'classification'")
     task = task_name(str(document["task"]))

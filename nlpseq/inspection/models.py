@@ -75,7 +75,7 @@ class Subject:
     def short_text(self) -> str:
         """One of these texts that fits into a picture: the longest that does, else the start of one."""
         texts = self.texts
-        lengths = [len(spelt) for spelt in self.predictor.read(texts).spelt]
+        lengths = [len(spelt) for spelt in self.predictor.read(texts).token_texts]
         if len(lengths) == len(texts):
             fitting = [
                 (n, text) for n, text in zip(lengths, texts, strict=True) if n <= SHOWN_TOKENS

@@ -172,7 +172,7 @@ def gates(request: Request) -> Found:
             continue
         for which, text in _texts(request, subject):
             reading = subject.predictor.read([text])
-            tokens = reading.spelt[0]
+            tokens = reading.token_texts[0]
             vectors = subject.model.embedding(reading.tokens)[0, : len(tokens)].detach()
             for sweep in sweeps(encoder, vectors):
                 place = f"layer{sweep.layer}" + (

@@ -80,17 +80,23 @@ class Embedding(nn.Module):
         """
         if self.characters is None or not batches:
             return list(batches)
-        if batches[0].characters is None:
-            raise ValueError("the embedding reads characters, but the tokens have none")
-        words = self.characters(batches[0].characters.to(self.tokens.weight.device))
-        return [replace(tokens, characters=None, spelt=words) for tokens in batches]
+        encoded = []
+        vectors: Tensor | None = None
+        for tokens in batches:
+            words = tokens.characters
+            if words is None or words.ids is None:
+                raise ValueError("the embedding reads characters, but the tokens have none")
+            if vectors is None:
+                vectors = self.characters(words.ids.to(self.tokens.weight.device))
+            words = replace(words, ids=None, vectors=vectors)
+            encoded.append(replace(tokens, characters=words))
+        return encoded
 
     @staticmethod
     def _spelt(characters: CharacterEncoder, tokens: Tokens) -> Tensor:
         """What the characters say of each token: (B, T, character_size)."""
-        words, rows = tokens.spelt, tokens.character_rows
-        if words is None and tokens.characters is not None:
-            words = characters(tokens.characters)  # (U, character_size)
-        if words is None or rows is None:
+        words = tokens.characters
+        if words is None:
             raise ValueError("the embedding reads characters, but the tokens have none")
-        return words.index_select(0, rows.flatten()).view(*rows.shape, -1)
+        vectors = characters(words.ids) if words.vectors is None else words.vectors  # (U, S)
+        return vectors.index_select(0, words.rows.flatten()).view(*words.rows.shape, -1)

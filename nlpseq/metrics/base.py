@@ -1,6 +1,7 @@
 """What every metric is: a vector for each example, and scores from the sum of the vectors."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 Scores = dict[str, float]
@@ -16,3 +17,8 @@ class Metric(Protocol):
     def score(self, total: Sequence[float]) -> Scores:
         """The scores of a set of examples, from the sum of their vectors."""
         ...
+
+
+def sum_statistics(vectors: Iterable[Sequence[float]]) -> list[float]:
+    """Return the component-wise sum of the vectors of examples, exact in whatever order they come."""
+    return [math.fsum(components) for components in zip(*vectors, strict=True)]

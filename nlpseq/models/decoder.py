@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import CopySource, Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.types import EncoderOutput, Rows, State, Step, select
@@ -134,10 +134,9 @@ class Decoder(nn.Module):
         outputs, mask = encoded.outputs, source.mask
         if mask is None:
             mask = outputs.new_ones(outputs.shape[:2], dtype=torch.bool)
-        copies = source.ids if source.copies is None else source.copies
-        extras = copies[:, :0] if source.extras is None else source.extras
-        counts = copies.new_ones(len(copies))
-        return Memory(counts, outputs, keys, mask, copies, extras)
+        copies = source.copies or CopySource(source.ids, source.ids[:, :0])
+        counts = copies.ids.new_ones(len(copies.ids))
+        return Memory(counts, outputs, keys, mask, copies.ids, copies.extras)
 
     def gates(self, *parts: Tensor) -> Tensor | None:
         """Logits (B, T, 1) of generating, in float32 at least, from vectors (B, T, ...)."""

@@ -1,20 +1,22 @@
 """Recipes: TOML and `key=value` overrides become frozen, validated objects.
 
-A recipe says what differs from the defaults, and defaults stand only in the schema. A task adds its own
-sections by subclassing `Recipe`. The order is: default < extended recipe < recipe < command line. Anything
-unknown, of the wrong type or impossible is one line that names the key and what would do.
+A recipe states differences from the defaults of the schema; a task adds its own sections by subclassing
+`Recipe`. Precedence: defaults < extended recipe < recipe < command line. An unknown key, a wrong type or an
+impossible combination is one line that names the key and what would be valid.
 
-    base.py        what sections are made of
-    encoders.py    the encoders' sections, told apart by `encoder.kind`
-    decoders.py    the decoders' sections, told apart by `decoder.kind`
-    schema.py      the other sections, and Recipe
-    reading.py     names, locate, copy, read, merge, override
-    validation.py  validate
-    catalogue.py   the recipes with what was measured
+    base.py        types of keys, and Section
+    encoders.py    encoder sections, selected by `encoder.kind`
+    decoders.py    decoder sections, selected by `decoder.kind`
+    schema.py      all other sections, and Recipe
+    reading.py     find, read, extend, override and copy recipes
+    validation.py  document -> Recipe, or an error message
+    hints.py       the key that a user probably meant
+    keys.py        every key with type, default, choices and description
+    catalogue.py   the shipped recipes with measured scores
 """
 
 from .base import Count, Counts, Fraction, Integers, Natural, NotNegative, Positive, Section
-from .catalogue import Entry, catalogue
+from .catalogue import CatalogueEntry, catalogue
 from .decoders import DecoderConfig, RecurrentDecoderConfig, TransformerDecoderConfig
 from .encoders import (
     Activation,
@@ -29,7 +31,16 @@ from .encoders import (
     RecurrentConvolutionalConfig,
     TransformerConfig,
 )
-from .reading import Document, copy, locate, merge, names, override, read
+from .reading import (
+    Document,
+    copy,
+    locate,
+    merge,
+    names,
+    override,
+    read_document,
+    to_assignments,
+)
 from .schema import (
     DataConfig,
     DecodingConfig,
@@ -43,6 +54,7 @@ from .validation import validate
 
 __all__ = [
     "Activation",
+    "CatalogueEntry",
     "CausalEncoderConfig",
     "CausalTransformerConfig",
     "ConvolutionalConfig",
@@ -55,7 +67,6 @@ __all__ = [
     "Document",
     "EmbeddingConfig",
     "EncoderConfig",
-    "Entry",
     "EvaluationConfig",
     "FeedforwardConfig",
     "Fraction",
@@ -79,6 +90,7 @@ __all__ = [
     "merge",
     "names",
     "override",
-    "read",
+    "read_document",
+    "to_assignments",
     "validate",
 ]

@@ -1,9 +1,12 @@
 """What every section of a recipe is made of: frozen groups of typed keys."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Collection, Iterable
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+from nlpseq.errors import suggest
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -12,6 +15,25 @@ Count = Annotated[int, Field(ge=1, lt=2**31)]
 Natural = Annotated[int, Field(ge=0)]
 Integers = Annotated[tuple[int, ...], Field(strict=False)]
 Counts = Annotated[tuple[Count, ...], Field(strict=False)]
+
+
+class Choices:
+    """Restrict a string to the names in a table, for example `Annotated[str, Choices(READERS)]`.
+
+    The table is looked at when a recipe is validated, so entries may be added at any time.
+    """
+
+    def __init__(self, table: Collection[str]) -> None:
+        self.table = table
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, name: str) -> str:
+        if name not in self.table:
+            near = suggest(name, self.table)
+            raise PydanticCustomError("choice", "choose {names}", {"names": ", ".join(self.table) + near})
+        return name
 
 
 class Section(BaseModel):

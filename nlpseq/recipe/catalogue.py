@@ -1,31 +1,33 @@
-"""The recipes that come with nlpseq, and what real runs of them have measured."""
+"""The shipped recipes with their measured scores."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from .reading import locate, names, read
+from .reading import locate, names, read_document
 
 MEASURED = "measured.json"
-"""Beside the recipes; `benchmarks/measured_recipes.py` writes it from docs/results."""
+"""File beside the recipes; `benchmarks/measured_recipes.py` writes it from docs/results."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A recipe.
+class CatalogueEntry:
+    """A shipped recipe.
 
     Attributes:
-        name: as it is run.
-        description: its first line.
-        source: of its data.
-        metric: the split and the score that it is judged by.
-        value: that score, of one run or the mean of several; None if it was not measured.
-        minutes: of training one run, with its validations.
-        seeds: of how many runs the value is the mean.
+        name: the name that `nlpseq run` takes.
+        task: the value of `task =`.
+        description: the first line of the file.
+        source: the value of `data.source`.
+        metric: split and score that judge it, such as `test F1`.
+        value: that score, averaged over `seeds` runs; None if not measured.
+        minutes: training time of one run, validation included.
+        seeds: number of runs behind `value`.
     """
 
     name: str
+    task: str
     description: str
     source: str
     metric: str
@@ -34,15 +36,17 @@ class Entry:
     seeds: int = 1
 
 
-def catalogue() -> Iterator[Entry]:
-    """The recipes by name."""
+def catalogue() -> Iterator[CatalogueEntry]:
+    """Yield the shipped recipes, sorted by name."""
     text = resources.files("nlpseq.recipes").joinpath(MEASURED).read_text(encoding="utf-8")
     measured = json.loads(text)
     for name in names():
         line = locate(name).read_text(encoding="utf-8").partition("\n")[0]
-        yield Entry(
+        document = read_document(name)
+        yield CatalogueEntry(
             name,
+            task=document["task"],
             description=line.removeprefix("#").partition("   ")[0].strip(),
-            source=read(name)["data"]["source"],
+            source=document["data"]["source"],
             **measured.get(name, {"metric": "not measured"}),
         )

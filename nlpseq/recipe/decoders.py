@@ -1,7 +1,7 @@
-"""The decoders that a seq2seq recipe may name, told apart by `decoder.kind`.
+"""The decoders that a seq2seq recipe may name, selected by `decoder.kind`.
 
-`decoder.kind = "same"`, or none, is the encoder's kind where there is a decoder of it, else an LSTM; a recipe is
-read so before it is checked (`validate`).
+`decoder.kind = "same"`, the default, is the encoder's kind if there is such a decoder, else an LSTM; `validate`
+replaces it before the recipe is checked.
 """
 
 from typing import Annotated, Literal, Self
@@ -9,61 +9,78 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from .base import Count, Fraction, Natural, Section
+from .cells import CellKind
 from .encoders import TransformerLayersConfig, family
 
 
 class DecoderSection(Section):
-    """What every decoder has."""
+    """The keys that all decoders share."""
 
-    hidden_size: Natural = Field(0, description="units of a layer; 0: as the encoder's outputs")
+    hidden_size: Natural = Field(
+        0, description="units in each layer; 0: the size of the encoder's outputs"
+    )
     copying: bool = Field(
-        False, description="tokens can be copied from the source (See et al. 2017)"
+        False, description="allow copying tokens from the source (See et al. 2017)"
     )
     copy_dropout: Fraction = Field(
         0.0,
-        description="of words that both sides of a pair share: training reads them as unknown, and has to "
-        "copy them; for data in which train knows every word",
+        description="share of the words common to source and target that training replaces by the unknown token, "
+        "so that the model learns to copy them; for training data without unknown words",
     )
 
 
 class RecurrentDecoderConfig(DecoderSection):
     """Recurrent layers with attention (Bahdanau et al. 2015; Luong et al. 2015)."""
 
-    kind: Literal["lstm", "gru", "rnn", "mingru"] = "lstm"
-    num_layers: Count = 1
-    dropout: Fraction = Field(0.0, description="between layers")
-    output_dropout: Fraction = Field(0.0, description="of what the output layer reads")
+    kind: CellKind = Field(
+        "lstm",
+        description="recurrent cell; also `my_cells.py:MyCell`, a class in a file given with --code",
+    )
+    kernel: Literal["same", "auto", "equations"] = Field(
+        "same",
+        description="same: as encoder.kernel; auto: the fast kernels; equations: the cell's readable `equations`",
+    )
+    num_layers: Count = Field(1, description="layers in the stack")
+    dropout: Fraction = Field(0.0, description="dropout between layers")
+    output_dropout: Fraction = Field(0.0, description="dropout of the output layer's input")
     variational: bool = Field(
-        True, description="one mask a sequence between layers, where no step waits for the last"
+        True,
+        description="use one dropout mask for a whole sequence between layers; steps that wait for "
+        "the previous output draw one for each token",
     )
     weight_drop: Fraction = Field(
         0.0,
-        description="of the recurrent weights (Merity et al. 2018); a mask a token where each waits for the "
-        "last, but one a sequence for a GRU with input feeding on a CPU",
+        description="dropout of the recurrent weights (Merity et al. 2018); with input feeding one mask for each "
+        "token, but for a GRU on a CPU one for each sequence",
     )
     bridge: Literal["mean", "last", "zero"] = Field(
-        "mean", description="of the encoder's outputs, or its last state: where the decoder starts"
+        "mean",
+        description="first state: from the mean of the encoder's outputs, from its last state, or zero",
     )
     attention: Literal[
         "additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"
-    ] = "additive"
-    attention_size: Natural = Field(0, description="units of the scores; 0: as hidden_size")
-    num_heads: Count = Field(4, description="`multi_head`")
+    ] = Field("additive", description="how source positions are scored")
+    attention_size: Natural = Field(
+        0, description="units of the attention's hidden layer; 0: as hidden_size"
+    )
+    num_heads: Count = Field(4, description="heads of `multi_head` attention")
     input_feeding: bool = Field(
-        False, description="a step also reads the output of the step before (Luong et al. 2015)"
+        False, description="each step also reads the previous output (Luong et al. 2015)"
     )
 
 
 class TransformerDecoderConfig(DecoderSection, TransformerLayersConfig):
     """Causal Transformer layers that attend to the source (Vaswani et al. 2017), pre-norm."""
 
-    kind: Literal["transformer"] = "transformer"
-    num_heads: Count = 4
-    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
-    max_length: Count = Field(1024, description="`learned`: positions that there are vectors for")
+    kind: Literal["transformer"] = Field("transformer", description="kind of decoder")
+    num_heads: Count = Field(4, description="attention heads; they must divide hidden_size")
+    positions: Literal["sinusoidal", "learned", "rotary"] = Field(
+        "sinusoidal", description="how a token's position is encoded"
+    )
+    max_length: Count = Field(1024, description="number of `learned` positions")
 
     @model_validator(mode="after")
-    def _read(self) -> Self:
+    def _check(self) -> Self:
         self.check_length(self.positions)
         return self
 
@@ -73,3 +90,4 @@ DecoderConfig = Annotated[
     | Annotated[TransformerDecoderConfig, Tag("transformer")],
     Discriminator(family),
 ]
+"""The table of decoders."""

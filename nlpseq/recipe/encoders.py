@@ -1,139 +1,200 @@
-"""The encoders that a recipe may name: one section for each family, told apart by `encoder.kind`."""
+"""The encoders that a recipe may name, selected by `encoder.kind`.
 
-from typing import Annotated, Any, Literal, Self
+`EncoderConfig` is the table: a new kind of encoder is a section here, with the layer that it builds. A new kind of
+recurrent cell needs nothing here: see `cells.py`.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
+from nlpseq import custom_code
+from nlpseq.errors import UserError, suggest
+
 from .base import Count, Counts, Fraction, Natural, Section
+from .cells import CELLS, CellKind, is_cell
 
 Activation = Literal["tanh", "relu", "leaky_relu", "gelu"]
 Normalization = Literal["none", "layer", "batch"]
+Kernel = Literal["auto", "equations"]
 
 
-class RecurrentConfig(Section):
+class EncoderSection(Section):
+    """The base class of the encoders' sections.
+
+    Attributes:
+        builder: `module:name` in `nlpseq.layers` of what makes the encoder. It is called with the input size and
+            the keys of the section; empty where the encoder is not built from its keys alone.
+    """
+
+    builder: ClassVar[str] = ""
+
+
+class RecurrentConfig(EncoderSection):
     """Stacked recurrent layers."""
 
-    kind: Literal["lstm", "gru", "rnn", "mingru"] = "lstm"
-    nonlinearity: Literal["tanh", "relu"] = Field("tanh", description="of the `rnn` kind")
-    hidden_size: Count = Field(200, description="units of a layer, in each direction")
-    num_layers: Count = 1
-    bidirectional: bool = False
-    dropout: Fraction = Field(0.0, description="between layers")
-    output_dropout: Fraction = Field(0.0, description="of what the last layer gives")
+    kind: CellKind = Field(
+        "lstm",
+        description="recurrent cell; also `my_cells.py:MyCell`, a class in a file given with --code",
+    )
+    kernel: Kernel = Field(
+        "auto",
+        description="auto: the fast kernels; equations: the cell's readable `equations`, step by step",
+    )
+    nonlinearity: Literal["tanh", "relu"] = Field(
+        "tanh", description="activation of the `rnn` cell, and the gain of `he` initialization"
+    )
+    hidden_size: Count = Field(200, description="units in each layer and direction")
+    num_layers: Count = Field(1, description="layers in the stack")
+    bidirectional: bool = Field(False, description="also read each text backwards")
+    dropout: Fraction = Field(0.0, description="dropout between layers")
+    output_dropout: Fraction = Field(0.0, description="dropout of the last layer's output")
     variational: bool = Field(
-        True, description="one dropout mask a sequence, not a new one a token"
+        True, description="use one dropout mask for a whole sequence instead of one for each token"
     )
-    weight_drop: Fraction = Field(0.0, description="of the recurrent weights (Merity et al. 2018)")
-    residual: bool = False
-    normalization: Literal["none", "layer", "batch"] = Field(
-        "none", description="of each layer's input"
+    weight_drop: Fraction = Field(
+        0.0, description="dropout of the recurrent weights (Merity et al. 2018)"
     )
-    initialization: Literal["default", "uniform", "xavier", "he", "orthogonal", "identity"] = (
-        "orthogonal"
+    residual: bool = Field(
+        False, description="add each layer's input to its output where the sizes agree"
+    )
+    normalization: Normalization = Field(
+        "none", description="layer or batch normalization of each layer's input"
+    )
+    initialization: Literal["default", "uniform", "xavier", "he", "orthogonal", "identity"] = Field(
+        "orthogonal", description="how the cells' weights are drawn"
     )
     forget_bias: float = Field(1.0, description="initial bias of the LSTM's forget gate")
     init_from: str | None = Field(
-        None, description="run of a language model whose embedding and encoder to start from"
+        None,
+        description="run of a language model from which to copy the embedding and the encoder",
     )
 
 
-class FeedforwardConfig(Section):
-    """Layers that see one token at a time, without its context."""
+class FeedforwardConfig(EncoderSection):
+    """Layers that read each token alone, without its context."""
 
-    kind: Literal["feedforward"] = "feedforward"
-    hidden_size: Count = 200
-    num_layers: Natural = Field(2, description="0: token vectors as they are")
-    activation: Activation = "relu"
-    dropout: Fraction = Field(0.0, description="between layers")
-    output_dropout: Fraction = Field(0.0, description="of what comes out")
-    normalization: Normalization = Field("none", description="of each layer's input")
+    builder = "feedforward:build_feedforward_encoder"
+
+    kind: Literal["feedforward"] = Field("feedforward", description="kind of encoder")
+    hidden_size: Count = Field(200, description="units in each layer")
+    num_layers: Natural = Field(2, description="layers; 0: token vectors unchanged")
+    activation: Activation = Field("relu", description="activation after each layer")
+    dropout: Fraction = Field(0.0, description="dropout between layers")
+    output_dropout: Fraction = Field(0.0, description="dropout of the output")
+    normalization: Normalization = Field(
+        "none", description="layer or batch normalization of each layer's input"
+    )
 
 
-class ConvolutionalConfig(Section):
-    """Filters of several widths side by side (Kim 2014), stacked if there are several layers."""
+class ConvolutionalConfig(EncoderSection):
+    """Filters of several widths side by side (Kim 2014), in one layer or several."""
 
-    kind: Literal["cnn"] = "cnn"
+    builder = "convolution:ConvolutionalEncoder"
+
+    kind: Literal["cnn"] = Field("cnn", description="kind of encoder")
     hidden_size: Count = Field(100, description="filters of each width")
-    widths: Counts = Field((3, 4, 5), min_length=1, description="tokens that a filter sees")
-    num_layers: Count = 1
-    activation: Activation = "relu"
-    dropout: Fraction = Field(0.0, description="between layers")
-    output_dropout: Fraction = Field(0.0, description="of what the last layer gives")
-    residual: bool = False
-    normalization: Normalization = Field("none", description="of each layer's input")
+    widths: Counts = Field((3, 4, 5), min_length=1, description="tokens that each filter sees")
+    num_layers: Count = Field(1, description="layers in the stack")
+    activation: Activation = Field("relu", description="activation after each layer")
+    dropout: Fraction = Field(0.0, description="dropout between layers")
+    output_dropout: Fraction = Field(0.0, description="dropout of the last layer's output")
+    residual: bool = Field(
+        False, description="add each layer's input to its output where the sizes agree"
+    )
+    normalization: Normalization = Field(
+        "none", description="layer or batch normalization of each layer's input"
+    )
 
 
-class DilatedConfig(Section):
+class DilatedConfig(EncoderSection):
     """Iterated dilated convolutions (Strubell et al. 2017): wide contexts in few layers."""
 
-    kind: Literal["dilated_cnn"] = "dilated_cnn"
-    hidden_size: Count = 300
-    width: Count = Field(3, description="tokens that a filter sees")
+    builder = "convolution:DilatedEncoder"
+
+    kind: Literal["dilated_cnn"] = Field("dilated_cnn", description="kind of encoder")
+    hidden_size: Count = Field(300, description="filters in each layer")
+    width: Count = Field(3, description="tokens that each filter sees")
     dilations: Counts = Field(
-        (1, 2, 1), min_length=1, description="distances between them, a layer of the block each"
+        (1, 2, 1), min_length=1, description="distance between these tokens, for each layer of the block"
     )
     iterations: Count = Field(
-        1, description="times that the block is applied; the authors' own code: 1 on CoNLL-2003"
+        1, description="how often the block is applied; the authors' code uses 1 on CoNLL-2003"
     )
-    activation: Activation = "relu"
-    dropout: Fraction = Field(0.0, description="of what goes into the block")
-    output_dropout: Fraction = Field(0.0, description="of what the block gives at last")
+    activation: Activation = Field("relu", description="activation after each layer")
+    dropout: Fraction = Field(0.0, description="dropout of the block's input")
+    output_dropout: Fraction = Field(0.0, description="dropout of the output")
 
 
-class RecurrentConvolutionalConfig(Section):
+class RecurrentConvolutionalConfig(EncoderSection):
     """Each word between its left and right contexts (Lai et al. 2015)."""
 
-    kind: Literal["rcnn"] = "rcnn"
-    cell: Literal["rnn", "gru", "lstm"] = Field("rnn", description="that reads the contexts")
+    builder = "recurrent_convolution:RecurrentConvolutionalEncoder"
+
+    kind: Literal["rcnn"] = Field("rcnn", description="kind of encoder")
+    cell: CellKind = Field("rnn", description="recurrent cell that reads the contexts")
+    kernel: Kernel = Field(
+        "auto", description="auto: the fast kernels; equations: the cell's readable `equations`"
+    )
     context_size: Count = Field(100, description="units of the context in each direction")
-    hidden_size: Count = Field(200, description="units of the layer that joins the three")
-    activation: Activation = "tanh"
-    dropout: Fraction = Field(0.0, description="of the three, joined")
-    output_dropout: Fraction = Field(0.0, description="of what comes out")
+    hidden_size: Count = Field(200, description="units of the layer that joins word and contexts")
+    activation: Activation = Field("tanh", description="activation of that layer")
+    dropout: Fraction = Field(0.0, description="dropout of word and contexts")
+    output_dropout: Fraction = Field(0.0, description="dropout of the output")
 
 
-class HierarchicalConfig(Section):
+class HierarchicalConfig(EncoderSection):
     """Words to sentences to a document, with attention at both levels (Yang et al. 2016)."""
 
-    kind: Literal["hierarchical"] = "hierarchical"
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    kind: Literal["hierarchical"] = Field("hierarchical", description="kind of encoder")
+    cell: CellKind = Field("gru", description="recurrent cell of both levels")
+    kernel: Kernel = Field(
+        "auto", description="auto: the fast kernels; equations: the cell's readable `equations`"
+    )
     hidden_size: Count = Field(50, description="units in each direction, at both levels")
-    attention_size: Count = Field(100, description="of the attention's hidden layer")
-    dropout: Fraction = Field(0.0, description="of sentence vectors")
-    output_dropout: Fraction = Field(0.0, description="of what each level's encoder gives")
+    attention_size: Count = Field(100, description="units of the attention's hidden layer")
+    dropout: Fraction = Field(0.0, description="dropout of sentence vectors")
+    output_dropout: Fraction = Field(0.0, description="dropout of each level's output")
 
 
 class TransformerLayersConfig(Section):
-    """What encoders and decoders of Transformer layers share."""
+    """The keys that encoders and decoders of Transformer layers share."""
 
-    num_layers: Count = 2
-    feedforward_size: Count = 256
-    activation: Activation = "gelu"
-    dropout: Fraction = Field(0.1, description="of the input and of what each sublayer adds")
-    attention_dropout: Fraction = Field(0.0, description="of attention weights")
-    output_dropout: Fraction = Field(0.0, description="of what the last layer gives")
+    num_layers: Count = Field(2, description="layers in the stack")
+    feedforward_size: Count = Field(256, description="units inside each feedforward sublayer")
+    activation: Activation = Field("gelu", description="activation of the feedforward sublayers")
+    dropout: Fraction = Field(0.1, description="dropout of the input and of each sublayer's output")
+    attention_dropout: Fraction = Field(0.0, description="dropout of attention weights")
+    output_dropout: Fraction = Field(0.0, description="dropout of the last layer's output")
 
     def check_length(self, positions: str) -> None:
-        """See that `max_length` is given only with learned positions.
+        """Refuse `max_length` except with learned positions.
 
         Raises:
-            ValueError: it is given with others.
+            ValueError: it is set with others.
         """
         if positions != "learned":
             reason = f"only learned positions have an end, these are {positions}"
             self.refuse(("max_length",), reason)
 
 
-class TransformerConfig(TransformerLayersConfig):
+class TransformerConfig(EncoderSection, TransformerLayersConfig):
     """Pre-norm Transformer layers (Vaswani et al. 2017; Xiong et al. 2020)."""
 
-    kind: Literal["transformer"] = "transformer"
+    builder = "transformer:TransformerEncoder"
+
+    kind: Literal["transformer"] = Field("transformer", description="kind of encoder")
     hidden_size: Count = Field(128, description="width of the model")
-    num_heads: Count = Field(4, validate_default=True)
-    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
-    max_length: Count = Field(1024, description="`learned`: positions that there are vectors for")
+    num_heads: Count = Field(
+        4, validate_default=True, description="attention heads; they must divide hidden_size"
+    )
+    positions: Literal["sinusoidal", "learned", "rotary"] = Field(
+        "sinusoidal", description="how a token's position is encoded"
+    )
+    max_length: Count = Field(1024, description="number of `learned` positions")
     init_from: str | None = Field(
-        None, description="run of a language model whose embedding and encoder to start from"
+        None,
+        description="run of a language model from which to copy the embedding and the encoder",
     )
 
     @field_validator("num_heads")
@@ -145,42 +206,49 @@ class TransformerConfig(TransformerLayersConfig):
         return num_heads
 
     @model_validator(mode="after")
-    def _read(self) -> Self:
+    def _check(self) -> Self:
         self.check_length(self.positions)
         return self
 
 
 class CausalTransformerConfig(TransformerConfig):
-    """Layers of a language model: a token sees those before it, up to a distance."""
+    """Transformer layers of a language model: each token sees a fixed number of tokens before it."""
 
-    context: Count = Field(
-        128, description="tokens that a token sees in each layer, itself among them"
-    )
+    context: Count = Field(128, description="tokens that a token sees in each layer, itself included")
     positions: Literal["rotary"] = Field(
-        "rotary", description="of distances alone, for the context moves on with the text"
+        "rotary", description="positions relative to each other, because the context moves along"
     )
-
-
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "recurrent": ("lstm", "gru", "rnn", "mingru"),
-    "feedforward": ("feedforward",),
-    "cnn": ("cnn",),
-    "dilated_cnn": ("dilated_cnn",),
-    "rcnn": ("rcnn",),
-    "hierarchical": ("hierarchical",),
-    "transformer": ("transformer",),
-}
-_FAMILY_OF = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
 
 
 def family(section: Any) -> str:
-    """The union's tag; a section that names no kind is an LSTM's."""
+    """Return the tag of a section in the unions below; a section without a kind is recurrent."""
     if not isinstance(section, dict | Section):
-        return repr(section)  # no family: it is not even a section
-    kind = (
-        section.get("kind", "lstm") if isinstance(section, dict) else getattr(section, "kind", None)
-    )
-    return _FAMILY_OF.get(kind, kind) if isinstance(kind, str) else repr(kind)
+        return repr(section)  # a value instead of a section: no tag fits
+    given = section.get("kind", "lstm") if isinstance(section, dict) else getattr(section, "kind", None)
+    return family_of(given) or (given if isinstance(given, str) else repr(given))
+
+
+def family_of(kind: Any) -> str:
+    """Return the family of a kind, such as `recurrent` for `gru`; '' for an unknown kind."""
+    if is_cell(kind):
+        return "recurrent"
+    return next((name for name, kinds in FAMILIES.items() if kind in kinds), "")
+
+
+def unknown_kind(key: str, kind: object, kinds: list[str]) -> str:
+    """Return the error line for a kind that is not available.
+
+    Args:
+        key: `encoder.kind` or `decoder.kind`.
+        kind: as written in the recipe.
+        kinds: the available ones.
+    """
+    if isinstance(kind, str) and custom_code.is_custom(kind) and set(CELLS) <= {*kinds}:
+        try:
+            custom_code.lookup(kind, key)
+        except UserError as error:
+            return str(error)
+    return f"{key} = {kind!r}: choose {', '.join(kinds)}{suggest(str(kind), kinds)}"
 
 
 EncoderConfig = Annotated[
@@ -193,9 +261,24 @@ EncoderConfig = Annotated[
     | Annotated[TransformerConfig, Tag("transformer")],
     Discriminator(family),
 ]
+"""The table of encoders."""
 
 CausalEncoderConfig = Annotated[
     Annotated[RecurrentConfig, Tag("recurrent")]
     | Annotated[CausalTransformerConfig, Tag("transformer")],
     Discriminator(family),
 ]
+"""The encoders of a language model."""
+
+
+def _families() -> dict[str, tuple[str, ...]]:
+    """Read the kinds of each section in the table."""
+    sections = [get_args(member) for member in get_args(get_args(EncoderConfig)[0])]
+    return {
+        tag.tag: tuple(CELLS) if section is RecurrentConfig else (section.model_fields["kind"].default,)
+        for section, tag in sections
+    }
+
+
+FAMILIES = _families()
+"""The kinds of each family: `recurrent` has several, others have one."""

@@ -1,5 +1,6 @@
-"""Recipes as they are written: found by name, read, extended, overridden; nothing is checked yet."""
+"""Recipes before validation: find, read, extend, override and copy TOML documents."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -11,19 +12,23 @@ from typing import Any
 from nlpseq.errors import UserError, suggest
 
 Document = dict[str, Any]
-INHERITED = "<inherited>"  # no key of a recipe: brackets
-SAME = "same"  # the kind of a decoder that is of the encoder's
+"""A recipe as TOML tables, not yet validated."""
+
+INHERITED = "<inherited>"  # brackets: never a key of a recipe
+SAME = "same"  # the decoder kind that follows the encoder's kind
+
+# Find and read
 
 
 def names() -> list[str]:
-    """The recipes that come with nlpseq, as `<task>/<name>` or `<task>/<group>/<name>`."""
-    return sorted(_below(resources.files("nlpseq.recipes"), ""))
+    """Return the names of the shipped recipes: `<folder>/<name>` or `<folder>/<group>/<name>`."""
+    return sorted(_names_below(resources.files("nlpseq.recipes"), ""))
 
 
-def _below(folder: Traversable, prefix: str) -> Iterator[str]:
+def _names_below(folder: Traversable, prefix: str) -> Iterator[str]:
     for entry in folder.iterdir():
         if entry.is_dir():
-            yield from _below(entry, f"{prefix}{entry.name}/")
+            yield from _names_below(entry, f"{prefix}{entry.name}/")
         elif prefix and entry.name.endswith(".toml"):
             yield prefix + entry.name.removesuffix(".toml")
 
@@ -32,7 +37,7 @@ def locate(name: str) -> Traversable:
     """Find a recipe by its name or by the path of a TOML file.
 
     Raises:
-        UserError: there is no such recipe; the nearest name is offered.
+        UserError: there is no such recipe; the message names similar ones.
     """
     if name.endswith(".toml"):
         path = Path(name)
@@ -40,10 +45,53 @@ def locate(name: str) -> Traversable:
             return path
         raise UserError(f"recipe {name}: no such file")
     if name not in names():
-        raise UserError(
-            f"unknown recipe {name!r}{suggest(name, names())} `nlpseq recipes` lists them all"
-        )
+        raise UserError(f"unknown recipe {name!r}{_similar_names(name)}")
     return resources.files("nlpseq.recipes").joinpath(*f"{name}.toml".split("/"))
+
+
+def _similar_names(name: str) -> str:
+    """Return the end of an error line: the recipes of a folder or task, or the nearest name."""
+    known = names()
+    group = [recipe for recipe in known if recipe.startswith(f"{name.rstrip('/')}/")]
+    group = group or [recipe for recipe in known if name == read_document(recipe)["task"]]
+    if group:
+        return f"; recipes of {name}: {', '.join(group)}"
+    same_stem = [recipe for recipe in known if recipe.endswith(f"/{name}")]
+    if same_stem:
+        return f"; did you mean {' or '.join(map(repr, same_stem))}?"
+    return f"{suggest(name, known)} `nlpseq recipes` lists all of them"
+
+
+def read_document(name: str) -> Document:
+    """Read a recipe and the recipe that it extends.
+
+    Raises:
+        UserError: the file is missing, is not TOML, or extends a recipe that itself extends another.
+    """
+    document = _read_toml(name)
+    base_name = document.pop("extends", None)
+    if base_name is None:
+        return document
+    if not isinstance(base_name, str):
+        raise UserError(f"recipe {name}: extends = {base_name!r}: write the name of a recipe")
+    base = _read_toml(base_name)
+    if "extends" in base:
+        raise UserError(
+            f"recipe {name}: extends {base_name}, which extends another; one level is allowed"
+        )
+    return merge(base, document)
+
+
+def _read_toml(name: str) -> Document:
+    try:
+        return tomllib.loads(locate(name).read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"recipe {name}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"recipe {name}, line {line}: not UTF-8") from error
+    except OSError as error:
+        raise UserError(f"recipe {name}: cannot be read: {error.strerror}") from error
 
 
 def copy(name: str, destination: Path) -> Path:
@@ -71,101 +119,72 @@ def copy(name: str, destination: Path) -> Path:
     return path
 
 
-def read(name: str) -> Document:
-    """Read a recipe and the one that it extends.
-
-    Raises:
-        UserError: the file is missing, is not TOML, or extends a recipe that itself extends another.
-    """
-    document = _load(name)
-    base_name = document.pop("extends", None)
-    if base_name is None:
-        return document
-    if not isinstance(base_name, str):
-        raise UserError(f"recipe {name}: extends = {base_name!r}: write the name of a recipe")
-    base = _load(base_name)
-    if "extends" in base:
-        raise UserError(
-            f"recipe {name}: extends {base_name}, which extends another; one level is allowed"
-        )
-    return merge(base, document)
-
-
-def _load(name: str) -> Document:
-    try:
-        return tomllib.loads(locate(name).read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"recipe {name}: not valid TOML: {error}") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"recipe {name}, line {line}: not UTF-8") from error
-    except OSError as error:
-        raise UserError(f"recipe {name}: cannot be read: {error.strerror}") from error
+# Extend and override
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Document:
-    """Lay `changes` over `base`, section by section; within one, a key's new value replaces the old.
+    """Lay `changes` over `base`, section by section; within a section, new values replace old ones.
 
-    A section whose `kind` changes remembers under `INHERITED` what it has from the other kind: keys
-    that the new kind does not have are then left out.
+    A section whose `kind` changes lists under `INHERITED` the keys it has from the old kind, so that
+    validation can drop those which the new kind does not have.
     """
     merged = {**base, **changes}
     for key, old in base.items():
         if isinstance(old, dict) and isinstance(merged[key], dict):
             merged[key] = {**old, **merged[key]}
-    asked = {
+    given = {
         (key, name)
         for key, section in changes.items()
         if isinstance(section, dict)
         for name in section
     }
-    return _remembering(base, merged, asked)
+    return _mark_inherited(base, merged, given)
 
 
-def _remembering(
-    before: Mapping[str, Any], after: Document, asked: set[tuple[str, str]]
+def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Document:
+    """Apply `section.key=value` assignments; a value is TOML, or a plain string.
+
+    A value replaces the old one as a whole: `data.files={ train = "a.txt" }` leaves no other file.
+
+    Raises:
+        UserError: an assignment has no `=` or no key.
+    """
+    changed = deepcopy(dict(document))
+    given = set()
+    for (*sections, last), text in map(_split_assignment, assignments):
+        table: Any = changed
+        for section in sections:
+            if not isinstance(table.get(section), dict):
+                table[section] = {}
+            table = table[section]
+        table[last] = _parse_value(text)
+        given.add((sections[0] if sections else "", last))
+    return _mark_inherited(document, changed, given)
+
+
+def _mark_inherited(
+    before: Mapping[str, Any], after: Document, given: set[tuple[str, str]]
 ) -> Document:
-    """Note what sections have from another kind, but for keys that were asked for by name."""
+    """List the keys that sections have from another kind, except those given by name."""
     for key, old in before.items():
         new = after[key]
         if isinstance(old, dict) and isinstance(new, dict):
             changed = _kind(before, key) != _kind(after, key)
-            left = old.keys() - {INHERITED} if changed else old.get(INHERITED)
-            if left is not None:
-                new[INHERITED] = [name for name in left if (key, name) not in asked]
+            inherited = old.keys() - {INHERITED} if changed else old.get(INHERITED)
+            if inherited is not None:
+                new[INHERITED] = [name for name in inherited if (key, name) not in given]
     return after
 
 
 def _kind(document: Mapping[str, Any], key: str) -> tuple[Any, ...]:
-    """The kind of a section; where a decoder follows the encoder, with that of the encoder."""
+    """Return the kind of a section; for a decoder that follows the encoder, also the encoder's kind."""
     kind, encoder = document[key].get("kind"), document.get("encoder")
     if key == "decoder" and kind in (None, SAME):
         return SAME, encoder.get("kind") if isinstance(encoder, dict) else None
     return (kind,)
 
 
-def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Document:
-    """Apply `section.key=value` assignments; a value is TOML, or a plain string.
-
-    The value replaces what was there: `data.files={ train = "a.txt" }` leaves no other file.
-
-    Raises:
-        UserError: an assignment has no `=` or no key.
-    """
-    changed = deepcopy(dict(document))
-    asked = set()
-    for (*sections, last), text in map(_parse, assignments):
-        table: Any = changed
-        for section in sections:
-            if not isinstance(table.get(section), dict):
-                table[section] = {}
-            table = table[section]
-        table[last] = _toml_value(text)
-        asked.add((sections[0] if sections else "", last))
-    return _remembering(document, changed, asked)
-
-
-def _parse(assignment: str) -> tuple[list[str], str]:
+def _split_assignment(assignment: str) -> tuple[list[str], str]:
     path, equals, text = assignment.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):
@@ -173,8 +192,52 @@ def _parse(assignment: str) -> tuple[list[str], str]:
     return keys, text.strip()
 
 
-def _toml_value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def to_assignments(overrides: Mapping[str, object]) -> list[str]:
+    """Return Python keyword arguments as assignments for `override`.
+
+    >>> to_assignments({"seed": 14, "training": {"epochs": 3, "betas": (0.9, 0.99)}})
+    ['seed=14', 'training.epochs=3', 'training.betas=[0.9, 0.99]']
+
+    Raises:
+        UserError: TOML cannot represent a value.
+    """
+    assignments = []
+    for name, value in overrides.items():
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                assignments.append(f"{name}.{key}={_to_toml(f'{name}.{key}', item)}")
+        else:
+            assignments.append(f"{name}={_to_toml(name, value)}")
+    return assignments
+
+
+def _to_toml(key: str, value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(int(value))
+        case float():
+            return repr(float(value))  # float(): NumPy numbers have their own repr
+        case str() | Path():
+            # A TOML basic string is a JSON string, except for one control character.
+            return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list() | tuple():
+            return f"[{', '.join(_to_toml(key, item) for item in value)}]"
+        case Mapping():
+            items = (
+                f"{_to_toml(key, str(name))} = {_to_toml(key, item)}"
+                for name, item in value.items()
+            )
+            return f"{{ {', '.join(items)} }}"
+    raise UserError(
+        f"override {key} = {value!r}: give a number, string, boolean, list or mapping; "
+        "leave the key out for its default"
+    )

@@ -4,21 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import Count, Counts, Fraction, Natural, Positive, Section
+from nlpseq.readers import READERS
+
+from .base import Choices, Count, Counts, Fraction, Natural, Positive, Section
 from .encoders import EncoderConfig, RecurrentConfig
 
-Format = Literal[
-    "text",
-    "lines",
-    "conll",
-    "label_text",
-    "trees",
-    "csv",
-    "tsv",
-    "jsonl",
-    "parallel",
-    "parquet",
-]
+Format = Annotated[str, Choices(READERS)]
 
 
 class DataConfig(Section):

@@ -1,23 +1,19 @@
-"""Answers made visible: entities in colour, words shaded by weight, sources with what was written.
+"""Drawing of predictions on a terminal and on an HTML page: labels, entities, tokens shaded by weight.
 
-The same drawings for a terminal (rich's `Text`) and for a page: HTML in one piece that asks
-nothing of the network, for light and dark screens. Colour is never alone: types, probabilities and
-confidences are written too, and where there is no colour, weights are.
+A prediction lists its parts; each part draws itself as pieces of styled text and as HTML. The page requests
+nothing from the network and works in light and dark mode. Colour is never the only sign: types, probabilities
+and confidences are written too, and weights where there is no colour. Rich is imported only to print.
 """
 
 import html
-import io
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-Answer = Mapping[str, Any]
-
-# In the terminal's own colours; on the page those of Okabe & Ito (2008), for colour-blind readers.
-_TERMINAL = (
+# Colours by name for a terminal; Okabe & Ito (2008), for colour-blind readers, on the page.
+_TERMINAL_COLOURS = (
     "bright_cyan",
     "bright_yellow",
     "bright_green",
@@ -26,25 +22,15 @@ _TERMINAL = (
     "yellow",
     "white",
 )
-_PAGE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
+_PAGE_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
 _FAINT, _STRONG = (165, 150, 120), (255, 180, 0)  # shades that show on black and on white
-_LEAST = 0.1  # share of the largest weight; less is not shown
-# Control characters of a text (or of a foreign model's labels) could command the terminal: their pictures
-# (U+2400 on) cannot, nor can what stands for those of Latin-1, which have none.
+_MIN_SHARE = 0.1  # of the largest weight; a token with less is not shaded on a terminal
+# Control characters in a text or label could command the terminal. They are replaced by their pictures
+# (U+2400 and up), those of Latin-1, which have none, by U+FFFD.
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 _PICTURES |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
 
-PAGE_START = (
-    """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>nlpseq predict</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.9 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+_RULES = """\
 p { margin: 0 0 .7rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 mark { color: inherit; padding: .1em .3em; border-radius: .25em; }
 small { font-size: .7em; opacity: .75; margin-left: .4em; }
@@ -56,206 +42,280 @@ b { margin-right: .6em; }
 .output { display: block; border-left: .35em solid #0072b2; padding-left: .6em; }
 .output.further { border-color: #0072b24d; }
 .output:empty::before { content: "\\2014"; opacity: .5; }
-"""
-    + "".join(
-        f".type-{place} {{ background: {colour}4d; border-bottom: 2px solid {colour}; }}\n"
-        for place, colour in enumerate(_PAGE)
-    )
-    + """\
-</style>
+""" + "".join(
+    f".type-{index} {{ background: {colour}4d; border-bottom: 2px solid {colour}; }}\n"
+    for index, colour in enumerate(_PAGE_COLOURS)
+)
+PAGE_START = f"""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>nlpseq predict</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.9 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+{_RULES}</style>
 </head>
 <body>
 """
-)
 PAGE_END = "</body>\n</html>\n"
 
 
 class Palette:
-    """A colour for each type of entity, in the order in which they first come."""
+    """Colours for the types of entities, in the order in which the types first appear."""
 
     def __init__(self) -> None:
-        self._places: dict[str, int] = {}
+        self._indices: dict[str, int] = {}
 
-    def place(self, kind: str) -> int:
-        """Which colour; the first ones are told apart best."""
-        return self._places.setdefault(kind, len(self._places)) % len(_PAGE)
+    def index(self, type: str) -> int:
+        """Return the index of a type's colour; the first colours differ most."""
+        return self._indices.setdefault(type, len(self._indices)) % len(_PAGE_COLOURS)
 
 
-class Token(NamedTuple):
-    """A token, its weight, and its share (0 to 1) of the largest one in the text."""
+class Piece(NamedTuple):
+    """Text and its style, in rich's notation; an empty style is plain."""
+
+    text: str
+    style: str = ""
+
+
+class Part(Protocol):
+    """A part of a prediction that draws itself."""
+
+    def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        """Yield styled text; where it is not `coloured`, whatever the colours say is written out."""
+        ...
+
+    def to_html(self, palette: Palette) -> str:
+        """Return HTML without line ends."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Text without a mark; `indent` separates it from the part before, except in HTML."""
+
+    text: str
+    indent: str = ""
+
+    def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        yield Piece(f"{self.indent}{safe(self.text)}")
+
+    def to_html(self, palette: Palette) -> str:
+        return html.escape(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The label of a whole text and its number, such as a probability; without a label: `missing`."""
+
+    label: str | None
+    number: float = 0.0
+    missing: str = "no label"
+
+    def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        if self.label is None:
+            yield Piece(self.missing, "dim")
+        else:
+            yield Piece(f"{safe(self.label)} ", "bold")
+            yield Piece(f"{self.number:.2f}", "dim")
+
+    def to_html(self, palette: Palette) -> str:
+        if self.label is None:
+            return f"<b>{self.missing}</b>"
+        return f"<b>{html.escape(self.label)}<small>{self.number:.2f}</small></b>"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An entity: `[Ada Lovelace PER 0.98]`."""
+
+    text: str
+    type: str
+    confidence: float
+
+    def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        style = f"black on {_TERMINAL_COLOURS[palette.index(self.type)]}"
+        yield Piece(f"[{safe(self.text)} ", style)
+        yield Piece(f"{safe(self.type)} {self.confidence:.2f}]", f"italic {style}")
+
+    def to_html(self, palette: Palette) -> str:
+        type, confidence = html.escape(self.type), self.confidence
+        return (
+            f'<mark class="type-{palette.index(self.type)}" '
+            f'title="{type}, confidence {confidence:.4f}">'
+            f"{html.escape(self.text)}<small>{type} {confidence:.2f}</small></mark>"
+        )
+
+
+class ShadedToken(NamedTuple):
+    """A token, its weight, and its share (0 to 1) of the largest weight in the text."""
 
     text: str
     weight: float
     share: float
 
 
-class Sentence(NamedTuple):
-    """A part of a text, its weight (None: the only part) and share, and the tokens in it."""
+@dataclass(frozen=True, slots=True)
+class ShadedTokens:
+    """The shaded tokens of a sentence, with its weight and share; of an undivided text the weight is None."""
 
     weight: float | None
     share: float
-    tokens: list[Token]
+    tokens: tuple[ShadedToken, ...]
 
+    def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        yield Piece(" " if self.weight is None else f"\n  {self.weight:.2f} ", "dim")
+        for token in self.tokens:
+            shaded = token.share >= _MIN_SHARE
+            yield Piece(" ")
+            yield Piece(safe(token.text), _shade(token.share) if shaded else "")
+            if shaded and not coloured:
+                yield Piece(f"({token.weight:.2f})")
 
-def printed(
-    answers: Sequence[Answer], palette: Palette, *, explain: bool, terminal: bool
-) -> Iterator[str]:
-    """Answers as lines of text, in colour where standard output is a terminal that has some."""
-    from rich.console import Console
-
-    file = sys.stdout if terminal else io.StringIO()
-    console = Console(file=file, highlight=False, emoji=False)
-    coloured = console.color_system is not None and not console.no_color
-    for answer in answers:
-        text = as_text(answer, palette, explain=explain, coloured=coloured)
-        with console.capture() as captured:
-            console.print(text, soft_wrap=True)  # a text keeps its own line ends
-        yield captured.get()
-
-
-def as_text(
-    answer: Answer, palette: Palette, *, explain: bool = False, coloured: bool = True
-) -> "Text":
-    """`[Ada Lovelace PER 0.98] wrote`, or `positive 0.97  what a film`, with its colours.
-
-    Args:
-        answer: of a tagger or a classifier.
-        palette: remembers the colours of types.
-        explain: shade the tokens by their weights.
-        coloured: if not, large weights are written behind their tokens.
-    """
-    from rich.text import Text
-
-    text = Text()
-    if "entities" in answer:
-        for piece, entity in _pieces(answer):
-            if entity is None:
-                text.append(safe(piece))
-            else:
-                style = f"black on {_TERMINAL[palette.place(entity['type'])]}"
-                text.append(f"[{safe(piece)} ", style)
-                kind = safe(entity["type"])
-                text.append(f"{kind} {entity['confidence']:.2f}]", f"italic {style}")
-        return text
-    if answer["label"] is None:
-        return text.append("no label", "dim")
-    text.append(f"{safe(answer['label'])} ", "bold").append(f"{_probability(answer):.2f}", "dim")
-    if not explain:
-        return text.append(f"  {safe(answer['text'])}")
-    for sentence in _sentences(answer):
-        text.append(" " if sentence.weight is None else f"\n  {sentence.weight:.2f} ", "dim")
-        for token in sentence.tokens:
-            seen = token.share >= _LEAST
-            text.append(" ").append(safe(token.text), _shade(token.share) if seen else "")
-            text.append(f"({token.weight:.2f})" if seen and not coloured else "")
-    return text
-
-
-def as_html(answer: Answer, palette: Palette, *, explain: bool = False) -> str:
-    """An answer as a paragraph of the page; arguments as of `as_text`."""
-    if "entities" in answer:
-        return f"<p>{''.join(_marked(*piece, palette) for piece in _pieces(answer))}</p>\n"
-    if "output" in answer:
-        return _pair(answer)
-    if answer["label"] is None:
-        return "<p><b>no label</b></p>\n"
-    label = f"<b>{html.escape(answer['label'])}<small>{_probability(answer):.2f}</small></b>"
-    if not explain:
-        return f"<p>{label}{html.escape(answer['text'])}</p>\n"
-    parts = []
-    for sentence in _sentences(answer):
+    def to_html(self, palette: Palette) -> str:
         tokens = " ".join(
             _span("token", html.escape(token.text), token.weight, token.share)
-            for token in sentence.tokens
+            for token in self.tokens
         )
-        parts.append(tokens)
-        if sentence.weight is not None:
-            parts[-1] = _span("sentence", tokens, sentence.weight, sentence.share)
-    return f"<p>{label}{''.join(parts)}</p>\n"
+        if self.weight is None:
+            return tokens
+        return _span("sentence", tokens, self.weight, self.share)
 
 
-def _pair(answer: Answer) -> str:
-    """A source and what was written of it; of several hypotheses each, with its score."""
-    found = answer.get("hypotheses") or [answer]
-    outputs = [
-        f'<span class="output{" further" if place else ""}"{_score(hypothesis["score"])}>'
-        f"{html.escape(hypothesis['output'])}</span>"
-        for place, hypothesis in enumerate(found)
-    ]
-    return f'<p><span class="source">{html.escape(answer["text"])}</span>{"".join(outputs)}</p>\n'
+def shade(
+    tokens: Sequence[str],
+    weights: Sequence[float],
+    sentences: Sequence[str] = (),
+    sentence_weights: Sequence[float] = (),
+) -> list[ShadedTokens]:
+    """Shade tokens by their weights, sentence by sentence where sentences have weights too.
 
-
-def _score(score: float | None) -> str:
-    return "" if score is None else f' title="score {score:.4f}"'
-
-
-def _span(kind: str, content: str, weight: float, share: float) -> str:
-    return f'<span class="{kind}" style="--share:{share:.3f}" title="{weight:.3f}">{content}</span>'
-
-
-def _pieces(answer: Answer) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-    """The text cut at its entities: each piece, and the entity that it is."""
-    end = 0
-    for entity in sorted(answer["entities"], key=lambda entity: int(entity["start"])):
-        yield answer["text"][end : entity["start"]], None
-        yield answer["text"][entity["start"] : entity["end"]], entity
-        end = entity["end"]
-    yield answer["text"][end:], None
-
-
-def _marked(piece: str, entity: Mapping[str, Any] | None, palette: Palette) -> str:
-    text = html.escape(piece)
-    if entity is None:
-        return text
-    kind, confidence = html.escape(entity["type"]), entity["confidence"]
-    return (
-        f'<mark class="type-{palette.place(entity["type"])}" '
-        f'title="{kind}, confidence {confidence:.4f}">{text}<small>{kind} {confidence:.2f}</small></mark>'
-    )
-
-
-def _sentences(answer: Answer) -> list[Sentence]:
-    """Tokens with their weights, by sentence where the network reads sentences.
-
-    What a token then counts for is its weight times its sentence's.
+    A token's share is that of its weight times the weight of its sentence.
     """
-    tokens = list(zip(answer["tokens"], answer["weights"], strict=True))
-    weights = answer.get("sentence_weights", [None])
-    parts = _split(tokens, answer["sentences"]) if "sentences" in answer else [tokens]
-    counts = [1.0 if weight is None else float(weight) for weight in weights]
-    products = [w * count for part, count in zip(parts, counts, strict=True) for _, w in part]
-    most, largest = max(counts) or 1.0, max(products, default=0.0) or 1.0
+    weighted = list(zip(tokens, weights, strict=True))
+    groups = _split(weighted, sentences) if sentences else [weighted]
+    factors = list(sentence_weights) if sentences else [1.0]
+    products = [
+        weight * factor
+        for group, factor in zip(groups, factors, strict=True)
+        for _, weight in group
+    ]
+    largest_factor, largest = max(factors) or 1.0, max(products, default=0.0) or 1.0
     return [
-        Sentence(weight, count / most, [Token(text, w, w * count / largest) for text, w in part])
-        for weight, count, part in zip(weights, counts, parts, strict=True)
+        ShadedTokens(
+            factor if sentences else None,
+            factor / largest_factor,
+            tuple(ShadedToken(text, weight, weight * factor / largest) for text, weight in group),
+        )
+        for factor, group in zip(factors, groups, strict=True)
     ]
 
 
 def _split(
     tokens: list[tuple[str, float]], sentences: Sequence[str]
 ) -> list[list[tuple[str, float]]]:
-    """A sentence takes as many tokens as make up its letters; the last one takes the rest."""
-    parts: list[list[tuple[str, float]]] = []
+    """Give each sentence as many tokens as make up its letters, and the last one the rest."""
+    groups: list[list[tuple[str, float]]] = []
     for sentence in sentences:
         letters, count = len("".join(sentence.split())), 0
         while letters > 0 and count < len(tokens):
             letters -= len(tokens[count][0])
             count += 1
-        parts.append(tokens[:count])
+        groups.append(tokens[:count])
         tokens = tokens[count:]
-    parts[-1].extend(tokens)
-    return parts
+    groups[-1].extend(tokens)
+    return groups
 
 
-def _probability(answer: Answer) -> float:
-    return float(answer["probabilities"][answer["label"]])
+def plain(parts: Iterable[Part]) -> str:
+    """Return parts as text without colour, tabs as spaces."""
+    palette = Palette()
+    text = "".join(piece.text for part in parts for piece in part.pieces(palette, coloured=False))
+    if "\t" not in text:
+        return text
+    from rich.text import Text
+
+    line = Text(text)
+    line.expand_tabs(8)  # by the width of characters on a terminal
+    return line.plain
+
+
+def paragraph(parts: Iterable[Part], palette: Palette) -> str:
+    """Return parts as one paragraph of HTML."""
+    return f"<p>{''.join(part.to_html(palette) for part in parts)}</p>\n"
+
+
+def output_paragraph(source: str, outputs: Sequence[tuple[str, float | None]]) -> str:
+    """Return a source and its outputs, the best one first, each with its score, as HTML."""
+    spans = [
+        f'<span class="output{" further" if rank else ""}"{_score(score)}>{html.escape(output)}</span>'
+        for rank, (output, score) in enumerate(outputs)
+    ]
+    return f'<p><span class="source">{html.escape(source)}</span>{"".join(spans)}</p>\n'
+
+
+def weight_table(
+    columns: Sequence[str], rows: Sequence[str], weights: Sequence[Sequence[float]]
+) -> str:
+    """Return a table of weights (rows, columns) as HTML, each cell shaded by its weight."""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
+    largest = max((weight for row in weights for weight in row), default=0.0) or 1.0
+    body = "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th>'
+        + "".join(
+            f'<td style="background: rgb(0 114 178 / {weight / largest:.0%})" title="{weight:.3f}"></td>'
+            for weight in row
+        )
+        + "</tr>\n"
+        for name, row in zip(rows, weights, strict=True)
+    )
+    return f"<table>\n<tr><td></td>{head}</tr>\n{body}</table>\n"
+
+
+def snippet(content: str) -> str:
+    """Return HTML with the style that it needs and that touches nothing else, for a notebook."""
+    rules = re.sub(r"^(?=\S)", ".nlpseq ", _RULES, flags=re.MULTILINE)
+    return f'<div class="nlpseq">\n<style>\n{rules}</style>\n{content}</div>'
+
+
+class TerminalPrinter:
+    """Renders parts for standard output, in colour where the terminal has colours."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=sys.stdout, highlight=False, emoji=False)
+        self._coloured = self._console.color_system is not None and not self._console.no_color
+
+    def render(self, parts: Iterable[Part], palette: Palette) -> str:
+        """Return parts as text with the terminal's codes for colours, and a line end."""
+        from rich.text import Text
+
+        text = Text()
+        for part in parts:
+            for piece in part.pieces(palette, coloured=self._coloured):
+                text.append(*piece)
+        with self._console.capture() as captured:
+            self._console.print(text, soft_wrap=True)  # lines are not broken at the terminal's width
+        return captured.get()
+
+
+def safe(text: str) -> str:
+    """Return a text with its control characters made visible, except line ends and tabs."""
+    return text.translate(_PICTURES)
+
+
+def _score(score: float | None) -> str:
+    return "" if score is None else f' title="score {score:.4f}"'
+
+
+def _span(name: str, content: str, weight: float, share: float) -> str:
+    return f'<span class="{name}" style="--share:{share:.3f}" title="{weight:.3f}">{content}</span>'
 
 
 def _shade(share: float) -> str:
     mixed = (round(a + share * (b - a)) for a, b in zip(_FAINT, _STRONG, strict=True))
     return f"black on rgb({','.join(map(str, mixed))})"
-
-
-def safe(text: str) -> str:
-    """A text whose control characters are seen and command nothing."""
-    return text.translate(_PICTURES)

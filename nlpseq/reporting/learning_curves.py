@@ -1,65 +1,116 @@
-"""Learning curves: the history of a run as a figure.
+"""Learning curves: loss, validation score and learning rate of a run, against steps and time."""
 
-Matplotlib's objects are used directly: no global figure, no display, nothing to close.
-"""
-
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nlpseq.reporting.figures import BLUE, GREEN, VERMILLION, Line, Point, save
+from nlpseq.reporting.figures import LIGHT, Line, Point, Theme, new_figure, save
+from nlpseq.reporting.score_names import is_percent, score_label
+from nlpseq.reporting.tables import FLOOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 SIZE, LOSS = "tokens", "nll_per_token"  # among the scores: no score, and what training minimises
+_FIRST_STEPS = 0.05  # share of the logged steps whose loss may lie outside the panel
 
 
-def learning_curves(history: Sequence[Line], folder: Path) -> Path | None:
-    """Draw training loss, validation scores and learning rate against steps.
+def learning_curves(
+    history: Sequence[Line],
+    folder: Path,
+    *,
+    title: str = "",
+    scores: Mapping[str, Any] | None = None,
+) -> Path | None:
+    """Draw training loss, validation score and learning rate against steps.
 
     Args:
         history: lines of history.jsonl: `step` with `loss` and `learning_rate`, or with `validation`.
         folder: where `learning_curves.png` is written.
+        title: of the figure, such as the name of the recipe.
+        scores: final scores on validation; a `floor_x` among them is drawn beside the score `x`.
 
     Returns:
         The path of the figure; None if there is nothing to draw.
     """
     training = [line for line in history if "loss" in line]
     validations = [line for line in history if "validation" in line]
-    scores = _score_names(validations)
-    if not training and not scores:
+    if not training and not _score_names(validations):
         return None
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    count = len(scores) + (2 if training else 0)
-    figure = Figure(figsize=(8, 0.6 + 2.3 * count), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes: list[Axes] = list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
-    panels = iter(axes)
-    if training:
-        panel = next(panels)
-        _draw(panel, _points(training, "loss"), "loss (nats)", BLUE, name="training")
-        validation_loss = _validation_points(validations, LOSS)
-        if validation_loss:
-            _draw(panel, validation_loss, "loss (nats)", VERMILLION, "o", name="validation")
-        panel.legend()
-    for score in scores:
-        label = f"validation\n{score.replace('_', ' ')}"
-        _draw(next(panels), _validation_points(validations, score), label, VERMILLION, "o")
-    if training:
-        _draw(next(panels), _points(training, "learning_rate"), "learning rate", GREEN, line="--")
-    axes[-1].set_xlabel("updates of the weights (steps)")
-    _add_minutes(axes[0], training)
     path = folder / "learning_curves.png"
-    save(figure, path)
+    save(lambda theme: _draw(training, validations, title, scores or {}, theme), path)
     return path
 
 
+def _draw(
+    training: Sequence[Line],
+    validations: Sequence[Line],
+    title: str,
+    final: Mapping[str, Any],
+    theme: Theme = LIGHT,
+) -> "Figure":
+    scores = _score_names(validations)
+    count = len(scores) + (2 if training else 0)
+    figure = new_figure(8, 0.9 + 2.2 * count)
+    axes: list[Axes] = list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
+    panels = iter(axes)
+    blue, red, green, *_ = theme.colours
+    if training:
+        _draw_loss(next(panels), training, validations, blue, red)
+    for score in scores:
+        _draw_score(next(panels), validations, score, final.get(FLOOR + score), red, theme)
+    if training:
+        panel = next(panels)
+        _plot(panel, _points(training, "learning_rate"), green, line="--")
+        panel.set_ylabel("learning rate")
+    axes[-1].set_xlabel("step")
+    _add_time(axes[0], training)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _draw_loss(
+    panel: "Axes", training: Sequence[Line], validations: Sequence[Line], blue: str, red: str
+) -> None:
+    points, validation = _points(training, "loss"), _validation_points(validations, LOSS)
+    _plot(panel, points, blue, name="training")
+    if validation:
+        _plot(panel, validation, red, "o", name="validation")
+    _hide_first_steps(panel, points, validation)
+    panel.set_ylabel("loss (nats)")
+    panel.legend()
+
+
+def _draw_score(
+    panel: "Axes",
+    validations: Sequence[Line],
+    score: str,
+    floor: float | None,
+    red: str,
+    theme: Theme,
+) -> None:
+    factor = 100 if is_percent(score) else 1
+    points = [(step, factor * value) for step, value in _validation_points(validations, score)]
+    _plot(panel, points, red, "o", name="validation")
+    if floor is not None and math.isfinite(floor):
+        panel.axhline(factor * floor, color=theme.faint, linewidth=1, linestyle=":")
+        panel.annotate(
+            "best possible",
+            (0.01, factor * floor),
+            xycoords=("axes fraction", "data"),
+            va="bottom",
+            size=8,
+            color=theme.faint,
+        )
+    panel.set_ylabel(f"validation\n{score_label(score)}")
+
+
 def _score_names(validations: Sequence[Line]) -> list[str]:
-    """The validation score to draw in a panel of its own: the first that a metric names."""
+    """Return the validation score to draw in a panel of its own: the first that a metric names."""
     names = dict.fromkeys(name for line in validations for name in line["validation"])
     return [name for name in names if name not in (SIZE, LOSS)][:1]
 
@@ -74,10 +125,9 @@ def _validation_points(lines: Sequence[Line], score: str) -> list[Point]:
     ]
 
 
-def _draw(
+def _plot(
     axis: "Axes",
     points: Sequence[Point],
-    label: str,
     colour: str,
     marker: str = "",
     *,
@@ -88,22 +138,47 @@ def _draw(
     # One point makes no line: it needs a marker to be seen.
     marker = marker or ("." if len(points) == 1 else "")
     axis.plot(steps, values, color=colour, linestyle=line, marker=marker, markersize=4, label=name)
-    axis.set_ylabel(label)
     axis.grid(alpha=0.3)
     axis.margins(x=0.02)
 
 
-def _add_minutes(axis: "Axes", lines: Sequence[Line]) -> None:
-    """Minutes of training above the figure, at the ticks of the steps below."""
-    timed = [(line["step"], line["seconds"] / 60) for line in lines if "seconds" in line]
-    if len(timed) < 2:
+def _hide_first_steps(axis: "Axes", training: Sequence[Point], validation: Sequence[Point]) -> None:
+    """Limit the loss axis to the later steps, where the first are so high that they would squash them."""
+    values = [value for _, value in training if math.isfinite(value)]
+    skipped = math.ceil(_FIRST_STEPS * len(values))
+    later = [*values[skipped:], *(value for _, value in validation if math.isfinite(value))]
+    if len(values) < 10 or not later:
+        return
+    low, high = min(later), max(later)
+    margin = 0.08 * (high - low) or 0.08 * abs(high) or 1.0
+    if max(values) > high + 3 * margin and low < high:
+        axis.set_ylim(min(low, *values) - margin, high + margin)
+
+
+def _add_time(axis: "Axes", lines: Sequence[Line]) -> None:
+    """Add an axis of training time above the panel, with round ticks in seconds, minutes or hours."""
+    timed = [(line["step"], line["seconds"]) for line in lines if "seconds" in line]
+    if len(timed) < 2 or timed[-1][1] <= timed[0][1]:
         return
     import numpy as np
+    from matplotlib.ticker import MaxNLocator
 
-    steps, minutes = np.array(timed).T
+    steps, seconds = np.array(timed, dtype=np.float64).T
+    unit, size = time_unit(seconds[-1])
     low, high = axis.get_xlim()
-    ticks = [tick for tick in axis.get_xticks() if steps[0] <= tick <= min(high, steps[-1])]
+    ticks = [
+        tick
+        for tick in MaxNLocator(6, steps=[1, 2, 3, 5, 10]).tick_values(0, seconds[-1] / size)
+        if seconds[0] <= tick * size <= seconds[-1]
+    ]
     top = axis.twiny()
     top.set_xlim(low, high)
-    top.set_xticks(ticks, [f"{np.interp(tick, steps, minutes):.2g}" for tick in ticks])
-    top.set_xlabel("minutes of training")
+    top.set_xticks(np.interp([tick * size for tick in ticks], seconds, steps), [f"{t:g}" for t in ticks])
+    top.set_xlabel(f"{unit} of training")
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """Return the unit in which people read a time, and its length in seconds."""
+    if seconds < 60:
+        return "seconds", 1.0
+    return ("minutes", 60.0) if seconds < 2 * 3600 else ("hours", 3600.0)

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import nlpseq
-from nlpseq.reporting.tables import (
-    FLOOR,
-    duration,
-    last_details,
-    number,
-    parameter_line,
-    score_rows,
-    spell,
+from nlpseq.reporting.formats import (
+    format_duration,
+    format_number,
+    format_parameters,
+    format_score,
+    readable_name,
+    score_label,
 )
+from nlpseq.reporting.tables import FLOOR, detail_rows, last_details
 
 _USE = """\
 ```python
@@ -86,7 +86,7 @@ def _front_matter(
             dataset_revision=recipe["data"]["revision"],
             dataset_split=split,
             metric_type=score,
-            metric_name=spell(score),
+            metric_name=readable_name(score),
             metric_value=float(value),
         )
         for split in metrics["splits"]
@@ -118,7 +118,7 @@ def _score_table(metrics: Mapping[str, Any]) -> str:
     names = dict.fromkeys(name for split in splits for name in metrics[split])
     head = f"| score | {' | '.join(splits)} |\n|---|{'---:|' * len(splits)}"
     rows = (
-        f"| {_label(name)} | {' | '.join(number(metrics[split].get(name)) for split in splits)} |"
+        f"| {_label(name)} | {' | '.join(format_score(name, metrics[split].get(name)) for split in splits)} |"
         for name in names
     )
     return "\n".join((head, *rows))
@@ -127,7 +127,7 @@ def _score_table(metrics: Mapping[str, Any]) -> str:
 def _detail_table(metrics: Mapping[str, Any]) -> list[str]:
     """The scores by class or type on the last split, with a heading; nothing where there are none."""
     split, details = last_details(metrics)
-    kind, rows = score_rows(details)
+    kind, rows = detail_rows(details)
     if not rows:
         return []
     head, *body = (
@@ -139,16 +139,17 @@ def _detail_table(metrics: Mapping[str, Any]) -> list[str]:
 
 def _label(name: str) -> str:
     if name.startswith(FLOOR):
-        return f"{spell(name.removeprefix(FLOOR))} of the source itself (the floor)"
-    return spell(name)
+        return f"{readable_name(name.removeprefix(FLOOR))} of the source itself (the floor)"
+    return score_label(name)
 
 
 def _facts(metrics: Mapping[str, Any]) -> str:
+    rate = format_number(round(metrics["tokens_per_second"]))
     facts = {
-        "parameters": parameter_line(metrics["parameters"]),
-        "tokens read": number(metrics["tokens"]),
-        "steps, epochs": f"{number(metrics['steps'])}, {metrics['epochs']:g}",
-        "time": f"{duration(metrics['seconds'])} ({number(round(metrics['tokens_per_second']))} tokens per second)",
+        "parameters": format_parameters(metrics["parameters"]),
+        "tokens read": format_number(metrics["tokens"]),
+        "steps, epochs": f"{format_number(metrics['steps'])}, {metrics['epochs']:g}",
+        "time": f"{format_duration(metrics['seconds'])} ({rate} tokens per second)",
         "seed": str(metrics["seed"]),
         "versions": ", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
     }

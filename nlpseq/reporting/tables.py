@@ -1,36 +1,44 @@
-"""What a finished run shows: its scores (by class too), what it cost, what it writes, where it is.
+"""What commands print: scores (by class, too), costs, samples, recipes.
 
-Tables are rich's on a terminal and plain text in a log. It prints what it is given and computes nothing.
+rich draws the tables; in a pipe they are plain text. Nothing is computed here.
 """
 
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlpseq.reporting.formats import (
+    format_count,
+    format_duration,
+    format_number,
+    format_parameters,
+    format_score,
+    is_percent,
+    readable_name,
+    score_label,
+)
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 FLOOR = "floor_"
-"""A score `floor_x` is the best `x` that any model can have on that split."""
-MOST_ROWS, MOST_COLUMNS = 20, 8  # of the tables by class: more can be read in metrics.json
+"""Prefix of the best score that any model can reach on a split."""
+MOST_ROWS, MOST_COLUMNS = 20, 8  # of tables by class; metrics.json has all of them
 
 
 def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path) -> None:
-    """Print the end of a run.
+    """Print the result of a run.
 
     Args:
-        metrics: what stands in its metrics.json, or in the summary.json of several seeds.
-        samples: texts that show what the model does.
+        metrics: content of metrics.json, or of summary.json for several seeds.
+        samples: example outputs.
         folder: the run directory.
     """
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
+    console = _console()
     splits = metrics.get(
         "splits", [name for name, value in metrics.items() if isinstance(value, Mapping)]
     )
@@ -42,65 +50,107 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
     if samples:
         console.print("samples", style="bold")
         for sample in samples:
-            # soft_wrap: a text keeps its own line ends, so that it can be copied
+            # soft_wrap keeps a text's own line breaks, so that it can be copied
             console.print(f"  {sample}", markup=False, soft_wrap=True)
         console.print()
     console.print(f"run directory: {folder}", markup=False, soft_wrap=True)
 
 
+def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
+    """Print the scores of some splits."""
+    console = _console()
+    console.print(_score_table(metrics, splits))
+    _print_details(console, metrics)
+
+
 def report_quickstart(
     rows: Sequence[Mapping[str, Any]], commands: Iterable[str], folder: Path
 ) -> None:
-    """Print the end of a quickstart: scores beside the best possible ones, answers, what to try next.
+    """Print the result of a quickstart: scores, example outputs, next steps.
 
     Args:
-        rows: one a task, as `tasks` of its summary.json holds them.
-        commands: to try next.
+        rows: one for each task, as `tasks` in its summary.json.
+        commands: suggestions of what to run next.
         folder: where the runs are.
     """
-    from rich.console import Console
     from rich.padding import Padding
 
-    console = Console(highlight=False, emoji=False)
+    console = _console()
     console.print(_quickstart_table(rows))
-    console.print("what the models do now", style="bold")
+    console.print("Example outputs", style="bold")
     for example, group in groupby(rows, key=lambda row: str(row["example"])):
         console.print(f"\n{example}", markup=False, soft_wrap=True)
-        console.print(Padding(_answer_table(group), (0, 0, 0, 2), expand=False))
-    console.print("\nto go on", style="bold")
+        console.print(Padding(_output_table(group), (0, 0, 0, 2), expand=False))
+    console.print("\nNext steps", style="bold")
     for command in commands:
         console.print(f"  {command}", markup=False, soft_wrap=True)
     console.print(f"\nruns and summary.json: {folder}", markup=False, soft_wrap=True)
 
 
-def report_recipes(entries: Iterable[Mapping[str, Any]]) -> None:
-    """Print the recipes, two lines each: name, score and minutes; data and description.
+def report_inspection(tables: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> None:
+    """Print the tables of an inspection with their titles, except those without rows."""
+    console = _console()
+    for title, rows in tables:
+        if rows:
+            console.print(_table(title, rows))
 
-    Descriptions are wrapped on a terminal, and nowhere else.
+
+def report_recipes(entries: Iterable[Mapping[str, Any]]) -> None:
+    """Print the recipes by task: name, score and training time in columns, then the description.
 
     Args:
-        entries: fields of the catalogue's.
+        entries: fields of `nlpseq.recipe.CatalogueEntry`.
     """
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    width = shutil.get_terminal_size().columns
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
-        print(f"{entry['name']}  {_measured(entry)}")
-        data = "built-in" if entry["source"] == "builtin" else entry["source"]
-        line = f"    {data}: {entry['description']}"
-        print(textwrap.fill(line, width, subsequent_indent="    ") if width else line)
-    print("\nScores and minutes of training are those of docs/results; a dash: not measured.")
+        groups.setdefault(entry["task"], []).append(entry)
+    for task, group in sorted(groups.items()):
+        first, second = (
+            max(map(len, column))
+            for column in (
+                [task, *(entry["name"] for entry in group)],
+                ["test score", *map(_measured_score, group)],
+            )
+        )
+        print(f"{task:<{first}}  {'test score':<{second}}  training")
+        for entry in group:
+            cells = f"{entry['name']:<{first}}  {_measured_score(entry):<{second}}"
+            print(f"{cells}  {_measured_time(entry)}".rstrip())
+            data = "built-in" if entry["source"] == "builtin" else entry["source"]
+            text = f"{entry['description']} Data: {data}."
+            indent = " " * 4
+            print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent))
+        print()
+    print("Scores and training times are those of docs/results; -: not measured.")
 
 
-def _measured(entry: Mapping[str, Any]) -> str:
-    """`test F1 90.4 (3 seeds), 8 min`, or `test F1 -`."""
+def _measured_score(entry: Mapping[str, Any]) -> str:
+    """Return `90.4 % F1 (3 seeds)`, or `-  F1`; splits other than `test` keep their names."""
+    metric = entry["metric"].removeprefix("test ")
     if entry["value"] is None or entry["minutes"] is None:
-        return f"{entry['metric']} -"
+        return f"{'-':>5}   {metric}"
+    name = metric.rpartition(" ")[2].lower()
+    percent = "%" if is_percent(name) else " "
     seeds = f" ({entry['seeds']} seeds)" if entry["seeds"] > 1 else ""
-    digits = 1 if entry["minutes"] < 1 else 0
-    return f"{entry['metric']} {entry['value']:g}{seeds}, {entry['minutes']:.{digits}f} min"
+    return f"{entry['value']:>5g} {percent} {metric}{seeds}"
+
+
+def _measured_time(entry: Mapping[str, Any]) -> str:
+    minutes = entry["minutes"]
+    if entry["value"] is None or minutes is None:
+        return "-"
+    return f"{60 * minutes:.0f} s" if minutes < 1 else f"{minutes:.0f} min"
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False)
 
 
 def _quickstart_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
-    """A task a row, a model a column; a dash where no best score is known."""
+    """Return a table with a row for each task, a column for each model; `-`: no known best score."""
     from rich.table import Table
 
     kinds = list(dict.fromkeys(kind for row in rows for kind in row["models"]))
@@ -108,64 +158,33 @@ def _quickstart_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     for name in [*kinds, "best possible"]:
         table.add_column(name, justify="right")
     for row in rows:
-        scores = [row["models"][kind]["score"] for kind in kinds]
-        told = [
-            "-" if value is None else number(value * row["factor"])
-            for value in [*scores, row["best"]]
-        ]
-        table.add_row(spell(row["task"]), row["told"], *told)
+        scores = [*(row["models"][kind]["score"] for kind in kinds), row["best"]]
+        cells = ["-" if value is None else format_score(row["score"], value) for value in scores]
+        table.add_row(readable_name(row["task"]), score_label(row["score"]), *cells)
     table.add_section()
     seconds = [sum(row["models"][kind]["seconds"] for row in rows) for kind in kinds]
-    table.add_row("training time", "", *map(duration, seconds), "")
+    table.add_row("training time", "", *map(format_duration, seconds), "")
     return table
 
 
-def _answer_table(rows: Iterable[Mapping[str, Any]]) -> "Table":
-    """What each model answers for each task, and what is right where one answer is."""
+def _output_table(rows: Iterable[Mapping[str, Any]]) -> "Table":
+    """Return the output of each model for each task, with the reference where there is one."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for row in rows:
-        task = spell(row["task"])
+        task = readable_name(row["task"])
         for kind, model in row["models"].items():
             table.add_row(task, kind, Text(model["answer"]))
-            task = ""  # once is enough
+            task = ""  # only in the first row
         if row["right"] is not None:
-            table.add_row(task, "right", Text(row["right"]), style="dim")
+            table.add_row(task, "reference", Text(row["right"]), style="dim")
     return table
 
 
-def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
-    """Print the scores of some splits."""
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
-    console.print(_score_table(metrics, splits))
-    _print_details(console, metrics)
-
-
-def report_inspection(tables: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> None:
-    """Print the tables of an inspection, each with its title; one without rows is passed over."""
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
-    for title, rows in tables:
-        if rows:
-            console.print(_table(title, rows))
-
-
-def _print_details(console: "Console", metrics: Mapping[str, Any]) -> None:
-    """What stands behind the scores of the last split, and how they were computed."""
-    split, details = last_details(metrics)
-    for table in _detail_tables(split, details):
-        console.print(table)
-    for name, signature in details.get("signatures", {}).items():
-        console.print(f"{spell(name)}: {signature}", markup=False, soft_wrap=True)
-
-
 def _score_table(metrics: Mapping[str, Any], splits: Iterable[str]) -> "Table":
-    """One row a score, one column a split and, where it is known, one for the split's floor."""
+    """Return a table with a row for each score, a column for each split and its floor."""
     from rich.table import Table
 
     splits = list(splits)
@@ -173,68 +192,79 @@ def _score_table(metrics: Mapping[str, Any], splits: Iterable[str]) -> "Table":
         dict.fromkeys(n for split in splits for n in metrics[split] if not n.startswith(FLOOR))
     )
     table = Table("score")
-    rows = [[spell(name)] for name in names]
+    rows = [[score_label(name)] for name in names]
     for split in splits:
         scores = metrics[split]
         table.add_column(split, justify="right")
         for row, name in zip(rows, names, strict=True):
-            row.append(number(scores.get(name)))
+            row.append(format_score(name, scores.get(name)))
         if any(name.startswith(FLOOR) for name in scores):
             table.add_column(f"{split} floor", justify="right", style="dim")
             for row, name in zip(rows, names, strict=True):
-                row.append(number(scores.get(FLOOR + name)))
+                row.append(format_score(name, scores.get(FLOOR + name)))
     for row in rows:
         table.add_row(*row)
     return table
 
 
 def last_details(metrics: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The last scored split that has details (test where it was scored), and these."""
+    """Return the last scored split that has details (`test` if it was scored), and its details."""
     details = metrics.get("details", {})
-    found = [split for split in metrics.get("splits", details) if split in details]
-    return (found[-1], details[found[-1]]) if found else ("", {})
+    scored = [split for split in metrics.get("splits", details) if split in details]
+    return (scored[-1], details[scored[-1]]) if scored else ("", {})
 
 
-def score_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
-    """What the scores are by, `class`, `type` or `distance`, and their rows: the head first, or no row."""
+def detail_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
+    """Return scores by `class`, `type` or `distance`: which of them, then head and rows ([] if none)."""
     for key in ("per_class", "per_type", "by_distance"):
-        if scores := details.get(key):
+        if groups := details.get(key):
             kind = key.partition("_")[2]
-            names = list(next(iter(scores.values())))
-            head = [kind, *(spell(name) for name in names)]
-            rows = [
-                [label, *(number(one.get(name)) for name in names)] for label, one in scores.items()
+            names = list(next(iter(groups.values())))
+            head = [kind, *map(score_label, names)]
+            body = [
+                [label, *(format_score(name, scores.get(name)) for name in names)]
+                for label, scores in groups.items()
             ]
-            return kind, [head, *rows]
+            return kind, [head, *body]
     return "", []
 
 
+def _print_details(console: "Console", metrics: Mapping[str, Any]) -> None:
+    """Print the details of the last scored split, and how its scores were computed."""
+    split, details = last_details(metrics)
+    for table in _detail_tables(split, details):
+        console.print(table)
+    for name, signature in details.get("signatures", {}).items():
+        console.print(f"{readable_name(name)}: {signature}", markup=False, soft_wrap=True)
+
+
 def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
-    """Scores by class, type or distance, and the confusion matrix where it is small."""
-    kind, rows = score_rows(details)
+    """Yield scores by class, type or distance, their intervals, and a small confusion matrix."""
+    kind, rows = detail_rows(details)
     if rows:
         yield _table(f"{split} by {kind}", rows)
     if intervals := details.get("confidence_intervals"):
         bounds = [
-            [spell(name), number(low), number(high)] for name, (low, high) in intervals.items()
+            [score_label(name), format_score(name, low), format_score(name, high)]
+            for name, (low, high) in intervals.items()
         ]
         yield _table(f"{split}, 95% intervals", [["score", "from", "to"], *bounds])
     confusion = details.get("confusion_matrix")
     if confusion and len(confusion["labels"]) <= MOST_COLUMNS:
         labels = confusion["labels"]
         counts = zip(labels, confusion["matrix"], strict=True)
-        body = [[label, *(number(count) for count in row)] for label, row in counts]
-        yield _table(f"{split} confusion", [["true / predicted", *labels], *body])
+        body = [[label, *map(format_number, row)] for label, row in counts]
+        yield _table(f"{split} confusion matrix", [["true / predicted", *labels], *body])
 
 
 def _table(title: str, rows: Sequence[Sequence[str]]) -> "Table":
-    """A table of the first rows, whose first column is text and the others are numbers."""
+    """Return a table of the first rows: a column of text, then columns of numbers."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left")
-    for place, name in enumerate(rows[0]):
-        table.add_column(Text(name), justify="right" if place else "left")
+    for column, name in enumerate(rows[0]):
+        table.add_column(Text(name), justify="right" if column else "left")
     body = rows[1:]
     for row in body[:MOST_ROWS]:
         table.add_row(*map(Text, row))
@@ -244,57 +274,19 @@ def _table(title: str, rows: Sequence[Sequence[str]]) -> "Table":
 
 
 def _cost_table(metrics: Mapping[str, Any]) -> "Table":
-    """What the run took; a line each for what is known."""
+    """Return what the run took, a line for each known figure."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
     if "tokens_per_second" in metrics:
-        table.add_row("tokens per second", number(round(metrics["tokens_per_second"])))
+        table.add_row("tokens per second", format_number(round(metrics["tokens_per_second"])))
     if "parameters" in metrics:
-        table.add_row("parameters", parameter_line(metrics["parameters"]))
+        table.add_row("parameters", format_parameters(metrics["parameters"]))
     if "seconds" in metrics:
-        table.add_row("training time", duration(metrics["seconds"]))
+        table.add_row("training time", format_duration(metrics["seconds"]))
     if "steps" in metrics and "epochs" in metrics:
-        table.add_row("trained", f"{number(metrics['steps'])} steps, {metrics['epochs']:g} epochs")
+        steps = format_count(metrics["steps"], "step")
+        table.add_row("trained", f"{steps}, {format_count(float(metrics['epochs']), 'epoch')}")
     if "seeds" in metrics:
         table.add_row("seeds", ", ".join(str(seed) for seed in metrics["seeds"]))
     return table
-
-
-def parameter_line(parameters: Mapping[str, int]) -> str:
-    """Total and parts: `1,234 (embedding 1,000, encoder 234)`."""
-    parts = ", ".join(
-        f"{spell(name)} {number(count)}"
-        for name, count in parameters.items()
-        if name != "total" and count
-    )
-    return f"{number(parameters['total'])} ({parts})" if parts else number(parameters["total"])
-
-
-def spell(name: str) -> str:
-    """A score's name in words."""
-    return name.replace("_", " ")
-
-
-def number(value: Any) -> str:
-    """A number for people; `mean ± standard deviation` of several; nothing for what is not there."""
-    if value is None:
-        return ""
-    if isinstance(value, Mapping):
-        deviation = value.get("standard_deviation")
-        return number(value["mean"]) + (f" ± {number(deviation)}" if deviation is not None else "")
-    if isinstance(value, int) or (abs(value) >= 10 and float(value).is_integer()):
-        return f"{int(value):,}"
-    if abs(value) >= 10:
-        return f"{value:,.2f}"
-    return f"{value:.4g}" if abs(value) < 0.01 else f"{value:.3f}"
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `3 min 5 s`, `2 h 10 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,8 +1,7 @@
-"""Averages of the weights, which often evaluate better than the last weights themselves.
+"""Averages of the weights, which often evaluate better than the last weights.
 
-Training goes on with the plain weights; the average takes their place only inside `applied`, and
-they come back bit for bit. What an average remembers is a flat dictionary of tensors, so it goes
-into a checkpoint.
+Training uses the plain weights. The average replaces them only inside `averaged_weights`, after which they are
+restored bit for bit. The state of an average is a flat dictionary of tensors, stored in checkpoints.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,65 +11,64 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from nlpseq.models.weights import Tensors
 from nlpseq.recipe import TrainingConfig
-
-Weights = dict[str, Tensor]
 
 
 class Average(Protocol):
     """A running average of weights."""
 
-    def updated(self) -> None:
-        """Take in the weights after an update."""
+    def after_update(self) -> None:
+        """Include the weights after an update."""
         ...
 
-    def validating(self) -> None:
-        """Take in the weights that are about to be validated."""
+    def before_validation(self) -> None:
+        """Include the weights that are about to be validated."""
         ...
 
-    def weights(self) -> Weights:
-        """The average of each trainable parameter; empty where it is the plain weights."""
+    def weights(self) -> Tensors:
+        """Return the average of each trainable parameter; empty if it is the plain weights."""
         ...
 
-    def state(self) -> Weights:
-        """What a resumed run has to know."""
+    def state(self) -> Tensors:
+        """Return the state that a checkpoint stores."""
         ...
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take back a `state`."""
+        """Restore a `state`."""
         ...
 
 
 class NoAverage:
-    """The plain weights."""
+    """No averaging: the plain weights are evaluated."""
 
-    def updated(self) -> None:
-        """Remember nothing."""
+    def after_update(self) -> None:
+        """Do nothing."""
 
-    def validating(self) -> None:
-        """Remember nothing."""
+    def before_validation(self) -> None:
+        """Do nothing."""
 
-    def weights(self) -> Weights:
-        """Nothing to put in the place of the plain weights."""
+    def weights(self) -> Tensors:
+        """Return nothing: the plain weights stay."""
         return {}
 
-    def state(self) -> Weights:
-        """Nothing to remember."""
+    def state(self) -> Tensors:
+        """Return nothing: there is no state."""
         return {}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Nothing to take back."""
+        """Do nothing."""
 
 
 class ExponentialAverage:
     """Exponential moving average: Polyak & Juditsky (1992), Tarvainen & Valpola (2017).
 
     After update n (from 0) the average moves by `1 - d` towards the weights, where
-    `d = min(decay, (1 + n) / (10 + n))`: early on it forgets the initialisation quickly.
+    `d = min(decay, (1 + n) / (10 + n))`, so that early averages forget the initialisation quickly.
 
     Args:
-        model: the model whose trainable parameters are averaged.
-        decay: how much of the average is kept at an update, in the long run.
+        model: its trainable parameters are averaged.
+        decay: share of the average that is kept at each update, in the long run.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -80,27 +78,27 @@ class ExponentialAverage:
         self.updates = 0
 
     @torch.no_grad()
-    def updated(self) -> None:
+    def after_update(self) -> None:
         """Move the average towards the weights."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
         self.updates += 1
 
-    def validating(self) -> None:
-        """Nothing: the average follows updates."""
+    def before_validation(self) -> None:
+        """Do nothing: the average follows updates."""
 
-    def weights(self) -> Weights:
-        """The average."""
+    def weights(self) -> Tensors:
+        """Return the average."""
         return self.average
 
-    def state(self) -> Weights:
-        """The average and the number of updates in it."""
+    def state(self) -> Tensors:
+        """Return the average and the number of updates in it."""
         return {"updates": torch.tensor(self.updates)} | {
             f"average.{name}": tensor for name, tensor in self.average.items()
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take back a `state`."""
+        """Restore a `state`."""
         self.updates = int(state["updates"])
         for name, tensor in self.average.items():
             tensor.copy_(state[f"average.{name}"])
@@ -110,25 +108,25 @@ class LastAverage:
     """The mean of the weights at the last k validations.
 
     Args:
-        model: the model whose trainable parameters are averaged.
+        model: its trainable parameters are averaged.
         last: k.
     """
 
     def __init__(self, model: nn.Module, last: int) -> None:
         self.last = last
         self.parameters = _trainable(model)
-        self.kept: list[Weights] = []
+        self.kept: list[Tensors] = []
 
-    def updated(self) -> None:
-        """Nothing: the mean is over validations."""
+    def after_update(self) -> None:
+        """Do nothing: the mean is over validations."""
 
-    def validating(self) -> None:
-        """Keep the present weights, forget the oldest beyond k."""
+    def before_validation(self) -> None:
+        """Keep the present weights, and drop the oldest beyond k."""
         self.kept.append({name: p.detach().clone() for name, p in self.parameters.items()})
         del self.kept[: -self.last]
 
-    def weights(self) -> Weights:
-        """The mean of what was kept."""
+    def weights(self) -> Tensors:
+        """Return the mean of the weights that are kept."""
         if not self.kept:
             return {}
         mean = {name: tensor.clone() for name, tensor in self.kept[0].items()}
@@ -137,28 +135,28 @@ class LastAverage:
         torch._foreach_div_(list(mean.values()), float(len(self.kept)))
         return mean
 
-    def state(self) -> Weights:
-        """All that was kept, oldest first."""
+    def state(self) -> Tensors:
+        """Return all weights that are kept, oldest first."""
         return {
-            f"{number}.{name}": tensor
-            for number, kept in enumerate(self.kept)
+            f"{index}.{name}": tensor
+            for index, kept in enumerate(self.kept)
             for name, tensor in kept.items()
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take back a `state`."""
+        """Restore a `state`."""
         count = 1 + max((int(name.partition(".")[0]) for name in state), default=-1)
         self.kept = [
             {
-                name: state[f"{number}.{name}"].to(p.device, copy=True)
+                name: state[f"{index}.{name}"].to(p.device, copy=True)
                 for name, p in self.parameters.items()
             }
-            for number in range(count)
+            for index in range(count)
         ]
 
 
 def build_average(model: nn.Module, config: TrainingConfig) -> Average:
-    """Make the average that a recipe names."""
+    """Build the average that a recipe names."""
     match config.average:
         case "ema":
             return ExponentialAverage(model, config.ema_decay)
@@ -168,8 +166,8 @@ def build_average(model: nn.Module, config: TrainingConfig) -> Average:
 
 
 @contextmanager
-def applied(average: Average, model: nn.Module) -> Iterator[None]:
-    """Put the averaged weights into the model, and the plain ones back at the end, bit for bit."""
+def averaged_weights(average: Average, model: nn.Module) -> Iterator[None]:
+    """Evaluate with the averaged weights; the plain ones are restored at the end, bit for bit."""
     weights, parameters = average.weights(), _trainable(model)
     plain = {name: parameters[name].detach().clone() for name in weights}
     try:
@@ -179,13 +177,13 @@ def applied(average: Average, model: nn.Module) -> Iterator[None]:
         _copy(plain, parameters)
 
 
-def install(average: Average, model: nn.Module) -> None:
-    """Put the averaged weights into the model for good."""
+def install_average(average: Average, model: nn.Module) -> None:
+    """Replace the weights of the model by their average."""
     _copy(average.weights(), _trainable(model))
 
 
 def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Trainable parameters by name, a tied one once."""
+    """Return trainable parameters by name, a tied one once."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 

@@ -1,7 +1,5 @@
-"""Scoring a split: the task gives records, vectors add up, the metric makes scores of the sum."""
+"""Scores of a split: the task yields records, their statistics add up, the metric scores the sum."""
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,24 +8,25 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from nlpseq.data.split import Split
+from nlpseq.metrics.base import sum_statistics
 from nlpseq.task import Record, Scores, Shard, Task
 
 
 def evaluate(
     task: Task[Any], model: nn.Module, split: Split, accelerator: Accelerator, limit: int = 0
 ) -> tuple[Scores, list[Record]]:
-    """Score a split in evaluation mode, shared among the processes.
+    """Score a split in evaluation mode, with the examples divided among the processes.
 
     Sums are exact (`math.fsum`), so they depend neither on the order of the records nor on the
-    number of processes. Gradients are off by `no_grad`, not by `inference_mode`: a table that a
-    layer computes once and keeps must stay usable in training.
+    number of processes. Gradients are turned off by `no_grad`, not by `inference_mode`, because layers
+    may cache tensors that training uses again.
 
     Args:
-        task: gives the records.
-        model: not wrapped; its mode is as before afterwards.
-        split: what to score.
-        accelerator: brings device, precision and processes.
-        limit: score only the first so many tokens (or examples); 0: all.
+        task: yields the records.
+        model: not wrapped; its mode is restored afterwards.
+        split: examples to score.
+        accelerator: device, precision and processes.
+        limit: number of tokens (or examples) to score; 0: all.
 
     Returns:
         The scores, and all records in the order of the data set, on every process.
@@ -44,9 +43,5 @@ def evaluate(
     if shard.world_size > 1:
         records = gather_object(records)
     records.sort(key=lambda record: record.index)
-    return task.metric.score(_sum(records)) | task.further_scores(records), records
-
-
-def _sum(records: Sequence[Record]) -> list[float]:
-    columns = zip(*(record.statistics for record in records), strict=True)
-    return [math.fsum(column) for column in columns]
+    total = sum_statistics(record.statistics for record in records)
+    return task.metric.score(total) | task.further_scores(records), records

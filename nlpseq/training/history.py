@@ -1,8 +1,7 @@
-"""`history.jsonl`: what happened in training, one JSON object a line, in the order of steps.
+"""`history.jsonl`: the history of training, one JSON object per line, in the order of steps.
 
-A line is flushed as soon as it is written, so a run that is killed keeps its history up to that
-moment; a run that is resumed first cuts the file back to the checkpoint it goes on from, so no step
-is told twice.
+Each line is flushed when it is written, so a run that is killed keeps its history. A run that is resumed
+first cuts the file back to its checkpoint, so no step occurs twice.
 """
 
 import json
@@ -21,7 +20,7 @@ class History:
     """An append-only file of JSON lines, each with a `step`.
 
     Args:
-        path: the file; it is created by the first line.
+        path: the file; it is created with the first line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,29 +42,29 @@ class History:
                 os.close(descriptor)
 
     def read(self) -> list[Line]:
-        """All lines; the last one is passed over if a kill left it half-written.
+        """Return all lines, except a last one that a killed process left incomplete.
 
         Raises:
-            UserError: a line is damaged; it is named.
+            UserError: a line is damaged; the message gives its number.
         """
         if not self.path.exists():
             return []
         whole, _, _ = self.path.read_bytes().rpartition(b"\n")
         return [
-            self._line(number, line) for number, line in enumerate(whole.split(b"\n"), 1) if whole
+            self._parse(number, line) for number, line in enumerate(whole.split(b"\n"), 1) if whole
         ]
 
-    def _line(self, number: int, data: bytes) -> Line:
+    def _parse(self, number: int, data: bytes) -> Line:
         try:
             line = json.loads(data)
         except ValueError:
             line = None
         if not isinstance(line, dict) or "step" not in line:
-            raise UserError(f"{self.path}, line {number}: damaged; mend or delete the line")
+            raise UserError(f"{self.path}, line {number}: damaged; repair or delete the line")
         return line
 
     def cut(self, step: int) -> None:
-        """Drop the lines after `step`, all or nothing."""
+        """Remove the lines after `step`."""
         if self.path.exists():
             kept = [line for line in self.read() if line["step"] <= step]
             with disk(self.path):

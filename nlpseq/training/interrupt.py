@@ -1,4 +1,4 @@
-"""Ctrl-C without loss: the first asks the run to stop after its step, the second stops at once."""
+"""Ctrl-C and SIGTERM: the first signal stops the run after its step, the second one at once."""
 
 import signal
 import sys
@@ -9,12 +9,11 @@ from typing import Any, Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interruption:
-    """While it is entered, SIGINT and SIGTERM only set `requested`.
+class InterruptHandler:
+    """A context in which SIGINT and SIGTERM only set `requested`.
 
-    The handlers from before come back with the first signal, so a second one does what it always
-    did, and at the end. Outside the main thread, where Python allows no handlers, nothing is
-    changed.
+    The previous handlers return with the first signal, so that a second signal acts as usual, and at the
+    end. Outside the main thread, where Python allows no handlers, nothing changes.
     """
 
     def __init__(self) -> None:
@@ -38,7 +37,7 @@ class Interruption:
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         self._restore()
-        print("\nstopping after this step; once more stops at once", file=sys.stderr)
+        print("\nstopping after this step; interrupt again to stop at once", file=sys.stderr)
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

@@ -1,8 +1,7 @@
-"""Optimisers by name, and everything that is done to gradients between backward and step.
+"""Optimisers by name, and the processing of gradients between backward and step.
 
-On CPU and CUDA the fused implementations run where torch has them (one pass over the memory:
-measured on CPU, Adam takes a sixth and SGD half the time of the `foreach` form; results agree to
-rounding).
+On CPU and CUDA torch's fused implementations are used: one pass over the memory. Measured on CPU, Adam takes
+a sixth and SGD half the time of the `foreach` form; results agree up to rounding.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,12 +18,12 @@ Groups = list[dict[str, Any]]
 
 
 class TrainingDivergedError(UserError):
-    """The loss or the gradient norm is not finite: no update was made with it.
+    """The loss or the gradient norm is not finite; the weights were not updated.
 
     Attributes:
         step: the update that failed, from 1.
-        learning_rate: of that update.
-        gradient_norm: before clipping.
+        learning_rate: learning rate of that update.
+        gradient_norm: gradient norm before clipping.
     """
 
     def __init__(self, step: int, loss: float, learning_rate: float, gradient_norm: float) -> None:
@@ -37,12 +36,11 @@ class TrainingDivergedError(UserError):
 
 
 def build_optimizer(groups: Groups, config: TrainingConfig) -> Optimizer:
-    """Make the optimiser that a recipe names.
+    """Build the optimiser that a recipe names.
 
     Args:
         groups: torch's parameter groups. A group may have its own `lr`, which the schedule scales
-            like any other; one with `weight_decay = 0` (biases, norms) also stays out of the L1 and
-            L2 penalties.
+            like any other. A group with `weight_decay = 0` (biases, norms) has no L1 and L2 penalties.
         config: `optimizer`, `learning_rate`, `momentum`, `betas` and `weight_decay` are read.
     """
     for group in groups:
@@ -69,14 +67,14 @@ def build_optimizer(groups: Groups, config: TrainingConfig) -> Optimizer:
 
 
 def set_learning_rate(optimizer: Optimizer, factor: float) -> float:
-    """Scale the base rate of every group, and return the first group's rate."""
+    """Scale the base rate of every group, and return the rate of the first group."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor
     return float(optimizer.param_groups[0]["lr"])
 
 
 def gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
-    """The gradients that there are."""
+    """Return the gradients of the parameters that have one."""
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
@@ -84,9 +82,8 @@ def gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
 def add_penalties(parameters: Sequence[Tensor], l1: float, l2: float) -> None:
     """Add the gradient of `l1 * sum |w| + l2 / 2 * sum w^2`.
 
-    The objective is the mean loss per token plus this, so the gradients must have been divided by
-    the count before. Unlike the weight decay of AdamW, a penalty goes through the optimiser like
-    any loss.
+    The objective is the mean loss per token plus the penalty, so the gradients must already be divided
+    by the count. Unlike the weight decay of AdamW, a penalty passes through the optimiser like the loss.
     """
     touched = [parameter for parameter in parameters if parameter.grad is not None]
     grads = gradients(touched)
@@ -101,7 +98,7 @@ def clip(parameters: Sequence[Tensor], norm: float, value: float) -> Tensor:
     """Clip gradients in place, by value and then by their joint norm; 0 turns either off.
 
     Returns:
-        The joint L2 norm before it was clipped, scalar.
+        The joint L2 norm before clipping by norm, scalar.
     """
     return normalize(parameters, 1.0, norm=norm, value=value)
 
@@ -119,20 +116,19 @@ def normalize(
 ) -> Tensor:
     """Scale gradients, add the penalties, clip by value and by norm, in this order.
 
-    Without penalties and clipping by value, scale and clipping are one product, so one pass.
+    Without penalties and clipping by value, scaling and clipping are one product, hence one pass.
 
     Args:
-        parameters: all that have gradients.
-        scale: one over the count of tokens.
+        parameters: all parameters with gradients.
+        scale: one over the number of tokens.
         norm: largest joint norm; 0: off.
         value: largest magnitude of a component; 0: off.
         l1: weight of the L1 penalty.
         l2: weight of the L2 penalty.
-        penalized: the parameters that have penalties.
+        penalized: parameters with penalties.
 
     Returns:
-        The joint L2 norm of the mean gradient, penalties included, before it was clipped by norm;
-        scalar.
+        The joint L2 norm of the mean gradient with penalties, before clipping by norm; scalar.
     """
     grads = gradients(parameters)
     if not grads:
@@ -147,8 +143,7 @@ def normalize(
             torch._foreach_clamp_min_(grads, -value)
     total = torch.nn.utils.get_total_norm(grads) * scale
     if norm:
-        scale = scale * (norm / total).clamp(
-            max=1.0
-        )  # 0 / 0 cannot be: norm > 0, and inf clamps to 1
+        # 0 / 0 is impossible since norm > 0, and an infinite ratio is clamped to 1.
+        scale = scale * (norm / total).clamp(max=1.0)
     torch._foreach_mul_(grads, scale)
     return total

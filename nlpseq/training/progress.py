@@ -1,4 +1,4 @@
-"""Where a run stands, and how long it is to be."""
+"""The progress of a run, its length, and the result of training."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -8,23 +8,23 @@ from nlpseq.data.batch import Batch
 from nlpseq.recipe import TrainingConfig
 from nlpseq.task import Cursor, Progress, Scores
 
-from .train_step import Update
+from .train_step import StepResult
 
 Stopped = Literal["finished", "early", "interrupted"]
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """How training ended.
+    """The result of training.
 
     Attributes:
         step: updates made.
-        epoch: passes over train, with the fraction.
-        seconds: of training and validation, interruptions not counted.
-        tokens: trained on, padding not counted.
-        best_step: the step whose weights the model now has; the last one without validation.
+        epoch: passes over train, fractions included.
+        seconds: time of training and validation, without interruptions.
+        tokens: tokens trained on, without padding.
+        best_step: step of the model's weights; the last one without validation.
         best_scores: validation scores of that step; empty without validation.
-        stopped: why: all steps made, patience at an end, or a signal.
+        stopped: all steps made (finished), patience exhausted (early), or a signal (interrupted).
     """
 
     step: int
@@ -38,7 +38,7 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Best:
-    """The checkpoint that did best on validation."""
+    """The checkpoint with the best validation score."""
 
     checkpoint: str
     step: int
@@ -47,18 +47,18 @@ class Best:
 
 @dataclass
 class RunState:
-    """What the loop itself remembers from update to update; a checkpoint holds it as JSON.
+    """The counters of a run, which checkpoints store as JSON.
 
     Attributes:
         step: updates made.
         epoch: epochs completed.
-        batch: batches of the present epoch that were learnt from.
-        tokens: trained on, padding not counted.
-        seconds: of the run so far.
+        batch: batches of the current epoch that were trained on.
+        tokens: tokens trained on, without padding.
+        seconds: time of the run so far.
         line_total: summed loss since the last line of the history.
-        line_count: what that is the sum over.
-        line_tokens: tokens since then.
-        line_seconds: seconds of training since then.
+        line_count: number of tokens (or examples) in `line_total`.
+        line_tokens: tokens since that line.
+        line_seconds: seconds of training since that line.
         stale: validations since the best one.
         best: the best checkpoint, if there was a validation.
     """
@@ -77,43 +77,43 @@ class RunState:
 
     @property
     def cursor(self) -> Cursor:
-        """The next batch to learn from."""
+        """Return the position of the next batch to train on."""
         return Cursor(self.epoch, self.batch)
 
-    def add(self, update: Update, batches: list[Batch], last_of_epoch: bool) -> None:
-        """Take in an update."""
+    def add(self, result: StepResult, batches: list[Batch], last_of_epoch: bool) -> None:
+        """Count a training step."""
         self.step += 1
         tokens = sum(batch.tokens for batch in batches)
         self.tokens += tokens
         self.line_tokens += tokens
-        self.line_total += update.total
-        self.line_count += update.count
+        self.line_total += result.total
+        self.line_count += result.count
         if last_of_epoch:
             self.epoch, self.batch = self.epoch + 1, 0
         else:
             self.batch += len(batches)
 
     def new_line(self) -> None:
-        """Begin to add up for the next line of the history."""
+        """Reset the sums for the next line of the history."""
         self.line_total = self.line_count = self.line_tokens = self.line_seconds = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the counters as JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Back from JSON."""
+        """Restore the counters from JSON."""
         best = document["best"]
         return cls(**{**document, "best": None if best is None else Best(**best)})
 
 
-class Plan:
+class RunLength:
     """The length of a run in updates.
 
     Args:
-        batches: training batches of an epoch; whole epochs end when the task's batches do, whatever
-            this says, but schedules and fractions of an epoch go by it.
+        batches: training batches in an epoch. Whole epochs end with the task's batches even if this
+            estimate is wrong; schedules and fractions of an epoch depend on it.
         config: `epochs`, `max_steps` and `accumulation` are read.
     """
 
@@ -121,16 +121,16 @@ class Plan:
         self.batches = max(batches, 1)
         self.max_steps = config.max_steps
         self.whole = math.floor(config.epochs)
-        # 0.1 * 30 is a little above 3 in binary: round before rounding up.
+        # 0.1 * 30 is slightly above 3 in binary, so round before rounding up.
         part = math.ceil(round((config.epochs - self.whole) * self.batches, 6))
         self.whole, self.part = (self.whole, part) if part < batches else (self.whole + 1, 0)
-        an_epoch, a_part = (math.ceil(n / config.accumulation) for n in (self.batches, self.part))
-        self.total = self.whole * an_epoch + a_part
+        in_epoch, in_part = (math.ceil(n / config.accumulation) for n in (self.batches, self.part))
+        self.total = self.whole * in_epoch + in_part
         if config.max_steps:
             self.total = min(self.total, config.max_steps)
 
-    def over(self, run: RunState) -> bool:
-        """Whether all updates were made."""
+    def is_over(self, run: RunState) -> bool:
+        """Return whether all updates were made."""
         if self.max_steps and run.step >= self.max_steps:
             return True
         if run.epoch == self.whole:
@@ -138,9 +138,9 @@ class Plan:
         return run.epoch > self.whole
 
     def progress(self, run: RunState) -> Progress:
-        """How far a run is."""
+        """Return the progress of a run, for the task."""
         return Progress(run.step, run.epoch, min(run.step / self.total, 1.0))
 
     def epoch(self, run: RunState) -> float:
-        """Passes over train, with the fraction."""
+        """Return the passes over train, fractions included."""
         return run.epoch + min(run.batch / self.batches, 1.0)

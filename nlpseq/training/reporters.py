@@ -1,4 +1,4 @@
-"""What a run tells while it runs: a live bar on a terminal, plain lines in a log."""
+"""Reporters of a running training: a progress bar on a terminal, plain lines in a log."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -13,57 +13,59 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from nlpseq.reporting.score_names import is_percent, readable_name
+
 Values = Mapping[str, float]
 
 
 class Reporter(Protocol):
-    """Told by the trainer how a run goes."""
+    """Receives the progress of a run from the trainer."""
 
     def start(self, total_steps: int, done: int) -> None:
-        """A run begins, or goes on after `done` updates."""
+        """Report the start of a run, or its resumption after `done` updates."""
         ...
 
     def advance(self, step: int, epoch: float, values: Values) -> None:
-        """An update was made; `values` is empty but where a line of the history was written."""
+        """Report an update; `values` is empty except where a line of the history was written."""
         ...
 
     def validated(self, values: Values) -> None:
-        """Scores on validation, with `step` and `epoch`."""
+        """Report scores on validation, with `step` and `epoch`."""
         ...
 
     def note(self, text: str) -> None:
-        """Something worth knowing, in one line."""
+        """Report a note or warning in one line."""
         ...
 
     def finish(self) -> None:
-        """The run ended, well or not."""
+        """Report the end of the run, after success or failure."""
         ...
 
 
 class SilentReporter:
-    """Says nothing: every process but the first, and tests."""
+    """Reports nothing; for every process except the first, and for tests."""
 
     def start(self, total_steps: int, done: int) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def advance(self, step: int, epoch: float, values: Values) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def validated(self, values: Values) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def finish(self) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 class PlainReporter:
-    """One line for each line of the history.
+    """Prints one line for each line of the history.
 
     Args:
-        console: where to.
+        console: printed to.
     """
 
     def __init__(self, console: Console) -> None:
@@ -71,13 +73,13 @@ class PlainReporter:
         self.total_steps = 0
 
     def start(self, total_steps: int, done: int) -> None:
-        """Say how long the run is."""
+        """Print the length of the run."""
         self.total_steps = total_steps
-        going_on = f", going on after step {done}" if done else ""
-        self.note(f"training for {total_steps} steps{going_on}")
+        resumed = f", resumed after step {done}" if done else ""
+        self.note(f"training for {total_steps} {'step' if total_steps == 1 else 'steps'}{resumed}")
 
     def advance(self, step: int, epoch: float, values: Values) -> None:
-        """Print the values, if there are any."""
+        """Print the values, if any."""
         if values:
             self.note(f"step {step}/{self.total_steps}  epoch {epoch:.2f}  {summary(values)}")
 
@@ -90,11 +92,11 @@ class PlainReporter:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def finish(self) -> None:
-        """Nothing is left open."""
+        """Do nothing."""
 
 
 class LiveReporter(PlainReporter):
-    """A progress bar at the bottom, scores and notes above it.
+    """Shows a progress bar, with scores and notes above it.
 
     Args:
         console: a terminal.
@@ -125,25 +127,27 @@ class LiveReporter(PlainReporter):
             self.progress.update(self.task, values=f"epoch {epoch:.2f}  {summary(values)}")
 
     def finish(self) -> None:
-        """Leave the bar where it is."""
+        """Stop the bar."""
         self.progress.stop()
 
 
 def build_reporter(console: Console) -> Reporter:
-    """A live bar where the console is a terminal, else plain lines."""
+    """Build a progress bar if the console is a terminal, else a printer of plain lines."""
     return LiveReporter(console) if console.is_terminal else PlainReporter(console)
 
 
 def summary(values: Values) -> str:
-    """Values in one line: `loss 4.56  learning rate 0.001  tokens/s 12,300`."""
-    return "  ".join(f"{_label(name)} {_number(value)}" for name, value in values.items())
+    """Format values in one line: `loss 4.56  learning rate 0.001  tokens/s 12,300`."""
+    return "  ".join(f"{_label(name)} {_number(name, value)}" for name, value in values.items())
 
 
 def _label(name: str) -> str:
-    return name.replace("_per_second", "/s").replace("_", " ")
+    return readable_name(name.replace("_per_second", "/s"))
 
 
-def _number(value: float) -> str:
+def _number(name: str, value: float) -> str:
+    if is_percent(name):
+        return f"{100 * value:.2f}%"
     if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}"

@@ -1,9 +1,8 @@
-"""Learning-rate schedules: pure functions of the step, so a resumed run needs to remember nothing.
+"""Learning-rate schedules as pure functions of the step, so that they need no state in a checkpoint.
 
-`factor(step, total, config)` multiplies the base learning rate for the update that follows `step`
-finished ones. Every schedule climbs linearly through the warm-up, whose last update has the full
-rate, and none wastes an update at rate zero. Only `plateau` depends on what happened; it is a small
-class with a state.
+`schedule_factor(step, total, config)` multiplies the base learning rate for the update after `step` updates.
+Every schedule rises linearly in the warm-up, whose last update has the full rate, and none makes an update
+at rate zero. Only `plateau` depends on scores; it is a small class with a state.
 """
 
 import math
@@ -18,16 +17,16 @@ ONE_CYCLE_START = 1 / 25
 Curve = Callable[[float], float]
 
 
-def factor(step: int, total: int, config: TrainingConfig) -> float:
-    """What the base learning rate is multiplied by.
+def schedule_factor(step: int, total: int, config: TrainingConfig) -> float:
+    """Return the factor of the base learning rate.
 
     Args:
-        step: updates done so far, from 0.
-        total: updates of the whole run; past it, the last value stays.
+        step: updates made so far, from 0.
+        total: updates of the whole run; later steps keep the last value.
         config: `schedule`, `warmup`, `learning_rate` and `final_learning_rate` are read.
 
     Returns:
-        The factor; for `plateau` its warm-up only, which `Plateau.scale` multiplies.
+        The factor; for `plateau` that of its warm-up, to be multiplied by `Plateau.scale`.
     """
     warmup = warmup_steps(total, config)
     final = config.final_learning_rate / config.learning_rate
@@ -48,7 +47,7 @@ def factor(step: int, total: int, config: TrainingConfig) -> float:
 
 
 def warmup_steps(total: int, config: TrainingConfig) -> int:
-    """Updates of the warm-up: `config.warmup` itself, or that share of all where it is below 1."""
+    """Return the updates of the warm-up: `config.warmup`, or that share of all updates if below 1."""
     if config.warmup >= 1:
         return round(config.warmup)
     share = config.warmup
@@ -58,27 +57,27 @@ def warmup_steps(total: int, config: TrainingConfig) -> int:
 
 
 def _cosine(start: float, end: float, done: float) -> float:
-    """Half a cosine from `start` to `end`: Loshchilov & Hutter (2017), eq. 5 without restarts."""
+    """Follow half a cosine from `start` to `end`: Loshchilov & Hutter (2017), eq. 5 without restarts."""
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
 
 
 def _one_cycle(step: int, warmup: int, done: float, final: float) -> float:
-    """Up from 1/25 to 1 and down to `final`, by cosines: Smith (2018), shaped as in fastai."""
+    """Rise from 1/25 to 1 and fall to `final`, by cosines: Smith (2018), shaped as in fastai."""
     if step < warmup:
         return _cosine(ONE_CYCLE_START, 1.0, step / warmup)
     return _cosine(1.0, final, done)
 
 
 class Plateau:
-    """Multiplies the rate whenever validation has not improved for some time.
+    """Reduces the learning rate when validation stops improving.
 
     Args:
-        plateau_factor: what the rate is multiplied by.
-        plateau_patience: validations without gain that are forgiven; the next one reduces.
-        higher_is_better: whether scores should rise.
+        plateau_factor: factor of each reduction.
+        plateau_patience: validations without improvement before a reduction.
+        higher_is_better: whether higher scores are better.
 
     Attributes:
-        scale: the product of all reductions so far.
+        scale: product of all reductions so far.
     """
 
     def __init__(
@@ -92,8 +91,8 @@ class Plateau:
         self.stale = 0
 
     def update(self, score: float) -> None:
-        """Take in the score of one validation."""
-        if better(score, self.best, self.higher_is_better):
+        """Update the scale with the score of a validation."""
+        if is_better(score, self.best, self.higher_is_better):
             self.best, self.stale = score, 0
             return
         self.stale += 1
@@ -102,16 +101,16 @@ class Plateau:
             self.stale = 0
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run has to know, as JSON."""
+        """Return the state that a checkpoint stores, as JSON."""
         return {"scale": self.scale, "best": self.best, "stale": self.stale}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take back a `state`."""
+        """Restore a `state`."""
         self.scale, self.best, self.stale = state["scale"], state["best"], state["stale"]
 
 
-def better(score: float, best: float | None, higher_is_better: bool) -> bool:
-    """Whether a score is a gain: a tie is none, and what is not a number never is."""
+def is_better(score: float, best: float | None, higher_is_better: bool) -> bool:
+    """Return whether a score is better than the best so far; a tie or NaN is not."""
     if math.isnan(score):
         return False
     if best is None:

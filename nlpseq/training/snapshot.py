@@ -1,7 +1,7 @@
-"""Everything that a run's future depends on, as tensors and JSON, and back.
+"""Conversion of optimiser and random-number states to tensors and JSON, and back, bit for bit.
 
-Bit for bit: tensors keep their bits in safetensors, and JSON keeps a float's (Python writes the
-shortest decimal that reads back as the same double).
+Safetensors keeps the bits of tensors, and JSON those of floats (Python writes the shortest decimal that
+reads back as the same double).
 """
 
 import random
@@ -12,42 +12,42 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .checkpoint import Tensors
+from nlpseq.models.weights import Tensors
 
-Json = dict[str, Any]
+from .checkpoint import Json
 
 
 def optimizer_tensors(optimizer: Optimizer) -> tuple[Tensors, Json]:
-    """The optimiser's state by `<parameter number>.<name>`: tensors, and the rest as JSON."""
+    """Return the optimiser's state by `<parameter index>.<name>`: tensors, and the rest as JSON."""
     tensors: Tensors = {}
     others: Json = {}
-    for number, state in optimizer.state_dict()["state"].items():
+    for index, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             part = tensors if isinstance(value, Tensor) else others
-            part[f"{number}.{name}"] = value
+            part[f"{index}.{name}"] = value
     return tensors, others
 
 
 def load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], others: Json) -> None:
-    """Take back the state; rates and other settings stay those of the recipe."""
+    """Restore the state; learning rates and other settings stay those of the recipe."""
     state: dict[int, dict[str, Any]] = {}
     for key, value in {**tensors, **others}.items():
-        number, _, name = key.partition(".")
-        state.setdefault(int(number), {})[name] = value
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def seed_process(seed: int, rank: int) -> None:
-    """Start this process's random numbers: they depend on nothing but the seed and the rank."""
+    """Seed the random generators of this process by the run's seed and the process's rank."""
     own = random.Random(f"{seed}/{rank}")
     torch.manual_seed(own.getrandbits(63))
     random.seed(own.getrandbits(63))
 
 
 def rank_state(carry: Iterable[Tensor]) -> tuple[Tensors, Json]:
-    """What differs from process to process: the carry and the states of the random generators."""
-    tensors = {f"carry.{number}": part.cpu() for number, part in enumerate(carry)}
+    """Return the state of one process: the carry and the states of its random generators."""
+    tensors = {f"carry.{index}": part.cpu() for index, part in enumerate(carry)}
     tensors["rng.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors |= {f"rng.cuda.{n}": s for n, s in enumerate(torch.cuda.get_rng_state_all())}
@@ -58,7 +58,7 @@ def rank_state(carry: Iterable[Tensor]) -> tuple[Tensors, Json]:
 def load_rank_state(
     tensors: Mapping[str, Tensor], others: Json, device: torch.device
 ) -> tuple[Tensor, ...]:
-    """Take back the random generators, and return the carry."""
+    """Restore the random generators of a process, and return its carry."""
     torch.set_rng_state(tensors["rng.cpu"])
     cuda = [name for name in tensors if name.startswith("rng.cuda.")]
     if cuda and torch.cuda.device_count() == len(cuda):
@@ -66,4 +66,4 @@ def load_rank_state(
     version, internal, gauss = others["random"]
     random.setstate((version, tuple(internal), gauss))
     count = sum(name.startswith("carry.") for name in tensors)
-    return tuple(tensors[f"carry.{number}"].to(device) for number in range(count))
+    return tuple(tensors[f"carry.{index}"].to(device) for index in range(count))

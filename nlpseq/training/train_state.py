@@ -1,7 +1,5 @@
-"""Everything that changes while training: one object that a checkpoint captures and restores."""
+"""The train state: everything that changes during training, which checkpoints capture and restore."""
 
-import platform
-from importlib import metadata
 from typing import Any
 
 from accelerate import Accelerator
@@ -9,30 +7,34 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from nlpseq.errors import UserError
-from nlpseq.models.weights import load_model, model_tensors
+from nlpseq.models.weights import Tensors, load_model, model_tensors
 from nlpseq.task import Task
 from nlpseq.types import State
+from nlpseq.versions import versions
 
 from . import snapshot
 from .averaging import build_average
-from .checkpoint import Checkpoint, Tensors
+from .checkpoint import Checkpoint
 from .optimization import build_optimizer
 from .progress import RunState
 from .schedules import Plateau
-from .train_step import Objective, Updater
+from .train_step import Objective, TrainStep
 
 FORMAT = 1
+DECISIVE_VERSIONS = ("python", "nlpseq", "torch")
+"""The versions that the bits of a run depend on."""
 
 
-class Learner:
-    """The model with its optimiser, average and schedule, and where the run stands.
+class TrainState:
+    """The model with its optimiser, average and schedule, and the progress of the run.
 
     Args:
-        task: says what is learnt; its recipe says how.
+        task: its recipe gives the options.
         model: already on the accelerator's device.
         accelerator: wraps the model for precision and processes.
 
     Attributes:
+        step: makes a training step.
         run: counters, patience and the best checkpoint.
         carry: state between training windows, of this process's rows.
     """
@@ -42,7 +44,7 @@ class Learner:
         self.model, self.accelerator = model, accelerator
         self.optimizer = build_optimizer(task.parameter_groups(model), config)
         objective = accelerator.prepare(Objective(task, model))
-        self.updater = Updater(objective, self.optimizer, accelerator, config)
+        self.step = TrainStep(objective, self.optimizer, accelerator, config)
         self.average = build_average(model, config)
         self.plateau = Plateau(
             config.plateau_factor, config.plateau_patience, task.higher_is_better
@@ -52,10 +54,10 @@ class Learner:
         snapshot.seed_process(task.recipe.seed, accelerator.process_index)
 
     def capture(self, with_average: bool) -> tuple[dict[str, Tensors], dict[str, Any]]:
-        """All of it as files of tensors and JSON; every process has to call this.
+        """Return the state as files of tensors and a JSON document; every process has to call this.
 
         Args:
-            with_average: also the averaged weights, ready for use (file `evaluated`).
+            with_average: include the averaged weights, ready for use (file `evaluated`).
         """
         ranks = gather_object([snapshot.rank_state(self.carry)])
         optimizer, settings = snapshot.optimizer_tensors(self.optimizer)
@@ -65,53 +67,44 @@ class Learner:
             "optimizer": optimizer,
             "average": self.average.state(),
         }
-        files |= {f"rank-{number}": tensors for number, (tensors, _) in enumerate(ranks)}
+        files |= {f"rank-{rank}": tensors for rank, (tensors, _) in enumerate(ranks)}
         scaler = self.accelerator.scaler
-        state = {
+        document = {
             "format": FORMAT,
             "run": self.run.to_json(),
             "plateau": self.plateau.state(),
             "optimizer": settings,
             "scaler": None if scaler is None else scaler.state_dict(),
             "ranks": [others for _, others in ranks],
-            "versions": versions(),
+            "versions": {name: versions()[name] for name in DECISIVE_VERSIONS},
         }
-        return files, state
+        return files, document
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take everything back.
+        """Restore the state that `capture` returned.
 
         Raises:
             UserError: the checkpoint is of another format, model, or number of processes.
         """
-        state, accelerator, origin = checkpoint.state, self.accelerator, checkpoint.path
-        if state["format"] != FORMAT:
-            raise UserError(f"{origin} has format {state['format']}, this version reads {FORMAT}")
-        if len(state["ranks"]) != accelerator.num_processes:
+        document, accelerator, origin = checkpoint.document, self.accelerator, checkpoint.path
+        if document["format"] != FORMAT:
             raise UserError(
-                f"{origin} was written by {len(state['ranks'])} process(es), and this run has "
+                f"{origin} has format {document['format']}, this version reads {FORMAT}"
+            )
+        if len(document["ranks"]) != accelerator.num_processes:
+            raise UserError(
+                f"{origin} was written by {len(document['ranks'])} process(es), and this run has "
                 f"{accelerator.num_processes}: resume with as many"
             )
         load_model(self.model, checkpoint.tensors("model"), origin)
         tensors = checkpoint.tensors("optimizer")
-        snapshot.load_optimizer(self.optimizer, tensors, state["optimizer"])
+        snapshot.load_optimizer(self.optimizer, tensors, document["optimizer"])
         self.average.load(checkpoint.tensors("average"))
-        self.plateau.load(state["plateau"])
-        self.run = RunState.from_json(state["run"])
-        if accelerator.scaler is not None and state["scaler"] is not None:
-            accelerator.scaler.load_state_dict(state["scaler"])
+        self.plateau.load(document["plateau"])
+        self.run = RunState.from_json(document["run"])
+        if accelerator.scaler is not None and document["scaler"] is not None:
+            accelerator.scaler.load_state_dict(document["scaler"])
         rank = accelerator.process_index
         self.carry = snapshot.load_rank_state(
-            checkpoint.tensors(f"rank-{rank}"), state["ranks"][rank], accelerator.device
+            checkpoint.tensors(f"rank-{rank}"), document["ranks"][rank], accelerator.device
         )
-
-
-def versions() -> dict[str, str]:
-    """What the bits of a run depend on beside its recipe."""
-    known = {"python": platform.python_version()}
-    for package in ("nlpseq", "torch"):
-        try:
-            known[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            known[package] = "unknown"
-    return known

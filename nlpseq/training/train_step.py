@@ -1,8 +1,8 @@
-"""One update of the weights: a group of batches, all processes, one step of the optimiser.
+"""One training step: a group of batches on all processes, then one step of the optimiser.
 
-The sum of the loss over every token of the update, wherever it was computed, is back-propagated,
-and the gradients are divided once by the number of those tokens. So an update weighs by tokens, and
-a batch that is split over accumulation or processes gives what the undivided one gives.
+The loss is summed over all tokens of the step, in every process, and the gradients are divided once by
+the number of those tokens. A step therefore weighs each token alike, and a batch that is split over
+accumulation or processes gives the same update as the whole batch.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ SMALLEST_SCALE = 2.0**-24
 
 
 class Objective(nn.Module):
-    """Task and model as one module: data-parallel training wraps what is called by `forward`."""
+    """Task and model as one module, since data-parallel training wraps a module's `forward`."""
 
     def __init__(self, task: Task[Any], model: nn.Module) -> None:
         super().__init__()
@@ -37,40 +37,40 @@ class Objective(nn.Module):
     def forward(
         self, batch: Batch, carry: State, progress: Progress
     ) -> tuple[Tensor, Tensor, State]:
-        """The task's loss: total, count, and the carry for the next batch."""
+        """Return the task's loss as total and count, and the carry for the next batch."""
         loss, carry = self.task.loss(self.model, batch, carry, progress)
         return loss.total, loss.count, carry
 
 
 @dataclass(frozen=True)
-class Update:
-    """What one update reports; the same on every process.
+class StepResult:
+    """The figures of one training step, the same on every process.
 
     Attributes:
-        total: summed loss over all tokens.
-        count: those tokens.
-        gradient_norm: of the mean gradient, before clipping.
-        learning_rate: of the first parameter group.
-        made: False if float16 gradients overflowed, and the scaler skipped the step.
-        interrupted: a process was asked to stop.
+        total: loss summed over all tokens.
+        count: number of those tokens.
+        gradient_norm: norm of the mean gradient, before clipping.
+        learning_rate: rate of the first parameter group.
+        updated: False if float16 gradients overflowed and the scaler skipped the optimiser.
+        interrupted: True if any process was asked to stop.
     """
 
     total: float
     count: float
     gradient_norm: float
     learning_rate: float
-    made: bool
+    updated: bool
     interrupted: bool
 
 
-class Updater:
-    """Makes updates.
+class TrainStep:
+    """Computes gradients and steps the optimiser.
 
     Args:
         objective: the prepared (perhaps data-parallel) `Objective`.
         optimizer: from `build_optimizer`.
-        accelerator: brings devices, precision and processes.
-        config: accumulation aside, clipping and penalties are read.
+        accelerator: devices, precision and processes.
+        config: clipping and penalties are read.
     """
 
     def __init__(
@@ -95,19 +95,21 @@ class Updater:
         progress: Progress,
         factor: float,
         interrupted: bool,
-    ) -> tuple[Update, State]:
-        """Learn from a group of global batches.
+    ) -> tuple[StepResult, State]:
+        """Update the weights with a group of global batches.
 
         Args:
-            batches: one, or as many as gradients are accumulated over.
-            carry: from the update before; a batch that is `first` starts without.
-            progress: handed to the task.
-            factor: of the base learning rate.
-            interrupted: this process was asked to stop; the answer holds for all.
+            batches: one batch, or as many as gradients are accumulated over.
+            carry: state from the step before; a batch that is `first` starts without it.
+            progress: passed to the task.
+            factor: multiplies the base learning rate.
+            interrupted: True if this process was asked to stop.
+
+        Returns:
+            The figures of the step, and the carry for the next one.
 
         Raises:
-            TrainingDivergedError: loss or gradient norm is not finite; the weights were not
-                touched.
+            TrainingDivergedError: loss or gradient norm is not finite; the weights are unchanged.
         """
         self.optimizer.zero_grad()
         total, count, carry = self._backward(batches, carry, progress)
@@ -128,23 +130,25 @@ class Updater:
         # The only time that the host waits for the device.
         values = torch.cat([sums, norm.to(sums)[None]]).tolist()
         rate = set_learning_rate(self.optimizer, factor)
-        made = self._step(progress.step + 1, values[0] / values[1], rate, values[3])
-        update = Update(values[0], values[1], values[3], rate, made, values[2] > 0)
-        return update, carry
+        updated = self._step(progress.step + 1, values[0] / values[1], rate, values[3])
+        result = StepResult(values[0], values[1], values[3], rate, updated, values[2] > 0)
+        return result, carry
 
     def _backward(
         self, batches: Sequence[Batch], carry: State, progress: Progress
     ) -> tuple[Tensor, Tensor, State]:
-        """Add up gradients, loss and count of this process's rows."""
+        """Accumulate gradients, loss and count over this process's rows."""
         accelerator, totals, counts = self.accelerator, [], []
         for number, batch in enumerate(batches, start=1):
             rows, counted = shard(batch, accelerator.process_index, accelerator.num_processes)
             if rows.first:
                 carry = ()
             last = number == len(batches)
-            # Gradients cross the processes once an update, with its last batch.
-            quiet = contextlib.nullcontext() if last else accelerator.no_sync(self.objective)
-            with quiet:
+            # Processes exchange gradients once for each step, with its last batch.
+            synchronization = (
+                contextlib.nullcontext() if last else accelerator.no_sync(self.objective)
+            )
+            with synchronization:
                 total, count, carry = self.objective(
                     rows.to(accelerator.device), detach(carry), progress
                 )
@@ -157,7 +161,7 @@ class Updater:
         return torch.stack(totals).sum(), torch.stack(counts).sum(), detach(carry)
 
     def _sum_over_processes(self, total: Tensor, count: Tensor, interrupted: bool) -> Tensor:
-        """(3,) loss, tokens, and how many processes were asked to stop."""
+        """Return (3,) loss, tokens, and the number of processes that were asked to stop."""
         dtype = torch.float32 if total.device.type == "mps" else torch.float64
         flag = torch.tensor(float(interrupted), device=total.device)
         sums = torch.stack([part.to(dtype) for part in (total, count, flag)])
@@ -166,7 +170,7 @@ class Updater:
         return sums
 
     def _step(self, step: int, loss: float, rate: float, norm: float) -> bool:
-        """Step the optimiser unless something is not finite; return whether it was stepped."""
+        """Step the optimiser unless loss or norm is not finite; return whether weights were updated."""
         scaler = self.accelerator.scaler
         overflow_is_normal = scaler is not None and scaler.get_scale() > SMALLEST_SCALE
         if not math.isfinite(loss) or not (math.isfinite(norm) or overflow_is_normal):

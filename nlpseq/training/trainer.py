@@ -1,43 +1,51 @@
-"""The trainer: `fit` and `evaluate`. It knows `Task` and nothing else of what is learnt.
+"""The trainer: `fit` and `evaluate`, for any `Task`.
 
-There is one loop, in `loop.py`, a chain of updates (`update.py`) that begins anew or where a
-checkpoint left it (`recovery.py`). A run that is killed and resumed makes the same updates, bit for
-bit: all that has a say in them is in the checkpoint, and no clock has.
+There is one loop over training steps. After a step it may write a line of the history, validate, and save a
+checkpoint, in this order, so that a checkpoint contains everything up to its step. A run that is killed and
+resumed makes the same updates bit for bit: checkpoints hold all that updates depend on, and no update depends
+on time.
 """
 
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 from torch import nn
 
+from nlpseq.data.batch import Batch
 from nlpseq.data.split import Split
+from nlpseq.errors import UserError
 from nlpseq.models.weights import load_model
-from nlpseq.task import Record, Scores, Task
+from nlpseq.task import Progress, Record, Scores, Task
 
-from .averaging import install
-from .checkpoint import DamagedError, Store
+from .averaging import averaged_weights, install_average
+from .checkpoint import CheckpointStore, DamagedError, step_name
+from .checkpoint_manager import CheckpointManager
 from .evaluation import evaluate
 from .history import History
-from .interrupt import Interruption
-from .loop import Loop
-from .progress import FitResult, Plan
+from .interrupt import InterruptHandler
+from .optimization import TrainingDivergedError
+from .progress import Best, FitResult, RunLength, Stopped
 from .reporters import Reporter, SilentReporter
-from .resume import Recovery
-from .train_state import Learner
-
-__all__ = ["FitResult", "Trainer"]
+from .schedules import is_better, schedule_factor
+from .train_state import TrainState
+from .train_step import StepResult
 
 
 class Trainer:
     """Trains one model on one task.
 
     Args:
-        task: prepared; its recipe's `seed` and `training` say how.
+        task: prepared; its recipe's `seed` and `training` section give the options.
         model: from `task.build()`; trained in place.
-        accelerator: brings launch, devices, precision, processes and trackers.
-        folder: the run directory: `checkpoints/` and `history.jsonl` are written here.
-        reporter: told how it goes.
+        accelerator: launch, devices, precision, processes and trackers.
+        folder: the run directory, for `checkpoints/` and `history.jsonl`.
+        reporter: receives the progress of the run.
     """
 
     def __init__(
@@ -52,73 +60,54 @@ class Trainer:
         self.task, self.accelerator = task, accelerator
         self.model = model.to(accelerator.device)
         self.reporter = reporter if accelerator.is_main_process else SilentReporter()
-        self.store = Store(folder / "checkpoints")
+        self.store = CheckpointStore(folder / "checkpoints")
         self.history = History(folder / "history.jsonl")
 
     def evaluate(self, split: Split, limit: int = 0) -> tuple[Scores, list[Record]]:
-        """Score a split with the model as it is; `limit` as in `Task.evaluate`."""
+        """Score a split with the model's current weights; `limit` as in `Task.evaluate`."""
         return evaluate(self.task, self.model, split, self.accelerator, limit)
 
     def fit(self, train: Split, validation: Split | None, *, resume: bool = False) -> FitResult:
         """Train to the end, then give the model its best weights.
 
-        SIGINT and SIGTERM end it after the running update, with a checkpoint; the model then has
-        the weights of that update.
+        SIGINT and SIGTERM stop it after the current step, with a checkpoint; the model then has
+        the weights of that step.
 
         Args:
-            train: learnt from.
-            validation: chooses the best weights, ends training by patience, feeds `plateau`;
+            train: examples to train on.
+            validation: chooses the best weights, stops training by patience, and drives `plateau`;
                 without it the last weights are the best.
-            resume: go on from the newest whole checkpoint, or from the start if there is none.
+            resume: continue from the newest undamaged checkpoint, if there is one.
 
         Raises:
-            UserError: checkpoints are there and `resume` is False; every one is damaged, or the
-                newest is of another model; no space is left; train has no batch.
+            UserError: there are checkpoints and `resume` is False; all are damaged, or the newest is
+                of another model; no space is left; train has no batch.
             TrainingDivergedError: loss or gradient norm is not finite.
         """
-        learner = Learner(self.task, self.model, self.accelerator)
-        recovery = Recovery(self.store, learner, self.accelerator, self.reporter.note)
-        recovery.begin(resume)
+        state = TrainState(self.task, self.model, self.accelerator)
+        checkpoints = CheckpointManager(self.store, state, self.accelerator, self.reporter.note)
+        checkpoints.start(resume)
         if self.accelerator.is_main_process:
             self.history.path.parent.mkdir(parents=True, exist_ok=True)
-            self.history.cut(learner.run.step)
-        plan = Plan(self.task.steps_per_epoch(train), self.task.recipe.training)
+            self.history.cut(state.run.step)
+        length = RunLength(self.task.steps_per_epoch(train), self.task.recipe.training)
         self.model.train()
-        self.reporter.start(plan.total, learner.run.step)
+        self.reporter.start(length.total, state.run.step)
         try:
-            with Interruption() as interruption:
-                loop = Loop(
-                    self.task,
-                    learner,
-                    train,
-                    validation,
-                    plan,
-                    recovery,
-                    self.history,
-                    self.reporter,
-                    self.accelerator,
-                )
-                stopped = loop(interruption)
+            with InterruptHandler() as interrupt:
+                loop = _Loop(self, state, train, validation, length, checkpoints, interrupt)
+                stopped = loop.run()
         finally:
             self.reporter.finish()
         if stopped != "interrupted":
-            self._take_best(learner)
-        run = learner.run
-        return FitResult(
-            step=run.step,
-            epoch=plan.epoch(run),
-            seconds=run.seconds,
-            tokens=run.tokens,
-            best_step=run.step if run.best is None else run.best.step,
-            best_scores={} if run.best is None else run.best.scores,
-            stopped=stopped,
-        )
+            self._take_best(state)
+        return _result(state, length, stopped)
 
-    def _take_best(self, learner: Learner) -> None:
-        """Put in the weights that did best on validation, else the last; averaged if so wished."""
-        best = learner.run.best
+    def _take_best(self, state: TrainState) -> None:
+        """Load the weights with the best validation score, else the (averaged) last weights."""
+        best = state.run.best
         if best is None:
-            install(learner.average, self.model)
+            install_average(state.average, self.model)
             return
         try:
             checkpoint = self.store.open(best.checkpoint)
@@ -127,7 +116,161 @@ class Trainer:
                 f"the best checkpoint, {best.checkpoint}, is damaged ({error}); "
                 "the model has the last weights instead"
             )
-            install(learner.average, self.model)
+            install_average(state.average, self.model)
             return
         weights = checkpoint.tensors("model") | checkpoint.tensors("evaluated")
         load_model(self.model, weights, f"checkpoint {checkpoint.path}")
+
+
+def _result(state: TrainState, length: RunLength, stopped: Stopped) -> FitResult:
+    run = state.run
+    return FitResult(
+        step=run.step,
+        epoch=length.epoch(run),
+        seconds=run.seconds,
+        tokens=run.tokens,
+        best_step=run.step if run.best is None else run.best.step,
+        best_scores={} if run.best is None else run.best.scores,
+        stopped=stopped,
+    )
+
+
+@dataclass
+class _Loop:
+    """The loop over training steps of one `fit`.
+
+    Attributes:
+        trainer: task, history, reporter and processes.
+        state: everything that training changes.
+        train: examples to train on.
+        validation: scored periodically; None: never.
+        length: length of the run.
+        checkpoints: saves checkpoints.
+        interrupt: says whether the run was asked to stop.
+    """
+
+    trainer: Trainer
+    state: TrainState
+    train: Split
+    validation: Split | None
+    length: RunLength
+    checkpoints: CheckpointManager
+    interrupt: InterruptHandler
+    _clock: float = field(default_factory=time.perf_counter)
+
+    def run(self) -> Stopped:
+        """Make steps until the run is complete, patience is exhausted or a signal arrives."""
+        stopped = self._is_over()
+        while stopped is None:
+            for batches, last in self._epoch():
+                stopped = self._advance(batches, last)
+                if stopped is not None:
+                    break
+        return stopped
+
+    def _epoch(self) -> Iterator[tuple[list[Batch], bool]]:
+        """Yield the batches of each remaining step of the epoch, and whether it is the last step."""
+        run, task = self.state.run, self.trainer.task
+        size = task.recipe.training.accumulation
+        batches = task.batches(self.train, training=True, seed=task.recipe.seed, start=run.cursor)
+        group = list(islice(batches, size))
+        if not group:
+            raise UserError(f"epoch {run.epoch + 1}: the train split has no batch to train on")
+        while group:
+            following = list(islice(batches, size))
+            yield group, not following
+            group = following
+
+    def _advance(self, batches: list[Batch], last: bool) -> Stopped | None:
+        """Make one step; log, validate and save if due. Return why training stops, if it does."""
+        state, run, config = self.state, self.state.run, self.trainer.task.recipe.training
+        factor = schedule_factor(run.step, self.length.total, config) * state.plateau.scale
+        progress = self.length.progress(run)
+        result, state.carry = state.step(
+            batches, state.carry, progress, factor, self.interrupt.requested
+        )
+        if result.updated:
+            state.average.after_update()
+        if last:
+            state.carry = ()
+        run.add(result, batches, last)
+        run.line_seconds += self._lap()
+        periodic = run.step % config.validate_steps == 0 if config.validate_steps else last
+        due = periodic or self.length.is_over(run)
+        logged = self._log(result, progress) if due or run.step % config.log_steps == 0 else {}
+        self.trainer.reporter.advance(run.step, self.length.epoch(run), logged)
+        improved = self._validate(result) if due else False
+        saving = config.checkpoint_steps > 0 and run.step % config.checkpoint_steps == 0
+        if due or saving or result.interrupted:
+            self.checkpoints.save(with_average=improved)
+        self._lap()
+        stopped = self._is_over()
+        return "interrupted" if stopped is None and result.interrupted else stopped
+
+    def _is_over(self) -> Stopped | None:
+        """Return whether all steps are made or patience is exhausted; None if neither."""
+        if self.length.is_over(self.state.run):
+            return "finished"
+        patience = self.trainer.task.recipe.training.patience
+        return "early" if 0 < patience <= self.state.run.stale else None
+
+    def _lap(self) -> float:
+        """Return the seconds since the last call, and add them to the seconds of the run."""
+        now = time.perf_counter()
+        passed, self._clock = now - self._clock, now
+        self.state.run.seconds += passed
+        return passed
+
+    def _log(self, result: StepResult, progress: Progress) -> dict[str, float]:
+        """Write a line of the history: means and sums since the line before."""
+        run = self.state.run
+        values = {
+            "loss": run.line_total / run.line_count,
+            "learning_rate": result.learning_rate,
+            **self.trainer.task.logged(progress),
+            "gradient_norm": result.gradient_norm,
+            "tokens": run.tokens,
+            "tokens_per_second": run.line_tokens / run.line_seconds,
+            "seconds": run.seconds,
+        }
+        run.new_line()
+        self._record(values)
+        self.trainer.accelerator.log(values, step=run.step)
+        return values
+
+    def _record(self, values: dict[str, Any]) -> None:
+        if self.trainer.accelerator.is_main_process:
+            run = self.state.run
+            line = {"step": run.step, "epoch": self.length.epoch(run)} | values
+            self.trainer.history.append(line)
+
+    def _validate(self, result: StepResult) -> bool:
+        """Score the (averaged) weights; return whether they are the best so far.
+
+        Raises:
+            TrainingDivergedError: the score is not finite.
+        """
+        state, run, trainer = self.state, self.state.run, self.trainer
+        task, config = trainer.task, trainer.task.recipe.training
+        state.average.before_validation()
+        if self.validation is None:
+            return False
+        with averaged_weights(state.average, state.model):
+            scores, _ = trainer.evaluate(self.validation, config.validation_limit)
+        score = scores[task.main_metric]
+        if not math.isfinite(score):
+            loss = result.total / result.count
+            raise TrainingDivergedError(run.step, loss, result.learning_rate, result.gradient_norm)
+        if config.schedule == "plateau":
+            state.plateau.update(score)
+        best = None if run.best is None else run.best.scores[task.main_metric]
+        improved = is_better(score, best, task.higher_is_better)
+        run.stale = 0 if improved else run.stale + 1
+        if improved:
+            run.best = Best(step_name(run.step), run.step, scores)
+        self._lap()
+        self._record({"validation": scores, "seconds": run.seconds})
+        tracked = {f"validation/{name}": value for name, value in scores.items()}
+        trainer.accelerator.log(tracked, step=run.step)
+        trainer.reporter.validated({"step": run.step, "epoch": self.length.epoch(run)} | scores)
+        return improved

@@ -1,4 +1,4 @@
-"""What recipes of tasks on whole texts may say, and whether a run to start from reads alike."""
+"""Recipe sections shared by tasks on whole texts, and the check of a run whose weights a recipe starts from."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from nlpseq.errors import UserError
 from nlpseq.recipe import Positive, Recipe, TokenizationConfig, TrainingConfig
 
-UNSEEN = (
+KEYS_WITHOUT_SHAPE = (
     "positions",
     "num_heads",
     "activation",
@@ -18,7 +18,7 @@ UNSEEN = (
     "iterations",
     "bridge",
 )
-"""Keys of layers that say what the same weights do, and leave their shapes as they are."""
+"""Keys of encoders and decoders that change what the weights compute, but not their shapes."""
 
 
 class TextTrainingConfig(TrainingConfig):
@@ -26,7 +26,8 @@ class TextTrainingConfig(TrainingConfig):
 
     layer_decay: Positive = Field(
         1.0,
-        description="learning rate of a layer by that of the one above (Howard & Ruder 2018: 1/2.6)",
+        description="learning rate of a layer, as a share of that of the layer above "
+        "(Howard & Ruder 2018: 1/2.6)",
     )
 
 
@@ -36,61 +37,62 @@ class TextRecipe(Recipe):
     training: TextTrainingConfig = TextTrainingConfig()
 
     @model_validator(mode="after")
-    def _texts(self) -> Self:
-        reason = "texts stand by themselves here, only streams of a language model need their ends"
+    def _check_tokenization(self) -> Self:
+        reason = "each text is an example of its own here, only a language model reads texts as one stream"
         self.tokenization.refuse(("add_eos",), reason, "tokenization")
         return self
 
 
-class LabellingRecipe(TextRecipe):
-    """A recipe of a task that answers with labels."""
+class LabelRecipe(TextRecipe):
+    """A recipe of a task that predicts labels."""
 
     @model_validator(mode="after")
-    def _labels(self) -> Self:
+    def _check_decoding(self) -> Self:
         keys = type(self.decoding).model_fields
-        self.decoding.refuse(keys, "this task writes no texts as its answers", "decoding")
+        self.decoding.refuse(keys, "this task generates no text", "decoding")
         return self
 
 
-def check_same_reading(
-    mine: TextRecipe,
-    theirs: Recipe,
+def check_same_layers(
+    recipe: TextRecipe,
+    source: Recipe,
     option: str,
     *,
-    layers: Sequence[str] = ("encoder",),
-    equal: Sequence[str] = (),
+    sections: Sequence[str] = ("encoder",),
+    tokenization_keys: Sequence[str] = (),
 ) -> None:
-    """Refuse to start from a run that reads otherwise than the recipe says.
+    """Refuse to start from a run whose layers or tokenization differ from those of the recipe.
 
     Args:
-        mine: recipe of the task.
-        theirs: that of the run.
-        option: key that names the run.
-        layers: sections of those layers that start from it.
-        equal: keys of the tokenization that are read from this recipe, whatever the run says.
+        recipe: recipe of the task.
+        source: recipe of the run to start from.
+        option: recipe key that names the run, for messages.
+        sections: sections of the layers that start from the run.
+        tokenization_keys: keys of `[tokenization]` that must have the same value in both recipes.
 
     Raises:
-        UserError: layers differ in what no shape would tell, or the recipe asks for another tokenization.
+        UserError: layers differ in a key that changes no shape, or the tokenizations differ.
     """
-    for section in layers:
-        given, wanted = getattr(mine, section), getattr(theirs, section)
-        for key in UNSEEN:
-            if hasattr(given, key) and hasattr(wanted, key):
-                _check_equal(f"{section}.{key}", getattr(given, key), getattr(wanted, key), option)
-    for key in equal:
-        given, wanted = getattr(mine.tokenization, key), getattr(theirs.tokenization, key)
-        _check_equal(f"tokenization.{key}", given, wanted, option)
+    for section in sections:
+        layers, source_layers = getattr(recipe, section), getattr(source, section)
+        for key in KEYS_WITHOUT_SHAPE:
+            if hasattr(layers, key) and hasattr(source_layers, key):
+                _check_equal(f"{section}.{key}", layers, source_layers, option)
+    for key in tokenization_keys:
+        _check_equal(f"tokenization.{key}", recipe.tokenization, source.tokenization, option)
     for key in ("kind", "path", "lowercase", "digits_as_zero"):
-        given, wanted = getattr(mine.tokenization, key), getattr(theirs.tokenization, key)
-        if given not in (wanted, TokenizationConfig.model_fields[key].default):
+        value, expected = getattr(recipe.tokenization, key), getattr(source.tokenization, key)
+        if value not in (expected, TokenizationConfig.model_fields[key].default):
             raise UserError(
-                f"{option}: that run has tokenization.{key} = {wanted}, this recipe {given}; its "
-                f"tokenizer is taken as it is, leave the key out or say {wanted}"
+                f"{option}: that run has tokenization.{key} = {expected}, this recipe {value}; its "
+                f"tokenizer is used unchanged, leave the key out or set it to {expected}"
             )
 
 
-def _check_equal(key: str, given: Any, wanted: Any, option: str) -> None:
-    if wanted != given:
+def _check_equal(key: str, section: Any, source_section: Any, option: str) -> None:
+    name = key.rpartition(".")[2]
+    value, expected = getattr(section, name), getattr(source_section, name)
+    if value != expected:
         raise UserError(
-            f"{option}: that run has {key} = {wanted}, this recipe {given}; set {key} = {wanted}"
+            f"{option}: that run has {key} = {expected}, this recipe {value}; set {key} = {expected}"
         )

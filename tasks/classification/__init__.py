@@ -1,1 +1,1 @@
-"""Text classification: a text in, one of several labels out."""
+"""Text classification: predict one of several labels for a text. Read `task`, then `model`."""

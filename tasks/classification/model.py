@@ -1,8 +1,7 @@
-"""The head of a classifier: a text's vectors to one vector, and that to a score for each class."""
+"""The model of a classifier: pool the encoder's outputs to one vector, and score each class."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from nlpseq.data.batch import Tokens
@@ -15,35 +14,23 @@ from nlpseq.layers.pooling import Pooling, build_pooling
 from nlpseq.models.builders import build_encoder, build_hierarchical
 from nlpseq.models.model import Model
 from nlpseq.recipe import (
-    Count,
     EncoderConfig,
     FeedforwardConfig,
-    Fraction,
     HierarchicalConfig,
     RecurrentConfig,
-    Section,
 )
 
-
-class ClassifierConfig(Section):
-    """From the encoder's outputs to classes."""
-
-    pooling: Literal["auto", "last", "mean", "max", "attention", "concat"] = Field(
-        "auto",
-        description="of outputs over time; auto: mean of a feedforward encoder's, max of others'",
-    )
-    attention_size: Count = Field(100, description="of the hidden layer of attention")
-    dropout: Fraction = Field(0.0, description="of the text's vector")
+from .recipe import ClassifierConfig
 
 
 class ClassifierOutput(NamedTuple):
-    """Scores of the classes, and what the text's vector attended to.
+    """Scores of the K classes, and the attention weights of the pooling.
 
     Attributes:
-        logits: (B, K).
-        weights: (B, T) of tokens, None where nothing attends; of a hierarchical network they sum to 1
-            in each sentence.
-        sentence_weights: (B, S), of a hierarchical network.
+        logits: (B, K) scores of the classes.
+        weights: (B, T) attention on tokens, None without attention; in a hierarchical network they sum
+            to 1 in each sentence.
+        sentence_weights: (B, S) attention on sentences, in a hierarchical network only.
     """
 
     logits: Tensor
@@ -52,7 +39,7 @@ class ClassifierOutput(NamedTuple):
 
 
 class ClassificationHead(nn.Module):
-    """Pooling (or a reader of documents), layers of one vector, and an affine map to K classes."""
+    """Pooling (or a hierarchical document reader), feedforward layers, an affine map to K classes."""
 
     def __init__(
         self,
@@ -68,7 +55,12 @@ class ClassificationHead(nn.Module):
         self.output = nn.Linear(layers.output_dim, num_classes)
 
     def forward(self, outputs: Tensor, tokens: Tokens) -> ClassifierOutput:
-        """Classify texts: the encoder's outputs (B, T, H), and the tokens that it read."""
+        """Score the classes of texts.
+
+        Args:
+            outputs: (B, T, H) outputs of the encoder.
+            tokens: tokens that the encoder read.
+        """
         sentence_weights = None
         if isinstance(self.reader, HierarchicalReader):
             assert tokens.segments is not None
@@ -82,34 +74,40 @@ class ClassificationHead(nn.Module):
 Classifier = Model[ClassificationHead]
 
 
+def classify(model: Classifier, tokens: Tokens) -> ClassifierOutput:
+    """Score the classes of a batch of texts."""
+    output: ClassifierOutput = model.head(model.encode(tokens).outputs, tokens)
+    return output
+
+
 def build_classifier(
     embedding: Embedding, encoder: EncoderConfig, head: ClassifierConfig, num_classes: int
 ) -> Classifier:
-    """A classifier of texts.
+    """Build a text classifier.
 
-    Two kinds of encoder stand in the head, behind an encoder of no layers: the layers of a feedforward
-    network read the mean of a text (a deep averaging network, Iyyer et al. 2015), and a hierarchical
-    network reads whole documents.
+    Two kinds of encoder are part of the head, after an encoder without layers: a feedforward network reads
+    the mean vector of a text (a deep averaging network, Iyyer et al. 2015), and a hierarchical network
+    reads whole documents.
     """
     size = embedding.dim
     reader: Pooling | HierarchicalReader
-    read: Encoder = FeedforwardEncoder(FeedforwardLayers(size, size, num_layers=0))
+    token_encoder: Encoder = FeedforwardEncoder(FeedforwardLayers(size, size, num_layers=0))
     if isinstance(encoder, HierarchicalConfig):
         reader = build_hierarchical(encoder, size)
     else:
         if not isinstance(encoder, FeedforwardConfig):
-            read = build_encoder(encoder, size)
+            token_encoder = build_encoder(encoder, size)
         bidirectional = isinstance(encoder, RecurrentConfig) and encoder.bidirectional
         reader = build_pooling(
             _pooling(head, encoder),
-            read.output_dim,
+            token_encoder.output_dim,
             bidirectional=bidirectional,
             attention_size=head.attention_size,
         )
     layers = FeedforwardLayers(reader.output_dim, reader.output_dim, num_layers=0)
     if isinstance(encoder, FeedforwardConfig):
         layers = FeedforwardLayers(reader.output_dim, **encoder.model_dump(exclude={"kind"}))
-    return Model(embedding, read, ClassificationHead(reader, layers, num_classes, head.dropout))
+    return Model(embedding, token_encoder, ClassificationHead(reader, layers, num_classes, head.dropout))
 
 
 def _pooling(head: ClassifierConfig, encoder: EncoderConfig) -> str:

@@ -1,62 +1,40 @@
-"""Sentiment, and any other classification of texts into one of several classes."""
+"""Classification of texts into one of several classes, such as sentiment."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Batch, Reading, Tokens
-from nlpseq.data.batching import bucket_batches
+from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.data.word_tokenizer import raw_words
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
-from nlpseq.metrics.calibration import expected_calibration_error
-from nlpseq.metrics.classification import ClassificationScores, confusion_matrix
+from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.models.model import Model
-from nlpseq.recipe import DataConfig, Recipe
+from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
-from ..base.text_recipe import LabellingRecipe, TextTrainingConfig
-from ..base.text_task import TextTask, by_number
-from .model import Classifier, ClassifierConfig, ClassifierOutput, build_classifier
-
-
-class LabelledDataConfig(DataConfig):
-    """Texts with a label each."""
-
-    labels: dict[str, str] = Field(
-        default_factory=dict,
-        description="label of the data = class, in the order of classes; several may share one",
-    )
-
-
-class ClassificationTrainingConfig(TextTrainingConfig):
-    """Training of a classifier."""
-
-    class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: every class weighs the same in the objective"
-    )
-
-
-class ClassificationRecipe(LabellingRecipe):
-    """A recipe of this task."""
-
-    data: LabelledDataConfig = LabelledDataConfig()
-    head: ClassifierConfig = ClassifierConfig()
-    training: ClassificationTrainingConfig = ClassificationTrainingConfig()
+from ..base.text_task import TextTask, names_by_id
+from .metrics import calibration_scores, class_tables
+from .model import Classifier, build_classifier, classify
+from .predictor import TextClassifierPredictor, encode_texts
+from .recipe import ClassificationRecipe
 
 
 class Classification(TextTask[ClassificationRecipe, str]):
-    """Single-label classification; the classes are those of train."""
+    """Single-label classification; the classes are those of train.
+
+    Attributes:
+        labels: classes, in the order of the model's outputs.
+    """
 
     Config: ClassVar[type[Recipe]] = ClassificationRecipe
     fields: ClassVar[tuple[str, ...]] = ("text", "label")
@@ -67,12 +45,12 @@ class Classification(TextTask[ClassificationRecipe, str]):
     def __init__(self, recipe: ClassificationRecipe) -> None:
         super().__init__(recipe)
         self.labels: list[str] = []
-        self._weights: Tensor | None = None
+        self._class_weights: Tensor | None = None
 
     # Preparation
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
-        """Learn tokens, characters and classes from train; read every split."""
+        """Learn tokens, characters and classes from train; encode every split."""
         train = splits["train"]
         labels = self.targets(train)
         counts = Counter(labels)
@@ -84,16 +62,16 @@ class Classification(TextTask[ClassificationRecipe, str]):
         named = list(dict.fromkeys(self.recipe.data.labels.values()))
         self._set_labels(named or sorted(counts, key=_numbers_first))
         if self.recipe.training.class_weights == "balanced":
-            each = [counts[label] for label in self.labels]
-            self._weights = torch.tensor(
-                [len(labels) / len(counts) / count if count else 0.0 for count in each]
+            sizes = [counts[label] for label in self.labels]
+            self._class_weights = torch.tensor(
+                [len(labels) / len(counts) / size if size else 0.0 for size in sizes]
             )
         self.prepare_features(train, folders)
         for split in splits.values():
             self.notes += self.inspect(split)
 
     def inspect(self, split: Split) -> list[str]:
-        """Labels that train does not have, and texts without a token."""
+        """Report labels that train lacks, and texts without a token."""
         notes = super().inspect(split)
         unseen = Counter(label for _, label in self.examples(split) if label not in self.labels)
         if unseen:
@@ -111,79 +89,63 @@ class Classification(TextTask[ClassificationRecipe, str]):
         self.metric = ClassificationScores(labels)
 
     def state(self) -> dict[str, Any]:
-        """The classes too, by id, as transformers' configurations have them."""
+        """Return also the classes by id, as in configurations of transformers."""
         return super().state() | {"id2label": dict(enumerate(self.labels))}
 
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
-        """Take back what `prepare` had learnt."""
+        """Restore what `prepare` had learnt."""
         super().restore(tokenizer, state)
-        self._set_labels(by_number(state["id2label"]))
+        self._set_labels(names_by_id(state["id2label"]))
 
     # Examples
 
     def texts(self, split: Split) -> Sequence[str]:
-        """The texts of a split, cut into words where the recipe says so."""
-        return self._as_trained(split.texts("text"))
-
-    def _as_trained(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return the texts of a split, cut into words if the recipe says so."""
+        texts = split.texts("text")
         return [raw_words(text) for text in texts] if self.recipe.tokenization.by_rule else texts
 
     def features(self, split: Split) -> list[Features]:
-        """Features of each text; an empty one is an unknown token."""
-        return self.read(self.texts(split))
-
-    def read(self, texts: Sequence[str]) -> list[Features]:
-        """Features of texts that are cut as those of train; of one without a token an unknown one."""
-        unknown = Features([self.tokenizer.unk_id], [""], [0] if self.reader.segments else ())
-        return [one if len(one) else unknown for one in self.reader.read_text(texts)]
+        """Return the features of each text; an empty text is one unknown token."""
+        return encode_texts(self.reader, self.texts(split))
 
     def targets(self, split: Split) -> Sequence[str]:
-        """The class of each example.
+        """Return the class of each example.
 
         Raises:
-            UserError: a label that `data.labels`, if it is there, does not name.
+            UserError: `data.labels` is set and lacks a label of the data.
         """
         labels, classes = split.labels("label"), self.recipe.data.labels
-        for row, label in enumerate(labels):
+        for index, label in enumerate(labels):
             if classes and label not in classes:
                 raise UserError(
-                    f"{split.origin}: example {row + 1} of {split.name} has the label {label!r}, "
+                    f"{split.origin}: example {index + 1} of {split.name} has the label {label!r}, "
                     f"data.labels has {', '.join(classes)}"
                 )
         return [classes[label] for label in labels] if classes else labels
 
     def collate_targets(self, targets: Sequence[str], source: Tokens) -> Tensor:
-        """(B,) numbers of classes."""
+        """Return the ids (B,) of the classes."""
         return torch.tensor([self.labels.index(label) for label in targets])
 
     # Model and loss
 
-    def build(self) -> Classifier:
-        """Embedding, encoder, pooling and classes."""
-        recipe = self.recipe
-        model = build_classifier(
-            self.build_embedding(), recipe.encoder, recipe.head, len(self.labels)
-        )
-        self.initialized(model)
-        return model
-
-    def classify(self, model: nn.Module, tokens: Tokens) -> ClassifierOutput:
-        """Logits (B, K) and weights."""
-        assert isinstance(model, Model)
-        classified: ClassifierOutput = model.head(model.encode(tokens).outputs, tokens)
-        return classified
+    def build_model(self) -> Classifier:
+        """Build embedding, encoder, pooling and output layer."""
+        recipe, embedding = self.recipe, self.build_embedding()
+        return build_classifier(embedding, recipe.encoder, recipe.head, len(self.labels))
 
     def loss(
         self, model: nn.Module, batch: Batch, carry: State, progress: Progress
     ) -> tuple[LossSum, State]:
-        """Sum of the nll over texts; in training weighted by class and smoothed, if so wished."""
+        """Sum the nll over texts; in training with class weights and label smoothing of the recipe."""
         target = batch.target
+        assert isinstance(model, Model)
         assert isinstance(target, Tensor)
-        logits = self.classify(model, batch.source).logits
+        logits = classify(model, batch.source).logits
         if not model.training:
             total = F.cross_entropy(logits, target, reduction="sum")
             return LossSum(total, torch.tensor(len(target), device=target.device)), ()
-        weights = None if self._weights is None else self._weights.to(logits)
+        weights = None if self._class_weights is None else self._class_weights.to(logits)
         smoothing = self.recipe.training.label_smoothing
         total = F.cross_entropy(logits, target, weights, reduction="sum", label_smoothing=smoothing)
         count = torch.ones_like(target) if weights is None else weights[target]
@@ -194,125 +156,38 @@ class Classification(TextTask[ClassificationRecipe, str]):
     def evaluate(
         self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
-        """The class of each text and its probability."""
-        for places, source, targets in self.iter_shard(split, shard, limit):
-            probabilities = self.classify(model, source.to(device)).logits.float().softmax(1)
-            confidences, numbers = (part.tolist() for part in probabilities.max(1))
-            for place, target, confidence, number in zip(
-                places, targets, confidences, numbers, strict=True
+        """Predict the class of each text and its probability."""
+        assert isinstance(model, Model)
+        for indices, source, targets in self.iter_shard(split, shard, limit):
+            probabilities = classify(model, source.to(device)).logits.float().softmax(1)
+            confidences, ids = (part.tolist() for part in probabilities.max(1))
+            for index, target, confidence, label_id in zip(
+                indices, targets, confidences, ids, strict=True
             ):
-                label = self.labels[number]
+                label = self.labels[label_id]
                 prediction = {"label": label, "confidence": confidence}
-                yield Record(place, self.metric.statistics(label, target), target, prediction)
+                yield Record(index, self.metric.statistics(label, target), target, prediction)
 
     def further_scores(self, records: Sequence[Record]) -> Scores:
-        """The expected calibration error, which does not add up over examples."""
-        confidences = [record.prediction["confidence"] for record in records]
-        correct = [record.prediction["label"] == record.target for record in records]
-        return {"calibration_error": expected_calibration_error(confidences, correct)}
+        """Return the calibration error."""
+        return calibration_scores(records)
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
-        """The table of the classes, and what was taken for what."""
-        total = [sum(part) for part in zip(*(one.statistics for one in records), strict=True)]
-        targets = [record.target for record in records]
-        labels = [*self.labels, *sorted({*targets} - {*self.labels})]
-        predictions = [record.prediction["label"] for record in records]
-        matrix = confusion_matrix(targets, predictions, labels)
-        return {
-            "per_class": ClassificationScores(self.labels).per_class(total),
-            "confusion_matrix": {"labels": labels, "matrix": matrix},
-        }
+        """Return the scores of each class and the confusion matrix."""
+        return class_tables(records, self.labels)
 
-    def predictor(self, model: nn.Module, device: torch.device) -> "TextClassifierPredictor":
-        """Classify raw texts."""
+    def predictor(self, model: nn.Module, device: torch.device) -> TextClassifierPredictor:
+        """Return a predictor of classes of raw texts."""
         assert isinstance(model, Model)
-        return TextClassifierPredictor(self, model, device)
-
-
-class TextClassifierPredictor:
-    """A trained classifier of raw texts."""
-
-    def __init__(self, task: Classification, model: Classifier, device: torch.device) -> None:
-        self.task = task
-        self.model = model.to(device).eval()
-        self.device = device
-
-    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Classify texts, in their order.
-
-        Returns:
-            for each its `text`, `label` (None for an empty one) and `probabilities`; where the model
-            attends also `tokens` and their `weights`, and of a hierarchical network `sentences` and
-            their `sentence_weights` (the tokens' weights sum to 1 in each sentence).
-        """
-        results: list[dict[str, Any]] = [
-            {"text": text, "label": None, "probabilities": {}} for text in texts
-        ]
-        cut = self._cut(texts)
-        places = [place for place, text in enumerate(cut) if text.split()]
-        features = self.task.read([cut[place] for place in places])
-        size = self.task.recipe.training.batch_size
-        batches = bucket_batches([len(one) for one in features], batch_size=size, shuffle=False)
-        for batch in batches:
-            read = [cut[places[number]] for number in batch]
-            found = self._classify(read, [features[number] for number in batch])
-            for number, result in zip(batch, found, strict=True):
-                results[places[number]] |= result
-        return results
-
-    def read(self, texts: Sequence[str]) -> Reading:
-        """What the model reads of texts; see `Reading`."""
-        cut = self._cut(texts)
-        tokens = self.task.reader.collate(self.task.read(cut)).to(self.device)
-        return Reading(tokens, [self._spelt(text) for text in cut])
-
-    def evaluate(self, texts: Sequence[str], labels: Sequence[str]) -> Scores:
-        """The scores of some texts whose classes are known."""
-        predictions = self.predict(texts)
-        vectors = [
-            self.task.metric.statistics(str(prediction["label"]), label)
-            for prediction, label in zip(predictions, labels, strict=True)
-        ]
-        return self.task.metric.score([sum(part) for part in zip(*vectors, strict=True)])
-
-    def _cut(self, texts: Sequence[str]) -> list[str]:
-        """Data come cut into words, or were cut by rule: raw text has to be cut alike."""
-        by_words = self.task.tokenizer.kind == "word" or self.task.recipe.tokenization.by_rule
-        return [raw_words(text) for text in texts] if by_words else list(texts)
-
-    @torch.no_grad()
-    def _classify(self, texts: Sequence[str], features: Sequence[Features]) -> list[dict[str, Any]]:
-        tokens = self.task.reader.collate(features).to(self.device)
-        logits, weights, sentence_weights = self.task.classify(self.model, tokens)
-        results = []
-        for row, probabilities in enumerate(logits.softmax(1).tolist()):
-            by_label = dict(zip(self.task.labels, probabilities, strict=True))
-            result: dict[str, Any] = {
-                "label": max(by_label, key=by_label.__getitem__),
-                "probabilities": by_label,
-            }
-            if weights is not None:
-                spelt = self._spelt(texts[row])
-                result |= {"tokens": spelt, "weights": weights[row, : len(spelt)].tolist()}
-            if sentence_weights is not None:
-                sentences = _sentences(result["tokens"], features[row].segments)
-                result["sentences"] = sentences
-                result["sentence_weights"] = sentence_weights[row, : len(sentences)].tolist()
-            results.append(result)
-        return results
-
-    def _spelt(self, text: str) -> list[str]:
-        """How each token of a text reads there, known or not; the text if it has no token."""
-        encoding = self.task.tokenizer.backend.encode(text, add_special_tokens=False)
-        pieces = [text[begin:end] for begin, end in encoding.offsets] or [text]
-        return [piece.strip() or piece for piece in pieces]
-
-
-def _sentences(tokens: Sequence[str], segments: Sequence[int]) -> list[str]:
-    sentences: list[list[str]] = [[] for _ in range(segments[-1] + 1)]
-    for token, number in zip(tokens, segments, strict=True):
-        sentences[number].append(token)
-    return [" ".join(sentence) for sentence in sentences]
+        # Data of word tokenizers come cut into words, or are cut by rule: raw text is cut the same way.
+        return TextClassifierPredictor(
+            self.reader,
+            self.labels,
+            model,
+            device,
+            batch_size=self.recipe.training.batch_size,
+            by_words=self.tokenizer.kind == "word" or self.recipe.tokenization.by_rule,
+        )
 
 
 def _numbers_first(label: str) -> tuple[bool, int, str]:

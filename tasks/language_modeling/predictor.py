@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from nlpseq.data.batch import Reading, Tokens
+from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.data.batching import collate, padded
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
@@ -140,8 +140,8 @@ class LanguageModelPredictor:
             [sum(part) for part in zip(*(s for _, s in records), strict=True)]
         )
 
-    def read(self, texts: Sequence[str]) -> Reading:
-        """What the model reads of texts, each with the start token in front; see `Reading`."""
+    def read(self, texts: Sequence[str]) -> ModelInput:
+        """What the model reads of texts, each with the start token in front; see `ModelInput`."""
         return read_stream(self.task, texts, self.device)
 
     def step(self, ids: Tensor, state: State, *memory: Tensor) -> Step:
@@ -281,14 +281,14 @@ class Detokenizer:
         return piece
 
 
-def read_stream(task: "LanguageModeling", texts: Sequence[str], device: torch.device) -> Reading:
+def read_stream(task: "LanguageModeling", texts: Sequence[str], device: torch.device) -> ModelInput:
     """Texts as a language model reads them: the start token, then those of the text."""
     tokenizer = task.tokenizer
     ids = [[task.start_id, *one] for one in tokenizer.encode_batch(list(texts))]
     spelt = [[tokenizer.vocabulary[one] for one in row] for row in ids]
     targets = [[*row[1:], NO_TARGET] for row in ids]
     tokens = collate(ids, tokenizer.pad_id).to(device)
-    return Reading(tokens, spelt, padded(targets, NO_TARGET).to(device))
+    return ModelInput(tokens, spelt, padded(targets, NO_TARGET).to(device))
 
 
 def sampling_options(config: DecodingConfig) -> SamplingOptions:

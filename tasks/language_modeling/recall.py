@@ -14,7 +14,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Batch, Reading, Tokens
+from nlpseq.data.batch import Batch, ModelInput, Tokens
 from nlpseq.data.batching import bucket_batches, padded
 from nlpseq.data.split import Split
 from nlpseq.data.synthetic.formal_languages import answer_places
@@ -226,14 +226,14 @@ class RecallPredictor:
         self.model = model.to(device).eval()
         self.device = device
 
-    def read(self, texts: Sequence[str]) -> Reading:
-        """What the model reads of sequences; targets are their answers, see `Reading`.
+    def read(self, texts: Sequence[str]) -> ModelInput:
+        """What the model reads of sequences; targets are their answers, see `ModelInput`.
 
         Of a sequence in none of the built-in languages every token is taken for an answer.
         """
         reading = read_stream(self.task, texts, self.device)
         assert reading.targets is not None
-        for spelt, targets in zip(reading.spelt, reading.targets, strict=True):
+        for spelt, targets in zip(reading.token_texts, reading.targets, strict=True):
             if (answers := answer_places(spelt[1:])) is not None:
                 others = torch.ones_like(targets, dtype=torch.bool)
                 others[answers] = False

@@ -155,7 +155,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
             self._vectors = vectors.weight
             self.notes.append(str(vectors.coverage))
 
-    def build(self) -> LanguageModel:
+    def build_model(self) -> LanguageModel:
         """Embedding, causal encoder, softmax layer."""
         recipe, size = self.recipe, len(self.tokenizer)
         pad_id, unk_id = self.tokenizer.pad_id, self.tokenizer.unk_id

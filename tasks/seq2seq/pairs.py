@@ -6,7 +6,7 @@ from itertools import groupby
 
 import torch
 
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import CopySource, Tokens
 from nlpseq.data.batching import collate, padded
 from nlpseq.data.features import FeatureReader, Features
 from nlpseq.data.tokenizer import Tokenizer
@@ -106,7 +106,7 @@ class PairReader:
             extras = torch.zeros(len(pairs), longest, dtype=torch.bool)
             # Padding is copied with a weight of zero.
             copies = padded([pair.copies for pair in pairs], self.target.pad_id)
-            source = replace(source, copies=copies, extras=extras)
+            source = replace(source, copies=CopySource(copies, extras))
         return source, collate([pair.ids for pair in pairs], self.target.pad_id)
 
     def spell(self, ids: Sequence[int], pair: Pair) -> str:
@@ -181,9 +181,8 @@ def hide_common(
         vocab_size: V of the target.
         unk_id: what the source's encoder reads in its place.
     """
-    copies, extras = source.copies, source.extras
-    assert copies is not None
-    assert extras is not None
+    assert source.copies is not None
+    copies, extras = source.copies.ids, source.copies.extras
     known = copies < vocab_size if source.mask is None else (copies < vocab_size) & source.mask
     same = (copies.unsqueeze(2) == target.ids.unsqueeze(1)) & known.unsqueeze(2)  # (B, S, T)
     first = (copies.unsqueeze(2) == copies.unsqueeze(1)).int().argmax(2)  # (B, S) of equal words
@@ -195,7 +194,9 @@ def hide_common(
     source = replace(
         source,
         ids=source.ids.masked_fill(hidden, unk_id),
-        copies=own.where(hidden, copies),
-        extras=extras.new_zeros(len(copies), extras.size(1) + copies.size(1)),
+        copies=CopySource(
+            own.where(hidden, copies),
+            extras.new_zeros(len(copies), extras.size(1) + copies.size(1)),
+        ),
     )
     return source, replace(target, ids=copied.where(found.any(1), target.ids))

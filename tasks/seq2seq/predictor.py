@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 
-from nlpseq.data.batch import Reading
+from nlpseq.data.batch import ModelInput
 from nlpseq.data.features import Features
 from nlpseq.data.word_tokenizer import raw_words
 from nlpseq.errors import TextError, UserError
@@ -161,13 +161,13 @@ class Seq2SeqPredictor:
                 }
         return results
 
-    def read(self, texts: Sequence[str]) -> Reading:
-        """What the encoder reads of sources; see `Reading`."""
+    def read(self, texts: Sequence[str]) -> ModelInput:
+        """What the encoder reads of sources; see `ModelInput`."""
         spaced = [self._spaced(text) for text in texts]
         features, _ = self.task.read(spaced)
         tokens = self.task.reader.collate(features).to(self.device)
         spelt = [self.task.pairs.spelt(source) for source in spaced]
-        return Reading(tokens, spelt)
+        return ModelInput(tokens, spelt)
 
     def evaluate(self, texts: Sequence[str], targets: Sequence[str], **options: Any) -> Scores:
         """The scores of the texts' outputs against targets.

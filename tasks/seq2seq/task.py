@@ -223,7 +223,7 @@ class Seq2Seq(TextTask[Seq2SeqRecipe, Pair]):
 
     # Model and loss
 
-    def build(self) -> Seq2SeqModel:
+    def build_model(self) -> Seq2SeqModel:
         """Embedding, encoder, decoder; one table of vectors where the sides share it."""
         recipe, target = self.recipe, self.target
         embedding = self.build_embedding()
@@ -245,19 +245,23 @@ class Seq2Seq(TextTask[Seq2SeqRecipe, Pair]):
             vocab_size=self.target_size,
             tied=recipe.head.tied,
         )
-        return self.initialized(Model(embedding, encoder, decoder))
+        return Model(embedding, encoder, decoder)
 
-    def initialized(self, model: Model[Any]) -> Model[Any]:
-        """The weights of the run that `objective.init_from` names, where there is one."""
-        if self._initial:
-            try:
-                model.load_state_dict(self._initial)
-            except RuntimeError as error:
-                reason = " ".join(str(error).split())[:160]
-                raise UserError(
-                    f"objective.init_from: the recipe's model is another than that run's: {reason}"
-                ) from error
-        return model
+    def load_initial_weights(self, model: nn.Module) -> None:
+        """Load the weights of the run that `objective.init_from` names, if any.
+
+        Raises:
+            UserError: the model of that run has other layers than this recipe.
+        """
+        if not self._initial:
+            return
+        try:
+            model.load_state_dict(self._initial)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(
+                f"objective.init_from: the recipe's model is another than that run's: {reason}"
+            ) from error
 
     def loss(
         self, model: nn.Module, batch: Batch, carry: State, progress: Progress

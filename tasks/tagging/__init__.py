@@ -1,1 +1,1 @@
-"""Sequence tagging: one tag for each word, such as named entities."""
+"""Sequence tagging: predict one tag for each word, such as named entities. Read `task`, then `model`."""

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nlpseq.data import tag_schemes as schemes
-from nlpseq.data.batch import Reading, Tokens
+from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.data.batching import bucket_batches
 from nlpseq.data.features import FeatureReader
 from nlpseq.data.word_tokenizer import Word, split_into_sentences
@@ -111,8 +111,8 @@ class SequenceTaggerPredictor:
             "tags": tags,
         }
 
-    def read(self, texts: Sequence[str]) -> Reading:
-        """What the model reads of texts, a row for each sentence; see `Reading`."""
+    def read(self, texts: Sequence[str]) -> ModelInput:
+        """What the model reads of texts, a row for each sentence; see `ModelInput`."""
         cut = [split_into_sentences(text) for text in texts]
         words = [[word.text for word in sentence] for sentences in cut for sentence in sentences]
         features = self.reader.read(words)
@@ -123,7 +123,7 @@ class SequenceTaggerPredictor:
             [vocabulary[one] for one in row[:n]]
             for row, n in zip(rows, tokens.lengths.tolist(), strict=True)
         ]
-        return Reading(tokens, real if tokens.word_starts is None else pieces)
+        return ModelInput(tokens, real if tokens.word_starts is None else pieces)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """Tag sentences that come as words; one without words has no tags."""

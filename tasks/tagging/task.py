@@ -157,7 +157,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
 
     # Model and loss
 
-    def build(self) -> Model[Tagger]:
+    def build_model(self) -> Model[Tagger]:
         """Embedding, encoder, tagger."""
         recipe, number = self.recipe, len(self.tags)
         embedding = self.build_embedding()
@@ -170,7 +170,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         else:
             smoothing = recipe.training.label_smoothing
             head = SoftmaxTagger(encoder.output_dim, number, constraints, smoothing)
-        return self.initialized(Model(embedding, encoder, head))
+        return Model(embedding, encoder, head)
 
     def loss(
         self, model: nn.Module, batch: Batch, carry: State, progress: Progress

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nlpseq.analysis.attention import Recorder, attended, self_attended
-from nlpseq.data.batch import Reading, Tokens
+from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.token_embedding import TokenEmbedding
@@ -46,7 +46,7 @@ def model_of(encoder: Any) -> Model[Any]:
 
 
 def test_a_transformer_has_a_map_for_each_layer_and_head() -> None:
-    reading = Reading(Tokens.unpadded(torch.tensor([[2, 3, 4]])), [["a", "b", "c"]])
+    reading = ModelInput(Tokens.unpadded(torch.tensor([[2, 3, 4]])), [["a", "b", "c"]])
     encoder = TransformerEncoder(8, 8, num_layers=2, num_heads=4, feedforward_size=8, dropout=0.5)
     model = model_of(encoder)
     found = self_attended(model, reading)
@@ -65,7 +65,7 @@ def test_a_transformer_has_a_map_for_each_layer_and_head() -> None:
 
 
 def test_a_recurrent_encoder_attends_to_nothing() -> None:
-    reading = Reading(Tokens.unpadded(torch.tensor([[2, 3, 4]])), [["a", "b", "c"]])
+    reading = ModelInput(Tokens.unpadded(torch.tensor([[2, 3, 4]])), [["a", "b", "c"]])
     assert self_attended(model_of(RecurrentEncoder(8, 8)), reading) == []
 
 
@@ -75,8 +75,8 @@ class Predictor:
     def __init__(self) -> None:
         self.model = model_of(RecurrentEncoder(8, 8))
 
-    def read(self, texts: list[str]) -> Reading:
-        return Reading(Tokens.unpadded(torch.tensor([[2, 3, 4]])), [["a", "b", "c"]])
+    def read(self, texts: list[str]) -> ModelInput:
+        return ModelInput(Tokens.unpadded(torch.tensor([[2, 3, 4]])), [["a", "b", "c"]])
 
     def predict(self, texts: list[str]) -> list[dict[str, Any]]:
         one = {"text": texts[0], "label": "good", "tokens": ["a", "b", "c"]}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.analysis.gradient_flow import flow, gradient_flow, spectral_radii
-from nlpseq.data.batch import Reading, Tokens
+from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import RNNCell
 from nlpseq.layers.embedding import Embedding
@@ -138,14 +138,14 @@ def model_of(encoder: Encoder, head: nn.Module | None = None) -> Model[Any]:
     return Model(embedding, encoder, head or SoftmaxLayer(encoder.output_dim, 11)).float()
 
 
-def reading(rows: list[list[int]], targets: Any = "next") -> Reading:
+def reading(rows: list[list[int]], targets: Any = "next") -> ModelInput:
     ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
     lengths = torch.tensor(list(map(len, rows)))
     if targets == "next":
         targets = torch.full_like(ids, -1)
         for number, row in enumerate(rows):
             targets[number, : len(row) - 1] = torch.tensor(row[1:])
-    return Reading(Tokens(ids, lengths), [list(map(str, row)) for row in rows], targets)
+    return ModelInput(Tokens(ids, lengths), [list(map(str, row)) for row in rows], targets)
 
 
 @pytest.mark.parametrize(("factor", "kept"), [(0.5, 0.5**7), (1.0, 1.0), (1.5, 1.5**7)])

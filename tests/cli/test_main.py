@@ -251,7 +251,7 @@ def test_copy_writes_a_recipe_that_runs_but_over_nothing(
     assert main(["recipes", "copy", NAME]) == 0
     copied = tmp_path / "quickstart.toml"
     assert "nlpseq run quickstart.toml" in capsys.readouterr().out
-    assert recipe.read("quickstart.toml") == recipe.read(NAME)
+    assert recipe.read_document("quickstart.toml") == recipe.read_document(NAME)
     copied.write_text("mine")
     assert main(["recipes", "copy", NAME]) == 2
     assert main(["recipes", "copy", NAME, str(copied)]) == 2

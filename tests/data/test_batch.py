@@ -25,17 +25,17 @@ def test_unpadded_lengths() -> None:
 
 def test_rows_of_every_part() -> None:
     batch = a_batch()
-    part = batch.rows(slice(1, None))
+    part = batch.select_rows(slice(1, None))
     assert part.size == 2
     assert part.source.ids.tolist() == [[4, 0, 0], [5, 6, 0]]
     assert part.source.lengths.tolist() == [1, 2]
     assert isinstance(part.target, Tokens)
     assert part.target.ids.tolist() == [[8, 9], [7, 0]]
     assert part.index.tolist() == [11, 12]
-    labels = Batch(batch.source, torch.tensor([0, 1, 2]), batch.index).rows(slice(0, 1))
+    labels = Batch(batch.source, torch.tensor([0, 1, 2]), batch.index).select_rows(slice(0, 1))
     assert isinstance(labels.target, torch.Tensor)
     assert labels.target.tolist() == [0]
-    assert Batch(batch.source, None, batch.index).rows(slice(0, 1)).target is None
+    assert Batch(batch.source, None, batch.index).select_rows(slice(0, 1)).target is None
 
 
 def test_processes_share_every_row_once() -> None:

@@ -1,4 +1,5 @@
 import json
+from operator import attrgetter
 
 import pytest
 import torch
@@ -149,14 +150,13 @@ def test_a_batch(reader) -> None:
     spelt = reader.characters
     for row, sentence in enumerate(SENTENCES):
         for place, word in enumerate(sentence):
-            ids = tokens.characters[tokens.character_rows[row, place]].tolist()
+            ids = tokens.characters.ids[tokens.characters.rows[row, place]].tolist()
             assert ids == spelt.ids(word) + [0] * (len(ids) - len(word))
             assert tokens.casing[row, place] == casing(word)
             assert tokens.ids[row, place] == reader.tokenizer.encode(word)[0]
-    assert len(tokens.characters) == len(WORDS)  # each word once
-    assert tokens.characters.shape[1] == max(map(len, WORDS))
+    assert tokens.characters.ids.shape == (len(WORDS), max(map(len, WORDS)))  # each word once
     assert tokens.segments.tolist()[1] == [0] * 9 + [1] * 3
-    for part in (tokens.ids, tokens.casing, tokens.segments, tokens.character_rows):
+    for part in (tokens.ids, tokens.casing, tokens.segments, tokens.characters.rows):
         assert part.dtype == torch.int64
         assert not part[~tokens.mask].any()
 
@@ -168,23 +168,23 @@ def test_a_batch_depends_on_nothing_that_was_read_before(tokenizers) -> None:
     fresh, used = make(), make()
     used.collate(used.read([[str(number) for number in range(3000)], *SENTENCES[::-1]]))
     one, other = (reader.collate(reader.read(SENTENCES)) for reader in (fresh, used))
-    for name in ("ids", "characters", "character_rows", "casing"):
-        assert torch.equal(getattr(one, name), getattr(other, name))
+    for name in ("ids", "casing", "characters.ids", "characters.rows"):
+        assert torch.equal(attrgetter(name)(one), attrgetter(name)(other))
 
 
 def test_batches_may_share_one_table_of_words(reader) -> None:
     features = reader.read(SENTENCES)
     parts = [features[:2], features[2:]]
     together = reader.collate_all(parts)
-    assert len({one.characters.data_ptr() for one in together}) == 1
+    assert len({one.characters.ids.data_ptr() for one in together}) == 1
     for shared, part in zip(together, parts, strict=True):
         alone = reader.collate(part)
         for name in ("ids", "casing", "segments"):
             assert torch.equal(getattr(shared, name), getattr(alone, name))
-        width = alone.characters.size(1)
-        spelt = shared.characters[shared.character_rows]
+        width = alone.characters.ids.size(1)
+        spelt = shared.characters.ids[shared.characters.rows]
         real = slice(None) if alone.mask is None else alone.mask
-        expected = alone.characters[alone.character_rows][real]
+        expected = alone.characters.ids[alone.characters.rows][real]
         assert torch.equal(spelt[real][..., :width], expected)
         assert not spelt[real][..., width:].any()
     assert reader.collate_all([]) == []
@@ -196,10 +196,9 @@ def test_the_memory_for_words_is_bounded(tokenizers, monkeypatch) -> None:
     for first in range(0, 1000, 50):
         words = [f"{number}" for number in range(first, first + 50)]
         tokens = reader.collate(reader.read([words]))
-        spelt = tokens.characters[tokens.character_rows[0]].tolist()
-        assert spelt == [
-            [*reader.characters.ids(w), *[0] * (tokens.characters.size(1) - len(w))] for w in words
-        ]
+        ids = tokens.characters.ids
+        spelt = ids[tokens.characters.rows[0]].tolist()
+        assert spelt == [[*reader.characters.ids(w), *[0] * (ids.size(1) - len(w))] for w in words]
     assert len(reader._spellings) <= 150
 
 
@@ -218,7 +217,7 @@ def test_rows_without_padding(reader) -> None:
     tokens = reader.collate(reader.read([["the", "cat"], ["Rome", "slept"]]))
     assert tokens.full
     assert tokens.casing.tolist() == [[1, 1], [3, 1]]
-    assert tokens.character_rows.tolist() == [[0, 1], [2, 3]]
+    assert tokens.characters.rows.tolist() == [[0, 1], [2, 3]]
 
 
 def test_what_cannot_be_read(tokenizers, reader) -> None:

@@ -1,25 +1,16 @@
 import gzip
 import json
 import os
-import random
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from datasets import Dataset
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pyarrow import parquet
 
-from nlpseq.data.readers import read
 from nlpseq.data.sources import load_splits
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import DataConfig
-
-# Names of tests hold what they are given, and must be the same in each process: no clock, no chance.
-DAMAGED = gzip.compress(random.Random(1).randbytes(500), mtime=0)[:300] + b"x" * 300
 
 
 def config(**options: object) -> DataConfig:
@@ -28,164 +19,6 @@ def config(**options: object) -> DataConfig:
 
 def load(folder: Path, fields: tuple[str, ...] = ("text",), **options: object) -> dict[str, Split]:
     return load_splits(config(**options), data_dir=folder, fields=fields)
-
-
-def rows(folder: Path, format: str, content: str, name: str = "train.txt") -> dict[str, list]:
-    (folder / name).write_bytes(content.encode())
-    return read(folder, name, format).table.to_pydict()
-
-
-# Formats
-
-
-@pytest.mark.parametrize(
-    ("content", "texts"),
-    [
-        ("a b\nc\n", ["a b", "c"]),
-        ("a b\nc", ["a b", "c"]),
-        ("a\n\n\nb\n", ["a", "", "", "b"]),
-        ("a\n\n", ["a", ""]),
-        ("a\r\nb\r\n", ["a", "b"]),
-        ("\ufeffa\n", ["a"]),
-        ("a\u2028b\x0bc\x85d\n e \n", ["a\u2028b\x0bc\x85d", " e "]),
-    ],
-)
-def test_lines(tmp_path, content, texts) -> None:
-    assert rows(tmp_path, "lines", content) == {"text": texts}
-
-
-@given(
-    lines=st.lists(st.text(st.characters(exclude_characters="\n\r\0", codec="utf-8")), min_size=1)
-)
-@settings(deadline=None, max_examples=50)
-def test_any_lines_come_back(tmp_path_factory, lines) -> None:
-    if not "".join(lines).strip() or lines[0].startswith("\ufeff"):
-        return
-    folder = tmp_path_factory.mktemp("lines")
-    assert rows(folder, "lines", "\n".join(lines) + "\n") == {"text": lines}
-
-
-def test_a_whole_file_is_one_text(tmp_path) -> None:
-    assert rows(tmp_path, "text", "a\n\n b\r\nc\n") == {"text": ["a\n\n b\r\nc\n"]}
-
-
-def test_label_text(tmp_path) -> None:
-    assert rows(tmp_path, "label_text", "1 good , really\n0  two\n") == {
-        "label": ["1", "0"],
-        "text": ["good , really", " two"],
-    }
-
-
-def test_conll(tmp_path) -> None:
-    mark, first, second = (
-        "-DOCSTART- -X- O O\n",
-        "Rome NNP I-NP I-LOC\nwon VBD I-VP O\n",
-        "It PRP I-NP O",
-    )
-    content = f"{mark}\n{first}\n\n{mark}\n{second}"
-    assert rows(tmp_path, "conll", content) == {
-        "tokens": [["Rome", "won"], ["It"]],
-        "tags": [["I-LOC", "O"], ["O"]],
-        "line": [3, 9],
-    }
-    assert read(tmp_path, "train.txt", "conll").note == "2 -DOCSTART- lines skipped"
-    assert rows(tmp_path, "conll", "a\tO\nb\tB-X\n")["tags"] == [["O", "B-X"]]
-
-
-def test_trees(tmp_path) -> None:
-    content = "(3 (2 It) (4 (2 really) (3 works)))\n(1 bad)\n"
-    assert rows(tmp_path, "trees", content) == {
-        "label": ["3", "1"],
-        "text": ["It really works", "bad"],
-        "phrase_labels": [["3", "2", "4", "2", "3"], ["1"]],
-        "phrases": [["It really works", "It", "really works", "really", "works"], ["bad"]],
-    }
-
-
-def test_csv_and_tsv(tmp_path) -> None:
-    content = 'text,label\n"a, ""b""\nc",1\nNA,02\n'
-    assert rows(tmp_path, "csv", content) == {"text": ['a, "b"\nc', "NA"], "label": ["1", "02"]}
-    content = 'sentence\tlabel\n"open quote\t1\nb \t0\n'
-    assert rows(tmp_path, "tsv", content) == {
-        "sentence": ['"open quote', "b "],
-        "label": ["1", "0"],
-    }
-    assert len(rows(tmp_path, "csv", "text\n" + "x" * 200_000 + "\n")["text"][0]) == 200_000
-
-
-def test_jsonl(tmp_path) -> None:
-    content = '{"body": "a\\nb", "id": 1}\n\n{"body": "c", "notes": ["x"]}\n'
-    assert rows(tmp_path, "jsonl", content) == {
-        "body": ["a\nb", "c"],
-        "id": [1, None],
-        "notes": [None, ["x"]],
-    }
-
-
-def test_parquet(tmp_path) -> None:
-    parquet.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), tmp_path / "train.parquet")
-    split = load(tmp_path, format="parquet", files={"train": "train.parquet"})["train"]
-    assert list(split.column("text")) == ["a", "b"]
-    assert list(split.column("label")) == [0, 1]
-
-
-def test_parallel(tmp_path) -> None:
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "train.en.gz").write_bytes(gzip.compress(b"a cat\n\nit\n"))
-    (tmp_path / "train.de").write_text("eine Katze\nleer\nes\n")
-    files = {"train": "train.en, train.de"}
-    split = load(tmp_path, ("source", "target"), format="parallel", files=files)["train"]
-    assert list(split.column("source")) == ["a cat", "", "it"]
-    assert list(split.column("target")) == ["eine Katze", "leer", "es"]
-
-
-# What is wrong with a file
-
-
-@pytest.mark.parametrize(
-    ("format", "content", "message"),
-    [
-        ("label_text", b"1 a\n\n", "line 2: not `label text`"),
-        ("label_text", b"1 a\n0\n", "line 2: not `label text`"),
-        ("conll", b"a O\n\nb X O\n", "line 3: 3 columns, 2 were expected"),
-        ("conll", b"a\n", "line 1: 1 columns, 2 were expected"),
-        ("conll", b"-DOCSTART- O\n\n", "holds no example"),
-        ("trees", b"(1 a)\n(2 (1 b)\n", "line 2: not a labelled tree"),
-        ("trees", b"(1 a) (2 b)\n", "line 1: not a labelled tree"),
-        ("trees", b"(1 (2 a) ())\n", "line 1: not a labelled tree"),
-        ("trees", b"(1)\n", "line 1: not a labelled tree"),
-        ("trees", b"(1 a))\n", "line 1: not a labelled tree"),
-        ("csv", b"text,label\na,1\nb\n", "line 3: 1 fields, the first line names 2 columns"),
-        ("csv", b'text\n"a\n', "line 2: unexpected end of data"),
-        ("tsv", b"text\tlabel\na\t1\t2\n", "line 2: 3 fields"),
-        ("csv", b"text,label\n", "holds no example"),
-        ("jsonl", b'{"a": 1}\n{"a"\n', "line 2: not JSON"),
-        ("jsonl", b'{"a": 1}\n[1]\n', "line 2: not a JSON object"),
-        ("jsonl", b'{"a": 1}\n{"a": "x"}\n', "column a mixes kinds of values"),
-        ("parquet", b"PAR1 nonsense", "not a parquet file"),
-        ("parallel", b"a\nb\n", "two files"),
-        ("lines", b"", "the file is empty"),
-        ("lines", b" \n\n", "the file is empty"),
-        ("lines", b"a\nb\0c\n", "line 2: a NUL byte"),
-        ("lines", b"a\nb\nna\xefve\n", "line 3: not UTF-8.*iconv"),
-        ("lines", "ab\n".encode("utf-16"), "UTF-16.*iconv"),
-        ("lines", gzip.compress(b"a\n" * 5000, mtime=0)[:-10], "damaged or cut short"),
-        ("lines", DAMAGED, "damaged or cut short"),
-    ],
-)
-def test_a_bad_file_is_named_with_its_line(tmp_path, format, content, message) -> None:
-    (tmp_path / "train.txt").write_bytes(content)
-    with pytest.raises(UserError, match=message) as caught:
-        load(tmp_path, format=format, files={"train": "train.txt"})
-    assert "\n" not in str(caught.value)
-    assert format == "parallel" or str(tmp_path / "train.txt") in str(caught.value)
-
-
-def test_sides_of_unequal_length(tmp_path) -> None:
-    (tmp_path / "a").write_text("1\n2\n3\n")
-    (tmp_path / "b").write_text("1\n2\n")
-    with pytest.raises(UserError, match="has 3 lines.*has 2: they are not parallel"):
-        load(tmp_path, format="parallel", files={"train": "a,b"})
 
 
 # Where files are

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from nlpseq.data import tag_schemes as schemes
-from nlpseq.data.readers import read
 from nlpseq.data.tag_schemes import Span, convert, detect, spans, tag_vocabulary, tags_of
 from nlpseq.errors import UserError
+from nlpseq.readers import read_files
 
 SCHEMES = ["BIO", "IOB1", "BIOES"]
 TYPES = ["LOC", "PER", "a-b"]
@@ -187,7 +187,7 @@ def test_real_conll_is_iob1_with_the_published_counts(file, counts) -> None:
     root = Path(os.environ.get("NLPSEQ_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (root / "ner").is_dir():
         pytest.skip(f"needs the benchmark sets: there is no {root / 'ner'}")
-    data = read(root / "ner", file, "conll").table.column("tags").to_pylist()
+    data = read_files(root / "ner", file, "conll").table.column("tags").to_pylist()
     schemes.check(data, file)
     assert detect(data) == "IOB1"
     assert Counter(span.type for tags in data for span in spans(tags)) == counts

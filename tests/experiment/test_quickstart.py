@@ -197,6 +197,6 @@ def test_train_lacks_a_name_of_the_example() -> None:
 def test_answers_are_those_of_the_grammar() -> None:
     assert SENTENCE.text.startswith(PROMPT)
     assert toy_corpus.log_probability(SENTENCE.tokens) == pytest.approx(SENTENCE.log_probability)
-    views = {recipe.read(f"{task}/{STEMS[0]}")["data"]["view"] for task in tasks()}
+    views = {recipe.read_document(f"{task}/{STEMS[0]}")["data"]["view"] for task in tasks()}
     assert views - set(_ANSWERS) == {"text"}
     assert set(_ANSWERS) == set(toy_corpus.DETERMINED)

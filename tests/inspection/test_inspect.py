@@ -63,7 +63,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 def save(folder: Path, kind: str, encoder: dict[str, Any], **sections: Any) -> None:
     from datasets import Dataset
 
-    name = recipe.read(f"{kind}/quickstart")["task"]
+    name = recipe.read_document(f"{kind}/quickstart")["task"]
     document = {"task": name, "embedding": {"dim": 5}, "encoder": encoder, **sections}
     task: Any = resolve(name)(validate(resolve(name).Config, document, "test"))
     task.prepare({"train": Split("train", Dataset.from_list(ROWS[kind]), "test")})

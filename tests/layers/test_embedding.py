@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import CharacterFeatures, Tokens
 from nlpseq.layers.characters import CharacterCNN
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.token_embedding import TokenEmbedding
@@ -13,8 +13,10 @@ from nlpseq.layers.token_embedding import TokenEmbedding
 TOKENS = Tokens(
     ids=torch.tensor([[5, 6, 5], [7, 5, 0]]),
     lengths=torch.tensor([3, 2]),
-    characters=torch.tensor([[2, 3, 0], [4, 0, 0], [3, 3, 5]]),
-    character_rows=torch.tensor([[0, 1, 0], [2, 0, 0]]),
+    characters=CharacterFeatures(
+        rows=torch.tensor([[0, 1, 0], [2, 0, 0]]),
+        ids=torch.tensor([[2, 3, 0], [4, 0, 0], [3, 3, 5]]),
+    ),
     casing=torch.tensor([[1, 2, 1], [3, 1, 0]]),
 )
 
@@ -50,7 +52,7 @@ def test_words_of_several_batches_are_read_once(monkeypatch) -> None:
     embedding, tables = whole().eval(), []
     read = embedding.characters.forward
     monkeypatch.setattr(embedding.characters, "forward", lambda c: tables.append(c) or read(c))
-    batches = [TOKENS.rows(slice(0, 1)), TOKENS.rows(slice(1, 2))]
+    batches = [TOKENS.select_rows(slice(0, 1)), TOKENS.select_rows(slice(1, 2))]
     found = [embedding(one) for one in embedding.read_words(batches)]
     assert len(tables) == 1
     torch.testing.assert_close(torch.cat(found), embedding(TOKENS))
@@ -66,10 +68,11 @@ def test_a_word_that_occurs_often_gets_the_gradient_of_all_its_places() -> None:
     embedding(TOKENS)[TOKENS.mask].sum().backward()
     shared = embedding.characters.table.weight.grad.clone()
     embedding.zero_grad()
-    rows = TOKENS.character_rows.flatten()  # each place with a row of its own
-    apart = replace(
-        TOKENS, characters=TOKENS.characters[rows], character_rows=torch.arange(6).view(2, 3)
+    words = TOKENS.characters.rows.flatten()
+    each_token_a_word = CharacterFeatures(
+        rows=torch.arange(6).view(2, 3), ids=TOKENS.characters.ids[words]
     )
+    apart = replace(TOKENS, characters=each_token_a_word)
     embedding(apart)[TOKENS.mask].sum().backward()
     torch.testing.assert_close(embedding.characters.table.weight.grad, shared)
     assert shared.abs().sum() > 0

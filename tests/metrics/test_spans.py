@@ -12,7 +12,7 @@ from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2, IOBES
 
-from nlpseq.data.readers import read
+from nlpseq.readers import read_files
 from nlpseq.data.tag_schemes import convert, tag_vocabulary
 from nlpseq.metrics.spans import SpanScores
 
@@ -109,7 +109,7 @@ def test_real_tags_with_mistakes_score_as_in_seqeval(scheme) -> None:
     root = Path(os.environ.get("NLPSEQ_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (root / "ner").is_dir():
         pytest.skip(f"needs the benchmark sets: there is no {root / 'ner'}")
-    data = read(root / "ner", "eng.testb", "conll").table.column("tags").to_pylist()
+    data = read_files(root / "ner", "eng.testb", "conll").table.column("tags").to_pylist()
     targets = [convert(tags, scheme) for tags in data]
     types = ["LOC", "MISC", "ORG", "PER"]
     vocabulary, chance = tag_vocabulary(types, scheme), random.Random(13)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import CopySource, Tokens
 from nlpseq.errors import UserError
 from nlpseq.layers.cpu.token_by_token import for_single_steps
 from nlpseq.layers.embedding import Embedding
@@ -93,7 +93,7 @@ class Whole(nn.Module):
     @property
     def source(self) -> Tokens:
         extras = torch.zeros(3, X, dtype=torch.bool)
-        found = Tokens(SOURCES.ids, SOURCES.lengths, copies=COPIES, extras=extras)
+        found = Tokens(SOURCES.ids, SOURCES.lengths, copies=CopySource(COPIES, extras))
         return found if self.copying else SOURCES
 
     @property
@@ -361,8 +361,9 @@ def test_a_batch_is_its_sentences(form: str) -> None:
             SOURCES.ids[alone, :length],
             SOURCES.lengths[alone],
             full=True,
-            copies=COPIES[alone, :length],
-            extras=torch.zeros(1, X if row == 0 else 1, dtype=torch.bool),
+            copies=CopySource(
+                COPIES[alone, :length], torch.zeros(1, X if row == 0 else 1, dtype=torch.bool)
+            ),
         )
         target = Tokens.unpadded(COPIED_TARGETS.ids[alone, :wanted])
         one = decoder(whole.vectors(target.ids), *(started := whole.start(source)))

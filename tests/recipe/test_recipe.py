@@ -17,7 +17,7 @@ def test_every_recipe_is_valid_and_names_its_command() -> None:
     names = recipe.names()
     assert len(names) >= 3
     for name in names:
-        document = recipe.read(name)
+        document = recipe.read_document(name)
         recipe.validate(resolve(document["task"]).Config, document, name)
         first = recipe.locate(name).read_text(encoding="utf-8").splitlines()[0]
         assert f"nlpseq run {name}" in first
@@ -46,9 +46,9 @@ def test_a_recipe_extends_another_by_one_level(tmp_path: Path) -> None:
     base.write_text(f'task = "{TASK}"\n[training]\nepochs = 3\nbatch_size = 4\n')
     child.write_text(f'extends = "{base}"\n[training]\nepochs = 5\n')
     grandchild.write_text(f'extends = "{child}"\n')
-    assert recipe.read(str(child))["training"] == {"epochs": 5, "batch_size": 4}
+    assert recipe.read_document(str(child))["training"] == {"epochs": 5, "batch_size": 4}
     with pytest.raises(UserError, match="one level"):
-        recipe.read(str(grandchild))
+        recipe.read_document(str(grandchild))
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_an_extending_recipe_may_change_the_kind(tmp_path: Path) -> None:
         f'task = "{TASK}"\n[encoder]\nkind = "gru"\nbidirectional = true\nnum_layers = 3\n'
     )
     child.write_text(f'extends = "{base}"\n[encoder]\nkind = "cnn"\nwidths = [2]\n')
-    found = encoder_of(recipe.read(str(child)))
+    found = encoder_of(recipe.read_document(str(child)))
     assert (found.kind, found.num_layers, found.widths) == ("cnn", 3, (2,))
-    found = encoder_of(recipe.read(str(child)), "encoder.kind=transformer")
+    found = encoder_of(recipe.read_document(str(child)), "encoder.kind=transformer")
     assert (found.kind, found.num_layers) == ("transformer", 3)
     child.write_text(f'extends = "{base}"\n[encoder]\nkind = "cnn"\nbidirectional = true\n')
     with pytest.raises(UserError, match="unknown key encoder.bidirectional"):
-        encoder_of(recipe.read(str(child)))
+        encoder_of(recipe.read_document(str(child)))
 
 
 def decoder_of(document: dict[str, Any], *assignments: str) -> Any:
@@ -189,11 +189,11 @@ def test_an_extending_recipe_may_change_the_encoder_that_a_decoder_follows(tmp_p
         f'task = "{TASK}"\n[encoder]\nkind = "gru"\n[decoder]\nbridge = "zero"\nnum_layers = 3\n'
     )
     child.write_text(f'extends = "{base}"\n[encoder]\nkind = "transformer"\n')
-    found = decoder_of(recipe.read(str(child)))
+    found = decoder_of(recipe.read_document(str(child)))
     assert (found.kind, found.num_layers) == ("transformer", 3)
-    assert decoder_of(recipe.read(str(child)), "encoder.kind=rnn").kind == "rnn"
+    assert decoder_of(recipe.read_document(str(child)), "encoder.kind=rnn").kind == "rnn"
     child.write_text(f'extends = "{base}"\n[encoder]\nkind = "lstm"\n')
-    found = decoder_of(recipe.read(str(child)))
+    found = decoder_of(recipe.read_document(str(child)))
     assert (found.kind, found.bridge) == ("lstm", "zero")
 
 

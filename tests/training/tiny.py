@@ -79,7 +79,7 @@ class TinyTask(Task[TinyRecipe]):
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Any] = ()) -> None:
         pass
 
-    def build(self) -> TinyModel:
+    def build_model(self) -> TinyModel:
         torch.manual_seed(self.recipe.seed)
         return TinyModel(self.recipe.tiny.dropout)
 

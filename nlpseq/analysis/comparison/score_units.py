@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from nlpseq.reporting.formats import PERCENT, readable_name
 from nlpseq.task import Task
 
 
@@ -28,33 +29,17 @@ class Unit(NamedTuple):
         return f"{self.label} (%)" if self.factor == 100 else self.label
 
 
-_SHARES = {  # in [0, 1], told in percentage points
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "conlleval_precision": "conlleval precision",
-    "conlleval_recall": "conlleval recall",
-    "conlleval_f1": "conlleval F1",
-    "token_accuracy": "token accuracy",
-}
-_POINTS = {
-    "bleu": "BLEU",
-    "bleu_lowercased_tokenized": "lower-cased tokenized BLEU",
-    "chrf": "chrF",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L",
-    "rougeLsum": "ROUGE-Lsum",
-}
+_POINTS = ("bleu", "bleu_lowercased_tokenized", "chrf", "rouge1", "rouge2", "rougeL", "rougeLsum")
+
+
+def _percent_unit(name: str) -> Unit:
+    label = readable_name(name)
+    return Unit(True, 100, 0.5, label if label[-2:] == "F1" else f"points of {label}", label)
+
+
 _UNITS = {
-    **{
-        name: Unit(True, 100, 0.5, label if label[-2:] == "F1" else f"points of {label}", label)
-        for name, label in _SHARES.items()
-    },
-    **{name: Unit(True, 1, 0.5, label, label) for name, label in _POINTS.items()},
+    **{name: _percent_unit(name) for name in PERCENT},
+    **{name: Unit(True, 1, 0.5, readable_name(name), readable_name(name)) for name in _POINTS},
     "ter": Unit(False, 1, 0.5, "TER", "TER"),
     "perplexity": Unit(False, 1, 0.5, "perplexity", "perplexity"),
     "nll_per_token": Unit(False, 1, 0.01, "nats per token", "nll per token"),

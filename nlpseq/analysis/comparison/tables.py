@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nlpseq.analysis.statistics import Summary
-from nlpseq.reporting.tables import number, spell
+from nlpseq.reporting.formats import format_number, readable_name
 
 from .costs import Cost
 from .report import Report
@@ -55,7 +55,7 @@ def score_rows(report: Report) -> Rows:
         cells = [summary(model.scores.get(name), unit.factor) for model in models]
         rows.append([unit.told, *cells])
     for name, value in report.references.items():
-        rows.append([spell(name), *[number(value)] * len(models)])
+        rows.append([readable_name(name), *[format_number(value)] * len(models)])
     return [head, *rows]
 
 
@@ -79,7 +79,7 @@ def summary(found: Summary | None, factor: float = 1) -> str:
 def _told(value: float | None, factor: float) -> str:
     if value is None:
         return ""
-    return f"{factor * value:.2f}" if factor != 1 else number(value)
+    return f"{factor * value:.2f}" if factor != 1 else format_number(value)
 
 
 def slice_rows(report: Report, title: str, cut: Sequence[Slice]) -> Rows:
@@ -109,15 +109,15 @@ def _cost_cells(costs: Sequence[Cost]) -> Iterator[tuple[str, list[str]]]:
     if any(cost.output for cost in costs):
         yield "of these output layer", [f"{cost.output:,}" for cost in costs]
     yield "all others", [f"{cost.core:,}" for cost in costs]
-    yield "training minutes", [number(cost.minutes) for cost in costs]
-    yield "tokens per second", [number(round(cost.tokens_per_second)) for cost in costs]
-    yield "updates", [number(round(cost.steps)) for cost in costs]
-    yield "megabytes on disk", [number(cost.megabytes) for cost in costs]
+    yield "training minutes", [format_number(cost.minutes) for cost in costs]
+    yield "tokens per second", [format_number(round(cost.tokens_per_second)) for cost in costs]
+    yield "updates", [format_number(round(cost.steps)) for cost in costs]
+    yield "megabytes on disk", [format_number(cost.megabytes) for cost in costs]
     speeds = [cost.speed for cost in costs if cost.speed is not None]
     if len(speeds) == len(costs):
-        yield "ms for one example", [number(speed.milliseconds) for speed in speeds]
-        yield "examples per second, 32 at once", [number(speed.per_second) for speed in speeds]
-        yield "megabytes of memory at most", [number(round(speed.megabytes)) for speed in speeds]
+        yield "ms for one example", [format_number(speed.milliseconds) for speed in speeds]
+        yield "examples per second, 32 at once", [format_number(speed.per_second) for speed in speeds]
+        yield "megabytes of memory at most", [format_number(round(speed.megabytes)) for speed in speeds]
 
 
 def difference_rows(report: Report) -> Rows:

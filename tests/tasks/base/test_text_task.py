@@ -57,7 +57,7 @@ def test_batches_resume_at_any_place(kind: str, training: dict[str, int]) -> Non
         assert len(rest) == len(whole) - skipped
         for first, second in zip(whole[skipped:], rest, strict=True):
             assert torch.equal(first.source.ids, second.source.ids)
-            assert torch.equal(first.source.characters, second.source.characters)
+            assert torch.equal(first.source.characters.ids, second.source.characters.ids)
             assert torch.equal(first.target, second.target)
     assert [b.index.tolist() for b in order(task, kind, Cursor(4))] != [
         batch.index.tolist() for batch in whole

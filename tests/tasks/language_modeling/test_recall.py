@@ -141,7 +141,7 @@ def test_a_reading_asks_for_answers_only() -> None:
     task = make(data)
     reading = task.predictor(built(task), CPU).read(list(data.texts("text")))
     assert reading.targets is not None
-    assert reading.spelt[0] == ["<bos>", *data.rows[0]["text"].split()]
+    assert reading.token_texts[0] == ["<bos>", *data.rows[0]["text"].split()]
     asked = (reading.targets[0] >= 0).nonzero().flatten().tolist()
     assert asked == data.rows[0]["answers"]
     expected = Tokens.unpadded(reading.tokens.ids).ids[0, 1:][asked]

@@ -10,7 +10,7 @@ from small import CPU, TOKENIZATIONS, built, records, train
 from small_pairs import BOTH, PAIRS, make, pairs
 
 from nlpseq import model_directory
-from nlpseq.data.batch import Tokens
+from nlpseq.data.batch import CopySource, Tokens
 from nlpseq.errors import UserError
 from nlpseq.task import Cursor, Progress
 
@@ -210,16 +210,16 @@ def test_words_that_both_sides_share_are_hidden() -> None:
     source = Tokens(
         torch.tensor([[4, 5, 4, 6], [7, 8, 0, 0]]),
         torch.tensor([4, 2]),
-        copies=torch.tensor([[4, 5, 4, 12], [12, 8, 0, 0]]),
-        extras=torch.zeros(2, 1, dtype=torch.bool),
+        copies=CopySource(
+            torch.tensor([[4, 5, 4, 12], [12, 8, 0, 0]]), torch.zeros(2, 1, dtype=torch.bool)
+        ),
     )
     target = Tokens(torch.tensor([[4, 9, 5, 12, 4, 3], [8, 3, 0, 0, 0, 0]]), torch.tensor([6, 2]))
     first, second = hide_common(source, target, 1.0, vocab_size=12, unk_id=1)
     assert first.ids.tolist() == [[1, 1, 1, 6], [7, 1, 0, 0]]
     assert first.copies is not None
-    assert first.copies.tolist() == [[13, 14, 13, 12], [12, 14, 0, 0]]
-    assert first.extras is not None
-    assert first.extras.shape == (2, 5)
+    assert first.copies.ids.tolist() == [[13, 14, 13, 12], [12, 14, 0, 0]]
+    assert first.copies.extras.shape == (2, 5)
     assert second.ids.tolist() == [[13, 9, 14, 12, 13, 3], [14, 3, 0, 0, 0, 0]]
     same = hide_common(source, target, 0.0, vocab_size=12, unk_id=1)
     assert torch.equal(same[0].ids, source.ids)

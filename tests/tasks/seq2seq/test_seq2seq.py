@@ -166,7 +166,7 @@ def test_shares_of_processes_and_limits_add_up(kind: str) -> None:
     model = built(copying)
     batch = next(copying.batches(split, training=True, seed=1, start=Cursor()))
     total = copying.loss(model, batch, (), Progress())[0]
-    rows = [batch.rows(slice(rank, None, 3)) for rank in range(3)]
+    rows = [batch.select_rows(slice(rank, None, 3)) for rank in range(3)]
     losses = [copying.loss(model, one, (), Progress())[0] for one in rows]
     torch.testing.assert_close(torch.stack([one.total for one in losses]).sum(), total.total)
     assert sum(int(one.count) for one in losses) == int(total.count)

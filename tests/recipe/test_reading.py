@@ -1,4 +1,4 @@
-"""Overrides from Python reach a recipe as they were given."""
+"""Overrides from Python reach a recipe unchanged."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpseq.errors import UserError
-from nlpseq.recipe import override
-from nlpseq.recipe.assignments import assignments
+from nlpseq.recipe import override, to_assignments
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 SCALARS = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | TEXT
@@ -22,14 +21,14 @@ VALUES = (
 @settings(deadline=None, max_examples=200)
 @given(VALUES)
 def test_a_value_comes_back_with_its_type(value: Any) -> None:
-    found = override({}, assignments({"section": {"key": value}}))["section"]["key"]
+    found = override({}, to_assignments({"section": {"key": value}}))["section"]["key"]
     assert found == value
     assert type(found) is type(value)
 
 
 def test_top_level_keys_tuples_paths_and_numpy() -> None:
     given = {"seed": 14, "training": {"betas": (0.9, 0.99), "learning_rate": np.float64(1e-5)}}
-    words = assignments(given | {"tokenization": {"path": Path("a") / "b"}})
+    words = to_assignments(given | {"tokenization": {"path": Path("a") / "b"}})
     assert words == [
         "seed=14",
         "training.betas=[0.9, 0.99]",
@@ -45,4 +44,4 @@ def test_top_level_keys_tuples_paths_and_numpy() -> None:
 
 def test_what_toml_cannot_say_is_refused() -> None:
     with pytest.raises(UserError, match="override encoder.kind = None"):
-        assignments({"encoder": {"kind": None}})
+        to_assignments({"encoder": {"kind": None}})

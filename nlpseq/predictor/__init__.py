@@ -1,0 +1,41 @@
+"""What a trained model predicts and offers; `nlpseq.load` returns a `Predictor`. Nothing here imports torch.
+
+Read `predictions` (a dataclass for each kind), then `protocols` (the kinds of predictors); `texts` checks input.
+"""
+
+from nlpseq.predictor.predictions import (
+    FORMATS,
+    AttendedText,
+    Classification,
+    DrawnPrediction,
+    Entity,
+    Format,
+    GeneratedText,
+    Hypothesis,
+    Prediction,
+    TaggedText,
+    TextScore,
+    TokenPredictions,
+)
+from nlpseq.predictor.protocols import Generator, PredictionT, Predictor, TextGenerator
+from nlpseq.predictor.texts import as_texts
+
+__all__ = [
+    "FORMATS",
+    "AttendedText",
+    "Classification",
+    "DrawnPrediction",
+    "Entity",
+    "Format",
+    "GeneratedText",
+    "Generator",
+    "Hypothesis",
+    "Prediction",
+    "PredictionT",
+    "Predictor",
+    "TaggedText",
+    "TextGenerator",
+    "TextScore",
+    "TokenPredictions",
+    "as_texts",
+]

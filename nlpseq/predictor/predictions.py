@@ -1,0 +1,309 @@
+"""Predictions: a frozen dataclass for each kind, which renders itself.
+
+`to_json` is there always; a kind that has further methods of `FORMATS` can be written in these formats too.
+A new kind is one class in this file. Attributes have the names used in JSON.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from nlpseq.reporting import highlight
+
+
+class Format(NamedTuple):
+    """A format for predictions: the method that renders one, and the usual suffix of a file."""
+
+    method: str
+    suffix: str
+
+
+FORMATS = {
+    "json": Format("to_json", ".jsonl"),
+    "text": Format("to_text", ".txt"),
+    "conll": Format("to_conll", ".conll"),
+    "html": Format("to_html", ".html"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A prediction for one text.
+
+    Attributes:
+        text: the text as the user gave it.
+        kind: the name of the kind in messages, with its article.
+        default_format: the format in which it is written unless another is chosen.
+        terminal_format: the same on a terminal.
+        one_line: `to_text` returns one line even for a text of several lines.
+        explainable: attention weights can be part of the prediction; see `has_explanation`.
+    """
+
+    kind: ClassVar[str] = "a prediction"
+    default_format: ClassVar[str] = "json"
+    terminal_format: ClassVar[str] = "json"
+    one_line: ClassVar[bool] = False
+    explainable: ClassVar[bool] = False
+    _omitted_if_empty: ClassVar[frozenset[str]] = frozenset()
+
+    text: str
+
+    @classmethod
+    def formats(cls) -> list[str]:
+        """Return the names of the formats that this kind has."""
+        return [name for name, (method, _) in FORMATS.items() if hasattr(cls, method)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object with the attributes; optional ones are left out where they are empty."""
+        return {
+            field.name: _as_json(getattr(self, field.name))
+            for field in fields(self)
+            if not (field.name in self._omitted_if_empty and not getattr(self, field.name))
+        }
+
+    def summary(self) -> str:
+        """Return the prediction without its text in one line."""
+        return json.dumps({**self.to_json(), "text": "..."}, ensure_ascii=False)
+
+    def has_explanation(self) -> bool:
+        """Return whether there are attention weights to show, or no text that needs any."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPrediction(Prediction):
+    """A prediction drawn from parts: text, colours on a terminal and HTML come from `parts` alone."""
+
+    def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
+        """Return the parts to draw; `explain` adds attention weights."""
+        raise NotImplementedError
+
+    def to_text(self, *, explain: bool = False) -> str:
+        """Return the prediction as text without colour."""
+        return highlight.plain(self.parts(explain=explain))
+
+    def to_html(self, *, explain: bool = False, palette: highlight.Palette | None = None) -> str:
+        """Return a paragraph of HTML; predictions on one page share a palette."""
+        return highlight.paragraph(self.parts(explain=explain), palette or highlight.Palette())
+
+    def _repr_html_(self) -> str:
+        return highlight.snippet(self.to_html())
+
+
+@dataclass(frozen=True, slots=True)
+class Classification(DrawnPrediction):
+    """The class of a text.
+
+    Attributes:
+        label: the likeliest class; None for a text without a token.
+        probabilities: of every class.
+        tokens: what the model read, where it attends.
+        weights: attention on each token; in a hierarchical network they sum to 1 in each sentence.
+        sentences: of a hierarchical network.
+        sentence_weights: attention on each sentence.
+    """
+
+    kind: ClassVar[str] = "a classification"
+    explainable: ClassVar[bool] = True
+    _omitted_if_empty: ClassVar[frozenset[str]] = frozenset(
+        {"tokens", "weights", "sentences", "sentence_weights"}
+    )
+
+    label: str | None
+    probabilities: Mapping[str, float]
+    tokens: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    sentences: tuple[str, ...] = ()
+    sentence_weights: tuple[float, ...] = ()
+
+    def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
+        """Return the label and the text, its tokens shaded by attention if `explain`."""
+        if self.label is None:
+            return [highlight.Label(None)]
+        label = highlight.Label(self.label, self.probabilities[self.label])
+        if not explain:
+            return [label, highlight.Plain(self.text, indent="  ")]
+        weights = (self.tokens, self.weights, self.sentences, self.sentence_weights)
+        return [label, *highlight.shade(*weights)]
+
+    def summary(self) -> str:
+        """Return the label and its probability: `positive (0.98)`."""
+        return "none" if self.label is None else f"{self.label} ({self.probabilities[self.label]:.2f})"
+
+    def has_explanation(self) -> bool:
+        """Return whether the model attends, so that its weights can be shown."""
+        return self.label is None or bool(self.weights)
+
+    def _repr_html_(self) -> str:
+        return highlight.snippet(self.to_html(explain=bool(self.weights)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A labelled span of a text.
+
+    Attributes:
+        text: the characters from `start` to `end` in the text as the user gave it.
+        type: its label, such as PER.
+        start: index of its first character.
+        end: index after its last character.
+        confidence: probability that exactly these words are an entity of this type.
+    """
+
+    text: str
+    type: str
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedText(DrawnPrediction):
+    """The entities in a text, and the tag of each token in the BIO scheme."""
+
+    kind: ClassVar[str] = "entities"
+    terminal_format: ClassVar[str] = "text"
+
+    entities: tuple[Entity, ...]
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
+        """Return the text with its entities marked."""
+        end = 0
+        for entity in sorted(self.entities, key=lambda entity: entity.start):
+            yield highlight.Plain(self.text[end : entity.start])
+            marked = self.text[entity.start : entity.end]
+            yield highlight.Mark(marked, entity.type, entity.confidence)
+            end = entity.end
+        yield highlight.Plain(self.text[end:])
+
+    def to_conll(self) -> str:
+        """Return a line `token tag` for each token, and an empty line at the end."""
+        rows = zip(self.tokens, self.tags, strict=True)
+        return "".join(f"{token} {tag}\n" for token, tag in rows) + "\n"
+
+    def summary(self) -> str:
+        """Return the entities and their types: `Ada Lovelace PER, Paris LOC`."""
+        return ", ".join(f"{entity.text} {entity.type}" for entity in self.entities) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One output of a beam: its text, the score that ranks it, and its log-probability in nats."""
+
+    output: str
+    score: float
+    log_prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedText(Prediction):
+    """The output for a source text.
+
+    Attributes:
+        output: the generated text; empty for a source without a token.
+        score: the score that ranks it; None for a source without a token.
+        truncated: only the beginning of the source was read.
+        hypotheses: the best outputs of the beam, if `num_return` is above 1.
+    """
+
+    kind: ClassVar[str] = "generated text"
+    default_format: ClassVar[str] = "text"
+    terminal_format: ClassVar[str] = "text"
+    one_line: ClassVar[bool] = True
+    _omitted_if_empty: ClassVar[frozenset[str]] = frozenset({"hypotheses", "truncated"})
+
+    output: str
+    score: float | None
+    truncated: bool = False
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+    def to_text(self) -> str:
+        """Return the output as one line."""
+        return " ".join(self.output.splitlines())
+
+    def to_html(self) -> str:
+        """Return a paragraph of HTML: the source and its output, or all hypotheses."""
+        outputs = [(output.output, output.score) for output in self.hypotheses or (self,)]
+        return highlight.output_paragraph(self.text, outputs)
+
+    def summary(self) -> str:
+        """Return the output as one line that is safe to print on a terminal."""
+        return highlight.safe(self.to_text())
+
+    def _repr_html_(self) -> str:
+        return highlight.snippet(self.to_html())
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore(DrawnPrediction):
+    """The score of a text by a language model: nll in nats, tokens, perplexity (None without a token)."""
+
+    kind: ClassVar[str] = "the score of a text"
+
+    nll: float
+    tokens: int
+    perplexity: float | None
+
+    def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
+        """Return the perplexity and the text."""
+        if self.perplexity is None:
+            return [highlight.Label(None, missing="no token")]
+        label = highlight.Label("perplexity", self.perplexity)
+        return [label, highlight.Plain(self.text, indent="  ")]
+
+    def summary(self) -> str:
+        """Return the perplexity: `perplexity 20.09`."""
+        return "none" if self.perplexity is None else f"perplexity {self.perplexity:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPredictions(Prediction):
+    """The likeliest token at each position given the tokens before it, and its probability."""
+
+    kind: ClassVar[str] = "predicted tokens"
+
+    tokens: tuple[str, ...]
+    predictions: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    def summary(self) -> str:
+        """Return the predicted tokens."""
+        return highlight.safe(" ".join(self.predictions))
+
+
+@dataclass(frozen=True, slots=True)
+class AttendedText(Prediction):
+    """An output and what each of its tokens attended to.
+
+    Attributes:
+        output: the generated text.
+        source_tokens: S tokens of the source.
+        output_tokens: T tokens of the output, with `</s>` for its end.
+        weights: (T, S) attention weights.
+    """
+
+    kind: ClassVar[str] = "attention weights"
+
+    output: str
+    source_tokens: tuple[str, ...]
+    output_tokens: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+
+    def to_html(self) -> str:
+        """Return the source, the output and a table of the weights as HTML."""
+        pair = highlight.output_paragraph(self.text, [(self.output, None)])
+        return pair + highlight.weight_table(self.source_tokens, self.output_tokens, self.weights)
+
+    def _repr_html_(self) -> str:
+        return highlight.snippet(self.to_html())
+
+
+def _as_json(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, tuple) else value

@@ -1,0 +1,26 @@
+"""Readers of local files: one entry in `READERS` for each format that `data.format` can name.
+
+    reader.py       Reader, FileContent
+    local_files.py  find a file below a folder; read its text or its lines
+    text.py         lines, text, label_text, parallel
+    conll.py        conll
+    trees.py        trees
+    records.py      csv, tsv, jsonl, parquet
+    registry.py     READERS, register, read_files
+
+A format is added by one `Reader` in the `READERS` of its family; a new family joins the table in registry.py.
+This package imports nothing else of nlpseq but `errors`, so recipes take the choices of `data.format` from it.
+"""
+
+from nlpseq.readers.reader import Columns, FileContent, Reader
+from nlpseq.readers.registry import READERS, LocalTable, read_files, register
+
+__all__ = [
+    "READERS",
+    "Columns",
+    "FileContent",
+    "LocalTable",
+    "Reader",
+    "read_files",
+    "register",
+]

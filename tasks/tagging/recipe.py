@@ -1,0 +1,32 @@
+"""Recipe sections of sequence tagging."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from nlpseq.recipe import Section
+
+from ..base.text_recipe import LabelRecipe
+
+
+class TaggerConfig(Section):
+    """From the encoder's outputs to tags."""
+
+    kind: Literal["crf", "softmax"] = Field(
+        "crf", description="softmax: each tag on its own, then the best path that the scheme allows"
+    )
+    scheme: Literal["BIO", "BIOES"] = Field(
+        "BIOES", description="tag scheme that the model learns; the data may have any other"
+    )
+
+
+class TaggingRecipe(LabelRecipe):
+    """A recipe of sequence tagging."""
+
+    head: TaggerConfig = TaggerConfig()
+
+    @model_validator(mode="after")
+    def _check_split(self) -> Self:
+        reason = "data with tags are already cut into tokens"
+        self.tokenization.refuse(("split",), reason, "tokenization")
+        return self
