@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from nlpseq.tasks.language_modeling.predictor import LanguageModel
-from nlpseq.tasks.language_modeling.task import LanguageModeling, LanguageModelingRecipe
+from nlpseq.tasks.language_modeling.model import LanguageModel
+from nlpseq.tasks.language_modeling.recipe import LanguageModelingRecipe
+from nlpseq.tasks.language_modeling.task import LanguageModeling
 from plain_language_model import PlainLanguageModel
 
 from nlpseq.data.split import Split

@@ -15,6 +15,7 @@ import torch
 from accelerate.utils import set_seed
 from equal_models import SEED, Shape, medians
 from nlpseq.tasks.language_modeling.predictor import LanguageModelPredictor
+from nlpseq.tasks.language_modeling.scoring import start_id
 from plain_language_model import PlainLanguageModel, generate
 
 import nlpseq.decoding
@@ -61,10 +62,10 @@ def measure_generation(kind: str, length: int, rounds: int) -> dict[str, Any]:
 
 def sample(predictor: LanguageModelPredictor, length: int) -> Iterator[int]:
     """Token ids, drawn as `nlpseq generate` draws them."""
-    task, tokenizer = predictor.task, predictor.task.tokenizer
+    tokenizer, recipe = predictor.tokenizer, predictor.recipe
     stream = nlpseq.decoding.stream(
         predictor.step,
-        torch.tensor([task.start_id]),
+        torch.tensor([start_id(tokenizer, recipe.tokenization)]),
         predictor.model.encoder.initial_state(1),
         SamplingOptions(max_new_tokens=length),
         generator=torch.Generator().manual_seed(SEED),

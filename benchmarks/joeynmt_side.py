@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import yaml
-from nlpseq.tasks.seq2seq.predictor import Translator
+from nlpseq.tasks.seq2seq.search import OutputSearch
 from nlpseq.tasks.seq2seq.translation import Translation
 from reporting import CPU, Result
 
@@ -175,11 +175,12 @@ def check_nll(
     task: Translation, model: Any, split: Split, theirs: Sequence[float], batch_size: int
 ) -> None:
     """See that both sides give the first sentences the same nll with the same weights."""
-    translator, examples = Translator(task, model, CPU), task.examples(split)
+    search = OutputSearch(task.pairs, task.forbidden, model, CPU)
+    examples = task.examples(split)
     for number, wanted in enumerate(theirs):
         some = examples[number * batch_size : (number + 1) * batch_size]
         features, pairs = zip(*some, strict=True)
-        found = sum(translator.nll(translator.start(features, pairs), pairs))
+        found = sum(search.nll(search.encode(features, pairs), pairs))
         if abs(found - wanted) > 1e-4 * wanted:
             raise SystemExit(f"not the same model: nll {found:.4f} and {wanted:.4f}")
 

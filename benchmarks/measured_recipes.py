@@ -13,10 +13,9 @@ from typing import Any
 
 from nlpseq import recipe
 from nlpseq.analysis.comparison.score_units import unit_of
-from nlpseq.experiment import read_recipe
 from nlpseq.files import write_text
 from nlpseq.recipe import Recipe
-from nlpseq.task import resolve
+from nlpseq.task import read_recipe, resolve
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nlpseq.tasks.seq2seq.translation import Translation, TranslationRecipe
+from nlpseq.tasks.seq2seq.recipe import TranslationRecipe
+from nlpseq.tasks.seq2seq.translation import Translation
 from reporting import CPU
 from timed_training import timed_training
 

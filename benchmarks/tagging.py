@@ -40,10 +40,10 @@ from timed_training import timed_training
 
 from nlpseq.data.sources import load_splits
 from nlpseq.data.split import Split
-from nlpseq.data.tag_schemes import Span, convert, tags_of
+from nlpseq.data.tag_schemes import Span, convert_tags, spans_to_tags
 from nlpseq.data.tokenizer_training import SPECIAL_TOKENS
 from nlpseq.errors import UserError
-from nlpseq.experiment import read_recipe
+from nlpseq.task import read_recipe
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.versions import versions
 
@@ -117,7 +117,7 @@ def sentences(split: Split) -> list[tuple[list[str], list[str]]]:
 
 def f1(found: Iterable[Sequence[str]], split: Split) -> float:
     """Span F1 of tags in SCHEME."""
-    gold = [convert(tags, SCHEME) for _, tags in sentences(split)]
+    gold = [convert_tags(tags, SCHEME) for _, tags in sentences(split)]
     metric = SpanScores([], SCHEME)
     counts = [metric.statistics(*pair) for pair in zip(found, gold, strict=True)]
     return metric.score([sum(part) for part in zip(*counts, strict=True)])["f1"]
@@ -163,7 +163,7 @@ def run_flair(python: Path, task: Tagging, splits: Mapping[str, Split], threads:
     if result["lengths"] != read["validation"] or result["training_tokens"] != wanted:
         raise SystemExit("Flair did not read the same tokens")
     tagged = (
-        tags_of([Span(*span) for span in spans], length, SCHEME)
+        spans_to_tags([Span(*span) for span in spans], length, SCHEME)
         for spans, length in zip(result["spans"], result["lengths"], strict=True)
     )
     return Measured(
@@ -179,7 +179,7 @@ def write_inputs(folder: Path, task: Tagging, splits: Mapping[str, Split]) -> No
     for name, split in splits.items():
         blocks = (
             "".join(
-                f"{word}\t{tag}\n" for word, tag in zip(words, convert(tags, "BIO"), strict=True)
+                f"{word}\t{tag}\n" for word, tag in zip(words, convert_tags(tags, "BIO"), strict=True)
             )
             for words, tags in sentences(split)
         )

@@ -99,13 +99,43 @@ def _index(names: list[str]) -> str:
 
 
 def _keys() -> str:
-    """Return the page of recipe keys, a section of each task's schema after the other."""
-    return "# Keys\n"
+    """Return the page of recipe keys: sections that all tasks share, then those that each task adds or changes."""
+    from nlpseq.recipe import Recipe
+    from nlpseq.recipe.keys import describe
+    from nlpseq.task import resolve
+    from nlpseq.tasks import TASKS
+
+    shared = describe(Recipe)
+    parts = [KEYS_INTRODUCTION, "## All tasks\n", *_key_tables(shared)]
+    for task in TASKS:
+        own = [key for key in describe(resolve(task).Config) if key not in shared]
+        parts += [f"## {task}\n", *_key_tables(own)]
+    return "\n".join(parts)
 
 
-def keys_page(keys: Any) -> str:
-    """Return the page of recipe keys as Markdown."""
-    raise NotImplementedError
+KEYS_INTRODUCTION = """# Recipe keys
+
+Every key of a recipe, generated from the schema. The same tables are printed by `nlpseq recipes keys [TASK] [SECTION]`. A key
+is set in a recipe (`[training]`, then `epochs = 3`), on the command line (`training.epochs=3`) or in Python
+(`training={"epochs": 3}`). An unknown key is an error with the nearest known key.
+"""
+
+
+def _key_tables(keys: list[Any]) -> list[str]:
+    """Return a table for each section, and for each kind of encoder or decoder in it."""
+    parts = []
+    for (section, kinds), group in groupby(keys, key=lambda key: (key.section, key.kinds)):
+        title = f"[{section}]" if section else "top level"
+        suffix = f", kind = {', '.join(f'`{kind}`' for kind in kinds)}" if kinds else ""
+        parts.append(f"### `{title}`{suffix}\n" if section else f"### {title}\n")
+        parts.append("| key | type | default | choices | description |\n|---|---|---|---|---|")
+        for key in group:
+            choices = "" if key.type == "boolean" else ", ".join(f"`{c}`" for c in key.choices)
+            default = f"`{key.default}`" if key.default else ""
+            cells = [f"`{key.name}`", key.type, default, choices, key.description]
+            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        parts.append("")
+    return parts
 
 
 def docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

@@ -1,32 +1,45 @@
-"""nlpseq: train, evaluate and generate with recurrent sequence models for language.
+"""nlpseq: train, evaluate, compare and use recurrent and Transformer sequence models for language.
 
     import nlpseq
 
     result = nlpseq.run("language_modeling/quickstart", training={"epochs": 2})
     print(result.metrics["test"]["perplexity"])
-    model = nlpseq.load(result.folder)
+    model = nlpseq.load(result.folder, task="language_modeling")
     print(model.generate(num_samples=3, seed=1))
 
 Importing the package is cheap: torch and the tasks are imported by the functions that need them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from nlpseq.analysis.comparison import Report
-    from nlpseq.experiment import Quickstart, RunResult
+    from nlpseq.experiment.quickstart import Quickstart
+    from nlpseq.experiment.training_run import RunResult
     from nlpseq.inspection import Inspection
+    from nlpseq.predictor import (
+        Classification,
+        Generator,
+        Predictor,
+        TaggedText,
+        TextGenerator,
+        TokenPredictions,
+    )
     from nlpseq.task import Task
 
 __all__ = ["__version__", "compare", "inspect", "load", "quickstart", "run"]
 
 __version__ = "0.2.0"
 
+Folder = str | Path
+Files = str | Path | Iterable[str | Path]
+Device = str | None
+
 
 def run(
-    recipe: str,
+    recipe: str | Path,
     *,
     data_dir: str | Path | None = None,
     output: str | Path | None = None,
@@ -36,44 +49,40 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     track: str | None = None,
+    code: Files = (),
     **overrides: Any,
 ) -> "RunResult":
-    """Train as a recipe says, evaluate, and write the run directory: `nlpseq run` from Python.
+    """Train a recipe, evaluate, and write the run directory; `nlpseq run` on the command line.
 
     Args:
-        recipe: name of a recipe that comes with nlpseq, or the path of a TOML file.
-        data_dir: folder of local files to read instead of the Hub.
+        recipe: name of a recipe of nlpseq, or path of a TOML file.
+        data_dir: folder of local data files, used instead of the Hub.
         output: run directory; `runs/<recipe>` by default.
-        device: `cpu`, `cuda`, ...; the fastest there is by default.
-        seeds: several seeds make one run each, and a summary.
-        test: whether the test split is scored.
-        resume: go on with a run that was stopped.
+        device: `cpu`, `cuda`, ...; CUDA if available by default.
+        seeds: train once with each seed, and summarize.
+        test: score the test split.
+        resume: continue a run that was stopped.
         overwrite: replace an earlier run in `output`.
-        track: tracker to log to as well, by accelerate's name for it.
-        **overrides: what differs from the recipe, by its sections, as they stand in the TOML:
-            `seed=14, training={"epochs": 3, "learning_rate": 1e-3}`. They are checked as the recipe is.
-
-    Returns:
-        The folder, the metrics, whether it was interrupted, and samples of what the model generates.
+        track: name of a tracker of accelerate to log to.
+        code: Python files with classes that the recipe names, such as a cell.
+        **overrides: changes to the recipe by section:
+            `seed=14, training={"epochs": 3, "learning_rate": 1e-3}`.
 
     Raises:
-        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+        nlpseq.errors.UserError: bad input; one line says what to change.
     """
-    from nlpseq import experiment
+    from nlpseq.argument_checks import checked
+    from nlpseq.custom_code import register
+
+    name = checked(recipe=recipe)["recipe"]
+    options = checked(data_dir=data_dir, output=output, seeds=seeds)
+    options |= {"device": device, "test": test, "resume": resume, "overwrite": overwrite}
+    register(code)
+
+    from nlpseq.experiment.run import run as run_recipe
     from nlpseq.recipe import to_assignments
 
-    return experiment.run(
-        recipe,
-        to_assignments(overrides),
-        data_dir=None if data_dir is None else Path(data_dir),
-        output=None if output is None else Path(output),
-        device=device,
-        seeds=seeds,
-        test=test,
-        resume=resume,
-        overwrite=overwrite,
-        track=track,
-    )
+    return run_recipe(name, to_assignments(overrides), track=track, **options)
 
 
 def quickstart(
@@ -84,52 +93,98 @@ def quickstart(
     device: str | None = None,
     **overrides: Any,
 ) -> "Quickstart":
-    """Train an LSTM and a Transformer on each task's built-in data: `nlpseq quickstart` from Python.
+    """Train an LSTM and a Transformer on each built-in task; `nlpseq quickstart` on the command line.
 
-    Called again, it goes on where it was interrupted; what has finished is not trained again.
+    The same call continues after an interruption; finished runs are not trained again.
 
     Args:
-        tasks: one or some of language_modeling, sentiment, ner, translation and summarization; all by default.
-        output: where runs and summary.json are written; `runs/quickstart` by default.
-        seed: of every run.
-        device: `cpu`, `cuda`, ...; the fastest there is by default.
+        tasks: one or several of language_modeling, sentiment, ner, translation and summarization;
+            all by default.
+        output: folder for runs and summary.json; `runs/quickstart` by default.
+        seed: seed of every run.
+        device: `cpu`, `cuda`, ...; CUDA if available by default.
         **overrides: changes to every recipe, as in `run`.
 
     Returns:
-        The folder, and for each task scores, the best possible one, costs and an answered example.
+        The folder, and for each task scores, the best possible score, costs and example outputs.
 
     Raises:
-        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+        nlpseq.errors.UserError: bad input; one line says what to change.
     """
-    from nlpseq import experiment
+    from nlpseq.argument_checks import checked
     from nlpseq.recipe import to_assignments
 
-    return experiment.quickstart(
-        [tasks] if isinstance(tasks, str) else tasks,
-        to_assignments(overrides),
-        output=None if output is None else Path(output),
-        seed=seed,
-        device=device,
-    )
+    chosen = [tasks] if isinstance(tasks, str) else checked(tasks=tasks)["tasks"]
+    options = checked(output=output, seed=seed)
+
+    from nlpseq.experiment.quickstart import quickstart as run_quickstart
+
+    return run_quickstart(chosen, to_assignments(overrides), device=device, **options)
 
 
-def load(run: str | Path, device: str | None = None, task: "type[Task[Any]] | None" = None) -> Any:
+@overload
+def load(
+    run: Folder, device: Device = ..., task: None = ..., code: Files = ...
+) -> "Predictor[Any]": ...
+@overload
+def load(
+    run: Folder, device: Device = ..., *, task: Literal["classification"], code: Files = ...
+) -> "Predictor[Classification]": ...
+@overload
+def load(
+    run: Folder, device: Device = ..., *, task: Literal["tagging"], code: Files = ...
+) -> "Predictor[TaggedText]": ...
+@overload
+def load(
+    run: Folder,
+    device: Device = ...,
+    *,
+    task: Literal["translation", "summarization"],
+    code: Files = ...,
+) -> "TextGenerator": ...
+@overload
+def load(
+    run: Folder, device: Device = ..., *, task: Literal["language_modeling"], code: Files = ...
+) -> "Generator": ...
+@overload
+def load(
+    run: Folder, device: Device = ..., *, task: Literal["recall"], code: Files = ...
+) -> "Predictor[TokenPredictions]": ...
+@overload
+def load(
+    run: Folder, device: Device = ..., *, task: "type[Task[Any]]", code: Files = ...
+) -> "Predictor[Any]": ...
+def load(
+    run: Folder,
+    device: Device = None,
+    task: "str | type[Task[Any]] | None" = None,
+    code: Files = (),
+) -> Any:
     """Load a trained model from its run directory or from the Hub.
 
     Args:
         run: a run directory, or a Hub id.
-        device: `cpu`, `cuda`, ...; the fastest there is by default.
-        task: the task's class, for one that does not come with nlpseq.
+        device: `cpu`, `cuda`, ...; CUDA if available by default.
+        task: name of the task, such as `tagging`, which gives the result its type; or the class of a
+            task that is not part of nlpseq.
+        code: Python files with classes that the model's recipe names, such as a cell.
 
     Returns:
-        The predictor of its task; a language model's has `generate`, `stream`, `predict` and `evaluate`.
+        The predictor, see `nlpseq.predictor`; that of a language model is a `Generator`, that of
+        translation and summarization a `TextGenerator`.
 
     Raises:
-        nlpseq.errors.UserError: nothing is there, or it is not a model of this version.
+        nlpseq.errors.UserError: there is no model of this format and task.
     """
+    from nlpseq.argument_checks import checked
+    from nlpseq.custom_code import register
+
+    name = checked(run=run)["run"]
+    register(code)
+
     from nlpseq import model_directory
 
-    return model_directory.load(run, device, task)
+    return model_directory.load(name, device, task)
 
 
 def inspect(
@@ -141,41 +196,41 @@ def inspect(
     data_dir: str | Path | None = None,
     output: str | Path | None = None,
     device: str | None = None,
+    code: Files = (),
     **overrides: Any,
 ) -> "Inspection":
-    """Look inside models, and write pictures and a page of them: `nlpseq inspect` from Python.
+    """Inspect models, and write pictures and an HTML page; `nlpseq inspect` on the command line.
 
     Args:
-        *names: run directories or Hub ids of trained models; names or paths of recipes, for fresh ones.
-        models: fresh models of each recipe: rnn, rnn-relu, rnn-identity, lstm, gru, mingru, transformer.
-        texts: to read; some of the models' own data by default.
-        parts: gradients, distances, gates, attention; all that the models have by default.
-        distance: tokens that gradients are followed back.
+        *names: run directories or Hub ids of trained models; recipes for new models.
+        models: kinds of new models of each recipe, such as `["lstm", "transformer"]`.
+        texts: texts to read; some of the models' own data by default.
+        parts: some of gradients, distances, gates and attention; all by default.
+        distance: number of tokens to follow gradients back.
         data_dir: folder of local data files.
-        output: folder to write to; `inspection` in the run of a single one by default.
-        device: `cpu`, `cuda`, ...; the fastest there is by default.
-        **overrides: what differs from the recipes, by their sections, as of `run`.
+        output: folder to write to; `inspection` in the run directory of a single model by default.
+        device: `cpu`, `cuda`, ...; CUDA if available by default.
+        code: Python files with classes that the recipes name, such as a cell.
+        **overrides: changes to the recipes, as in `run`.
 
     Returns:
-        the page, and the numbers behind the pictures by the model's name.
+        The page, and the numbers behind the pictures by the name of the model.
 
     Raises:
-        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+        nlpseq.errors.UserError: bad input; one line says what to change.
     """
-    from nlpseq import inspection
+    from nlpseq.argument_checks import checked
+    from nlpseq.custom_code import register
     from nlpseq.recipe import to_assignments
 
-    return inspection.inspect(
-        [str(name) for name in names],
-        to_assignments(overrides),
-        models=models,
-        texts=texts,
-        parts=parts,
-        distance=distance,
-        data_dir=None if data_dir is None else Path(data_dir),
-        output=None if output is None else Path(output),
-        device=device,
-    )
+    chosen = checked(names=names)["names"]
+    options = checked(models=models, texts=texts, parts=parts, data_dir=data_dir, output=output)
+    options |= {"distance": distance, "device": device}
+    register(code)
+
+    from nlpseq import inspection
+
+    return inspection.inspect(chosen, to_assignments(overrides), **options)
 
 
 def compare(
@@ -192,50 +247,40 @@ def compare(
     device: str | None = None,
     samples: int = 10_000,
     measure: bool | None = None,
+    code: Files = (),
     **overrides: Any,
 ) -> "Report":
-    """Compare finished runs, or train what recipes say and compare that: `nlpseq compare` from Python.
+    """Compare finished runs, or train recipes and compare them; `nlpseq compare` on the command line.
 
     Args:
         *named: run directories, those of several seeds included; or names of recipes.
-        models: kinds of encoder, for one recipe: `["lstm", "transformer"]`.
-        seeds: of each model's runs; 13, 14 and 15 by default.
+        models: kinds of encoder for one recipe: `["lstm", "transformer"]`.
+        seeds: seeds of each model's runs; 13, 14 and 15 by default.
         match: what is made equal: `parameters`, `time` or `steps`.
-        minutes: of training each model, with `match="time"`.
-        split: whose scores count; `test`, or the first of several test splits, if None.
-        score: that decides; the task's main one by default.
-        difference: worth seeing, in the unit that the score is told in.
-        data_dir: folder of local files.
-        output: where report.json, report.html and runs are written; by default
-            `runs/compare/<recipe>/<models>`, of runs or several recipes `runs/compare/<task>/<names>`.
-        device: where to train and to measure.
-        samples: resampled test sets, and exchanges of outputs.
-        measure: measure the speed and memory of answers; if None, of what is trained here.
+        minutes: training time of each model, with `match="time"`.
+        split: split to compare on; the (first) test split by default.
+        score: score to compare; the task's main score by default.
+        difference: smallest difference of interest, for the sample-size estimate.
+        data_dir: folder of local data files.
+        output: folder for reports and runs; below `runs/compare` by default.
+        device: device to train and measure on.
+        samples: number of bootstrap resamples and of permutations.
+        measure: measure speed and memory of prediction; by default only where recipes are trained.
+        code: Python files with classes that the recipes name, such as a cell.
         **overrides: changes to the recipes, as in `run`.
 
-    Returns:
-        The report: `verdicts`, `models`, `pairs`, `slices`.
-
     Raises:
-        nlpseq.errors.UserError: one line that says what was wrong and what would do.
+        nlpseq.errors.UserError: bad input; one line says what to change.
     """
-    from nlpseq import experiment
+    from nlpseq.argument_checks import checked
+    from nlpseq.custom_code import register
     from nlpseq.recipe import to_assignments
 
-    report, _ = experiment.compare(
-        [str(one) for one in named],
-        to_assignments(overrides),
-        models=models,
-        seeds=seeds,
-        match=match,
-        minutes=minutes,
-        split=split,
-        score=score,
-        difference=difference,
-        data_dir=None if data_dir is None else Path(data_dir),
-        output=None if output is None else Path(output),
-        device=device,
-        samples=samples,
-        measure=measure,
-    )
-    return report
+    options = checked(models=models, seeds=seeds, data_dir=data_dir, output=output)
+    options |= {"match": match, "minutes": minutes, "split": split, "score": score}
+    options |= {"difference": difference, "samples": samples, "device": device}
+    names = checked(names=named)["names"]
+    register(code)
+    from nlpseq.experiment.compare import compare as compare_models
+
+    return compare_models(names, to_assignments(overrides), measure=measure, **options)[0]

@@ -1,6 +1,4 @@
-"""Where a run runs: device, precision, processes; and how large its model is."""
-
-from typing import Any
+"""Devices: the one default for training and prediction, and accelerate's view of device and precision."""
 
 import torch
 from accelerate import Accelerator
@@ -8,41 +6,66 @@ from accelerate.state import AcceleratorState
 
 from nlpseq.errors import UserError
 
-
-def build_accelerator(device: str | None, precision: str, **options: Any) -> Accelerator:
-    """Devices, precision, processes and trackers, by accelerate.
-
-    Raises:
-        UserError: this machine has no such device, or accelerate refuses an option.
-    """
-    chosen = None if device is None else choose_device(device)
-    if chosen is not None and chosen.type == "cuda" and chosen.index is not None:
-        torch.cuda.set_device(chosen)
-    # A process may make runs of several precisions; accelerate would keep the first one's.
-    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-    try:
-        mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision]
-        accelerator = Accelerator(cpu=device == "cpu", mixed_precision=mixed, **options)
-    except (ValueError, ImportError) as error:
-        raise UserError(f"accelerate refuses: {error}") from error
-    if chosen is not None and accelerator.device.type != chosen.type:
-        raise UserError(f"--device {device}: this process runs on {accelerator.device.type}")
-    return accelerator
+PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+"""Accelerate's names of the precisions that a recipe can name."""
 
 
-def choose_device(name: str | None) -> torch.device:
-    """The device of that name; CUDA where there is one, if None.
+def choose_device(name: str | None = None) -> torch.device:
+    """Return the device with a name; by default CUDA, else MPS (Apple), else the CPU.
 
     Raises:
-        UserError: it is no device's name, or this machine has no such device.
+        UserError: the name is not one of a device, or this machine has no such device.
     """
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        usable = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-        usable += ["mps"] if torch.backends.mps.is_available() else []
-        raise UserError(f"--device {name}: not to be had; there is {', '.join(usable)}") from error
+    except (RuntimeError, AssertionError, TypeError) as error:
+        available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        available += ["mps"] if torch.backends.mps.is_available() else []
+        raise UserError(
+            f"device {name!r} is not available on this machine; available: {', '.join(available)}"
+        ) from error
     return device
+
+
+def build_accelerator(
+    device: str | None,
+    precision: str,
+    *,
+    track: str | None = None,
+    project_dir: str | None = None,
+) -> Accelerator:
+    """Build accelerate's object for device, precision, processes and trackers.
+
+    Args:
+        device: see `choose_device`; with several processes accelerate gives each its own CUDA device.
+        precision: a key of `PRECISIONS`.
+        track: name of a tracker.
+        project_dir: folder for trackers that write files.
+
+    Raises:
+        UserError: this machine has no such device or tracker, or the device lacks the precision.
+    """
+    chosen = choose_device(device)
+    if chosen.type == "cuda" and chosen.index is not None:
+        torch.cuda.set_device(chosen)
+    # A process may make runs of several precisions; accelerate would keep that of the first.
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    try:
+        accelerator = Accelerator(
+            cpu=chosen.type == "cpu",
+            mixed_precision=PRECISIONS[precision],
+            log_with=track,
+            project_dir=project_dir,
+        )
+    except (ValueError, ImportError) as error:
+        raise UserError(f"accelerate refuses: {error}") from error
+    if track and not accelerator.log_with:  # accelerate ignores trackers that are not installed
+        raise UserError(f"--track {track}: its package is not installed; pip install {track}")
+    if accelerator.device.type != chosen.type:
+        raise UserError(f"device {device!r}: this process runs on {accelerator.device.type}")
+    return accelerator

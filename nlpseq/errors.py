@@ -1,18 +1,23 @@
-"""The exception that a user is meant to read, and the nearest name to offer in it."""
+"""Errors that a user can act on, and the nearest known name for their messages."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Bad input: one line that says what was wrong, where, and what would do.
+    """Bad input, in one line: what is wrong, where, and what would be valid.
 
     The command line prints it without a traceback and exits with status 2.
     """
 
 
 class TextError(UserError):
-    """A text that cannot be processed: its `index` among the texts, from 0, and the `reason`."""
+    """A text that cannot be processed.
+
+    Attributes:
+        index: its index among the texts, from 0.
+        reason: why it cannot be processed.
+    """
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(index, reason)
@@ -23,7 +28,13 @@ class TextError(UserError):
         return f"texts[{self.index}]: {self.reason}"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """The tail of an error line: the nearest known name, if one is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def suggest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """Return the end of an error line: `; did you mean 'x'?` for the most similar known name, else `.`.
+
+    Args:
+        name: the unknown name.
+        known: the names to choose from.
+        cutoff: the least similarity, in [0, 1].
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {near[0]!r}?" if near else "."

@@ -1,4 +1,4 @@
-"""Writing files so that each appears whole or not at all, and saying in one line why one cannot."""
+"""Files that appear complete or not at all, one-line errors of the disk, and short names for paths."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ _REFUSED = {
 
 @contextmanager
 def disk(target: Path) -> Iterator[None]:
-    """Say in one line that the disk is full, or refuses, when writing `target` fails for that.
+    """Turn an error of the disk while writing `target` into one line for the user.
 
     Raises:
         UserError: no space is left, a quota is used up, or `target` may not be written.
@@ -35,20 +35,33 @@ def disk(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise UserError(
-                f"no space left on the disk to write {target}: what was there is untouched; free "
-                "some, then resume"
+                f"no space left on the disk to write {target}: existing files are unchanged; free "
+                "some space, then resume"
             ) from error
         if error.errno in _REFUSED:
             raise UserError(f"{target} cannot be written: {error.strerror}") from error
         raise
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; what is there at the end becomes `path`, on the disk.
+def check_writable(path: Path) -> None:
+    """Check that a file or folder can be written, before the work whose result goes there.
 
     Raises:
-        UserError: as `disk`; an older `path` is then untouched.
+        UserError: a parent is a file, or its permissions forbid writing.
+    """
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if existing != path and not existing.is_dir():
+        raise UserError(f"{path} cannot be written: {existing} is a file")
+    if not os.access(existing, os.W_OK):
+        raise UserError(f"{path} cannot be written: no permission to write {existing}")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to, which replaces `path` at the end, flushed to the disk.
+
+    Raises:
+        UserError: as `disk`; an older `path` is then unchanged.
     """
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     with disk(path):
@@ -64,33 +77,33 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write to a temporary name, then rename: a reader never sees half a file."""
+    """Write a text file under a temporary name, then rename it, so that readers see it complete."""
     write_lines(path, [text])
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write readable JSON."""
+    """Write indented JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=True) + "\n")
 
 
 def write_lines(path: Path, pieces: Iterable[str]) -> None:
-    """Write pieces of text one after the other, as one file."""
+    """Write pieces of text as one file."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(pieces)
 
 
 def partial_of(path: Path) -> Path:
-    """Where a `GrowingFile` is kept until it is whole."""
+    """Return the path of a `GrowingFile` until it is complete."""
     return path.with_name(f"{path.name}.partial")
 
 
 def maker_of(path: Path) -> dict[str, Any]:
-    """What a `GrowingFile` was told of what makes it; empty if nothing is known."""
+    """Return the `made_by` of an incomplete `GrowingFile`; empty if it is unknown."""
     try:
-        found = json.loads(_note_of(path).read_text("utf-8"))
+        made_by = json.loads(_note_of(path).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return made_by if isinstance(made_by, dict) else {}
 
 
 def _note_of(path: Path) -> Path:
@@ -98,18 +111,18 @@ def _note_of(path: Path) -> Path:
 
 
 def names_of(path: Path) -> tuple[Path, ...]:
-    """All files that a `GrowingFile` writes."""
+    """Return the paths of all files that a `GrowingFile` writes."""
     return path, partial_of(path), _note_of(path)
 
 
 def discard_partial(path: Path) -> None:
-    """Remove what an unfinished `GrowingFile` has left."""
+    """Remove the files of an incomplete `GrowingFile`."""
     _note_of(path).unlink(missing_ok=True)
     partial_of(path).unlink(missing_ok=True)
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text can be written: a shell's odd bytes come as characters that cannot."""
+    """Return whether a text can be written; invalid bytes of a shell become characters that cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -118,21 +131,21 @@ def is_utf8(text: str) -> bool:
 
 
 def is_partial(path: Path) -> bool:
-    """Whether a part of a file is there, and nobody has finished it."""
+    """Return whether an incomplete `GrowingFile` exists."""
     partial = partial_of(path)
     return partial.is_file() and partial.stat().st_size > 0
 
 
 class GrowingFile:
-    """A file written piece by piece under the name of `partial_of`; what is written stays, come what may.
+    """A file that is written piece by piece under the name `partial_of`; each piece survives a kill.
 
     Args:
-        path: its name once it is whole.
-        keep: how many bytes of an earlier partial file it begins with; the others are cut off.
-        made_by: what makes it, as JSON; kept beside the partial file.
+        path: path of the complete file.
+        keep: number of bytes to keep of an earlier partial file; the rest is cut off.
+        made_by: JSON that describes what makes the file; stored beside the partial file.
 
     Raises:
-        UserError: as `disk`, when it is entered, appended to or finished; or another process is writing it.
+        UserError: as `disk`, when it is opened, appended to or finished; or another process is writing it.
     """
 
     def __init__(self, path: Path, keep: int = 0, made_by: Mapping[str, Any] | None = None) -> None:
@@ -153,14 +166,14 @@ class GrowingFile:
         return self
 
     def append(self, piece: str) -> None:
-        """Write a piece; it is on the disk when this returns."""
+        """Write a piece and flush it to the disk."""
         with disk(self._path):
             self._file.write(piece.encode())
             self._file.flush()
             os.fsync(self._file.fileno())
 
     def finish(self) -> None:
-        """Give the file its name."""
+        """Rename the complete file to its path."""
         with disk(self._path):
             _note_of(self._path).unlink(missing_ok=True)
             self._partial.replace(self._path)
@@ -172,7 +185,7 @@ class GrowingFile:
         traceback: TracebackType | None,
     ) -> None:
         empty = os.fstat(self._file.fileno()).st_size == 0
-        # A disk that refused what is left in the buffer would refuse it again; a whole chunk is redone.
+        # A disk that refused the rest of the buffer would refuse it again; the chunk is written again on resume.
         with suppress(OSError):
             self._file.close()
         if empty and kind is not None:
@@ -180,11 +193,11 @@ class GrowingFile:
 
     def _cut(self, keep: int) -> None:
         if os.fstat(self._file.fileno()).st_size < keep:
-            raise UserError(f"{self._partial}: another process has finished it meanwhile")
+            raise UserError(f"{self._partial}: another process has finished it in the meantime")
         self._file.truncate(keep)
 
     def _lock(self) -> None:
-        """Of two that would write, the second says so; Windows has no such lock."""
+        """Lock the file against a second writer; Windows has no such lock."""
         try:
             import fcntl
         except ImportError:
@@ -197,8 +210,8 @@ class GrowingFile:
             pass
 
 
-def write(path: Path, data: bytes | memoryview) -> None:
-    """Write a new file and wait until it is on the disk."""
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write a new file and flush it to the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
         rest = memoryview(data)
@@ -210,7 +223,7 @@ def write(path: Path, data: bytes | memoryview) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk (systems that cannot are left alone)."""
+    """Flush the names in a folder to the disk, on systems that can."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -218,3 +231,18 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def distinct_names(paths: Iterable[str | Path], separator: str = "/") -> list[str]:
+    """Return the shortest ends of paths that distinguish them, such as `lstm` or `13/lstm`.
+
+    Args:
+        paths: different paths.
+        separator: between the parts of a name.
+    """
+    parts = [Path(path).parts for path in paths]
+    for length in range(1, max(1, *map(len, parts)) + 1):
+        names = [separator.join(part[-length:]) or "." for part in parts]
+        if len({*names}) == len(names):
+            break
+    return names

@@ -1,9 +1,9 @@
 """The model directory: tensors in safetensors, everything else in JSON; nothing in it can run code.
 
-config.json            format, task, recipe, what the task learnt (labels)
+config.json            format, task, recipe, and what the task learnt (labels)
 model.safetensors      weights; tied ones once
 tokenizer.json         with tokenizer_config.json, so that transformers loads it too
-target/                the same of the target's side, where it differs
+target/                the tokenizer of the target, where it differs
 README.md              model card
 """
 
@@ -24,6 +24,7 @@ from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
 from nlpseq.files import replacing, write_json
 from nlpseq.models.weights import Tensors, load_model, model_tensors
+from nlpseq.predictor import Predictor
 from nlpseq.recipe import validate
 from nlpseq.task import Task, resolve, task_name
 
@@ -33,7 +34,7 @@ TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"]
 
 
 def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
-    """Write a model directory; each file appears whole or not at all."""
+    """Write a model directory, each file completely or not at all."""
     task.tokenizer.save(folder)
     if task.target_tokenizer is not None:
         task.target_tokenizer.save(folder / TARGET)
@@ -51,10 +52,10 @@ def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
 
 def _write_weights(path: Path, tensors: Tensors) -> None:
     path.touch()
-    mode = path.stat().st_mode  # as for every other file; safetensors would let only its owner read
+    mode = path.stat().st_mode  # that of other files; safetensors lets only the owner read
     try:
         save_file(tensors, str(path), metadata={"format": "pt"})
-    except SafetensorError as error:  # it wraps what the system says
+    except SafetensorError as error:  # wraps the system's error
         number = re.search(r"os error (\d+)", str(error))
         if number is None:
             raise
@@ -62,54 +63,82 @@ def _write_weights(path: Path, tensors: Tensors) -> None:
     path.chmod(mode)
 
 
-def read(folder: Path, task_type: type[Task[Any]] | None = None) -> tuple[Task[Any], nn.Module]:
-    """Rebuild a task and its trained model.
+def load(
+    name: str | Path, device: str | None = None, task: str | type[Task[Any]] | None = None
+) -> Predictor[Any]:
+    """Load the predictor of a trained model.
 
     Args:
-        folder: a model directory.
-        task_type: the task's class, for one that does not come with nlpseq.
+        name: a run or model directory, or a Hub id.
+        device: device to predict on, see `choose_device`.
+        task: name of the expected task, or the class of a task that is not part of nlpseq.
 
     Raises:
         UserError: not a model directory, of another format or task, or a damaged file.
     """
-    task = read_task(folder, task_type)
-    model = task.build()
-    load_model(model, _tensors(folder), folder / WEIGHTS)
-    return task, model
+    chosen = choose_device(device)
+    trained_task, model = load_task_and_model(locate(name), task)
+    predictor: Predictor[Any] = trained_task.predictor(model.to(chosen).eval(), chosen)
+    return predictor
 
 
-def read_task(folder: Path, task_type: type[Task[Any]] | None = None) -> Task[Any]:
-    """Rebuild the task of a trained model alone: its recipe, tokenizers, labels and metric.
+def load_task_and_model(
+    folder: Path, task: str | type[Task[Any]] | None = None
+) -> tuple[Task[Any], nn.Module]:
+    """Load the task and the model of a model directory; arguments and errors as of `load_task`."""
+    trained_task = load_task(folder, task)
+    return trained_task, load_weights(folder, trained_task)
+
+
+def load_task(folder: Path, task: str | type[Task[Any]] | None = None) -> Task[Any]:
+    """Load the task of a model directory: recipe, tokenizers, labels and metric.
 
     Args:
         folder: a model directory.
-        task_type: the task's class, for one that does not come with nlpseq.
+        task: name of the expected task, or the class of a task that is not part of nlpseq.
 
     Raises:
         UserError: not a model directory, of another format or task, or a damaged file.
     """
-    config = _config(folder)
+    config = _read_config(folder)
     if config.get("format") != FORMAT:
         raise UserError(
             f"{folder / CONFIG}: model format {config.get('format')!r}, this nlpseq "
             f"({nlpseq.__version__}) reads {FORMAT}; it was written by {config.get('nlpseq_version')}"
         )
-    task_type = task_type or resolve(str(config.get("task")))
+    trained_task = task_name(str(config.get("task")))
+    if isinstance(task, str):
+        task_class = resolve(task)
+        if task_class is not resolve(trained_task):
+            raise UserError(f"{folder}: a model of {trained_task}, not of {task}")
+    else:
+        task_class = task or resolve(trained_task)
     document = {**config["recipe"], "task": task_name(str(config["recipe"].get("task")))}
-    task = task_type(validate(task_type.Config, document, f"recipe {folder / CONFIG}"))
+    restored = task_class(validate(task_class.Config, document, f"recipe {folder / CONFIG}"))
     if (folder / TARGET).is_dir():
-        task.target_tokenizer = Tokenizer.load(folder / TARGET)
+        restored.target_tokenizer = Tokenizer.load(folder / TARGET)
     try:
-        task.restore(Tokenizer.load(folder), config["learnt"])
+        restored.restore(Tokenizer.load(folder), config["learnt"])
     except KeyError as error:
         raise UserError(f"{folder / CONFIG}: key learnt.{error} is missing") from error
-    return task
+    return restored
 
 
-def _tensors(folder: Path) -> Tensors:
+def load_weights(folder: Path, task: Task[Any]) -> nn.Module:
+    """Build the model of a task, and load its weights from a model directory.
+
+    Raises:
+        UserError: there are no weights, they are damaged, or they are of another model.
+    """
+    model = task.build()
+    load_model(model, _read_tensors(folder), folder / WEIGHTS)
+    return model
+
+
+def _read_tensors(folder: Path) -> Tensors:
     file = folder / WEIGHTS
     try:
-        file.open("rb").close()  # safetensors calls a file that may not be read a missing one
+        file.open("rb").close()  # safetensors reports an unreadable file as missing
         return load_file(file)
     except FileNotFoundError as error:
         raise UserError(f"{folder}: there is no {WEIGHTS}; has the run finished?") from error
@@ -119,13 +148,13 @@ def _tensors(folder: Path) -> Tensors:
         raise UserError(f"{file}: damaged: {str(error).partition(chr(10))[0]}") from error
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         if (folder / "recipe.toml").exists():
             raise UserError(
-                f"{folder}: the run has not finished; nlpseq run ... --resume goes on with it"
+                f"{folder}: the run has not finished; continue it with nlpseq run ... --resume"
             ) from error
         raise UserError(f"{folder}: not a model directory, there is no {CONFIG}") from error
     except OSError as error:
@@ -141,10 +170,10 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def locate(name: str | Path) -> Path:
-    """The folder of a run or model, downloaded first where `name` is a Hub id.
+    """Return the folder of a run or model; a model of the Hub is downloaded first.
 
     Raises:
-        UserError: there is neither such a folder nor, as far as can be seen, such a Hub repository.
+        UserError: there is neither such a folder nor a Hub repository that can be reached.
     """
     folder = Path(name)
     if folder.is_dir():
@@ -160,8 +189,8 @@ def locate(name: str | Path) -> Path:
     )
 
     try:
-        # Only these: nothing that could run code is even fetched.
-        tokenizers = [*TOKENIZER_FILES, *(f"{TARGET}/{name}" for name in TOKENIZER_FILES)]
+        # Only these files: nothing that could run code is downloaded.
+        tokenizers = [*TOKENIZER_FILES, *(f"{TARGET}/{file}" for file in TOKENIZER_FILES)]
         files = [CONFIG, WEIGHTS, *tokenizers, "README.md"]
         with hub_if_reachable():
             return Path(snapshot_download(str(name), allow_patterns=files))
@@ -173,18 +202,5 @@ def locate(name: str | Path) -> Path:
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"{name}: no such folder, and the Hub has not given it: {reason}"
+            f"{name}: no such folder, and it could not be loaded from the Hub: {reason}"
         ) from error
-
-
-def load(name: str | Path, device: str | None = None, task: type[Task[Any]] | None = None) -> Any:
-    """The predictor of a trained model: strings in, answers out.
-
-    Args:
-        name: a run or model directory, or a Hub id.
-        device: where to run it, see `choose_device`.
-        task: the task's class, for one that does not come with nlpseq.
-    """
-    found, model = read(locate(name), task)
-    chosen = choose_device(device)
-    return found.predictor(model.to(chosen).eval(), chosen)

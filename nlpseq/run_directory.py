@@ -1,7 +1,7 @@
-"""The run directory: whether it may be written, and taking it without losing anything.
+"""The run directory: check that it may be written, then claim it without losing an earlier run.
 
-It is looked at before the data are read, and taken only when training can begin: a run that fails
-before that leaves every folder as it was, an earlier run under `--overwrite` included.
+It is checked before the data are read, and claimed only when training can start. A run that fails before
+leaves every folder unchanged, including an earlier run that `--overwrite` would replace.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq.errors import UserError
-from nlpseq.files import disk, write_json, write_text
+from nlpseq.files import check_writable, disk, write_json, write_text
 
 RECIPE, DATA, METRICS = "recipe.toml", "data.json", "metrics.json"
 WRITTEN = (
@@ -32,20 +32,20 @@ WRITTEN = (
     DATA,
     RECIPE,
 )
-"""What a run writes into its directory: all that overwriting deletes, and the recipe last."""
-_TOLD = ("splits", "seed", "seconds", "tokens_per_second", "steps", "parameters", "data")
-_BEGUN = {METRICS, DATA, "history.jsonl", "checkpoints"}
-_HALF_WRITTEN = re.compile(r"\..+\.tmp-\d+")
+"""The files of a run, which overwriting deletes, the recipe last."""
+_REQUIRED = ("splits", "seed", "seconds", "tokens_per_second", "steps", "parameters", "data")
+_STARTED = {METRICS, DATA, "history.jsonl", "checkpoints"}
+_INCOMPLETE = re.compile(r"\..+\.tmp-\d+")
 
 
 class RunDirectory:
-    """A folder for one run.
+    """The folder of one run.
 
     Args:
-        path: the folder; it need not exist.
+        path: the folder, which need not exist.
         recipe: the resolved recipe as TOML.
-        resume: whether a run that is there is to go on.
-        overwrite: whether a run that is there is to be replaced.
+        resume: continue the run in the folder, if there is one.
+        overwrite: replace the run in the folder, if there is one.
     """
 
     def __init__(self, path: Path, recipe: str, *, resume: bool, overwrite: bool) -> None:
@@ -53,24 +53,27 @@ class RunDirectory:
         self.resume, self.overwrite = resume, overwrite
 
     def check(self) -> None:
-        """See whether the folder may be taken; nothing is touched.
+        """Check that the folder may be claimed, without changing anything.
 
         Raises:
-            UserError: it is a file or no run directory, or holds a run and neither `resume` nor
-                `overwrite` is set, or a run of another recipe is to be resumed.
+            UserError: the path is a file, not writable, or not a run directory; or it has a run, and
+                neither `resume` nor `overwrite` is set, or the run to resume has another recipe.
         """
         path = self.path
         if path.exists() and not path.is_dir():
             raise UserError(f"{path}: is a file; choose another --output")
+        check_writable(path)
         present = self._entries()
         if not present:
             return
         if not (self.resume or self.overwrite):
-            raise UserError(f"{path}: exists; go on with --resume, or start anew with --overwrite")
-        begun = bool(present & _BEGUN) or present == {RECIPE}
-        if RECIPE not in present or (self.overwrite and not begun):
             raise UserError(
-                f"{path}: is not a run directory, and is left alone; choose another --output"
+                f"{path}: exists; continue with --resume, or start over with --overwrite"
+            )
+        started = bool(present & _STARTED) or present == {RECIPE}
+        if RECIPE not in present or (self.overwrite and not started):
+            raise UserError(
+                f"{path}: is not a run directory, so it stays unchanged; choose another --output"
             )
         if self.resume and (path / RECIPE).read_bytes() != self.recipe.encode():
             raise UserError(
@@ -78,14 +81,33 @@ class RunDirectory:
                 "same overrides and seed, or choose another --output"
             )
 
+    def check_space(self, needed: int) -> None:
+        """Check that the disk has space for a run.
+
+        Args:
+            needed: bytes that the run writes at least; files of an earlier run there count as free.
+
+        Raises:
+            UserError: there is less space.
+        """
+        existing = next(
+            path for path in (self.path, *self.path.absolute().parents) if path.is_dir()
+        )
+        free = shutil.disk_usage(existing).free
+        if free < needed and free + self._used() < needed:
+            raise UserError(
+                f"{self.path}: training needs about {needed / 1e9:.2g} GB for its checkpoints, and "
+                f"{free / 1e9:.2g} GB are free; free some space, or choose another --output"
+            )
+
     def claim(self, data: Mapping[str, str]) -> None:
-        """Take the folder that was checked.
+        """Claim the folder that was checked.
 
         Args:
             data: the fingerprint of each split that training reads.
 
         Raises:
-            UserError: it cannot be written, or the run to be resumed was started on other data.
+            UserError: the folder cannot be written, or the run to resume was started on other data.
         """
         if self.overwrite:
             self._clear()
@@ -94,14 +116,14 @@ class RunDirectory:
         file = self.path / DATA
         if not file.exists():
             write_json(file, data)
-        elif _read(file) != data:
+        elif _read_object(file) != data:
             raise UserError(
                 f"{file}: the run was started on other data; resume it with the same --data-dir and "
                 "files, or choose another --output"
             )
 
     def metrics(self) -> dict[str, Any] | None:
-        """The metrics of a run that has finished, else None.
+        """Return the metrics of a run that has finished, else None.
 
         Raises:
             UserError: the file is damaged.
@@ -109,20 +131,25 @@ class RunDirectory:
         return finished_metrics(self.path)
 
     def _entries(self) -> set[str]:
-        """What lies in it; half-written files of a run that was killed do not count."""
+        """Return the names in the folder, except incomplete files of a run that was killed."""
         if not self.path.is_dir():
             return set()
         with disk(self.path):
             names = {path.name for path in self.path.iterdir()}
-        return {name for name in names if not _HALF_WRITTEN.fullmatch(name)}
+        return {name for name in names if not _INCOMPLETE.fullmatch(name)}
+
+    def _used(self) -> int:
+        """Return the size of the checkpoints in the folder."""
+        files = (self.path / "checkpoints").rglob("*") if self.path.is_dir() else ()
+        return sum(file.stat().st_size for file in files if file.is_file())
 
     def _clear(self) -> None:
-        """Delete what a run wrote, and nothing else that may lie there."""
+        """Delete the files of a run, and no others."""
         if not self.path.is_dir():
             return
-        half = [path for path in self.path.iterdir() if _HALF_WRITTEN.fullmatch(path.name)]
+        incomplete = [path for path in self.path.iterdir() if _INCOMPLETE.fullmatch(path.name)]
         with disk(self.path):
-            for path in [*half, *(self.path / name for name in WRITTEN)]:
+            for path in [*incomplete, *(self.path / name for name in WRITTEN)]:
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
@@ -130,7 +157,7 @@ class RunDirectory:
 
 
 def finished_metrics(folder: Path) -> dict[str, Any] | None:
-    """The metrics of a run that has finished, else None.
+    """Return the metrics of a run that has finished, else None.
 
     Raises:
         UserError: the file is damaged.
@@ -138,25 +165,25 @@ def finished_metrics(folder: Path) -> dict[str, Any] | None:
     file = folder / METRICS
     if not file.exists():
         return None
-    metrics = _read(file)
+    metrics = _read_object(file)
     if key := missing_key(metrics):
-        raise UserError(f"{file}: damaged (no {key}); delete it and --resume again")
+        raise UserError(f"{file}: damaged (no {key}); delete it, then --resume")
     return metrics
 
 
 def missing_key(metrics: Mapping[str, Any]) -> str:
-    """What metrics.json lacks of that which every finished run has written; '' if nothing."""
-    for key in _TOLD:
+    """Return a key that metrics.json lacks and every finished run has; '' if there is none."""
+    for key in _REQUIRED:
         if key not in metrics:
             return key
     return "" if isinstance(metrics["splits"], list) else "splits"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_object(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_bytes())
     except ValueError as error:
-        raise UserError(f"{file}: damaged ({error}); delete it and --resume again") from error
+        raise UserError(f"{file}: damaged ({error}); delete it, then --resume") from error
     if not isinstance(content, dict):
-        raise UserError(f"{file}: damaged (no JSON object); delete it and --resume again")
+        raise UserError(f"{file}: damaged (no JSON object); delete it, then --resume")
     return content

@@ -1,7 +1,7 @@
-"""The few shapes that every encoder, decoder and search agrees on.
+"""Types that encoders, decoders and searches share.
 
-A state is always a tuple of tensors with the batch as dimension 0, `(B, L, H)`: `(h,)`, `(h, c)` or a
-key-value cache. Nobody asks which: detaching, reordering and carrying over are the three functions here.
+A state is a tuple of tensors with the batch as dimension 0, `(B, L, H)`: `(h,)`, `(h, c)` or a key-value cache. Code
+that carries a state treats all alike, by `detach` and `select`.
 """
 
 from typing import NamedTuple, Protocol, Self
@@ -13,17 +13,17 @@ State = tuple[Tensor, ...]
 
 
 class EncoderOutput(NamedTuple):
-    """What an encoder returns: `outputs` (B, T, H) and the `state` after the last real token."""
+    """The `outputs` (B, T, H) of an encoder and the `state` after the last real token."""
 
     outputs: Tensor
     state: State
 
 
 class Step(NamedTuple):
-    """One decoding step: `log_probs` (R, V), the next `state`, attention `weights` (R, S) if any.
+    """The result of a decoding step: `log_probs` (R, V), the next `state`, attention `weights` (R, S) if any.
 
-    A token that cannot follow has -inf, and at least one that can follow has more. A search may write into
-    `log_probs`: they are made anew at each step.
+    A token that cannot follow has -inf; at least one token can follow. A search may overwrite `log_probs`: each step
+    returns a new tensor.
     """
 
     log_probs: Tensor
@@ -31,73 +31,72 @@ class Step(NamedTuple):
     weights: Tensor | None = None
 
 
-class Rows(NamedTuple):
-    """Whose the R rows of a step are: each of N sentences has from 1 to W, which stand beside each other.
+class SentenceRows(NamedTuple):
+    """The sentence of each of the R rows of a step: N sentences have 1 to W adjacent rows each.
 
     Attributes:
         sentences: (R,) the sentence of each row.
-        places: (R,) where each row stands in a rectangle (N, W), counted through.
+        indices: (R,) the index of each row in the flattened rectangle (N, W).
         shape: N and W.
     """
 
     sentences: Tensor
-    places: Tensor
+    indices: Tensor
     shape: tuple[int, int]
 
     @classmethod
     def of(cls, counts: Tensor, total: int) -> Self:
-        """From how many each sentence has (N,), one at least, and R, their sum."""
+        """Build from the number of rows of each sentence (N,), at least 1, and their sum R."""
         size = len(counts)
         width = 1 if total == size else int(counts.max())
         numbers = torch.arange(size, device=counts.device)
         sentences = numbers.repeat_interleave(counts, output_size=total)
         free_before = numbers * width - (counts.cumsum(0) - counts)  # (N,)
-        places = torch.arange(total, device=counts.device) + free_before[sentences]
-        return cls(sentences, places, (size, width))
+        indices = torch.arange(total, device=counts.device) + free_before[sentences]
+        return cls(sentences, indices, (size, width))
 
     @property
     def full(self) -> bool:
-        """Whether all sentences have W rows."""
-        return len(self.places) == self.shape[0] * self.shape[1]
+        """Return whether all sentences have W rows."""
+        return len(self.indices) == self.shape[0] * self.shape[1]
 
     def spread(self, values: Tensor, filling: float = 0) -> Tensor:
-        """From rows (R, ...) to sentences (N, W, ...), with `filling` where there is no row."""
+        """Arrange rows (R, ...) by sentence (N, W, ...), with `filling` where there is no row."""
         if not self.full:
             whole = values.new_full((self.shape[0] * self.shape[1], *values.shape[1:]), filling)
-            values = whole.index_copy(0, self.places, values)
+            values = whole.index_copy(0, self.indices, values)
         return values.view(*self.shape, *values.shape[1:])
 
     def gather(self, values: Tensor) -> Tensor:
-        """From sentences (N, W, ...) back to rows (R, ...)."""
+        """Flatten sentences (N, W, ...) back to rows (R, ...)."""
         values = values.flatten(0, 1)
-        return values if self.full else values.index_select(0, self.places)
+        return values if self.full else values.index_select(0, self.indices)
 
 
 class StepFunction(Protocol):
-    """The one closure that every search in `nlpseq.decoding` knows.
+    """The step function: the only thing that a search in `nlpseq.decoding` knows of a model.
 
-    `state` belongs to the rows of a step: it has one entry a hypothesis, and moves with it. `memory` belongs to
-    sentences. Its first part says how many rows each of them has (see `Rows`): one, but in beam search, where
-    hypotheses branch and end. The other parts are what is attended to, the same at every step.
+    `state` belongs to the rows of a step: it has an entry for each hypothesis and moves with it. `memory` belongs to
+    sentences. Its first part is the number of rows of each sentence (see `SentenceRows`): 1, except in beam search,
+    where hypotheses branch and end. The other parts are attended to and are the same at each step.
     """
 
     def __call__(self, ids: Tensor, state: State, *memory: Tensor) -> Step:
-        """Read a token of each row and give the distribution of the tokens that follow.
+        """Take the last token of each row and return the distribution of the next one.
 
         Args:
-            ids: (R,) the token that each row has chosen last; where `log_probs` has more columns than the
-                vocabulary (copied words), it may be one of those.
+            ids: (R,) the last token of each row; a copied word if `log_probs` has more columns than the vocabulary.
             state: parts (R, ...).
-            memory: counts (N,), then parts (N, ...); a language model has none, and need not take any.
+            memory: counts (N,), then parts (N, ...); a language model has none.
         """
         ...
 
 
 def detach(state: State) -> State:
-    """Cut the graph behind a state, so that back-propagation stops there."""
+    """Detach a state from its graph, so that back-propagation stops there."""
     return tuple(part.detach() for part in state)
 
 
 def select(state: State, rows: Tensor) -> State:
-    """Keep (or repeat, or reorder) rows of the batch: `rows` (N,) indices into dimension 0."""
+    """Select, repeat or reorder rows of the batch: `rows` (N,) are indices in dimension 0."""
     return tuple(part.index_select(0, rows) for part in state)

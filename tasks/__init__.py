@@ -6,7 +6,7 @@
 
 TASKS = {
     "language_modeling": "nlpseq.tasks.language_modeling.task:LanguageModeling",
-    "recall": "nlpseq.tasks.language_modeling.recall:Recall",
+    "recall": "nlpseq.tasks.recall.task:Recall",
     "classification": "nlpseq.tasks.classification.task:Classification",
     "tagging": "nlpseq.tasks.tagging.task:Tagging",
     "translation": "nlpseq.tasks.seq2seq.translation:Translation",

@@ -17,7 +17,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
         "nlpseq.cli.main",
-        "nlpseq.experiment",
+        "nlpseq.experiment.run",
         "nlpseq.tasks.language_modeling.task",
         "nlpseq.tasks.classification.task",
     ]

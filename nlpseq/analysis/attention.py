@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from nlpseq.data.batch import ModelInput
 from nlpseq.models.model import Model
-from nlpseq.predictor import AttendedText, Classification
+from nlpseq.predictor import AttendedText, Classification, TextGenerator
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ def attention_maps(predictor: Any, text: str) -> list[AttentionMap]:
     Returns:
         The maps; none where the model has no attention.
     """
-    if hasattr(predictor, "attention"):
+    if isinstance(predictor, TextGenerator):
         maps = [decoder_map(predictor.attention([text])[0])]
     else:
         maps = pooling_maps(predictor.predict([text])[0])
-    return maps + self_attention_maps(predictor.model, predictor.read([text]))
+    return maps + self_attention_maps(predictor.model, predictor.read_texts([text]))
 
 
 def decoder_map(prediction: AttendedText) -> AttentionMap:
@@ -144,7 +144,14 @@ def pooling_maps(prediction: object) -> list[AttentionMap]:
         values = tuple(weights)
         axes = ("class", "token" if name == "pooling" else "sentence")
         return AttentionMap(
-            name, prediction.text, label, (label,), tuple(tokens), (values,), axes, _largest([values])
+            name,
+            prediction.text,
+            label,
+            (label,),
+            tuple(tokens),
+            (values,),
+            axes,
+            _largest([values]),
         )
 
     maps = [row("pooling", prediction.tokens, prediction.weights)]
@@ -153,11 +160,11 @@ def pooling_maps(prediction: object) -> list[AttentionMap]:
     return maps
 
 
-def self_attention_maps(model: Model[Any], reading: ModelInput) -> list[AttentionMap]:
+def self_attention_maps(model: Model[Any], model_input: ModelInput) -> list[AttentionMap]:
     """Return the attention of each layer and head of an encoder over the first text."""
     with torch.no_grad(), Recorder() as recorder:
-        model.eval().encode(reading.tokens)
-    tokens = tuple(reading.token_texts[0])
+        model.eval().encode(model_input.tokens)
+    tokens = tuple(model_input.token_texts[0])
     maps = []
     for layer, weights in enumerate(recorder.weights, 1):
         heads = weights[0, :, : len(tokens), : len(tokens)]  # (N, T, T)

@@ -30,7 +30,10 @@ def draw_details(details: Mapping[str, Mapping[str, Any]], folder: Path) -> list
     for split, scores in details.items():
         if "confusion_matrix" in scores:
             path = folder / f"confusion_matrix_{split}.png"
-            labels, matrix = scores["confusion_matrix"]["labels"], scores["confusion_matrix"]["matrix"]
+            labels, matrix = (
+                scores["confusion_matrix"]["labels"],
+                scores["confusion_matrix"]["matrix"],
+            )
             draw = partial(confusion_figure, labels, matrix, title=f"{split} split")
             save(draw, path, trim=True)
             paths.append(path)

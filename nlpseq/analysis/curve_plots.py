@@ -15,9 +15,7 @@ _BINNED = 12  # with more distances, those between two powers of two are average
 _THIN: dict[str, Any] = {"marker": ".", "linewidth": 1.4}
 
 
-def gradient_flow_figure(
-    norms: Mapping[str, Sequence[float]], theme: Theme = LIGHT
-) -> "Figure":
+def gradient_flow_figure(norms: Mapping[str, Sequence[float]], theme: Theme = LIGHT) -> "Figure":
     """Draw gradient norms relative to k = 0 against k, on a logarithmic axis.
 
     Args:
@@ -99,9 +97,7 @@ def clipped_share(points: Sequence[Point], clip_norm: float) -> float:
     return sum(norm > clip_norm > 0 for _, norm in points) / len(points)
 
 
-def clipping_figure(
-    points: Sequence[Point], clip_norm: float, theme: Theme = LIGHT
-) -> "Figure":
+def clipping_figure(points: Sequence[Point], clip_norm: float, theme: Theme = LIGHT) -> "Figure":
     """Draw norms of the gradient before and after clipping, against steps.
 
     Clipping scales a gradient with a larger norm down to that norm and leaves others unchanged (Pascanu et al.

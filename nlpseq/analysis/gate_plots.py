@@ -32,7 +32,9 @@ def gate_figure(sweep: Sweep, tokens: Sequence[str], theme: Theme = LIGHT) -> "F
     names = shown_tokens(tokens)
     cell = min(_CELL, _LONGEST_SIDE / len(names))
     panels = [(f"{name} gate", values, False) for name, values in sweep.gates.items()]
-    panels += [(_TITLES.get(name, name), sweep.states[name], True) for name in reversed(sweep.states)]
+    panels += [
+        (_TITLES.get(name, name), sweep.states[name], True) for name in reversed(sweep.states)
+    ]
     width, height = max(cell * len(names), 1.5), (_PANEL + _GAP) * len(panels)
     figure = new_figure(width + 2, height + 1.5, layout=None)
     order = by_memory(sweep)

@@ -98,7 +98,9 @@ def flow(
         at = outputs[:, position]
         total = losses(at, position).sum()
         at_output, at_inputs = torch.autograd.grad(total, [at, vectors], retain_graph=True)
-        back = at_inputs[:, position - distance : position].flip(1).norm(dim=2)  # (B, K), from k = 1 on
+        back = (
+            at_inputs[:, position - distance : position].flip(1).norm(dim=2)
+        )  # (B, K), from k = 1 on
         norms.append(torch.cat([at_output.norm(dim=1, keepdim=True), back], dim=1))
     return torch.stack(norms)
 
@@ -122,7 +124,9 @@ def _through_states(
     for position in positions:
         total = losses(outputs[position], position).sum()
         wanted = [part for state in states[position - distance : position][::-1] for part in state]
-        at_output, *rest = torch.autograd.grad(total, [outputs[position], *wanted], retain_graph=True)
+        at_output, *rest = torch.autograd.grad(
+            total, [outputs[position], *wanted], retain_graph=True
+        )
         norms = [at_output.norm(dim=1)]  # (B,) each
         for begin in range(0, len(rest), parts):
             squares = [part.square().sum((1, 2)) for part in rest[begin : begin + parts]]
@@ -133,7 +137,7 @@ def _through_states(
 
 def gradient_flow(
     model: Model[Any],
-    reading: ModelInput,
+    model_input: ModelInput,
     *,
     distance: int = 50,
     sequences: int = 16,
@@ -146,7 +150,7 @@ def gradient_flow(
 
     Args:
         model: trained or new; it is put into evaluation mode.
-        reading: texts as the model reads them.
+        model_input: texts as the model reads them.
         distance: K, the largest k; lowered where the texts are shorter.
         sequences: largest number of sequences.
         positions: largest number of positions t in a sequence, evenly spread.
@@ -156,15 +160,17 @@ def gradient_flow(
     """
     model.eval()
     with torch.no_grad():
-        vectors = model.embedding(reading.tokens)  # (B, T, D)
-    inputs, targets, mask = _padded(_rows(vectors, reading, distance, sequences))
+        vectors = model.embedding(model_input.tokens)  # (B, T, D)
+    inputs, targets, mask = _padded(_rows(vectors, model_input, distance, sequences))
     asked = targets != NO_TARGET  # (B, T)
     wanted = asked.any(0).nonzero().flatten()
     if not len(wanted):
         raise UserError("no gradient to measure: the model predicts no token of these texts")
     distance = min(distance, int(wanted[-1]))
     some = wanted[wanted >= distance]
-    chosen = some[torch.linspace(0, len(some) - 1, min(positions, len(some))).round().long()].tolist()
+    chosen = some[
+        torch.linspace(0, len(some) - 1, min(positions, len(some))).round().long()
+    ].tolist()
     norms = flow(model.encoder, inputs, _losses(model, targets), chosen, distance, mask)
     kept = norms[asked[:, chosen].t()].double()  # (N, K + 1)
     measured_at = "states" if has_states(model.encoder) else "inputs"
@@ -172,11 +178,11 @@ def gradient_flow(
 
 
 def _rows(
-    vectors: Tensor, reading: ModelInput, distance: int, number: int
+    vectors: Tensor, model_input: ModelInput, distance: int, number: int
 ) -> list[tuple[Tensor, Tensor]]:
     """Return vectors (T, D) and targets (T,) of the sequences to measure on."""
-    tokens = reading.tokens
-    targets = torch.zeros_like(tokens.ids) if reading.targets is None else reading.targets
+    tokens = model_input.tokens
+    targets = torch.zeros_like(tokens.ids) if model_input.targets is None else model_input.targets
     longest = distance + LONGEST
     rows = [
         (vectors[row, : min(length, longest)], targets[row, : min(length, longest)])

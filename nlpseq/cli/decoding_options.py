@@ -1,12 +1,9 @@
-"""How a model chooses the tokens it writes: the options of `generate` and of `predict`.
+"""Decoding options of `nlpseq generate` and `nlpseq predict`; those left out are the recipe's."""
 
-What is given becomes keys of a recipe's [decoding] section; what is not given stays the recipe's.
-"""
-
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _ActionsContainer
 from typing import Any
 
-from nlpseq.cli.option_types import count
+from nlpseq.cli.option_types import positive_int
 from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
 
@@ -14,103 +11,117 @@ _SHARED = ("max_new_tokens", "method", "temperature", "top_k", "top_p")
 _PREDICT = (*_SHARED, "beam", "num_best", "no_repeat_ngram", "prefix")
 
 
-def _add_shared(parser: Any) -> None:
+def _add_shared(parser: _ActionsContainer) -> None:
     parser.add_argument(
-        "--max-new-tokens", type=count, metavar="N", help="longest text to write, in tokens"
+        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens to generate"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="makes sampling repeatable")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of sampling, to repeat it")
     parser.add_argument(
         "--method", choices=("greedy", "sample", "beam"), help="how to choose tokens"
     )
     parser.add_argument(
-        "--temperature", type=float, metavar="X", help="below 1: likelier tokens only"
+        "--temperature",
+        type=float,
+        metavar="X",
+        help="softmax temperature; below 1 safer, above 1 more varied",
     )
     parser.add_argument(
-        "--top-k", type=int, metavar="N", help="sample from the N likeliest; 0: all"
+        "--top-k", type=int, metavar="N", help="sample from the N likeliest tokens; 0: from all"
     )
-    parser.add_argument("--top-p", type=float, metavar="X", help="sample from so much probability")
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        metavar="X",
+        help="nucleus sampling: keep the likeliest tokens up to this total probability",
+    )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="any other key of [decoding], such as length_alpha=1.0; more than once",
+        help="any other key of [decoding], such as length_alpha=1.0; repeatable",
     )
 
 
 def add_to_generate(parser: ArgumentParser) -> None:
-    """The options of `nlpseq generate`."""
+    """Add the decoding options of `nlpseq generate`."""
     _add_shared(parser)
-    parser.add_argument("--beam-size", type=count, metavar="N", help="hypotheses that a beam keeps")
-    parser.add_argument("--no-stop", action="store_true", help="go on after an end of text")
+    parser.add_argument(
+        "--beam-size", type=positive_int, metavar="N", help="hypotheses of beam search"
+    )
+    parser.add_argument(
+        "--no-stop", action="store_true", help="continue after an end-of-text token"
+    )
 
 
 def add_to_predict(parser: ArgumentParser) -> None:
-    """The options of `nlpseq predict`, for models that write their answers."""
+    """Add the decoding options of `nlpseq predict`, for models that generate their outputs."""
     group = parser.add_argument_group(
-        "how answers are written", "for models whose answers are texts: translations, summaries"
+        "decoding", "for models that generate text: translation, summarization"
     )
     group.add_argument(
-        "--beam", type=count, metavar="N", help="beam search that keeps N hypotheses; 1: greedy"
+        "--beam", type=positive_int, metavar="N", help="beam search with N hypotheses; 1: greedy"
     )
     group.add_argument(
         "--num-best",
-        type=count,
+        type=positive_int,
         metavar="N",
-        help="the N best of a beam, in --format json; text has the best one only",
+        help="the N best hypotheses, in --format json; text has only the best",
     )
     _add_shared(group)
     group.add_argument(
         "--no-repeat-ngram",
-        type=count,
+        type=positive_int,
         metavar="N",
-        help="write no sequence of N tokens twice in an output",
+        help="never repeat a sequence of N tokens in an output",
     )
-    group.add_argument("--prefix", metavar="TEXT", help="how every output has to begin")
+    group.add_argument("--prefix", metavar="TEXT", help="text that every output begins with")
 
 
-def of_generate(arguments: Namespace) -> dict[str, Any]:
-    """What was given, as keys of [decoding]."""
-    found = _set(arguments) | _given(arguments, (*_SHARED, "beam_size"))
-    return found | ({"stop_at_eos": False} if arguments.no_stop else {})
+def for_generate(arguments: Namespace) -> dict[str, Any]:
+    """Return the given options as keys of [decoding]."""
+    options = _parse_set(arguments) | _given(arguments, (*_SHARED, "beam_size"))
+    return options | ({"stop_at_eos": False} if arguments.no_stop else {})
 
 
-def of_predict(arguments: Namespace) -> dict[str, Any]:
-    """What was given, as keys of [decoding].
+def for_predict(arguments: Namespace) -> dict[str, Any]:
+    """Return the given options as keys of [decoding].
 
     Raises:
-        UserError: options that contradict each other.
+        UserError: options contradict each other.
     """
-    found = _set(arguments) | _given(arguments, _PREDICT)
+    options = _parse_set(arguments) | _given(arguments, _PREDICT)
     if arguments.prefix is not None and not is_utf8(arguments.prefix):
         raise UserError(f"--prefix {arguments.prefix!r}: not UTF-8")
-    if "prefix" in _set(arguments):
-        raise UserError("--set prefix: is no key of [decoding]; write --prefix TEXT")
-    beam, best = found.pop("beam", None), found.pop("num_best", None)
+    if "prefix" in _parse_set(arguments):
+        raise UserError("--set prefix: is not a key of [decoding]; write --prefix TEXT")
+    beam, best = options.pop("beam", None), options.pop("num_best", None)
     if beam is not None:
         method = "greedy" if beam == 1 else "beam"
-        if found.setdefault("method", method) not in (method, "beam"):
-            raise UserError(f"--beam {beam} is no --method {found['method']}: give one of the two")
-        found["beam_size"] = beam
+        if options.setdefault("method", method) not in (method, "beam"):
+            raise UserError(
+                f"--beam {beam} and --method {options['method']} exclude each other; drop one of them"
+            )
+        options["beam_size"] = beam
     if best is not None:
         if best > 1 and (
-            found.setdefault("method", "beam") != "beam" or best > found.get("beam_size", best)
+            options.setdefault("method", "beam") != "beam" or best > options.get("beam_size", best)
         ):
-            raise UserError(f"--num-best {best}: only a beam of at least {best} has as many")
-        found["num_return"] = best
-    return found
+            raise UserError(f"--num-best {best}: needs --beam {best} or more")
+        options["num_return"] = best
+    return options
 
 
-def named(arguments: Namespace) -> list[str]:
-    """The options of `add_to_predict` that were given, as they are written."""
+def given_names(arguments: Namespace) -> list[str]:
+    """Return the decoding options of `nlpseq predict` that were given, as the user writes them."""
     given = _given(arguments, (*_PREDICT, "seed")) | ({"set": True} if arguments.set else {})
     return [f"--{name.replace('_', '-')}" for name in given]
 
 
-def _set(arguments: Namespace) -> dict[str, Any]:
+def _parse_set(arguments: Namespace) -> dict[str, Any]:
     if not arguments.set:
         return {}
-    from nlpseq.recipe.reading import override
+    from nlpseq.recipe import override
 
     for word in arguments.set:
         if not all(part.strip() for part in word.partition("=")):

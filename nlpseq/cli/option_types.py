@@ -1,29 +1,37 @@
-"""Values of options that argparse has no type for."""
+"""Types of option values that argparse does not have."""
 
 import argparse
 
 
-def count(text: str) -> int:
-    """A whole number above 0."""
+def positive_int(text: str) -> int:
+    """Parse a whole number above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: write a whole number above 0")
     return int(text)
 
 
-def seeds(text: str) -> tuple[int, ...]:
-    """Different whole numbers, with commas between."""
+def seed_list(text: str) -> tuple[int, ...]:
+    """Parse different seeds separated by commas."""
     try:
-        found = tuple(int(part) for part in text.split(","))
+        seeds = tuple(int(part) for part in text.split(","))
     except ValueError:
-        found = (-1,)
-    if min(found) < 0 or len(set(found)) < len(found):
+        seeds = (-1,)
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise argparse.ArgumentTypeError(f"{text!r}: write different whole numbers, like 13,14,15")
-    return found
+    return seeds
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Names with commas between."""
-    found = tuple(part.strip() for part in text.split(","))
-    if not all(found):
-        raise argparse.ArgumentTypeError(f"{text!r}: write names with commas between")
-    return found
+def name_list(text: str) -> tuple[str, ...]:
+    """Parse names separated by commas."""
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: write names separated by commas")
+    return names
+
+
+def distinct_name_list(text: str) -> tuple[str, ...]:
+    """Parse different names separated by commas."""
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: write different names, like rnn,lstm,gru")
+    return names

@@ -1,134 +1,205 @@
-"""What the commands `nlpseq predict` and `nlpseq generate` do: a run, what is asked of it, and where answers go."""
+"""`nlpseq predict`: check everything, load the model, predict, write."""
 
 import itertools
-import re
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nlpseq import model_directory
-from nlpseq.cli import prediction_writer, text_input
+from nlpseq.cli import decoding_options
+from nlpseq.cli.common_options import add_code, add_device, add_model
+from nlpseq.cli.prediction_writer import PredictionWriter, check_output, check_writable, is_complete
+from nlpseq.cli.text_input import CountingIterator, read_texts
 from nlpseq.errors import UserError
-from nlpseq.files import disk
+from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
+from nlpseq.reporting.predictions import check_format
+
+MAX_FIGURES = 50
+READ_AHEAD = 100
+"""Texts that are read before a model is loaded, so that an error in them is reported at once."""
+
+SUMMARY = "run a trained model on texts"
+DESCRIPTION = """\
+Run a trained model on texts: classify, tag, translate, summarize, score."""
+EXAMPLES = """\
+examples:
+  nlpseq predict runs/sentiment "a warm and funny film" "dull"
+  nlpseq predict runs/sentiment --explain "a warm and funny film"
+  nlpseq predict runs/ner --file texts.txt --output entities.jsonl
+  nlpseq predict runs/ner --file texts.txt.gz --format html --output ner.html
+  cat texts.txt | nlpseq predict runs/ner --format conll
+  nlpseq predict runs/translation --file in.txt --output out.txt --beam 5
+  nlpseq predict runs/translation --file in.txt --output out.txt --resume
+
+Each line of a file or of standard input is one text. With --output,
+predictions are collected in FILE.partial until all are there. If interrupted,
+run the command again with --resume, with the same texts and options.
+"""
 
 
-def predict(arguments: Namespace) -> int:
-    """Answer texts; the status of the command."""
-    output: Path | None = arguments.output
-    complete = not prediction_writer.begins(
-        output,
-        source=arguments.file,
-        form=arguments.format,
-        explain=arguments.explain,
-        resume=arguments.resume,
-        overwrite=arguments.overwrite,
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of `nlpseq predict`."""
+    add_model(parser)
+    parser.add_argument("texts", metavar="TEXT", nargs="*", default=[], help="text to predict")
+    parser.set_defaults(words="texts", check=check)
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE", help="file with a text on each line; .gz, too"
     )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
+    )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue after the predictions in FILE.partial; nothing to do if FILE is complete",
+    )
+    existing.add_argument(
+        "--overwrite", action="store_true", help="discard FILE.partial and start over"
+    )
+    parser.add_argument(
+        "--format",
+        choices=tuple(FORMATS),
+        help="format of predictions (default: json; for generated text a text on each line; "
+        "on a terminal, entities in colour)",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="shade texts by the attention of a classifier (on a terminal or in html)",
+    )
+    parser.add_argument(
+        "--attention",
+        type=Path,
+        metavar="DIR",
+        help="draw the attention of each output token for the first 50 texts",
+    )
+    add_device(parser)
+    decoding_options.add_to_predict(parser)
+    add_code(parser)
+
+
+def check(arguments: Namespace) -> None:
+    """Collect the decoding options."""
+    arguments.decoding = decoding_options.for_predict(arguments)
+    arguments.decoding_options = decoding_options.given_names(arguments)
+
+
+def execute(arguments: Namespace) -> int:
+    """Predict texts with a trained model."""
+    _check_before_loading(arguments)
+    output: Path | None = arguments.output
+    complete = is_complete(output, resume=arguments.resume)
     if complete:
         print(f"{output} is complete")
         if arguments.attention is None:
             return 0
-    read = text_input.read_texts(arguments.texts, arguments.file, sys.stdin)
-    # What is wrong with the texts is said before a model is loaded.
-    ahead = list(itertools.islice(read, prediction_writer.AHEAD))
-    texts = prediction_writer.Tally(itertools.chain(ahead, read))
-    predictor = _predictor(arguments, "predict", "generate")
-    _check_options(arguments, predictor)
-    shown = output is None and sys.stdout.isatty()
-    asked = prediction_writer.Prediction(
+    unread = read_texts(arguments.texts, arguments.file, sys.stdin)
+    first_texts = list(itertools.islice(unread, READ_AHEAD))
+    texts = CountingIterator(itertools.chain(first_texts, unread))
+    writer = _writer(arguments, load_predictor(arguments))
+    if output is None:
+        for content in writer.render(texts, terminal=sys.stdout.isatty()):
+            print(content, end="", flush=True)
+    elif not complete:
+        writer.write(output, texts, resume=arguments.resume)
+        print(f"Written to {output}")
+    if arguments.attention is not None:
+        _draw_attention(writer, first_texts[:MAX_FIGURES], texts, arguments.attention)
+    return 0
+
+
+def _check_before_loading(arguments: Namespace) -> None:
+    """Check all that can be checked without the model."""
+    check_output(
+        arguments.output,
+        source=arguments.file,
+        format=arguments.format,
+        explain=arguments.explain,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        settings=_settings(arguments),
+    )
+    folder: Path | None = arguments.attention
+    if folder is not None:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"--attention {folder}: is a file; name a folder")
+        check_writable(folder, f"--attention {folder}")
+
+
+def load_predictor(arguments: Namespace) -> Predictor[Any]:
+    """Load the trained model that a command names; the device and the code are checked first."""
+    from nlpseq import custom_code, model_directory
+
+    custom_code.register(arguments.code)
+    predictor = model_directory.load(arguments.run, arguments.device)
+    if not isinstance(predictor, Predictor):
+        raise UserError(
+            f"{arguments.run}: the predictor of its task, {type(predictor).__name__}, lacks `predict`, "
+            "`name` or `prediction_type`"
+        )
+    return predictor
+
+
+def _writer(arguments: Namespace, predictor: Predictor[Any]) -> PredictionWriter:
+    """Return a writer after checking what depends on the model: its options and formats."""
+    check_format(predictor.prediction_type, arguments.format, explain=arguments.explain)
+    _check_decoding(arguments, predictor)
+    shown = arguments.output is None and sys.stdout.isatty()
+    return PredictionWriter(
         predictor,
         arguments.format,
         explain=arguments.explain,
         options=arguments.decoding,
         seed=arguments.seed,
         progress=sys.stderr.isatty() and not shown,
-        run=_absolute(arguments.run),
-        place=_place(arguments),
+        settings=_settings(arguments),
+        text_name="text" if arguments.texts else f"{arguments.file or 'standard input'}, line",
     )
-    if output is not None and not complete:
-        asked.write(output, texts, resume=arguments.resume)
-        print(f"Written to {output}")
-    elif output is None:
-        for piece in asked.pieces(texts, terminal=shown):
-            print(piece, end="", flush=True)
-    if arguments.attention is not None:
-        drawn = ahead[: prediction_writer.MOST_PICTURES]
-        asked.draw_attention(drawn, arguments.attention)
-        for _ in texts:  # those that a complete file has answered
-            pass
-        left = texts.count - len(drawn)
-        note = f"; {left:,} further texts are not drawn" if left else ""
-        print(f"Attention drawn in {arguments.attention}{note}", file=sys.stderr)
-    return 0
 
 
-def generate(arguments: Namespace) -> int:
-    """Continue a prompt; the status of the command."""
-    predictor = _predictor(arguments, "generate", "predict")
-    options = arguments.decoding
-    predictor.decoding_config(options)
-    if arguments.num_samples == 1:
-        for piece in predictor.stream(arguments.prompt, seed=arguments.seed, **options):
-            print(piece, end="", flush=True)
-        print()
-        return 0
-    samples = predictor.generate(
-        arguments.prompt, num_samples=arguments.num_samples, seed=arguments.seed, **options
-    )
-    several_lines = any("\n" in sample for sample in samples)
-    print(("\n---\n" if several_lines else "\n").join(samples))
-    return 0
-
-
-def _check_options(arguments: Namespace, predictor: Any) -> None:
-    """Refuse options of which this kind of model makes nothing, and values that cannot be."""
-    given, folder = arguments.decoding_options, arguments.attention
-    writes = getattr(predictor, "decoding", False)
-    if given and not writes:
-        raise UserError(
-            f"{', '.join(given)}: not for {arguments.run}, a {_kind(predictor)}: it writes no texts "
-            "as its answers"
-        )
-    if writes:
-        keys = {key: value for key, value in arguments.decoding.items() if key != "prefix"}
-        predictor.decoding_config(keys, attention=folder is not None)
-    if folder is None:
+def _check_decoding(arguments: Namespace, predictor: Predictor[Any]) -> None:
+    """Check the options for decoding and --attention, which only a model that generates text has."""
+    if isinstance(predictor, TextGenerator):
+        options = {key: value for key, value in arguments.decoding.items() if key != "prefix"}
+        predictor.decoding_config(options, attention=arguments.attention is not None)
         return
-    if not hasattr(predictor, "attention"):
-        raise UserError(
-            f"--attention: not for {arguments.run}, a {_kind(predictor)}: only models that write "
-            "their answers have it; for what a classifier attends to, use --explain"
-        )
-    if folder.is_file():
-        raise UserError(f"--attention {folder}: is a file; name a folder")
-    with disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    given = [*arguments.decoding_options, *(["--attention"] if arguments.attention else [])]
+    if not given:
+        return
+    kind = f"{with_article(predictor.name)}, which does not generate text"
+    if isinstance(predictor, Generator):
+        kind = f"{with_article(predictor.name)}, which only scores texts here"
+        kind += f"; use `nlpseq generate {arguments.run}`"
+    elif arguments.attention and predictor.prediction_type.explainable:
+        kind += "; --explain shows what it attends to"
+    raise UserError(f"{', '.join(given)}: not for {arguments.run}, {kind}")
 
 
-def _absolute(run: str) -> str:
-    """A run as it is found from any folder; one of the Hub by its name."""
-    return str(Path(run).resolve()) if Path(run).exists() else run
+def _draw_attention(
+    writer: PredictionWriter, drawn: list[str], texts: CountingIterator, folder: Path
+) -> None:
+    writer.draw_attention(drawn, folder)
+    _exhaust(texts)
+    rest = texts.count - len(drawn)
+    note = f"; {rest:,} further texts are not drawn" if rest else ""
+    print(f"Attention drawn in {folder}{note}", file=sys.stderr)
 
 
-def _place(arguments: Namespace) -> str:
-    """How the number of a text is introduced."""
-    if arguments.texts:
-        return "text"
-    return f"{arguments.file or 'standard input'}, line"
+def _exhaust(texts: Iterator[str]) -> None:
+    """Read the texts that a complete file has predictions for, to count them."""
+    for _ in texts:
+        pass
 
 
-def _predictor(arguments: Namespace, ability: str, other: str) -> Any:
-    """The predictor of a run, if it can do what it is wanted for; else the other command is named."""
-    predictor = model_directory.load(arguments.run, arguments.device)
-    if not hasattr(predictor, ability):
-        raise UserError(
-            f"{arguments.run} is a {_kind(predictor)}, it cannot {ability}: "
-            f"use `nlpseq {other} {arguments.run}`"
-        )
-    return predictor
+def _settings(arguments: Namespace) -> dict[str, Any]:
+    """Return what predictions depend on besides the texts and the format: the run and the options."""
+    run = Path(arguments.run)
+    name = str(run.resolve()) if run.exists() else arguments.run  # a model on the Hub
+    return {"run": name, "seed": arguments.seed, **arguments.decoding}
 
 
-def _kind(predictor: Any) -> str:
-    """What a predictor is, by its class: `sequence tagger`."""
-    words = re.findall("[A-Z]+[a-z]*", type(predictor).__name__.removesuffix("Predictor"))
-    return str(getattr(predictor, "kind", " ".join(words).lower()))
+def with_article(name: str) -> str:
+    """Return `a translator` for `translator`, `an ...` before a vowel."""
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"

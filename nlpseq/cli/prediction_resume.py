@@ -1,113 +1,127 @@
-"""Which texts a file of answers answers already, and whether what goes on is what began."""
+"""Resuming of an interrupted prediction: which texts a partial file covers, and whether it fits what follows."""
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from nlpseq.errors import UserError
 from nlpseq.files import maker_of, partial_of
 
 
-def read_past(
-    partial: Path, form: str, texts: Iterator[str], size: int, *, one_line: bool
-) -> tuple[list[str], int, int]:
-    """Take as many texts as a partial file has answers to, and check what can be checked.
+class RemainingTexts(NamedTuple):
+    """The texts that are still to be predicted.
 
-    Only whole chunks count: the texts that an answer was made with can change the last digits of its
-    scores, so those to come have to be cut into chunks as they would have been.
+    Attributes:
+        texts: from the first text of the first incomplete chunk.
+        num_chunks: complete chunks in the partial file.
+        num_bytes: their size in the file.
+    """
+
+    texts: Iterator[str]
+    num_chunks: int = 0
+    num_bytes: int = 0
+
+
+def skip_predicted(
+    partial: Path, format: str, texts: Iterator[str], chunk_size: int, *, one_line: bool
+) -> RemainingTexts:
+    """Skip the texts that a partial file has predictions for, and check that they belong together.
+
+    Only complete chunks count. The texts that are predicted together can change the last digits of a score,
+    so the rest must be split into chunks as it would have been without an interruption.
 
     Args:
-        partial: answers of an interrupted prediction; what stands behind the last whole one is left out.
-        form: json, text or conll.
-        texts: all texts, from the first; left behind the last one that is answered.
-        size: texts a chunk.
-        one_line: an answer in the form of text is one line whatever its text.
-
-    Returns:
-        answered texts of the last, incomplete chunk, to be answered again; the number of whole chunks;
-        how many bytes of the file these are.
+        partial: file of an interrupted prediction; what follows its last complete prediction is ignored.
+        format: json, text or conll.
+        texts: all texts, from the first.
+        chunk_size: texts in a chunk.
+        one_line: a prediction in format text is one line whatever its text.
 
     Raises:
-        UserError: there are fewer texts than answers, or answers to other texts.
+        UserError: there are fewer texts than predictions, or the predictions are for other texts.
     """
-    again: list[str] = []
-    chunks, kept, number = 0, 0, 0
+    incomplete: list[str] = []
+    num_chunks = num_bytes = 0
     with partial.open("rb") as file:
-        for number, (answer, end) in enumerate(_whole_answers(file, form), 1):
+        for number, (prediction, end) in enumerate(_complete_predictions(file, format), 1):
             text = next(texts, None)
             if text is None:
                 raise UserError(
-                    f"{partial} has more than the {number - 1} answers that these texts would have: "
-                    "was it begun with others? --overwrite starts again"
+                    f"{partial} has more than {number - 1} predictions, but there are only "
+                    f"{number - 1} texts; use the same texts, or start over with --overwrite"
                 )
-            fault = _fault(answer, text, form, one_line=one_line)
+            fault = _mismatch(prediction, text, format, one_line=one_line)
             if fault:
-                raise UserError(f"{partial}, answer {number}: {fault}")
-            again.append(text)
-            if number % size == 0:
-                chunks, kept, again = number // size, end, []
-    return again, chunks, kept
+                raise UserError(f"{partial}, prediction {number}: {fault}")
+            incomplete.append(text)
+            if number % chunk_size == 0:
+                num_chunks, num_bytes, incomplete = number // chunk_size, end, []
+    return RemainingTexts(chain(incomplete, texts), num_chunks, num_bytes)
 
 
-def check_same_maker(output: Path, made_by: Mapping[str, Any]) -> None:
-    """See that answers in the partial file of `output` were made as those to come will be.
+def check_same_settings(output: Path, settings: Mapping[str, Any]) -> None:
+    """Check that the partial file of `output` was written by the same run with the same options.
 
     Raises:
-        UserError: by another run, or with other options.
+        UserError: a setting differs.
     """
-    begun = maker_of(output)
-    if not begun:  # begun before this was kept
+    earlier = maker_of(output)
+    if not earlier:  # the note beside the partial file is missing
         return
-    for key in sorted({*begun, *made_by}):
-        before, now = begun.get(key), made_by.get(key)
+    for key in sorted({*earlier, *settings}):
+        before, now = earlier.get(key), settings.get(key)
         if before != now:
             raise UserError(
-                f"{partial_of(output)} was begun with {_told(key, before)}, and now it is {_told(key, now)}: "
-                "go on with the same, or start again with --overwrite"
+                f"{partial_of(output)} was written with {_setting(key, before)}, now there is "
+                f"{_setting(key, now)}; use the same, or start over with --overwrite"
             )
 
 
-def _told(key: str, value: Any) -> str:
+def _setting(key: str, value: Any) -> str:
     return f"no {key}" if value is None else f"{key} = {value}"
 
 
-def _whole_answers(file: BinaryIO, form: str) -> Iterator[tuple[bytes, int]]:
-    """Each answer that has its end, and where in the file that is."""
-    answer, end = b"", 0
+def _complete_predictions(file: BinaryIO, format: str) -> Iterator[tuple[bytes, int]]:
+    """Yield each complete prediction, and where in the file it ends."""
+    prediction, end = b"", 0
     for line in file:
         if not line.endswith(b"\n"):
             return
-        answer, end = answer + line, end + len(line)
-        if form != "conll" or line == b"\n":
-            yield answer, end
-            answer = b""
+        prediction, end = prediction + line, end + len(line)
+        if format != "conll" or line == b"\n":
+            yield prediction, end
+            prediction = b""
 
 
-def _fault(answer: bytes, text: str, form: str, *, one_line: bool) -> str:
-    """Why this is no answer in this form to this text, as far as that can be seen; empty if it is."""
-    answered = _text_of_json(answer)
-    if form == "json":
-        if answered is None:
-            return "not JSON; was it begun with another --format?"
-        if answered != text:
-            return f"is of {answered!r:.60}, but the text there is {text!r:.60}; --overwrite starts again"
-    elif answered is not None and answered == text:
-        return "JSON; go on with --format json"
-    elif form == "conll":
-        rows = answer.decode(errors="replace").split("\n")
+def _mismatch(prediction: bytes, text: str, format: str, *, one_line: bool) -> str:
+    """Return why this cannot be the prediction for a text in a format; empty if it can be."""
+    predicted = _text_in_json(prediction)
+    if format == "json":
+        if predicted is None:
+            return "not JSON; use the --format that it was started with"
+        if predicted != text:
+            return (
+                f"is for {predicted!r:.60}, but the text is {text!r:.60}; use the same texts, "
+                "or start over with --overwrite"
+            )
+    elif predicted is not None and predicted == text:
+        return "JSON; resume with --format json"
+    elif format == "conll":
+        rows = prediction.decode(errors="replace").split("\n")
         tokens = "".join(row.rpartition(" ")[0] for row in rows)
         if "".join(tokens.split()) != "".join(text.split()):
-            return f"not the tokens of {text!r:.60}; --overwrite starts again"
+            return f"not the tokens of {text!r:.60}; start over with --overwrite"
     elif "\n" in text and not one_line:
-        return "of a text of several lines; only --format json goes on behind such a text"
+        return "its text has several lines; only --format json can be resumed after such a text"
     return ""
 
 
-def _text_of_json(answer: bytes) -> str | None:
+def _text_in_json(prediction: bytes) -> str | None:
     try:
-        found = json.loads(answer)
+        value = json.loads(prediction)
     except ValueError:
         return None
-    text = found.get("text") if isinstance(found, dict) else None
+    text = value.get("text") if isinstance(value, dict) else None
     return text if isinstance(text, str) else None

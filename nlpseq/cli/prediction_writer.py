@@ -1,228 +1,245 @@
-"""What `nlpseq predict` does with a predictor: answers chunk by chunk, printed or kept in a file that grows.
+"""Writing of predictions, chunk by chunk, to standard output or to a file that grows.
 
-A file is FILE.partial until its last answer is written, each chunk safe on the disk before the next is
-begun. Whatever stops the work leaves it, and `--resume` goes on behind its last whole chunk: chunks are
-then made up as they would have been, and the file ends with the same bytes as one never interrupted.
+A file is FILE.partial until its last prediction is written; each chunk is on the disk before the next is begun.
+After any interruption `--resume` continues after the last complete chunk, and splits the remaining texts as they
+would have been split: the file ends with the same bytes as one that was never interrupted.
 """
 
+import os
+import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from nlpseq.cli import text_input
-from nlpseq.cli.prediction_resume import check_same_maker, read_past
+from nlpseq.cli.prediction_resume import RemainingTexts, check_same_settings, skip_predicted
 from nlpseq.errors import TextError, UserError
 from nlpseq.files import GrowingFile, discard_partial, is_partial, names_of, partial_of, write_lines
+from nlpseq.predictor import FORMATS, Prediction, Predictor, TextGenerator
 from nlpseq.reporting import predictions
 
-MOST_PICTURES = 50
-AHEAD = 100
-"""How many texts are read before a model is loaded, so that what is wrong with them is said at once."""
+_MIN_FREE_BYTES = 2**20
 
 
-class Start(NamedTuple):
-    """Where the work begins: the texts not yet answered, the chunks that are, and how many bytes they are."""
-
-    texts: Iterator[str]
-    chunks: int = 0
-    kept: int = 0
-
-
-class Tally:
-    """Texts, counted as they are asked for."""
-
-    def __init__(self, texts: Iterator[str]) -> None:
-        self._texts = texts
-        self.count = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        text = next(self._texts)
-        self.count += 1
-        return text
-
-
-def begins(
+def check_output(
     output: Path | None,
     *,
     source: Path | None = None,
-    form: str | None,
-    explain: bool,
-    resume: bool,
-    overwrite: bool,
-) -> bool:
-    """Whether there is something to do; False if `output` is complete and was to be resumed.
+    format: str | None = None,
+    explain: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Check that predictions can be written to a file as the options say; nothing is written.
+
+    Args:
+        output: the file; None for standard output.
+        source: the file of the texts.
+        format: a key of `FORMATS`, or None for the default.
+        explain: show what a classifier attended to.
+        resume: continue after the predictions in a partial file.
+        overwrite: discard a partial file.
+        settings: what a partial file must have been written with, to be resumed.
 
     Raises:
-        UserError: `output` cannot be written, or is the file of the texts (`source`); or a part of it is there
-            and nobody said what to do with it; what is in this form cannot go on.
+        UserError: the file cannot be written, or is the file of the texts; a partial file is there without
+            `resume` or `overwrite`, or does not fit; the options contradict each other.
     """
     if output is None:
         if resume or overwrite:
             option = "--resume" if resume else "--overwrite"
-            raise UserError(f"{option} is for answers in a file: name it with --output")
-        return True
-    if source is not None and any(_same(source, written) for written in names_of(output)):
+            raise UserError(f"{option} is for predictions in a file; name it with --output")
+        return
+    if source is not None and any(_is_same_file(source, name) for name in names_of(output)):
         raise UserError(
-            f"--output {output}: would be written over the --file of the texts; name another"
+            f"--output {output}: would overwrite the --file of the texts; name another file"
         )
     if output.is_dir():
-        raise UserError(f"--output {output}: is a folder; name a file")
+        example = output / f"predictions{FORMATS[format or 'json'].suffix}"
+        raise UserError(f"--output {output}: is a folder; name a file, such as {example}")
     if output.exists() and not output.is_file():
         raise UserError(
-            f"--output {output}: not a regular file; without --output, answers go to standard output"
+            f"--output {output}: not a regular file; without --output, predictions are printed"
         )
-    if resume and form == "html":
-        raise UserError("--resume does not go with --format html: a page is written whole")
-    if resume and form == "text" and explain:
-        raise UserError("--resume does not go with --explain: its answers are of several lines")
-    partial = is_partial(output)
-    if partial and not resume and not overwrite:
+    if resume and format == "html":
+        raise UserError("--resume cannot be used with --format html: a page is written as a whole")
+    if resume and format == "text" and explain:
         raise UserError(
-            f"{partial_of(output)} holds answers of an interrupted prediction: --resume goes on, "
-            "--overwrite starts again"
+            "--resume cannot be used with --explain: its predictions have several lines"
         )
-    return partial or not resume or not output.exists()
+    if is_partial(output):
+        _check_partial(output, resume=resume, overwrite=overwrite, settings=settings or {})
+    if not is_complete(output, resume=resume):
+        check_writable(output.parent, f"--output {output}")
 
 
-def _same(one: Path, other: Path) -> bool:
-    if one.exists() and other.exists():
-        return one.samefile(other)
-    return one.resolve() == other.resolve()
+def is_complete(output: Path | None, *, resume: bool) -> bool:
+    """Return whether a file that is to be resumed is complete, so that nothing is left to predict."""
+    return output is not None and resume and output.exists() and not is_partial(output)
+
+
+def check_writable(folder: Path, name: str) -> None:
+    """Check that files can be written in a folder, or the folder be created.
+
+    Raises:
+        UserError: it cannot be, or the disk is full; the message begins with `name`.
+    """
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise UserError(f"{name}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"{name}: cannot be written, no permission to write in {existing}")
+    with suppress(OSError):  # a file system that does not tell
+        if shutil.disk_usage(existing).free < _MIN_FREE_BYTES:
+            raise UserError(f"{name}: no space left on the disk; free some")
+
+
+def _check_partial(
+    output: Path, *, resume: bool, overwrite: bool, settings: Mapping[str, Any]
+) -> None:
+    if resume:
+        check_same_settings(output, settings)
+    elif not overwrite:
+        raise UserError(
+            f"{partial_of(output)} holds an interrupted prediction; continue it with --resume, "
+            "or start over with --overwrite"
+        )
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return path.resolve() == other.resolve()
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """A predictor, and what is asked of it.
+class PredictionWriter:
+    """Predicts texts chunk by chunk, and renders or writes the predictions.
 
     Attributes:
-        predictor: of any task.
-        form: text, json, conll or html; None: what fits the answers.
-        explain: show what a classifier attends to.
-        options: keys of [decoding] that were given, for a predictor that writes.
-        seed: of the first chunk; each further one takes the next number, or their draws would be the same.
-        progress: count on standard error.
-        run: by which the predictor was found; answers in a file are gone on with by no other.
-        place: how the number of a text is introduced, such as `input.txt, line`.
+        predictor: for any task.
+        format: a key of `FORMATS`; None for the default of its predictions.
+        explain: show what a classifier attended to.
+        options: keys of [decoding] that were given, for a `TextGenerator`.
+        seed: for the first chunk; each further chunk adds 1, so that it draws other samples.
+        progress: show the number of predictions on standard error.
+        settings: kept beside a partial file, which can be resumed only with the same ones.
+        text_name: the words before the number of a text in messages, such as `input.txt, line`.
     """
 
-    predictor: Any
-    form: str | None = None
+    predictor: Predictor[Any]
+    format: str | None = None
     explain: bool = False
-    options: dict[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     progress: bool = False
-    run: str = ""
-    place: str = "text"
-
-    @property
-    def writes(self) -> bool:
-        """Whether answers are texts that the model writes, token by token."""
-        return getattr(self.predictor, "decoding", False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    text_name: str = "text"
 
     @property
     def chunk_size(self) -> int:
-        """How many texts are answered at a time."""
-        return text_input.WRITING_CHUNK if self.writes else text_input.CHUNK
+        """The number of texts that are predicted at a time."""
+        generates = isinstance(self.predictor, TextGenerator)
+        return text_input.GENERATION_CHUNK_SIZE if generates else text_input.CHUNK_SIZE
 
-    def pieces(
+    def render(
         self, texts: Iterator[str], *, terminal: bool = False, first_chunk: int = 0
     ) -> Iterator[str]:
-        """The answers as they are printed, one piece a chunk (and the end of a page)."""
-        found = self._answers(texts, first_chunk)
+        """Yield the predictions as text, one string for each chunk (and one for the end of a page)."""
+        chunks = self._predict(texts, first_chunk)
         if self.progress:
-            found = counted(found, first_chunk * self.chunk_size, self.chunk_size)
-        return predictions.render(found, self.form, explain=self.explain, terminal=terminal)
+            chunks = show_progress(chunks, first_chunk * self.chunk_size, self.chunk_size)
+        return predictions.render(chunks, self.format, explain=self.explain, terminal=terminal)
 
     def write(self, output: Path, texts: Iterator[str], *, resume: bool = False) -> None:
-        """Write the answers into a file.
+        """Write the predictions to a file.
 
         Raises:
-            UserError: the file cannot be written, what is to be resumed does not fit these texts, or a text
-                is none; what is answered by then stays in the partial file.
+            UserError: the file cannot be written, a partial file does not fit these texts, or a text cannot be
+                read or predicted; predictions so far stay in the partial file.
         """
-        if self.form == "html":
-            write_lines(output, self.pieces(texts))
+        if self.format == "html":
+            write_lines(output, self.render(texts))
             discard_partial(output)
             return
-        start = self._resumed(output, texts) if resume and is_partial(output) else Start(texts)
-        with GrowingFile(output, start.kept, self._made_by()) as file:
+        rest = RemainingTexts(texts)
+        if resume and is_partial(output):
+            rest = self._skip_predicted(partial_of(output), texts)
+        with GrowingFile(output, rest.num_bytes, self.settings) as file:
             try:
-                for piece in self.pieces(start.texts, first_chunk=start.chunks):
-                    file.append(piece)
+                for content in self.render(rest.texts, first_chunk=rest.num_chunks):
+                    file.append(content)
             except UserError as error:
                 if not is_partial(output):
                     raise
                 raise UserError(
-                    f"{error}; the answers so far are in {partial_of(output)}, --resume goes on"
+                    f"{error}; the predictions so far are in {partial_of(output)}, continue with --resume"
                 ) from error
             file.finish()
 
     def draw_attention(self, texts: Sequence[str], folder: Path) -> None:
-        """Draw what each token of an output attended to: a figure a text, and one page of all.
+        """Draw what each token of an output attended to: one figure for each text, and a page of all.
 
         Raises:
-            UserError: the files cannot be written.
+            UserError: the files cannot be written, or the model does not generate text.
         """
         from nlpseq.analysis.attention_plots import draw
 
-        options = {name: value for name, value in self._given(0).items() if name != "num_return"}
+        if not isinstance(self.predictor, TextGenerator):
+            raise UserError(f"a {self.predictor.name} has no attention of outputs to draw")
+        options = {name: value for name, value in self._options(0).items() if name != "num_return"}
         draw(self.predictor.attention(texts, **options), folder)
 
-    def _answers(
-        self, texts: Iterator[str], first_chunk: int
-    ) -> Iterator[list[predictions.Answer]]:
+    def _predict(self, texts: Iterator[str], first_chunk: int) -> Iterator[list[Prediction]]:
         for number, chunk in enumerate(text_input.chunks(texts, self.chunk_size), first_chunk):
             try:
-                yield self.predictor.predict(chunk, **self._given(number))
+                if isinstance(self.predictor, TextGenerator):
+                    yield [*self.predictor.predict(chunk, **self._options(number))]
+                else:
+                    yield self.predictor.predict(chunk)
             except TextError as error:
-                first = number * self.chunk_size
-                raise UserError(
-                    f"{self.place} {first + error.index + 1}: {error.reason}"
-                ) from error
+                text = number * self.chunk_size + error.index + 1
+                raise UserError(f"{self.text_name} {text}: {error.reason}") from error
 
-    def _given(self, chunk: int) -> dict[str, Any]:
+    def _options(self, chunk: int) -> dict[str, Any]:
         seed = {} if self.seed is None else {"seed": self.seed + chunk}
-        return {**(self.options or {}), **seed}
+        return {**self.options, **seed}
 
-    def _made_by(self) -> dict[str, Any]:
-        """What the answers hang on, beside the texts; of the form they tell themselves."""
-        return {"run": self.run, "seed": self.seed, **(self.options or {})}
-
-    def _resumed(self, output: Path, texts: Iterator[str]) -> Start:
-        form = self.form or ("text" if self.writes else "json")
-        partial, size = partial_of(output), self.chunk_size
-        check_same_maker(output, self._made_by())
-        ahead, chunks, kept = read_past(partial, form, texts, size, one_line=self.writes)
-        print(f"Going on behind {chunks * size:,} answers in {partial}", file=sys.stderr)
-        return Start(chain(ahead, texts), chunks, kept)
+    def _skip_predicted(self, partial: Path, texts: Iterator[str]) -> RemainingTexts:
+        kind = self.predictor.prediction_type
+        format = self.format or predictions.default_format(kind)
+        rest = skip_predicted(partial, format, texts, self.chunk_size, one_line=kind.one_line)
+        count = rest.num_chunks * self.chunk_size
+        print(f"Continuing after {count:,} predictions in {partial}", file=sys.stderr)
+        return rest
 
 
-def counted(
-    chunks: Iterator[list[predictions.Answer]], done: int, size: int
-) -> Iterator[list[predictions.Answer]]:
-    """Say on standard error, in one line, how many texts are answered and how many were a second.
+def show_progress(
+    chunks: Iterator[list[Prediction]], done: int, chunk_size: int
+) -> Iterator[list[Prediction]]:
+    """Pass chunks on, and show on one line of standard error how many texts are done, and how fast.
 
     Args:
-        chunks: of answers.
-        done: answers from before.
-        size: of a chunk; of fewer texts nothing is said.
+        chunks: of predictions.
+        done: predictions from an earlier, interrupted command.
+        chunk_size: nothing is shown for fewer texts.
     """
-    begin, number = time.monotonic(), 0
+    start, count = time.monotonic(), 0
     try:
         for chunk in chunks:
             yield chunk
-            number += len(chunk)
-            if number >= size:
-                rate = number / max(time.monotonic() - begin, 1e-9)
-                line = f"{done + number:,} texts answered, {rate:,.1f} a second"
+            count += len(chunk)
+            if count >= chunk_size:
+                rate = count / max(time.monotonic() - start, 1e-9)
+                line = f"{done + count:,} predictions, {rate:,.1f} per second"
                 print(f"\r{line:<50}", end="", file=sys.stderr, flush=True)
     finally:
-        if number >= size:
+        if count >= chunk_size:
             print(file=sys.stderr)

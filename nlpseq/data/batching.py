@@ -1,7 +1,7 @@
-"""In which order examples are read, and how they lie in a batch.
+"""Order of examples, cutting into batches and windows, and padding.
 
-Everything here is a pure function of its arguments: an epoch's order depends on (seed, epoch)
-alone, so that resuming in the middle of an epoch is to slice what these functions return.
+All functions are pure: the order of an epoch depends on (seed, epoch) only, so resuming in the middle
+of an epoch means slicing what these functions return.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ from torch import Tensor
 from nlpseq.data.batch import Tokens
 from nlpseq.errors import UserError
 
-LENGTH_NOISE = 0.1  # batches mix lengths that differ by up to this share, so that epochs differ too
+LENGTH_NOISE = 0.1  # batches mix lengths that differ by up to 10 %, so epochs differ
 SHORTEST_WINDOW = 5  # Merity et al. (2018), section 5
 LENGTH_DEVIATION = 5.0
 FULL_LENGTH_PROBABILITY = 0.95
 
 
-def generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
-    """Random numbers that depend on the seed, the epoch and what they are for, on nothing else."""
+def seeded_generator(seed: int, epoch: int, purpose: str) -> torch.Generator:
+    """Return a generator whose numbers depend only on seed, epoch and purpose."""
     digest = hashlib.sha256(f"{purpose} {seed} {epoch}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
 
@@ -38,27 +38,27 @@ def bucket_batches(
     epoch: int = 0,
     shuffle: bool,
 ) -> list[list[int]]:
-    """Batches of examples of like length; every example is in exactly one.
+    """Group examples of similar length into batches; each example is in exactly one batch.
 
     For training, examples are sorted by length times a random factor near 1, cut into batches, and
     the batches are shuffled. For evaluation they are sorted by length, shortest first. Pairs are
-    sorted by their targets into groups, and within a group by their sources: as many groups as there
-    are batches in each, so that neither side is padded much.
+    sorted by target length into groups, and by source length within a group. There are as many groups
+    as batches in a group, so neither side is padded much.
 
     Args:
-        lengths: tokens of each example.
-        targets: of its other side, if it has two.
-        batch_size: examples in a batch, where there is no token budget.
-        batch_tokens: largest padded size, rows times longest row (the longest of each side added); 0: no
-            budget. An example that is longer than the budget makes a batch of its own.
-        seed: with `epoch`, fixes the order.
-        epoch: passes over the data before this one.
-        shuffle: whether this is for training.
+        lengths: number of tokens in each example.
+        targets: number of target tokens in each example, for pairs.
+        batch_size: examples in a batch, without a token budget.
+        batch_tokens: largest padded size: rows times longest row, both sides added; 0: no budget. An
+            example longer than the budget is a batch of its own.
+        seed: fixes the order, together with `epoch`.
+        epoch: number of passes over the data before this one.
+        shuffle: True for training.
 
     Returns:
-        places of examples, a list for each batch; slice it to resume.
+        A list of example indices for each batch; slice it to resume.
     """
-    random = generator(seed, epoch, "buckets") if shuffle else None
+    random = seeded_generator(seed, epoch, "buckets") if shuffle else None
     sides = [lengths] if targets is None else [lengths, targets]
     sizes = [_noisy(side, random) for side in sides]
     order: list[int] = torch.sort(sizes[-1], stable=True).indices.tolist()
@@ -69,11 +69,11 @@ def bucket_batches(
     batches = _fill(order, sides, batch_tokens) if batch_tokens else _chunk(order, batch_size)
     if random is None:
         return batches
-    return [batches[place] for place in torch.randperm(len(batches), generator=random).tolist()]
+    return [batches[index] for index in torch.randperm(len(batches), generator=random).tolist()]
 
 
 def _noisy(lengths: Sequence[int], random: torch.Generator | None) -> Tensor:
-    """Lengths (N,), in training times a random factor near 1."""
+    """Return lengths (N,), times a random factor near 1 if `random` is given."""
     sizes = torch.tensor(lengths, dtype=torch.float64)
     if random is None:
         return sizes
@@ -82,12 +82,12 @@ def _noisy(lengths: Sequence[int], random: torch.Generator | None) -> Tensor:
 
 
 def _groupwise(order: list[int], sizes: Tensor, groups: int) -> list[int]:
-    """Cut an order into groups and sort each by `sizes`, up and down in turns: neighbours stay alike."""
-    found: list[int] = []
+    """Cut an order into groups and sort each by `sizes`, up and down in turns, so neighbours stay alike."""
+    grouped: list[int] = []
     for number, group in enumerate(torch.tensor(order).tensor_split(max(groups, 1))):
         inside = torch.sort(sizes[group], stable=True, descending=bool(number % 2)).indices
-        found += group[inside].tolist()
-    return found
+        grouped += group[inside].tolist()
+    return grouped
 
 
 def _chunk(order: list[int], size: int) -> list[list[int]]:
@@ -95,35 +95,36 @@ def _chunk(order: list[int], size: int) -> list[list[int]]:
 
 
 def _fill(order: list[int], sides: Sequence[Sequence[int]], budget: int) -> list[list[int]]:
+    """Add examples to a batch until its padded size would exceed the budget."""
     batches: list[list[int]] = []
     longest = [0] * len(sides)
-    for place in order:
-        own = [side[place] for side in sides]
+    for index in order:
+        own = [side[index] for side in sides]
         longest = list(map(max, longest, own))
         if batches and (len(batches[-1]) + 1) * sum(longest) <= budget:
-            batches[-1].append(place)
+            batches[-1].append(index)
         else:
-            batches.append([place])
+            batches.append([index])
             longest = own
     return batches
 
 
-def columns(stream: Tensor, batch_size: int) -> Tensor:
-    """Lay a stream of tokens out in `batch_size` rows, each of them contiguous text.
+def to_columns(stream: Tensor, batch_size: int) -> Tensor:
+    """Reshape a token stream to `batch_size` rows of contiguous text.
 
         stream  a b c d e f g h i j k l m n          batch_size = 4, so m and n are dropped
 
-        rows    a b c | the window's text goes on in the same row of the next window, so that
-                d e f | a state can be carried over;
-                g h i | rows know nothing of each other
+        rows    a b c | a row continues in the same row of the next window, so its
+                d e f | state can be carried over; rows do not depend on each other
+                g h i |
                 j k l |
 
     Args:
         stream: (N,) token ids.
-        batch_size: rows B.
+        batch_size: number of rows B.
 
     Returns:
-        (B, N // B) the same tokens, but for a tail of fewer than B: for training only.
+        (B, N // B) the same tokens except a tail of fewer than B; for training only.
 
     Raises:
         UserError: the stream is shorter than `batch_size`.
@@ -139,26 +140,26 @@ def columns(stream: Tensor, batch_size: int) -> Tensor:
 def window_lengths(
     total: int, bptt_length: int, random: bool, seed: int = 0, epoch: int = 0
 ) -> list[int]:
-    """Lengths of the windows that the columns are read in; they add up to `total`.
+    """Return the lengths of the windows that cut the columns; they add up to `total`.
 
-    Random lengths (Merity et al. 2018, section 5) keep the same tokens from ending a window in
-    every epoch: normal around `bptt_length`, or around its half with probability 0.05, deviation 5,
-    at least 5.
+    With random lengths (Merity et al. 2018, section 5) windows end at other tokens in each epoch:
+    normally distributed around `bptt_length`, or around its half with probability 0.05, with standard
+    deviation 5 and at least 5.
 
     Args:
         total: time steps of the columns.
         bptt_length: time steps of a window (on average, if random).
-        random: whether lengths vary.
-        seed: with `epoch`, fixes the lengths.
-        epoch: passes over the data before this one.
+        random: draw the lengths.
+        seed: fixes the lengths, together with `epoch`.
+        epoch: number of passes over the data before this one.
     """
-    rng = generator(seed, epoch, "windows")
+    rng = seeded_generator(seed, epoch, "windows")
     lengths: list[int] = []
-    left = total
-    while left > 0:
+    remaining = total
+    while remaining > 0:
         length = _random_length(bptt_length, rng) if random else bptt_length
-        lengths.append(min(length, left))
-        left -= lengths[-1]
+        lengths.append(min(length, remaining))
+        remaining -= lengths[-1]
     return lengths
 
 
@@ -169,8 +170,8 @@ def _random_length(bptt_length: int, rng: torch.Generator) -> int:
     return max(min(SHORTEST_WINDOW, bptt_length), int(length))
 
 
-def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
-    """Rows of numbers as one tensor (B, T), filled up with `value` on the right."""
+def pad_rows(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    """Return rows of numbers as one tensor (B, T), padded with `value` on the right."""
     lengths = np.array([len(row) for row in rows])
     filled = np.full((len(rows), lengths.max()), value, dtype=np.int64)  # (B, T)
     real = np.arange(filled.shape[1]) < lengths[:, None]
@@ -182,12 +183,12 @@ def collate(ids: Sequence[Sequence[int]], pad_id: int) -> Tokens:
     """Pad token ids on the right.
 
     Args:
-        ids: one sequence a row, none of them empty.
-        pad_id: what fills the rows up.
+        ids: one sequence for each row, none of them empty.
+        pad_id: id of the padding.
 
     Returns:
-        Tokens (B, T), T the longest row.
+        Tokens (B, T), T being the longest row.
     """
     lengths = torch.tensor([len(row) for row in ids])
     full = bool((lengths == lengths[0]).all())
-    return Tokens(padded(ids, pad_id), lengths, full=full)
+    return Tokens(pad_rows(ids, pad_id), lengths, full=full)

@@ -1,8 +1,8 @@
-"""From words or raw text to `Tokens`: ids, and beside them characters, casing and sentences.
+"""From words or raw text to `Tokens`: ids, characters, casing and sentence numbers.
 
-Two steps, so that what depends on one text alone is done once and not in every epoch: a
-`FeatureReader` makes `Features` of a text, and its `collate` pads those of a batch. The batch's
-distinct words are spelt once each; how a word is spelt is kept from batch to batch.
+There are two steps, so that work on a single text is done once and not in every epoch: a
+`FeatureReader` makes `Features` from a text, and its `collate` pads the features of a batch. Each
+distinct word of a batch is spelt once, and spellings are cached across batches.
 """
 
 import sys
@@ -20,23 +20,23 @@ import torch
 from torch import Tensor
 
 from nlpseq.data.batch import CharacterFeatures, Tokens
-from nlpseq.data.batching import collate, padded
+from nlpseq.data.batching import collate, pad_rows
 from nlpseq.data.tokenizer import TEXTS_AT_ONCE, Tokenizer
-from nlpseq.data.tokenizer_training import normalized
+from nlpseq.data.tokenizer_training import normalize
 from nlpseq.data.word_tokenizer import sentence_numbers, split_sentences
 from nlpseq.errors import UserError
 
-MAX_CHARACTERS = 50  # of a word that are read; what follows is cut off
-UNKNOWN = 1  # the id of characters that are not in the table; 0 is padding
-CACHED_WORDS = 200_000  # words that a reader remembers, in about 100 MB
+MAX_CHARACTERS = 50  # longer words are cut off
+UNKNOWN = 1  # id of characters that are not in the table; 0 is padding
+CACHED_WORDS = 200_000  # size of a reader's caches, about 100 MB
 NUM_CASINGS = 9
 
 
 def casing(word: str) -> int:
-    """How a word is cased, a class from 1 to NUM_CASINGS - 1; 0 is padding.
+    """Return the casing class of a word, from 1 to NUM_CASINGS - 1; 0 is padding.
 
     1 lower, 2 upper, 3 title (upper, then lower), 4 mixed, 5 digits only, 6 mostly digits,
-    7 some digit, 8 other; after Reimers and Gurevych (2017), who have no class of mixed case.
+    7 some digit, 8 other. After Reimers and Gurevych (2017), who have no class for mixed case.
     """
     digits = sum(map(str.isdigit, word))
     if digits:
@@ -51,10 +51,10 @@ def casing(word: str) -> int:
 
 
 class CharacterTable:
-    """The characters that a model knows, by id; 0 is padding, 1 an unknown one.
+    """Ids of the characters that a model knows; 0 is padding, 1 the unknown character.
 
     Args:
-        characters: the known ones, each once, from id 2 on; also what `state` gives.
+        characters: the known characters, each once, from id 2 on; `state` returns the same string.
     """
 
     def __init__(self, characters: str) -> None:
@@ -63,7 +63,7 @@ class CharacterTable:
 
     @classmethod
     def learn(cls, words: Iterable[str]) -> "CharacterTable":
-        """The characters of train's words, by falling frequency, then by code point."""
+        """Collect the characters of the training words, sorted by falling frequency, then code point."""
         counts: Counter[str] = Counter()
         for word, times in Counter(words).items():
             for character in word:
@@ -71,27 +71,27 @@ class CharacterTable:
         return cls("".join(sorted(counts, key=lambda character: (-counts[character], character))))
 
     def state(self) -> str:
-        """What config.json keeps; `CharacterTable(state)` is the same table."""
+        """Return the string to save in config.json; `CharacterTable(state)` is the same table."""
         return self._characters
 
     def __len__(self) -> int:
         return len(self._characters) + 2
 
     def ids(self, word: str) -> list[int]:
-        """The ids of a word's characters, at least one and at most MAX_CHARACTERS."""
+        """Return the ids of a word's characters: at least one, at most MAX_CHARACTERS."""
         known = self._ids
         return [known.get(character, UNKNOWN) for character in word[:MAX_CHARACTERS]] or [UNKNOWN]
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """A text as a model reads it; lists that a reader does not make are empty.
+    """Features of one text, not padded; features that the reader does not make are empty.
 
     Attributes:
-        ids: of the T tokens.
-        words: how each token is spelt, where characters or casing are read.
-        segments: the sentence that each token belongs to, from 0.
-        word_starts: place of each word's first token, where tokens are pieces of words.
+        ids: ids of the T tokens.
+        words: spelling of each token, for characters and casing.
+        segments: number of the sentence that each token belongs to, from 0.
+        word_starts: index of each word's first token, if tokens are pieces of words.
     """
 
     ids: Sequence[int]
@@ -103,15 +103,15 @@ class Features:
         return len(self.ids)
 
     def cut(self, length: int) -> "Features":
-        """The first tokens."""
+        """Return the features of the first `length` tokens."""
         starts = [start for start in self.word_starts if start < length]
         return Features(self.ids[:length], self.words[:length], self.segments[:length], starts)
 
 
 class _Spellings(dict[str, int]):
-    """Words by number, and a table of how each is cased (column 0) and spelt (the others).
+    """Row number of each word in a table of its casing (column 0) and its character ids (the rest).
 
-    Asking for the number of a new word adds the word.
+    Looking up a new word adds it.
     """
 
     def __init__(self, characters: CharacterTable | None, cased: bool) -> None:
@@ -131,18 +131,17 @@ class _Spellings(dict[str, int]):
 
 
 class FeatureReader:
-    """Makes features of texts, and batches of features.
+    """Makes features from texts, and batches from features.
 
     Args:
         tokenizer: gives the ids.
-        characters: how words are spelt, for tokenizers of words; None: not at all.
-        casing: whether to tell how words are cased, for tokenizers of words.
-        segments: whether to number sentences.
-        lower_unknown: look a word up in lower case where it is unknown as it is spelt, as
-            `load_vectors` does; for tokenizers of words.
+        characters: table of characters, for word tokenizers; None: no character ids.
+        casing: give casing classes, for word tokenizers.
+        segments: number the sentences.
+        lower_unknown: look unknown words up in lower case, as `load_vectors` does; for word tokenizers.
 
     Raises:
-        UserError: characters or casing, but tokens that are pieces of words.
+        UserError: characters or casing are wanted, but tokens are pieces of words.
     """
 
     def __init__(
@@ -172,45 +171,45 @@ class FeatureReader:
         self._pieces = lru_cache(CACHED_WORDS)(self._cut)
         self._spellings = _Spellings(characters, casing)
 
-    def read(self, words: Sequence[Sequence[str]]) -> list[Features]:
-        """Features of texts that come as words.
+    def read_words(self, words: Sequence[Sequence[str]]) -> list[Features]:
+        """Return features of texts that are cut into words already.
 
-        A tokenizer of words gives each word one id, whatever the word is. Any other cuts each word
-        into one piece or more, as if it stood in the text with a space before it.
+        A word tokenizer gives each word one id. Any other cuts each word into one or more pieces, as
+        if the text had a space before it.
         """
-        read_one = self._read_whole if self._whole_words else self._read_pieces
-        return [read_one(row, sentence_numbers(row) if self.segments else ()) for row in words]
+        make = self._from_words if self._whole_words else self._from_pieces
+        return [make(row, sentence_numbers(row) if self.segments else ()) for row in words]
 
-    def read_text(self, texts: Sequence[str]) -> list[Features]:
-        """Features of raw texts, in which the tokenizer finds the tokens; it may find none."""
+    def read_texts(self, texts: Sequence[str]) -> list[Features]:
+        """Return features of raw texts, which the tokenizer cuts; there may be no token in a text."""
         if not (self._spells or self.segments or self.lower_unknown):
             return [Features(ids) for ids in self.tokenizer.encode_batch(texts)]
-        found: list[Features] = []
+        features: list[Features] = []
         for begin in range(0, len(texts), TEXTS_AT_ONCE):
-            some = list(texts[begin : begin + TEXTS_AT_ONCE])
-            encodings = self.tokenizer.backend.encode_batch(some, add_special_tokens=False)
-            found += map(self._read_encoding, some, encodings)
-        return found
+            chunk = list(texts[begin : begin + TEXTS_AT_ONCE])
+            encodings = self.tokenizer.backend.encode_batch(chunk, add_special_tokens=False)
+            features += map(self._from_encoding, chunk, encodings)
+        return features
 
     def collate(self, features: Sequence[Features]) -> Tokens:
-        """Pad a batch of features, of which none may be empty."""
+        """Pad a batch of features, none of them empty."""
         return self.collate_all([features])[0]
 
     def collate_all(self, batches: Sequence[Sequence[Features]]) -> list[Tokens]:
-        """Pad batches that are all spelt by one table: see `Embedding.read_words`."""
+        """Pad batches that share one table of words, see `CharacterFeatures`."""
         if not all(map(all, batches)):
-            raise ValueError("a text without a token: set empty texts aside before they are padded")
+            raise ValueError("a text has no token: remove empty texts before padding")
         tokens = [self._pad(batch) for batch in batches]
         if not self._spells:
             return tokens
-        return self._spell(tokens, [one.words for batch in batches for one in batch])
+        return self._spell(tokens, [features.words for batch in batches for features in batch])
 
     def _pad(self, features: Sequence[Features]) -> Tokens:
-        tokens = collate([one.ids for one in features], self.tokenizer.pad_id)
+        tokens = collate([row.ids for row in features], self.tokenizer.pad_id)
         if features[0].segments:
-            tokens = replace(tokens, segments=padded([one.segments for one in features], 0))
+            tokens = replace(tokens, segments=pad_rows([row.segments for row in features], 0))
         if features[0].word_starts:
-            tokens = replace(tokens, word_starts=padded([one.word_starts for one in features], -1))
+            tokens = replace(tokens, word_starts=pad_rows([row.word_starts for row in features], -1))
         return tokens
 
     @property
@@ -221,74 +220,76 @@ class FeatureReader:
     def _whole_words(self) -> bool:
         return self.tokenizer.kind == "word"
 
-    def _read_whole(self, words: Sequence[str], segments: Sequence[int]) -> Features:
+    def _from_words(self, words: Sequence[str], segments: Sequence[int]) -> Features:
         ids = list(map(self._word_id, words))
-        # One string for all places of a word: less memory, and faster to look up in each epoch.
+        # One string object for all occurrences of a word: less memory, faster lookup in each epoch.
         spelt = tuple(map(sys.intern, words)) if self._spells else ()
         return Features(ids, spelt, segments)
 
-    def _read_pieces(self, words: Sequence[str], segments: Sequence[int]) -> Features:
-        pieces = [self._pieces(word, place == 0) for place, word in enumerate(words)]
-        ends = list(accumulate(len(one) for one in pieces))
-        spread = [number for number, one in zip(segments, pieces, strict=False) for _ in one]
-        return Features([*chain.from_iterable(pieces)], (), spread, [0, *ends][: len(words)])
+    def _from_pieces(self, words: Sequence[str], segments: Sequence[int]) -> Features:
+        pieces = [self._pieces(word, index == 0) for index, word in enumerate(words)]
+        ends = list(accumulate(len(ids) for ids in pieces))
+        repeated = [number for number, ids in zip(segments, pieces, strict=False) for _ in ids]
+        return Features([*chain.from_iterable(pieces)], (), repeated, [0, *ends][: len(words)])
 
-    def _read_encoding(self, text: str, encoding: tokenizers.Encoding) -> Features:
+    def _from_encoding(self, text: str, encoding: tokenizers.Encoding) -> Features:
         segments = _segments(text, encoding.offsets) if self.segments else ()
         if self._whole_words:
-            return self._read_whole([text[begin:end] for begin, end in encoding.offsets], segments)
+            return self._from_words([text[begin:end] for begin, end in encoding.offsets], segments)
         return Features(encoding.ids, (), segments)
 
     def _spell(self, batches: Sequence[Tokens], words: Sequence[Sequence[str]]) -> list[Tokens]:
-        """Add characters and casing: each distinct word is spelt once, here and for all batches.
+        """Add characters and casing; each distinct word is spelt once for all batches.
 
-        Words stand in the order in which the batches first have them: sums of gradients must not
-        depend on what was read before.
+        Words are in the order of their first occurrence in the batches: sums of gradients must not
+        depend on earlier batches.
         """
         if len(self._spellings) > CACHED_WORDS:
             self._spellings = _Spellings(self.characters, self.casing)
-        of_word = self._spellings.__getitem__
-        numbers = np.fromiter(map(of_word, chain.from_iterable(words)), np.int64)  # (N,)
+        number_of = self._spellings.__getitem__
+        numbers = np.fromiter(map(number_of, chain.from_iterable(words)), np.int64)  # (N,)
         distinct, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
         order = first.argsort()
         forms = self._spellings.table[distinct[order]]  # (U, 1 + C)
         rows = order.argsort()[inverse]  # (N,)
         spelt = forms[:, 1 : 1 + forms[:, 1:].any(0).sum()]
         ids = torch.from_numpy(spelt.astype(np.int64))  # (U, C)
-        found, begin = [], 0
+        spelt_batches, begin = [], 0
         for tokens in batches:
-            here = rows[begin : begin + int(tokens.lengths.sum())]
-            begin += len(here)
-            casings = _laid_out(forms[here, 0].astype(np.int64), tokens) if self.casing else None
+            own = rows[begin : begin + int(tokens.lengths.sum())]
+            begin += len(own)
+            casings = _spread(forms[own, 0].astype(np.int64), tokens) if self.casing else None
             characters = None
             if self.characters is not None:
-                characters = CharacterFeatures(_laid_out(here, tokens), ids)
-            found.append(replace(tokens, casing=casings, characters=characters))
-        return found
+                characters = CharacterFeatures(_spread(own, tokens), ids)
+            spelt_batches.append(replace(tokens, casing=casings, characters=characters))
+        return spelt_batches
 
     def _look_up(self, word: str) -> int:
+        """Return the id of a word."""
         backend, known = self.tokenizer.backend, self._vocabulary
-        id = known.get(normalized(backend, word).strip())
+        id = known.get(normalize(backend, word).strip())
         if id is None and self.lower_unknown:
-            id = known.get(normalized(backend, word.lower()).strip())
+            id = known.get(normalize(backend, word.lower()).strip())
         return self.tokenizer.unk_id if id is None else id
 
     def _cut(self, word: str, first: bool) -> list[int]:
+        """Return the ids of a word's pieces."""
         ids = self.tokenizer.encode(word if first else f" {word}")
         return ids or [self.tokenizer.unk_id]
 
 
-def _laid_out(values: npt.NDArray[np.int64], tokens: Tokens) -> Tensor:
-    """One value a real token (N,) -> (B, T), 0 at padding."""
-    given = torch.from_numpy(values)
+def _spread(values: npt.NDArray[np.int64], tokens: Tokens) -> Tensor:
+    """Return the values of the real tokens (N,) as (B, T), 0 at padding."""
+    flat = torch.from_numpy(values)
     if tokens.mask is None:
-        return given.view_as(tokens.ids)
-    return torch.zeros_like(tokens.ids).masked_scatter_(tokens.mask, given)
+        return flat.view_as(tokens.ids)
+    return torch.zeros_like(tokens.ids).masked_scatter_(tokens.mask, flat)
 
 
 def _segments(text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """The sentence of each token, by its last character; sentences without a token do not count."""
+    """Return the sentence of each token's last character; sentences without a token are not counted."""
     begins = [begin for begin, _ in split_sentences(text)]
-    found = [bisect_right(begins, end - 1) for _, end in offsets]
-    numbers = {sentence: number for number, sentence in enumerate(dict.fromkeys(found))}
-    return [numbers[sentence] for sentence in found]
+    sentences = [bisect_right(begins, end - 1) for _, end in offsets]
+    numbers = {sentence: number for number, sentence in enumerate(dict.fromkeys(sentences))}
+    return [numbers[sentence] for sentence in sentences]

@@ -1,22 +1,22 @@
-"""Asking the Hub without waiting where there is no network.
+"""Access to the Hugging Face Hub that does not wait when there is no network.
 
-The Hub's clients try again and again, for most of a minute, before they give up. One request tells
-beforehand whether that is of use; if not, they are told to go by what was downloaded earlier.
+The Hub's clients retry for most of a minute before they give up. One request checks beforehand
+whether the Hub answers; if not, the clients use their cache only.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 PATIENCE = 5.0
-"""Seconds in which the Hub has to answer the first request."""
+"""Seconds within which the Hub has to answer the first request."""
 
 
 @contextmanager
 def hub_if_reachable() -> Iterator[bool]:
-    """Within, the Hub's clients ask the network if there is one, and else only their cache.
+    """Let the Hub's clients use the network if the Hub answers, otherwise only their cache.
 
     Yields:
-        whether the Hub answers.
+        Whether the Hub answers.
     """
     import datasets
     from huggingface_hub import constants
@@ -29,7 +29,7 @@ def hub_if_reachable() -> Iterator[bool]:
 
 @contextmanager
 def cache_only() -> Iterator[None]:
-    """Within, nothing is asked of the network: only what was downloaded earlier is there."""
+    """Let the Hub's clients use only files that were downloaded earlier."""
     with _offline(True):
         yield
 
@@ -48,7 +48,7 @@ def _offline(offline: bool) -> Iterator[None]:
 
 
 def _reachable(address: str) -> bool:
-    """Whether there is any answer; asked by the Hub's own client, so that proxies are honoured."""
+    """Return whether an address answers; the Hub's own client asks, so proxies are honoured."""
     from huggingface_hub import get_session
 
     try:

@@ -1,9 +1,9 @@
-"""Pretrained word vectors: found, read, and fitted to a vocabulary.
+"""Pretrained word vectors: find the file, read it, and fit the vectors to a vocabulary.
 
-Read are GloVe text (`word v1 ... vD`), word2vec text (the same under a line `V D`), both also as
-`.gz`, and safetensors: one two-dimensional tensor, its words a JSON list under `vocabulary` in the
-file's metadata or in a file of the same name ending in `.json` (a list, or word = row), or `.txt`
-(one a line).
+Formats: GloVe text (`word v1 ... vD`), word2vec text (the same after a line `V D`), both also as `.gz`,
+and safetensors with one two-dimensional tensor. The words of a safetensors file are a JSON list under
+`vocabulary` in its metadata, or a file of the same name: `.json` (a list, or word = row) or `.txt` (one
+word on each line).
 """
 
 import gzip
@@ -31,12 +31,11 @@ class Coverage:
     """How much of a vocabulary has a pretrained vector.
 
     Attributes:
-        file: where the vectors came from.
-        exact: word types found as they are spelt.
-        lowered: word types found only in lower case.
-        missing: word types that were drawn at random.
-        tokens: share of the running tokens that is covered; of the types, where no counts were
-            given.
+        file: file of the vectors.
+        exact: number of words with a vector for their exact spelling.
+        lowered: number of words with a vector for their lower-case form only.
+        missing: number of words with a random vector.
+        tokens: share of the training tokens that is covered; share of the words if there are no counts.
     """
 
     file: Path
@@ -54,14 +53,14 @@ class Coverage:
 
 
 class Vectors(NamedTuple):
-    """The vectors of a vocabulary, and of words that are not in it.
+    """Vectors for the words of a vocabulary, and for further words of the file.
 
     Attributes:
         weight: (V, D) vectors of the vocabulary.
-        covered: (V,) which of them are the file's.
-        coverage: that in numbers.
+        covered: (V,) True at vectors from the file.
+        coverage: statistics of `covered`.
         extra_words: E words of the file that the vocabulary lacks, in the file's order.
-        extra: (E, D) their vectors.
+        extra: (E, D) vectors of the extra words.
     """
 
     weight: Tensor
@@ -72,12 +71,12 @@ class Vectors(NamedTuple):
 
     @property
     def table(self) -> Tensor:
-        """(V + E, D) what `TokenEmbedding.load` takes."""
+        """(V + E, D) all vectors, for `TokenEmbedding.load`."""
         return torch.cat([self.weight, self.extra])
 
 
 def no_word(word: str) -> bool:
-    """Choose no word."""
+    """Return False: the default `extend` of `load_vectors` takes no extra word."""
     return False
 
 
@@ -93,109 +92,112 @@ def load_vectors(
 ) -> Vectors:
     """Read the vectors of a vocabulary.
 
-    A word is looked up as it is spelt, then in lower case. What is missing is drawn from a normal
-    distribution of the standard deviation of what was found.
+    A word is looked up as it is spelt, then in lower case. Missing vectors are drawn from a normal
+    distribution with the standard deviation of the vectors in the file.
 
     Args:
-        name: the file; `.gz` is found unasked. Looked up as it stands, then in each folder, see
-            `places`.
+        name: the file, see `search_paths`; `.gz` may be left out.
         vocabulary: V words, by id.
-        dim: components D that the embedding wants.
-        folders: where else to look (the recipe's data folder).
-        counts: occurrences of each word in train, for the coverage; none given: each word counts
-            one.
-        seed: of what is drawn.
-        extend: which words of the file to read though the vocabulary lacks them, for
-            `Tokenizer.extended`; usually `Tokenizer.produces`.
+        dim: components D of the embedding.
+        folders: further folders to search (the recipe's data folder).
+        counts: occurrences of each word in train, for the coverage; empty: each word counts once.
+        seed: of the random vectors.
+        extend: chooses words of the file that are read although the vocabulary lacks them, for
+            `Tokenizer.with_words`; usually `Tokenizer.produces`.
 
     Raises:
-        UserError: the file is missing (it says where it was looked for), of another dimension,
-            damaged, or has a line of another width (named), or none of the words.
+        UserError: the file is missing, damaged or of another dimension, a line has another width, or
+            no word of the vocabulary is in the file.
     """
-    file = find(name, folders)
+    file = find_vectors(name, folders)
     own = set(vocabulary)
     wanted = own | {word.lower() for word in vocabulary}
-    found = _read(file, lambda word: word in wanted or extend(word), dim)
-    rows = [found.get(word, found.get(word.lower())) for word in vocabulary]
+    read = _read_vectors(file, lambda word: word in wanted or extend(word), dim)
+    rows = [read.get(word, read.get(word.lower())) for word in vocabulary]
     covered = torch.tensor([row is not None for row in rows])
     if not covered.any():
         raise UserError(
             f"vectors {file}: it has none of the {len(vocabulary)} words of the vocabulary"
         )
     known = _stack([row for row in rows if row is not None], dim)
-    extra_words = [word for word in found if word not in own and extend(word)]
-    extra = _stack([found[word] for word in extra_words], dim)
     random = torch.Generator().manual_seed(seed)
     weight = torch.randn(len(vocabulary), dim, generator=random) * known.std()  # (V, D)
     weight[covered] = known
-    frequency = torch.tensor(counts or [1] * len(vocabulary), dtype=torch.float64)
-    exact = sum(word in found for word in vocabulary)
-    total = int(covered.sum())
-    tokens = float(frequency[covered].sum() / frequency.sum())
-    coverage = Coverage(file, exact, total - exact, len(vocabulary) - total, tokens)
+    exact = sum(word in read for word in vocabulary)
+    coverage = _measure_coverage(file, covered, exact, counts)
+    extra_words = [word for word in read if word not in own and extend(word)]
+    extra = _stack([read[word] for word in extra_words], dim)
     return Vectors(weight, covered, coverage, extra_words, extra)
 
 
+def _measure_coverage(file: Path, covered: Tensor, exact: int, counts: Sequence[int]) -> Coverage:
+    """Count the covered words (V,), `exact` of which are covered as they are spelt."""
+    frequency = torch.tensor(counts or [1] * len(covered), dtype=torch.float64)
+    total = int(covered.sum())
+    tokens = float(frequency[covered].sum() / frequency.sum())
+    return Coverage(file, exact, total - exact, len(covered) - total, tokens)
+
+
 def _stack(vectors: Sequence[Vector], dim: int) -> Tensor:
-    """(N, D), where N may be 0."""
+    """Return vectors as one tensor (N, D); N may be 0."""
     return torch.from_numpy(np.array(vectors, dtype=np.float32).reshape(-1, dim))
 
 
-def find(name: str, folders: Sequence[str | Path]) -> Path:
-    """The file called `name`, or `name.gz`.
+def find_vectors(name: str, folders: Sequence[str | Path]) -> Path:
+    """Return the first existing file of `search_paths`, or the same with `.gz`.
 
     Raises:
-        UserError: it is in none of the places; they are listed, with what lies there that looks
-            like it.
+        UserError: there is none; the message lists the folders, and a file with a similar name.
     """
-    tried = places(name, folders)
-    for place in tried:
-        for file in (place, place.with_name(f"{place.name}.gz")):
+    tried = search_paths(name, folders)
+    for path in tried:
+        for file in (path, path.with_name(f"{path.name}.gz")):
             if file.is_file():
                 return file
-    where = ", ".join(str(folder) for folder in dict.fromkeys(place.parent for place in tried))
+    searched = dict.fromkeys(path.parent for path in tried)
+    where = ", ".join(map(str, searched))
     stem = Path(name).name.split(".txt")[0]
-    near = sorted(
-        {str(file) for place in tried for file in place.parent.glob("*") if stem in file.name}
-    )
+    near = sorted({str(file) for folder in searched for file in folder.glob("*") if stem in file.name})
     hint = f"; there is {near[0]}" if near else ""
     raise UserError(f"vectors {name} not found, nor with .gz, in {where}{hint}")
 
 
-def places(name: str, folders: Sequence[str | Path]) -> list[Path]:
-    """Where vectors are looked for, in order.
+def search_paths(name: str, folders: Sequence[str | Path]) -> list[Path]:
+    """Return the paths at which a file of vectors is searched, in order.
 
-    The path itself (in the working folder, if it is relative), then each folder, its `embeddings`,
-    and the `embeddings` beside it and beside its parent (data/lm/ptb finds data/embeddings).
+    The path itself (relative to the working directory), then each folder, its subfolder `embeddings`,
+    and the folders `embeddings` next to it and next to its parent (data/lm/ptb finds data/embeddings).
     """
     if Path(name).is_absolute():
         return [Path(name)]
-    found = [Path.cwd() / name]
+    paths = [Path.cwd() / name]
     for folder in folders:
         path = Path(folder).resolve()
         near = [path, *[parent / "embeddings" for parent in (path, *list(path.parents)[:2])]]
-        found += [place / name for place in near]
-    return list(dict.fromkeys(found))
+        paths += [directory / name for directory in near]
+    return list(dict.fromkeys(paths))
 
 
-def _read(file: Path, wanted: Callable[[str], bool], dim: int) -> dict[str, Vector]:
-    """The vectors of the wanted words, in the file's order; of two of a word the first."""
-    found: dict[str, Vector] = {}
+def _read_vectors(file: Path, wanted: Callable[[str], bool], dim: int) -> dict[str, Vector]:
+    """Read the vectors of the wanted words, in the file's order; a word's first vector counts."""
+    vectors: dict[str, Vector] = {}
     try:
         with warnings.catch_warnings(action="error", category=DeprecationWarning):
-            for word, vector in _entries(file, wanted, dim):
-                found.setdefault(word, vector)
+            for word, vector in _iter_vectors(file, wanted, dim):
+                vectors.setdefault(word, vector)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"vectors {file}: damaged or cut short: {error}") from error
-    for word, vector in found.items():
+    for word, vector in vectors.items():
         if not np.isfinite(vector.sum()):
             raise UserError(
                 f"vectors {file}: the vector of {word!r} has a component that is not finite"
             )
-    return found
+    return vectors
 
 
-def _entries(file: Path, wanted: Callable[[str], bool], dim: int) -> Iterator[tuple[str, Vector]]:
+def _iter_vectors(
+    file: Path, wanted: Callable[[str], bool], dim: int
+) -> Iterator[tuple[str, Vector]]:
     if file.suffix == ".safetensors":
         yield from _read_safetensors(file, wanted, dim)
     else:
@@ -206,18 +208,14 @@ def _entries(file: Path, wanted: Callable[[str], bool], dim: int) -> Iterator[tu
 def _read_text(
     file: Path, stream: BinaryIO | gzip.GzipFile, wanted: Callable[[str], bool], dim: int
 ) -> Iterator[tuple[str, Vector]]:
-    """The wanted lines of a text file; of the others only the width is looked at."""
+    """Yield the wanted words of a text file; of all other lines only the width is checked."""
     first = True
     for number, line in enumerate(stream, start=1):
         fields = line.split()
         if not fields or (number == 1 and len(fields) == 2 and all(f.isdigit() for f in fields)):
-            continue  # nothing, or the head of word2vec's format
+            continue  # an empty line, or the header of word2vec's format
         if len(fields) != dim + 1 and not _is_phrase(fields, dim):
-            raise (
-                _other_dim(file, len(fields) - 1, dim)
-                if first
-                else _ragged(file, number, len(fields), dim)
-            )
+            raise _wrong_width(file, number, len(fields) - 1, dim, first)
         first = False
         begin = line.rstrip().rsplit(None, dim)[0] if len(fields) > dim + 1 else fields[0]
         word = begin.decode(errors="replace")
@@ -226,7 +224,7 @@ def _read_text(
 
 
 def _parse(file: Path, number: int, fields: list[bytes]) -> Vector:
-    """The numbers of a line; numpy only warns of what is none, and that is made an error here."""
+    """Parse the numbers of a line; numpy's warning about other text is an error here."""
     try:
         return np.fromstring(b" ".join(fields), dtype=np.float32, sep=" ")
     except (ValueError, DeprecationWarning) as error:
@@ -234,7 +232,7 @@ def _parse(file: Path, number: int, fields: list[bytes]) -> Vector:
 
 
 def _is_phrase(fields: list[bytes], dim: int) -> bool:
-    """Whether a wide line is a word with spaces (glove.840B has `. . .`), not too many numbers."""
+    """Return whether a wide line is a word with spaces (glove.840B has `. . .`), not extra numbers."""
     return len(fields) > dim + 1 and not any(_is_number(field) for field in fields[1:-dim])
 
 
@@ -246,15 +244,17 @@ def _is_number(field: bytes) -> bool:
     return True
 
 
-def _other_dim(file: Path, width: int, dim: int) -> UserError:
+def _wrong_dim(file: Path, width: int, dim: int) -> UserError:
     return UserError(
         f"vectors {file} have {width} components, embedding.dim is {dim}: set embedding.dim={width}"
     )
 
 
-def _ragged(file: Path, number: int, fields: int, dim: int) -> UserError:
+def _wrong_width(file: Path, number: int, width: int, dim: int, first: bool) -> UserError:
+    if first:
+        return _wrong_dim(file, width, dim)
     return UserError(
-        f"vectors {file}, line {number}: {fields - 1} numbers where the lines before have {dim}"
+        f"vectors {file}, line {number}: {width} numbers where the lines before have {dim}"
     )
 
 
@@ -265,28 +265,28 @@ def _read_safetensors(
         with safe_open(file, framework="pt") as content:
             names = list(content.keys())
             if len(names) != 1:
-                raise UserError(f"vectors {file}: one tensor is wanted, there are {len(names)}")
+                raise UserError(f"vectors {file}: {len(names)} tensors, but the file must hold one")
             table: Tensor = content.get_tensor(names[0])
-            words = _words(file, content.metadata() or {})
+            words = _read_vocabulary(file, content.metadata() or {})
     except SafetensorError as error:
-        raise UserError(f"vectors {file}: damaged or no safetensors file: {error}") from error
+        raise UserError(f"vectors {file}: damaged, or not a safetensors file: {error}") from error
     if table.dim() != 2 or len(table) != len(words):
         raise UserError(
             f"vectors {file}: {len(words)} words for a tensor of shape {tuple(table.shape)}"
         )
     if table.size(1) != dim:
-        raise _other_dim(file, table.size(1), dim)
+        raise _wrong_dim(file, table.size(1), dim)
     values = table.float().numpy()
     return ((word, values[row]) for row, word in enumerate(words) if wanted(word))
 
 
-def _words(file: Path, metadata: Mapping[str, str]) -> list[str]:
+def _read_vocabulary(file: Path, metadata: Mapping[str, str]) -> list[str]:
     as_json, as_text = file.with_suffix(".json"), file.with_suffix(".txt")
     if "vocabulary" not in metadata and not as_json.is_file():
         if not as_text.is_file():
             raise UserError(
-                f"vectors {file}: no words; put them under `vocabulary` in its metadata, "
-                f"or into {as_json.name} or {as_text.name} beside it"
+                f"vectors {file}: the file has no words; put them under `vocabulary` in its "
+                f"metadata, or into {as_json.name} or {as_text.name} in the same folder"
             )
         return as_text.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     try:

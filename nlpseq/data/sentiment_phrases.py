@@ -1,4 +1,4 @@
-"""Labelled phrases beside the sentences of train: more to learn from, if none tells a test sentence."""
+"""Labelled phrases as further training examples, without any that equals a test sentence."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 PHRASES = "phrases"
 
 
-def with_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
-    """Add phrases to train: those of the split `phrases`, else the nodes of train's own trees.
+def add_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
+    """Add phrases to train: the split `phrases` if there is one, or else the nodes of train's trees.
 
-    A phrase is left out where it says the same as an example of any other split, in whatever
-    spelling (letter case, spaces and marks apart), or stands in train already with that label.
-    A note of train counts them.
+    A phrase is left out if it equals an example of another split (letter case, spaces and punctuation
+    ignored), or if train has it already with that label. The note of train counts them.
 
     Raises:
         UserError: there are no phrases.
@@ -27,12 +26,12 @@ def with_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
 
     train = splits["train"]
     rest = {name: split for name, split in splits.items() if name not in ("train", PHRASES)}
-    held_out = {_bare(text) for split in rest.values() for text in split.texts("text")}
+    held_out = {_simplify(text) for split in rest.values() for text in split.texts("text")}
     texts, labels = list(train.texts("text")), train.labels("label")
     known = set(zip(texts, labels, strict=True))
     leaked = repeated = 0
-    for text, label in _phrases(splits):
-        if _bare(text) in held_out:
+    for text, label in _iter_phrases(splits):
+        if _simplify(text) in held_out:
             leaked += 1
         elif (text, label) in known:
             repeated += 1
@@ -42,14 +41,15 @@ def with_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
             labels.append(label)
     added = len(texts) - len(train)
     note = (
-        f"{added:,} phrases beside the sentences ({leaked:,} that equal a sentence of another split "
+        f"{added:,} phrases added to the sentences ({leaked:,} equal to a sentence of another split "
         f"and {repeated:,} repeated ones left out)"
     )
     rows = Dataset.from_dict({"text": texts, "label": labels})
     return {"train": replace(train, rows=rows, note=note), **rest}
 
 
-def _phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:
+def _iter_phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:
+    """Yield text and label of each phrase."""
     if PHRASES in splits:
         split = splits[PHRASES]
         yield from zip(split.texts("text"), split.labels("label"), strict=True)
@@ -67,7 +67,7 @@ def _phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:
         yield from zip(texts, labels, strict=True)
 
 
-def _bare(text: str) -> str:
-    """Letters and digits alone; a text that has none stays as it is, but for its spaces."""
-    bare = "".join(re.findall(r"[^\W_]+", text.casefold()))
-    return bare or "".join(text.split())
+def _simplify(text: str) -> str:
+    """Keep letters and digits, in lower case; a text without any loses only its spaces."""
+    simple = "".join(re.findall(r"[^\W_]+", text.casefold()))
+    return simple or "".join(text.split())

@@ -1,4 +1,4 @@
-"""A named part of a data set: rows, where they came from, and access to single columns."""
+"""A named part of a data set: its rows, their origin, and access to single columns."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ ROWS_AT_ONCE = 1000
 
 
 class _Column(Sequence[Any]):
-    """One field of every example; going through it reads many rows at once, which is 20 times faster."""
+    """One column; iterating over it reads many rows at a time, which is 20 times faster."""
 
     def __init__(self, rows: "Dataset", name: str) -> None:
         self._rows, self._name = rows, name
@@ -25,8 +25,8 @@ class _Column(Sequence[Any]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, place: Any) -> Any:
-        return self._rows[self._name][place]
+    def __getitem__(self, index: Any) -> Any:
+        return self._rows[self._name][index]
 
     def __iter__(self) -> Iterator[Any]:
         for begin in range(0, len(self), ROWS_AT_ONCE):
@@ -40,8 +40,8 @@ class Split:
     Attributes:
         name: train, validation, test or another.
         rows: the examples.
-        origin: where they came from, for people.
-        note: what was left out or added when they were read.
+        origin: source of the rows, for messages.
+        note: what was left out or added when the rows were read.
     """
 
     name: str
@@ -53,20 +53,20 @@ class Split:
         return len(self.rows)
 
     def column(self, name: str) -> Sequence[Any]:
-        """One field of every example, read from disk only as it is used.
+        """Return a column, which is read from disk on access only.
 
         Raises:
-            UserError: there is no such column; those that are there are named.
+            UserError: there is no such column; the message lists the columns.
         """
         if name not in self.rows.column_names:
-            raise missing_column(name, self)
+            raise missing_column_error(name, self)
         return _Column(self.rows, name)
 
     def texts(self, name: str) -> Sequence[str]:
-        """A column of texts.
+        """Return a column of texts.
 
         Raises:
-            UserError: as `column`; also if it holds something else than text.
+            UserError: there is no such column, it does not hold text, or a row has no value.
         """
         values = self.column(name)
         kind = getattr(self.rows.features[name], "dtype", "lists")
@@ -78,10 +78,10 @@ class Split:
         return values
 
     def labels(self, name: str) -> list[str]:
-        """A column of labels as text; a ClassLabel of the Hub by its names.
+        """Return a column of labels as text; a `ClassLabel` of `datasets` is given by its names.
 
         Raises:
-            UserError: as `column`; also if a row has no label.
+            UserError: there is no such column, or a row has no label.
         """
         values = self.column(name)
         self._check_complete(name)
@@ -99,15 +99,15 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the content: names of columns, and every value in order."""
+        """SHA-256 of the content: column names, and all values in order."""
         digest = hashlib.sha256()
         for rows in self.rows.iter(ROWS_AT_ONCE):
             digest.update(json.dumps(rows, sort_keys=True, default=str).encode())
         return digest.hexdigest()
 
 
-def missing_column(column: str, split: Split) -> UserError:
-    """An error that names the columns that are there."""
+def missing_column_error(column: str, split: Split) -> UserError:
+    """Return an error that lists the columns of a split."""
     present = ", ".join(split.rows.column_names)
     return UserError(
         f"{split.origin}: the {split.name} split has no column {column!r}, it has {present}; "

@@ -1,4 +1,4 @@
-"""A split as one long stream of token ids, which knows where each of its texts lies."""
+"""A split as one long stream of token ids, with the boundaries of its texts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
 
 
-class Span(NamedTuple):
-    """The tokens `begin:end` of text number `text` in its document; not `whole` if cut short."""
+class TextSpan(NamedTuple):
+    """Tokens `begin:end` of a document, which are text number `text`; `whole` is False if it is cut short."""
 
     text: int
     begin: int
@@ -21,26 +21,26 @@ class Span(NamedTuple):
     whole: bool
 
 
-class Document(NamedTuple):
-    """Tokens that are read in one go, from a fresh state.
+class StreamDocument(NamedTuple):
+    """Tokens that are scored in one pass, from an initial state.
 
     Attributes:
-        ids: (N + 1,) the start token, then N tokens to be predicted.
-        spans: the texts that they spell.
+        ids: (N + 1,) the start token, then N tokens to predict.
+        spans: the texts of these tokens.
     """
 
     ids: Tensor
-    spans: list[Span]
+    spans: list[TextSpan]
 
 
 @dataclass(frozen=True)
 class TextStream:
-    """All texts of a split, one after the other.
+    """All texts of a split, concatenated.
 
     Attributes:
-        ids: (N,) the tokens of every text, its end included where texts have ends.
-        ends: for each text, the place after its last token.
-        start_id: what stands before the first token.
+        ids: (N,) the tokens of all texts, with an end-of-text token after each if texts have one.
+        ends: for each text, the index after its last token.
+        start_id: id of the token before the first one.
     """
 
     ids: Tensor
@@ -54,14 +54,14 @@ class TextStream:
         """Encode a split, with `ending` after each of its texts.
 
         Raises:
-            UserError: the split holds no token, or something else than text.
+            UserError: the split holds no token, or its column does not hold text.
         """
-        pieces, ends, place = [], [], 0
+        pieces, ends, length = [], [], 0
         for text in tokenizer.encode_batch(list(split.texts("text"))):
             pieces.append(torch.tensor(text + ending, dtype=torch.long))
-            place += len(text) + len(ending)
-            ends.append(place)
-        if place == 0:
+            length += len(text) + len(ending)
+            ends.append(length)
+        if length == 0:
             raise UserError(f"{split.origin}: the {split.name} split holds no token")
         return cls(torch.cat(pieces), ends, start_id)
 
@@ -69,21 +69,21 @@ class TextStream:
         return len(self.ids)
 
     def training_pair(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets (N,): every token, and the one before it."""
+        """Return inputs and targets (N,): the target is a token, the input is the token before it."""
         return self._with_start(0, len(self))[:-1], self.ids
 
-    def documents(self, separate: bool, limit: int) -> list[Document]:
-        """The whole stream as one document, or each text as its own; only `limit` tokens, if not 0."""
+    def documents(self, separate: bool, limit: int) -> list[StreamDocument]:
+        """Return the stream as one document, or each text as a document; `limit` tokens of it, 0: all."""
         size = min(len(self), limit or len(self))
         spans = [
-            Span(text, begin, min(end, size), end <= size)
+            TextSpan(text, begin, min(end, size), end <= size)
             for text, (begin, end) in enumerate(zip([0, *self.ends], self.ends, strict=False))
             if begin < min(end, size)
         ]
         if not separate:
-            return [Document(self._with_start(0, size), spans)]
+            return [StreamDocument(self._with_start(0, size), spans)]
         return [
-            Document(self._with_start(begin, end), [Span(text, 0, end - begin, whole)])
+            StreamDocument(self._with_start(begin, end), [TextSpan(text, 0, end - begin, whole)])
             for text, begin, end, whole in spans
         ]
 
@@ -91,6 +91,6 @@ class TextStream:
         return torch.cat([torch.tensor([self.start_id]), self.ids[begin:end]])
 
 
-def pad(sequences: Iterable[Tensor], pad_id: int) -> Tensor:
-    """Stack sequences of unlike length, padded on the right: (B, T)."""
+def pad_tensors(sequences: Iterable[Tensor], pad_id: int) -> Tensor:
+    """Stack sequences of different lengths, padded on the right: (B, T)."""
     return torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True, padding_value=pad_id)

@@ -1,18 +1,18 @@
-"""Tag schemes: how labelled spans of a sentence are written as one tag a token.
+"""Tag schemes: labelled spans of a sentence as one tag for each token, and back.
 
-scheme | also called | an entity of 1 token | of 3 tokens   | right behind another of its type
--------|-------------|----------------------|---------------|---------------------------------
-BIO    | IOB2        | B-X                  | B-X I-X I-X   | the same
-IOB1   | IOB         | I-X                  | I-X I-X I-X   | B-X I-X I-X
-BIOES  | IOBES       | S-X                  | B-X I-X E-X   | the same
+scheme | also called | entity of 1 token | entity of 3 tokens | directly after another of its type
+-------|-------------|-------------------|--------------------|-----------------------------------
+BIO    | IOB2        | B-X               | B-X I-X I-X        | the same
+IOB1   | IOB         | I-X               | I-X I-X I-X        | B-X I-X I-X
+BIOES  | IOBES       | S-X               | B-X I-X E-X        | the same
 
-Read too: BILOU (L is E, U is S) and BMEWO or BMES (M is I, W is S). A type may hold hyphens.
+BILOU (L is E, U is S), BMEWO and BMES (M is I, W is S) are read, too. A type may contain hyphens.
 
-One reader serves every scheme, the lenient one of conlleval (Tjong Kim Sang and Buchholz 2000): an entity
-goes on only from B or I to I or E of its own type, and whatever else is not O opens a new one. So `I-X`
-after `O` opens an entity (which IOB1 means, and BIO forbids) and `B-X` before `O` is a whole one (which
-BIOES forbids): converting a sequence that its scheme forbids repairs it, with the spans that conlleval
-scores. No span depends on which scheme was detected.
+All schemes are read by the lenient rule of conlleval (Tjong Kim Sang and Buchholz 2000): an entity
+continues only from B or I to I or E of its own type; any other tag except O begins a new entity. So `I-X`
+after `O` begins an entity (correct in IOB1, forbidden in BIO), and `B-X` before `O` is a whole entity
+(forbidden in BIOES). Converting a forbidden sequence therefore repairs it, with the spans that conlleval
+scores, and no span depends on the scheme that was detected.
 """
 
 import re
@@ -27,25 +27,25 @@ Scheme = Literal["BIO", "IOB1", "BIOES"]
 PREFIXES: dict[Scheme, str] = {"BIO": "BI", "IOB1": "BI", "BIOES": "BIES"}
 OUTSIDE = "O"
 SPELLINGS = {"L": "E", "M": "I", "U": "S", "W": "S"}
-# A hyphen at an edge of a type would be read one way by this module, another way by seqeval.
+# No hyphen at the edges of a type: seqeval would split such a tag differently.
 TAG = re.compile(r"O|[BIESLMUW]-[^-](.*[^-])?", re.DOTALL)
 
 
 class Span(NamedTuple):
-    """An entity: its type, and the places of its first token and of the one behind its last."""
+    """An entity: its type, the index of its first token and the index after its last token."""
 
     type: str
     begin: int
     end: int
 
 
-class Constraints(NamedTuple):
-    """What a scheme allows over a tag vocabulary of K tags, for a decoder.
+class TagConstraints(NamedTuple):
+    """Tag sequences that a scheme allows over a vocabulary of K tags.
 
     Attributes:
-        start: K, may this tag open a sentence?
-        transitions: K x K, may the second tag follow the first?
-        end: K, may this tag close a sentence?
+        start: K values, True if the tag may begin a sentence.
+        transitions: K x K values, True if the second tag may follow the first.
+        end: K values, True if the tag may end a sentence.
     """
 
     start: list[bool]
@@ -58,38 +58,43 @@ class _Tag(NamedTuple):
     type: str
 
 
-def _parts(tag: str) -> _Tag:
+def _split_tag(tag: str) -> _Tag:
     return _Tag(SPELLINGS.get(tag[0], tag[0]), tag[2:])
 
 
 def _continues(previous: _Tag, current: _Tag) -> bool:
-    """Are two neighbouring tokens of one entity?"""
+    """Return whether two neighbouring tags belong to one entity."""
     return previous.prefix in "BI" and current.prefix in "IE" and previous.type == current.type
 
 
-def spans(tags: Sequence[str]) -> list[Span]:
-    """The entities of a sentence in any scheme, from left to right; see the module's head.
+def tags_to_spans(tags: Sequence[str]) -> list[Span]:
+    """Return the entities of a sentence from left to right; the tags may be in any scheme.
 
     Args:
-        tags: one a token, of a form that `check` accepts.
+        tags: one for each token, in a form that `check_tags` accepts.
     """
-    found: list[Span] = []
-    begin, previous = 0, _parts(OUTSIDE)
-    for place, tag in enumerate([*tags, OUTSIDE]):
-        current = _parts(tag)
+    spans: list[Span] = []
+    begin, previous = 0, _split_tag(OUTSIDE)
+    for index, tag in enumerate([*tags, OUTSIDE]):
+        current = _split_tag(tag)
         if not _continues(previous, current):
             if previous.prefix != OUTSIDE:
-                found.append(Span(previous.type, begin, place))
-            begin = place
+                spans.append(Span(previous.type, begin, index))
+            begin = index
         previous = current
-    return found
+    return spans
 
 
-def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
-    """The tags of a sentence of `length` tokens that `spans` would read as these, in any order.
+def spans_to_tags(spans: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
+    """Return the tags of a sentence with `length` tokens; the inverse of `tags_to_spans`.
+
+    Args:
+        spans: the entities, in any order.
+        length: number of tokens.
+        scheme: scheme of the tags.
 
     Raises:
-        ValueError: spans overlap, are empty or lie outside the sentence.
+        ValueError: spans overlap, are empty or are outside the sentence.
     """
     tags: list[str] = []
     before = Span("", 0, 0)
@@ -105,22 +110,22 @@ def tags_of(spans: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
 
 
 def _prefixes(count: int, scheme: Scheme, touches: bool) -> str:
-    """The prefixes of an entity of `count` tokens; does it touch another of its type?"""
+    """Return the prefixes of an entity; `touches`: another one of its type is directly before it."""
     if scheme == "BIOES":
         return "S" if count == 1 else "B" + "I" * (count - 2) + "E"
     return ("I" if scheme == "IOB1" and not touches else "B") + "I" * (count - 1)
 
 
-def convert(tags: Sequence[str], scheme: Scheme) -> list[str]:
-    """The same spans in another scheme; from which one need not be said, `spans` reads them all."""
-    return tags_of(spans(tags), len(tags), scheme)
+def convert_tags(tags: Sequence[str], scheme: Scheme) -> list[str]:
+    """Return the tags of the same spans in another scheme; `tags` may be in any scheme."""
+    return spans_to_tags(tags_to_spans(tags), len(tags), scheme)
 
 
-def detect(sentences: Iterable[Sequence[str]]) -> Scheme:
-    """The scheme that a set of sentences breaks least often.
+def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
+    """Return the scheme that the sentences violate least often.
 
-    Nothing is ambiguous in a clean set: BIO opens each entity with B, IOB1 opens the first of a row with I,
-    BIOES closes each with E or S, so one entity tells them apart. Without any entity it is BIO.
+    One entity is enough in clean data: BIO begins each entity with B, IOB1 the first of a row with I, and
+    BIOES ends each with E or S. Without any entity it is BIO.
     """
     pairs = Counter(pair for tags in sentences for pair in pairwise([OUTSIDE, *tags, OUTSIDE]))
     return min(
@@ -128,54 +133,54 @@ def detect(sentences: Iterable[Sequence[str]]) -> Scheme:
         key=lambda scheme: sum(
             count
             for (previous, current), count in pairs.items()
-            if not _allowed(_parts(previous), _parts(current), scheme)
+            if not _allowed(_split_tag(previous), _split_tag(current), scheme)
         ),
     )
 
 
-def check(sentences: Iterable[Sequence[str]], origin: str, lines: Sequence[int] = ()) -> None:
-    """See that every tag is `O` or `PREFIX-TYPE` with a prefix that some scheme has.
+def check_tags(sentences: Iterable[Sequence[str]], origin: str, lines: Sequence[int] = ()) -> None:
+    """Check that every tag is `O` or `PREFIX-TYPE`, with a prefix of one of the schemes.
 
     Args:
-        sentences: the tags of each.
-        origin: where they come from, for people.
-        lines: the line of each sentence's first token, if they come from a file of one token a line.
+        sentences: the tags of each sentence.
+        origin: source of the sentences, for messages.
+        lines: line of each sentence's first token, for files with one token on each line.
 
     Raises:
-        UserError: a tag is not; its line is named, or its sentence and token, counted from 1.
+        UserError: a tag is not; the message names its line, or its sentence and token, counted from 1.
     """
     for row, tags in enumerate(sentences):
-        for place, tag in enumerate(tags):
+        for index, tag in enumerate(tags):
             if isinstance(tag, str) and TAG.fullmatch(tag):
                 continue
-            token = f"sentence {row + 1}, token {place + 1}"
-            where = f"line {lines[row] + place}" if lines else token
+            token = f"sentence {row + 1}, token {index + 1}"
+            where = f"line {lines[row] + index}" if lines else token
             raise UserError(
-                f"{origin}, {where}: the tag {tag!r} fits no scheme: a tag is O, or a hyphen and a "
-                "type behind B, I, E, S, L, U, M or W, like B-PER"
+                f"{origin}, {where}: the tag {tag!r} fits no scheme: a tag is O, or one of B, I, E, S, "
+                "L, U, M, W with a hyphen and a type, like B-PER"
             )
 
 
 def tag_vocabulary(types: Iterable[str], scheme: Scheme) -> list[str]:
-    """Every tag over these types: `O` first, then by type; an untrained model may need any of them."""
+    """Return all tags for these types: `O` first, then by type, whether they occur in train or not."""
     return [
         OUTSIDE,
         *(f"{prefix}-{type}" for type in sorted({*types}) for prefix in PREFIXES[scheme]),
     ]
 
 
-def constraints(tags: Sequence[str], scheme: Scheme) -> Constraints:
-    """Which sequences over a tag vocabulary the scheme allows: just those that `tags_of` writes."""
-    outside, every = _parts(OUTSIDE), [_parts(tag) for tag in tags]
-    return Constraints(
-        start=[_allowed(outside, tag, scheme) for tag in every],
-        transitions=[[_allowed(first, second, scheme) for second in every] for first in every],
-        end=[_allowed(tag, outside, scheme) for tag in every],
+def tag_constraints(tags: Sequence[str], scheme: Scheme) -> TagConstraints:
+    """Return the constraints that allow exactly the sequences that `spans_to_tags` writes."""
+    outside, parts = _split_tag(OUTSIDE), [_split_tag(tag) for tag in tags]
+    return TagConstraints(
+        start=[_allowed(outside, tag, scheme) for tag in parts],
+        transitions=[[_allowed(first, second, scheme) for second in parts] for first in parts],
+        end=[_allowed(tag, outside, scheme) for tag in parts],
     )
 
 
 def _allowed(previous: _Tag, current: _Tag, scheme: Scheme) -> bool:
-    """May these two be neighbours? `O` stands for both edges of a sentence too."""
+    """Return whether two tags may be neighbours; the edges of a sentence count as `O`."""
     if not {previous.prefix, current.prefix} <= {OUTSIDE, *PREFIXES[scheme]}:
         return False
     if scheme == "BIO":
@@ -188,10 +193,11 @@ def _allowed(previous: _Tag, current: _Tag, scheme: Scheme) -> bool:
 
 
 def continuations(tags: Sequence[str]) -> list[list[bool]]:
-    """K x K: would the second tag, right behind the first, be of the same entity?
+    """Return K x K values: True if the second tag, directly after the first, continues its entity.
 
-    The confidence of a span needs it: the probability that its tags are these *and* that what follows does
-    not lengthen it. Behind `B-X` or `I-X` an `I-X` (or `E-X`) does; behind `E-X`, `S-X` and `O` nothing.
+    The confidence of a span needs them: it is the probability of the span's tags *and* of a next tag that
+    does not continue the entity. `I-X` and `E-X` continue after `B-X` and `I-X`; no tag does after `E-X`,
+    `S-X` and `O`.
     """
-    every = [_parts(tag) for tag in tags]
-    return [[_continues(first, second) for second in every] for first in every]
+    parts = [_split_tag(tag) for tag in tags]
+    return [[_continues(first, second) for second in parts] for first in parts]

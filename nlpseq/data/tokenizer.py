@@ -1,20 +1,20 @@
-"""How text becomes token ids and text again: one face over the `tokenizers` library.
+"""Text to token ids and back, on top of the `tokenizers` library. Text is cut into tokens here.
 
-Six kinds can be learnt, always from the train split alone; any other `tokenizer.json` can be named
-instead. What is encoded never forges a special token: a text that spells `<eos>` does not end
-there.
+(`word_tokenizer.py` cuts raw text into words by rule beforehand, where the recipe asks for that.)
+Six kinds of tokenizer can be trained, always on the train split only; any other `tokenizer.json` can be
+loaded. Text never becomes a special token: a text with `<eos>` in it does not end there.
 
-kind       | a token is                       | decode(encode(text)), every token being known
------------|----------------------------------|-----------------------------------------------------
-word       | what white space separates       | the text, its white space made single spaces
-character  | a Unicode character, newline too | the text
-bpe        | a frequent piece of a word       | the text, U+2581 (the mark for a space) made a space
+kind       | a token is                       | decode(encode(text)) if every token is known
+-----------|----------------------------------|---------------------------------------------
+word       | text between white space         | the text, with single spaces
+character  | a Unicode character or newline   | the text
+bpe        | a frequent piece of a word       | the text; U+2581, the space mark, is a space
 unigram    | a likely piece of a word         | the same
-wordpiece  | a frequent piece of a word       | words and punctuation marks, single spaces between
-byte_bpe   | a frequent run of bytes          | the text, whatever it holds
+wordpiece  | a frequent piece of a word       | words and punctuation, with single spaces
+byte_bpe   | a frequent sequence of bytes     | the text, whatever characters it has
 
-Ids of the word, character and unigram kinds fall in frequency, so that an adaptive softmax can cut
-the vocabulary anywhere.
+Ids of the kinds word, character and unigram are sorted by falling frequency, so an adaptive softmax can
+cut the vocabulary anywhere.
 """
 
 import json
@@ -33,9 +33,9 @@ from nlpseq.data.tokenizer_training import (
     PAD,
     SPECIAL_TOKENS,
     UNK,
-    extended,
-    learn,
-    normalized,
+    extend_vocabulary,
+    normalize,
+    train_tokenizer,
 )
 from nlpseq.errors import UserError
 from nlpseq.files import write_text
@@ -49,24 +49,24 @@ FOREIGN_NAMES = {
     BOS: (BOS, "<s>", "[CLS]", "<|begin_of_text|>", "<|startoftext|>", "<|endoftext|>"),
     EOS: (EOS, "</s>", "[SEP]", "<|end_of_text|>", "<|endoftext|>"),
 }
-TEXTS_AT_ONCE = 4096  # `tokenizers` keeps about 100 bytes a token until a batch is done
+TEXTS_AT_ONCE = 4096  # `tokenizers` holds about 100 bytes for each token of a batch
 
 
 class Tokenizer:
-    """Text to ids and back.
+    """Turns text into ids and back.
 
     Attributes:
-        backend: the `tokenizers.Tokenizer` underneath (offsets, alignments).
+        backend: the wrapped `tokenizers.Tokenizer`, for offsets.
         kind: word, character, bpe, wordpiece, unigram or byte_bpe.
-        vocabulary: every token, by id.
-        pad_id, unk_id, bos_id, eos_id: the special tokens; 0, 1, 2, 3 unless a foreign tokenizer
-            has others.
+        vocabulary: all tokens, by id.
+        pad_id, unk_id, bos_id, eos_id: ids of the special tokens; 0, 1, 2, 3 except in tokenizers from
+            elsewhere.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         backend.no_padding()
         backend.no_truncation()
-        backend.encode_special_tokens = True  # that is: spelt-out special tokens are plain text
+        backend.encode_special_tokens = True  # special tokens in a text are plain text
         self.backend = backend
         self.pad_id, self.unk_id, self.bos_id, self.eos_id = (
             _special_id(backend, name) for name in SPECIAL_TOKENS
@@ -82,28 +82,28 @@ class Tokenizer:
 
     @classmethod
     def from_config(cls, config: TokenizationConfig, texts: Iterable[str]) -> "Tokenizer":
-        """The existing tokenizer that `config.path` names, or one learnt from `texts`."""
+        """Load the tokenizer that `config.path` names, or train one on `texts`."""
         return cls.train(config, texts) if config.path is None else cls.load(config.path)
 
     @classmethod
     def train(cls, config: TokenizationConfig, texts: Iterable[str]) -> "Tokenizer":
-        """Learn a vocabulary. The same texts give the same file.
+        """Train a tokenizer; the same texts always give the same file.
 
         Args:
-            config: kind, largest size and the rest of the recipe's `tokenization` section.
-            texts: the train split's texts, and no others.
+            config: the recipe's `tokenization` section.
+            texts: texts of the train split only.
 
         Raises:
-            UserError: the texts hold no token, or more different characters than the vocabulary
-                may.
+            UserError: the texts hold no token, or more different characters than the vocabulary may
+                have.
         """
-        return cls(learn(config, texts))
+        return cls(train_tokenizer(config, texts))
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
-        """Read a `tokenizer.json`, or the one of a folder, or of a model on the Hub.
+        """Load a `tokenizer.json` from a file, a folder or a model on the Hub.
 
-        A special token that a foreign tokenizer has under none of the usual names is added to it.
+        A special token is added if the tokenizer has it under none of the usual names.
 
         Raises:
             UserError: there is no such file or model, or it is not a tokenizer.
@@ -126,11 +126,11 @@ class Tokenizer:
                 raise UserError(f"tokenizer {path} is not a tokenizer.json: {reason}") from error
             reason = reason if reachable else "it cannot be reached"
             raise UserError(
-                f"tokenizer {path} is no file and not to be had from the Hub: {reason}"
+                f"tokenizer {path}: no such file, and it could not be loaded from the Hub: {reason}"
             ) from error
 
     def save(self, folder: Path) -> None:
-        """Write `tokenizer.json`, and what lets `transformers.AutoTokenizer` load the folder."""
+        """Write `tokenizer.json` and `tokenizer_config.json`, for `transformers.AutoTokenizer`, too."""
         names = ["pad_token", "unk_token", "bos_token", "eos_token"]
         ids = [self.pad_id, self.unk_id, self.bos_id, self.eos_id]
         config = {
@@ -146,67 +146,67 @@ class Tokenizer:
         )
 
     def produces(self, word: str) -> bool:
-        """Whether a text can have this word, as it is spelt, for a token: of the word kind only.
+        """Return whether a word, as it is spelt, can be a token of a text; for the kind `word` only.
 
-        White space splits it, or normalisation (lower case, digits as 0) leaves no such word, or it
-        spells a special token: then it cannot.
+        It cannot if it contains white space, changes by normalisation (lower case, digits as 0), or is
+        spelt like a special token.
         """
-        same = normalized(self.backend, word) == word
+        same = normalize(self.backend, word) == word
         return same and word.split() == [word] and word not in SPECIAL_TOKENS
 
-    def extended(self, words: Iterable[str]) -> "Tokenizer":
-        """A tokenizer that knows further words, by the ids from `len(self)` on; of the word kind only.
+    def with_words(self, words: Iterable[str]) -> "Tokenizer":
+        """Return a tokenizer with further words, with ids from `len(self)` on; for the kind `word` only.
 
-        Words are skipped that it knows already or that no text can have, see `produces`.
+        Known words are skipped, and words that cannot be tokens, see `produces`.
 
         Raises:
-            ValueError: the tokens are not words.
+            ValueError: the tokenizer is of another kind.
         """
         if self.kind != "word":
-            raise ValueError(f"a tokenizer of kind {self.kind} cannot be given words")
-        return Tokenizer(extended(self.backend, filter(self.produces, words)))
+            raise ValueError(f"cannot add words to a tokenizer of kind {self.kind}")
+        return Tokenizer(extend_vocabulary(self.backend, filter(self.produces, words)))
 
     def __len__(self) -> int:
         return len(self.vocabulary)
 
     @property
     def separator(self) -> str:
-        """What stands between two texts that were decoded apart and belong together."""
+        """Text to put between two decoded parts of one text."""
         return " " if self.kind in ("word", "wordpiece") else ""
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text; no special token is added."""
+        """Return the ids of a text, without special tokens."""
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of many texts, on every core where the kind allows it."""
-        if self.kind == "character":  # 20 times faster than a general splitter on one long text
-            return [self._spell(text) for text in texts]
+        """Return the ids of many texts, computed in parallel except for the kind `character`."""
+        if self.kind == "character":  # on a long text 20 times faster than the backend
+            return [self._encode_characters(text) for text in texts]
         encoded: list[list[int]] = []
         for begin in range(0, len(texts), TEXTS_AT_ONCE):
-            some = list(texts[begin : begin + TEXTS_AT_ONCE])
-            encoded += [
-                one.ids for one in self.backend.encode_batch_fast(some, add_special_tokens=False)
-            ]
+            chunk = list(texts[begin : begin + TEXTS_AT_ONCE])
+            encodings = self.backend.encode_batch_fast(chunk, add_special_tokens=False)
+            encoded += [encoding.ids for encoding in encodings]
         return encoded
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text that ids spell; special tokens are left out, but `<unk>` is shown."""
+        """Return the text of ids; special tokens are left out, except `<unk>`."""
         shown = [id for id in ids if id not in self._silent]
         if self.kind == "character":
             return "".join([self.vocabulary[id] for id in shown])
         return str(self.backend.decode(shown, skip_special_tokens=False))
 
     def tokens(self, text: str) -> list[str]:
-        """The tokens of a text, unknown ones as `<unk>`."""
+        """Return the tokens of a text; unknown ones are `<unk>`."""
         return [self.vocabulary[id] for id in self.encode(text)]
 
-    def _spell(self, text: str) -> list[int]:
+    def _encode_characters(self, text: str) -> list[int]:
         known, unknown = self._characters, self.unk_id
-        return [known.get(character, unknown) for character in normalized(self.backend, text)]
+        return [known.get(character, unknown) for character in normalize(self.backend, text)]
 
 
 def _special_id(backend: tokenizers.Tokenizer, name: str) -> int:
+    """Return the id of a special token, which is added if there is none."""
     for token in FOREIGN_NAMES[name]:
         id = backend.token_to_id(token)
         if id is not None:
@@ -216,7 +216,7 @@ def _special_id(backend: tokenizers.Tokenizer, name: str) -> int:
 
 
 def _kind(state: Mapping[str, Any]) -> str:
-    """The kind of a tokenizer, ours or not, from its serialised form."""
+    """Return the kind of any tokenizer from its serialised form."""
     model = state["model"]["type"]
     splitter = state["pre_tokenizer"] or {}
     parts = json.dumps([splitter, state["decoder"]])
@@ -228,7 +228,7 @@ def _kind(state: Mapping[str, Any]) -> str:
 
 
 def _by_id(vocabulary: Mapping[str, int]) -> list[str]:
-    tokens = [""] * (max(vocabulary.values()) + 1)  # a foreign tokenizer may leave ids unused
+    tokens = [""] * (max(vocabulary.values()) + 1)  # tokenizers from elsewhere may skip ids
     for token, id in vocabulary.items():
         tokens[id] = token
     return tokens

@@ -1,6 +1,6 @@
-"""How each kind of vocabulary is learnt: the same texts always give the same one.
+"""Training of tokenizers, one function for each kind; the same texts always give the same vocabulary.
 
-The special tokens take ids 0 to 3 in every one of them.
+The special tokens have ids 0 to 3 in all kinds.
 """
 
 import json
@@ -17,20 +17,19 @@ from nlpseq.recipe import TokenizationConfig
 PAD, UNK, BOS, EOS = "<pad>", "<unk>", "<bos>", "<eos>"
 SPECIAL_TOKENS = [PAD, UNK, BOS, EOS]
 
-# A run of letters (with an apostrophe inside), of digits or of marks, each with one space before
-# it, or a single white space: pieces stay inside a word, and "<eos>" falls into "<", "eos", ">".
+# A sequence of letters (with an apostrophe inside), of digits or of other marks, each with a space before
+# it, or a single white space. Pieces do not cross these borders; "<eos>" becomes "<", "eos", ">".
 RUNS = r" ?[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s"
-# Text at the word level that spells a special token; `<unk>` may stand for itself (Penn Treebank
-# has it).
+# A word of a text that is spelt like a special token; `<unk>` is allowed (Penn Treebank has it).
 FORGED = r"(?<!\S)<(?:pad|bos|eos)>(?!\S)"
 
 
-def learn(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    """Learn a vocabulary of the kind that the recipe names.
+def train_tokenizer(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    """Train a tokenizer of the kind that the recipe names.
 
     Raises:
-        UserError: the texts hold no token, or more different characters than the vocabulary may,
-            or digits are to be read as 0 by another kind than `word`.
+        UserError: the texts hold no token, or more different characters than the vocabulary may have,
+            or `digits_as_zero` is set for another kind than `word`.
     """
     if config.digits_as_zero and config.kind != "word":
         raise UserError(
@@ -38,7 +37,7 @@ def learn(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokeni
         )
     if config.vocabulary_size <= len(SPECIAL_TOKENS):
         raise _too_small(config, f"the special tokens alone take {len(SPECIAL_TOKENS)}")
-    backend = _KINDS[config.kind](config, texts)
+    backend = _TRAIN[config.kind](config, texts)
     backend.add_special_tokens([AddedToken(name, special=True) for name in SPECIAL_TOKENS])
     size = backend.get_vocab_size()
     if size > config.vocabulary_size:
@@ -51,13 +50,13 @@ def learn(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokeni
     return backend
 
 
-def normalized(backend: tokenizers.Tokenizer, text: str) -> str:
-    """Text as the tokenizer sees it (in lower case, if it wants that)."""
+def normalize(backend: tokenizers.Tokenizer, text: str) -> str:
+    """Return a text as the tokenizer normalises it, for example in lower case."""
     return backend.normalizer.normalize_str(text) if backend.normalizer else text
 
 
-def extended(backend: tokenizers.Tokenizer, words: Iterable[str]) -> tokenizers.Tokenizer:
-    """A copy of a tokenizer of words that knows further words, by the next ids."""
+def extend_vocabulary(backend: tokenizers.Tokenizer, words: Iterable[str]) -> tokenizers.Tokenizer:
+    """Return a copy of a word tokenizer with further words, which have the next ids."""
     state = json.loads(backend.to_str())
     known = backend.get_vocab(with_added_tokens=True)
     new = [word for word in dict.fromkeys(words) if word not in known]
@@ -66,40 +65,40 @@ def extended(backend: tokenizers.Tokenizer, words: Iterable[str]) -> tokenizers.
     return tokenizers.Tokenizer.from_str(json.dumps(state))
 
 
-def _start(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
+def _new_backend(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(model)
     if config.lowercase:
         backend.normalizer = normalizers.Lowercase()
     return backend
 
 
-def _word(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+def _train_word(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
-    unforged = normalizers.Replace(Regex(FORGED), UNK)
+    replace_forged = normalizers.Replace(Regex(FORGED), UNK)
     steps: list[normalizers.Normalizer] = []
     steps += [normalizers.Lowercase()] if config.lowercase else []
     steps += [normalizers.Replace(Regex("[0-9]"), "0")] if config.digits_as_zero else []
-    backend.normalizer = normalizers.Sequence([*steps, unforged])
+    backend.normalizer = normalizers.Sequence([*steps, replace_forged])
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    counting = trainers.WordLevelTrainer(
+    counter = trainers.WordLevelTrainer(
         vocab_size=2**62, min_frequency=config.min_frequency, special_tokens=[], show_progress=False
     )
-    backend.train_from_iterator(texts, counting)  # sorts by falling frequency, then by spelling
+    backend.train_from_iterator(texts, counter)  # sorts by falling frequency, then by spelling
     words = sorted(backend.get_vocab().items(), key=lambda item: item[1])
     backend.model = _vocabulary(config, (word for word, _ in words))
     return backend
 
 
-EVERY_CHARACTER = r"[\s\S]"  # by it a saved tokenizer is known to be one of characters
+EVERY_CHARACTER = r"[\s\S]"  # a saved tokenizer with this pattern is of the kind `character`
 
 
-def _character(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _start(config, models.WordLevel(unk_token=UNK))
+def _train_character(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _new_backend(config, models.WordLevel(unk_token=UNK))
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(EVERY_CHARACTER), "isolated")
     backend.decoder = decoders.Fuse()
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(normalized(backend, text))
+        counts.update(normalize(backend, text))
     frequent = [(c, n) for c, n in counts.items() if n >= config.min_frequency]
     frequent.sort(key=lambda item: (-item[1], item[0]))
     backend.model = _vocabulary(config, (character for character, _ in frequent))
@@ -107,20 +106,20 @@ def _character(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.T
 
 
 def _vocabulary(config: TokenizationConfig, tokens: Iterable[str]) -> models.WordLevel:
-    """The special tokens, then the most frequent others; a text's `<unk>` takes no second id."""
+    """Return the special tokens and the most frequent others; `<unk>` in a text gets no second id."""
     others = [token for token in tokens if token not in SPECIAL_TOKENS]
     kept = SPECIAL_TOKENS + others[: max(config.vocabulary_size - len(SPECIAL_TOKENS), 0)]
     return models.WordLevel({token: id for id, token in enumerate(kept)}, unk_token=UNK)
 
 
-def _bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _pieces(config, models.BPE(unk_token=UNK))
+def _train_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _new_piece_backend(config, models.BPE(unk_token=UNK))
     backend.train_from_iterator(texts, trainers.BpeTrainer(**_trainer_options(config)))
     return backend
 
 
-def _unigram(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _pieces(config, models.Unigram())
+def _train_unigram(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _new_piece_backend(config, models.Unigram())
     trainer = trainers.UnigramTrainer(
         vocab_size=config.vocabulary_size,
         special_tokens=SPECIAL_TOKENS,
@@ -131,18 +130,18 @@ def _unigram(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tok
         backend.train_from_iterator(texts, trainer)
     except Exception as error:  # the library raises nothing narrower
         raise _too_small(config, str(error)) from error
-    learnt = json.loads(backend.to_str())["model"]["vocab"]
-    pieces = _settled([one for one in learnt if one[0] not in SPECIAL_TOKENS])
+    trained = json.loads(backend.to_str())["model"]["vocab"]
+    pieces = _make_reproducible([piece for piece in trained if piece[0] not in SPECIAL_TOKENS])
     special = [(name, 0.0) for name in SPECIAL_TOKENS]
     backend.model = models.Unigram(special + pieces, SPECIAL_TOKENS.index(UNK), False)
     return backend
 
 
-def _settled(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Undo what changes from run to run, as the library goes through words in a random order.
+def _make_reproducible(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Remove differences between runs, which come from the library's random order of words.
 
-    Sums differ by a rounding. Characters that are no piece by merit are appended, in a random
-    order, with scores that rise from the lowest one in steps of 1e-4: give them by code point.
+    Scores differ by rounding. Characters that are not frequent enough to be pieces are appended in a
+    random order, with scores that rise from the lowest one in steps of 1e-4: sort them by code point.
     """
     scores = {piece: round(score, 6) for piece, score in pieces}
     lowest = min(scores.values(), default=0.0)
@@ -157,8 +156,8 @@ def _settled(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _pieces(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
-    backend = _start(config, model)
+def _new_piece_backend(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
+    backend = _new_backend(config, model)
     runs = pre_tokenizers.Split(Regex(RUNS), "isolated")
     spaces = pre_tokenizers.Metaspace(prepend_scheme="never", split=False)
     backend.pre_tokenizer = pre_tokenizers.Sequence([runs, spaces])
@@ -166,25 +165,25 @@ def _pieces(config: TokenizationConfig, model: models.Model) -> tokenizers.Token
     return backend
 
 
-def _wordpiece(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _start(config, models.WordPiece(unk_token=UNK))
+def _train_wordpiece(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _new_backend(config, models.WordPiece(unk_token=UNK))
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece(cleanup=False)
-    # The library numbers pieces like "##a" as it meets them, in an order that changes from run to
-    # run, and breaks ties by these numbers: number them first.
+    # The library numbers pieces like "##a" by first occurrence, in an order that differs between runs,
+    # and breaks ties by these numbers: number them beforehand.
     texts = list(texts)
-    known = "".join(sorted(set(normalized(backend, "".join(sorted(set().union(*texts)))))))
+    known = "".join(sorted(set(normalize(backend, "".join(sorted(set().union(*texts)))))))
     inner = [f"##{character}" for character in known if not character.isspace()]
     options = {**_trainer_options(config), "special_tokens": [*SPECIAL_TOKENS, *inner]}
-    scratch = _start(config, models.WordPiece(unk_token=UNK))
+    scratch = _new_backend(config, models.WordPiece(unk_token=UNK))
     scratch.pre_tokenizer = backend.pre_tokenizer
     scratch.train_from_iterator(texts, trainers.WordPieceTrainer(**options))
     backend.model = models.WordPiece(scratch.get_vocab(), unk_token=UNK)
     return backend
 
 
-def _byte_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = _start(config, models.BPE())
+def _train_byte_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+    backend = _new_backend(config, models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -193,20 +192,20 @@ def _byte_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.To
     return backend
 
 
-_KINDS: dict[str, Callable[[TokenizationConfig, Iterable[str]], tokenizers.Tokenizer]] = {
-    "word": _word,
-    "character": _character,
-    "bpe": _bpe,
-    "unigram": _unigram,
-    "wordpiece": _wordpiece,
-    "byte_bpe": _byte_bpe,
+_TRAIN: dict[str, Callable[[TokenizationConfig, Iterable[str]], tokenizers.Tokenizer]] = {
+    "word": _train_word,
+    "character": _train_character,
+    "bpe": _train_bpe,
+    "unigram": _train_unigram,
+    "wordpiece": _train_wordpiece,
+    "byte_bpe": _train_byte_bpe,
 }
 
 
 def _trainer_options(config: TokenizationConfig) -> dict[str, Any]:
     return {
         "vocab_size": config.vocabulary_size,
-        "min_frequency": 2,  # a piece that was seen once is not worth an id
+        "min_frequency": 2,  # no ids for pieces that occur once
         "special_tokens": SPECIAL_TOKENS,
         "show_progress": False,
     }

@@ -1,13 +1,14 @@
-"""Raw text as words and sentences, by rule: for text that comes without them.
+"""Word tokenizer and sentence splitter: cut raw text into words and sentences by rule.
 
-Words are cut in the manner of the Penn Treebank and CoNLL-2003: punctuation stands apart; numbers,
-dates, hyphenated words, abbreviations with their full stop (`U.S.`, `Mr.`), addresses, `-lrb-` and
-`...` stay whole; `don't` is `do n't`, `Ann's` is `Ann 's`. A script without spaces between words stays
-in long runs, and an emoji is one word with what modifies it.
+(Tokens and their ids come from `tokenizer.py`; the rules here run before it, where a recipe asks for it.)
+Words follow the Penn Treebank and CoNLL-2003: punctuation is separate; numbers, dates, hyphenated words,
+abbreviations with their full stop (`U.S.`, `Mr.`), addresses, `-lrb-` and `...` are single words; `don't`
+becomes `do n't`, `Ann's` becomes `Ann 's`. Scripts without spaces between words are not cut, and an emoji
+is one word with its modifiers.
 
-A sentence ends after `. ! ?` and the quotes and brackets that close behind it, but not after an
-abbreviation, an initial or, before a small letter, three dots. The rule reads `He left. She stayed.`
-and `he left . she stayed .` alike. A line's end ends a sentence, too.
+A sentence ends after `. ! ?` with closing quotes and brackets, except after an abbreviation, after an
+initial, and after three dots before a small letter. `He left. She stayed.` and `he left . she stayed .`
+are split alike. The end of a line ends a sentence, too.
 """
 
 import re
@@ -27,7 +28,7 @@ ABBREVIATIONS = frozenset(
 _CLITIC = r"(?i:s|m|d|re|ve|ll)(?!\w)"
 _ENDING = r"(?!\w)"
 _LETTER = r"[^\W\d_]"
-_RUN = r"[\w\u0300\u200c\u200d]+"  # a mark of any kind is given as U+0300, see `_shape`
+_RUN = r"[\w\u0300\u200c\u200d]+"  # U+0300 represents all combining marks, see `_shape`
 _JOINT = rf"(?:[-&](?=\w)|['’](?!{_CLITIC})(?=\w)|(?<=\d)[.,:/](?=\d)|\.(?=[a-z]))"
 _WORD = re.compile(
     "|".join(
@@ -35,7 +36,7 @@ _WORD = re.compile(
             r"(?:https?|ftp)://[^\s<>\"]*[\w/]|www\.[^\s<>\"]*[\w/]",
             r"[\w.+-]{1,64}@\w+(?:[.-]\w+)+",
             r"\.{2,}|-{2,}|``|''",
-            r"-(?i:[lr][crs]b)-(?!\w)",  # a bracket as the treebank spells it
+            r"-(?i:[lr][crs]b)-(?!\w)",  # a bracket in the treebank's spelling
             rf"(?:{_LETTER}\.){{2,}}(?:{_LETTER}{_ENDING})?(?:-\w+)*",  # U.S., a.m., U.S.-led
             r"[A-HJ-ZÀ-ÖØ-Þ]\.(?=\s+[A-ZÀ-ÖØ-Þ])",  # an initial
             rf"(?i:{'|'.join(map(re.escape, sorted(ABBREVIATIONS)))})\.{_ENDING}",
@@ -49,9 +50,9 @@ _WORD = re.compile(
     )
 )
 
-_APART_NOT = re.compile(rf"(?<=\w) (?=(?i:n['’]t){_ENDING})")  # the treebank's alone: `do n't`
+_SPLIT_NOT = re.compile(rf"(?<=\w) (?=(?i:n['’]t){_ENDING})")  # `do n't`, which Moses does not join
 
-_LANGUAGE = "en"  # of Moses's rules; the rules for words are one set for all languages, too
+_LANGUAGE = "en"  # rules of Moses; the rules for words are the same for all languages
 _CLOSING = "\"'”’»)]}"
 _OPENING = "\"'“‘«([{`"
 _ENDING_MARKS = "!?。！？؟।"
@@ -59,7 +60,7 @@ _INITIALS = re.compile(rf"[^\WI\d_]|{_LETTER}(?:\.{_LETTER})+")
 
 
 class Word(NamedTuple):
-    """A word of a raw text: `text` is that text's [begin:end]."""
+    """A word and its position: characters `begin:end` of the raw text."""
 
     text: str
     begin: int
@@ -67,64 +68,64 @@ class Word(NamedTuple):
 
 
 def split_words(text: str) -> list[Word]:
-    """The words of a raw text in order; only white space lies between them."""
+    """Return the words of a raw text; all characters except white space are in one of them."""
     shape = text if text.isascii() else "".join(map(_shape, text))
     spans = (match.span() for match in _WORD.finditer(shape))
     return [Word(text[begin:end], begin, end) for begin, end in spans]
 
 
-def raw_words(text: str) -> str:
-    """Raw text with a space between words and marks, as tokenized data have it; lines stay apart."""
+def tokenize_words(text: str) -> str:
+    """Return raw text with spaces between words and punctuation, as in tokenized data; lines are kept."""
     lines = (split_words(line) for line in text.splitlines())
     return "\n".join(" ".join(word.text for word in words) for words in lines)
 
 
-def detokenized(text: str) -> str:
-    """What `raw_words` made, as it is written: the other way round, by Moses's rules, which now and then guess.
+def detokenize(text: str) -> str:
+    """Return the usual spelling of tokenized text; undoes `tokenize_words` by Moses's rules.
 
-    A slash keeps its spaces, and of quotation marks it is counted which open and which close.
+    The rules are heuristics: a slash keeps its spaces, and quotation marks open and close in turns.
     """
-    lines = (_APART_NOT.sub("", line).split() for line in text.splitlines())
+    lines = (_SPLIT_NOT.sub("", line).split() for line in text.splitlines())
     return "\n".join(_detokenizer().detokenize(line, unescape=False) for line in lines)
 
 
 def detokenizer_signature() -> str:
-    """By what `detokenized` writes, in the manner of sacrebleu's signatures."""
+    """Return method and version of `detokenize`, in the style of sacrebleu's signatures."""
     return f"detokenize:moses-{_LANGUAGE}|sacremoses:{metadata.version('sacremoses')}"
 
 
 @cache
 def _detokenizer() -> Any:
-    from sacremoses import MosesDetokenizer  # late: few need it
+    from sacremoses import MosesDetokenizer  # late: rarely needed
 
     return MosesDetokenizer(lang=_LANGUAGE)
 
 
 def split_into_sentences(text: str) -> list[list[Word]]:
-    """The words of each sentence of a raw text; places are those of the whole text."""
-    found: list[list[Word]] = []
+    """Return the words of each sentence; their positions refer to the whole text."""
+    result: list[list[Word]] = []
     for line in re.finditer(r"[^\n\r]+", text):
         words, begin = split_words(line.group()), line.start()
         sentences: list[list[Word]] = []
-        for word, number in zip(words, sentence_numbers([one.text for one in words]), strict=True):
+        for word, number in zip(words, sentence_numbers([word.text for word in words]), strict=True):
             if number == len(sentences):
                 sentences.append([])
             sentences[-1].append(Word(word.text, begin + word.begin, begin + word.end))
-        found += sentences
-    return found
+        result += sentences
+    return result
 
 
 def sentence_numbers(words: Sequence[str]) -> list[int]:
-    """The number of the sentence that each word belongs to, from 0.
+    """Return the number of the sentence that each word belongs to, from 0.
 
     Args:
-        words: of one text, its punctuation apart (`left`, `.`) or not (`left.`).
+        words: words of one text, with punctuation separate (`left`, `.`) or attached (`left.`).
     """
     numbers: list[int] = []
     number, ended = 0, False
     for word, following in pairwise([*words, ""]):
-        trails = not word.strip(_CLOSING + _ENDING_MARKS + ".")
-        if ended and not trails:
+        closes = not word.strip(_CLOSING + _ENDING_MARKS + ".")
+        if ended and not closes:
             number, ended = number + 1, False
         numbers.append(number)
         ended = ended or _ends(word, following)
@@ -132,11 +133,11 @@ def sentence_numbers(words: Sequence[str]) -> list[int]:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Where each sentence of a raw text begins and ends, white space around it left out."""
-    return [span for line in re.finditer(r"[^\n\r]+", text) for span in _sentences(line)]
+    """Return begin and end of each sentence of a raw text, without the white space around it."""
+    return [span for line in re.finditer(r"[^\n\r]+", text) for span in _sentence_spans(line)]
 
 
-def _sentences(line: re.Match[str]) -> Iterator[tuple[int, int]]:
+def _sentence_spans(line: re.Match[str]) -> Iterator[tuple[int, int]]:
     words = list(re.finditer(r"\S+", line.group()))
     spans: dict[int, tuple[int, int]] = {}
     for word, number in zip(words, sentence_numbers([w.group() for w in words]), strict=True):
@@ -146,7 +147,7 @@ def _sentences(line: re.Match[str]) -> Iterator[tuple[int, int]]:
 
 
 def _ends(word: str, following: str) -> bool:
-    """Whether a sentence may end with this word."""
+    """Return whether a sentence ends with a word."""
     core = word.rstrip(_CLOSING)
     if core.endswith((*_ENDING_MARKS,)):
         return True
@@ -161,7 +162,7 @@ def _ends(word: str, following: str) -> bool:
 
 
 def _shape(character: str) -> str:
-    """The character, or U+0300 for one that only modifies those before it."""
+    """Return the character, or U+0300 if it only modifies the characters before it."""
     category = unicodedata.category(character)
     modifies = category in ("Mn", "Mc", "Me") or "\U0001f3fb" <= character <= "\U0001f3ff"
     return "\u0300" if modifies or character == "\u00ad" else character

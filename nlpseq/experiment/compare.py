@@ -1,6 +1,6 @@
-"""Several models of one recipe, or several recipes: matched, trained, and compared.
+"""Compare finished runs; or train several models of one recipe, or several recipes, and compare them.
 
-OUTPUT/plan.json             what was asked for, and what each model's recipe is changed by
+OUTPUT/plan.json             what was asked for, and the overrides of each model's recipe
 OUTPUT/<model>/seed-<n>/     the runs
 OUTPUT/report.json, report.html, plots/
 """
@@ -12,17 +12,16 @@ from typing import Any
 
 from nlpseq.analysis import comparison
 from nlpseq.analysis.comparison import Report
-from nlpseq.data.sources import load_splits
 from nlpseq.errors import UserError, suggest
-from nlpseq.files import write_json
+from nlpseq.files import check_writable, write_json
 from nlpseq.run_directory import finished_metrics
-from nlpseq.task import resolve
+from nlpseq.task import read_recipe, resolve
 from nlpseq.training.history import History
 
-from .candidates import Contest, Entry, is_recipe, stem
-from .equal_budgets import TIMING, Sizer, steps_in
+from .comparison_plan import ComparisonPlan, PlannedModel, folder_name, is_recipe
+from .equal_budgets import TIMING, ParameterMatcher, steps_in
 from .evaluate import evaluate
-from .seeds import read_recipe, run
+from .run import run
 
 
 def compare(
@@ -39,62 +38,67 @@ def compare(
     measure: bool | None = None,
     **options: Any,
 ) -> tuple[Report, Path]:
-    """Compare finished runs, or train what recipes say and compare that.
+    """Compare finished runs, or train recipes and compare them.
 
     Args:
         named: run directories, or names of recipes.
-        overrides: of the recipes.
+        overrides: assignments to the recipes.
         models: kinds of encoder, for one recipe.
-        seeds: of the runs of each model; those of `Contest` by default.
-        match: what is made equal, see `Contest`.
-        minutes: of training each model.
-        data_dir: local files.
-        output: where everything is written.
-        device: where to train.
-        measure: measure the answers' speed and memory; if None, of what is trained here.
+        seeds: seeds of each model's runs; (): those of `ComparisonPlan`.
+        match: what is made equal, see `ComparisonPlan`.
+        minutes: training time of each model.
+        data_dir: folder of local data files.
+        output: folder for everything that is written.
+        device: device to train and measure on.
+        measure: measure speed and memory of prediction; None: only where recipes are trained.
         **options: of `nlpseq.analysis.comparison.compare`.
 
     Returns:
-        The report, and the folder where it was written.
+        The report, and its folder.
 
     Raises:
-        UserError: anything that the user can mend.
-        KeyboardInterrupt: a run was stopped, and saved.
+        UserError: bad input, with one line that says what to change.
+        KeyboardInterrupt: a run was stopped and saved.
     """
-    recipes = [one for one in named if models or is_recipe(one)]
-    if recipes:
-        runs = [one for one in named if not is_recipe(one)]
-        if runs and not models:
-            raise UserError(f"{runs[0]}: is no recipe; compare finished runs or recipes, not both")
-        asked = Contest(
-            recipes,
-            overrides,
-            models,
-            seeds=seeds or Contest.seeds,
-            match=match,
-            minutes=minutes,
-            data_dir=data_dir,
-            device=device,
-        )
-        return contest(asked, output, measure=measure is not False, **options)
-    timed = minutes is not None
-    given = {"--seeds": seeds, "--match": match, "--minutes": timed, "key=value": overrides}
-    if extra := [name for name, value in given.items() if value]:
+    recipes = [name for name in named if models or is_recipe(name)]
+    training: dict[str, Any] = {"seeds": seeds, "match": match, "minutes": minutes}
+    if not recipes:
+        _refuse_training_options(named, overrides, training)
+        options |= {"data_dir": data_dir, "device": device, "measure": bool(measure)}
+        return _compare_runs([Path(name) for name in named], output, options)
+    runs = [name for name in named if not is_recipe(name)]
+    if runs and not models:
+        raise UserError(f"{runs[0]}: is no recipe; compare finished runs or recipes, not both")
+    training["seeds"] = seeds or ComparisonPlan.seeds
+    plan = ComparisonPlan(recipes, overrides, models, **training, data_dir=data_dir, device=device)
+    return train_and_compare(plan, output, measure=measure is not False, **options)
+
+
+def _refuse_training_options(
+    named: Sequence[str], overrides: Sequence[str], training: Mapping[str, Any]
+) -> None:
+    """Refuse options of training where finished runs are compared."""
+    given = [f"--{name}" for name, value in training.items() if value not in ((), [], "", None)]
+    given += ["key=value"] if overrides else []
+    if given:
         raise UserError(
-            f"{', '.join(extra)}: for recipes to train; these are finished runs: {', '.join(named)}"
+            f"{', '.join(given)}: for recipes to train; these are finished runs: {', '.join(named)}"
         )
-    folders = [Path(one) for one in named]
+
+
+def _compare_runs(
+    folders: Sequence[Path], output: Path | None, options: Mapping[str, Any]
+) -> tuple[Report, Path]:
     folder = output or comparison.folder_of(folders)
-    comparison.check_place(folder, folders)
-    report = comparison.compare(
-        folders, data_dir=data_dir, device=device, measure=bool(measure), **options
-    )
+    comparison.check_folder(folder, folders)
+    check_writable(folder)
+    report = comparison.compare(folders, **options)
     comparison.write(report, folder)
     return report, folder
 
 
-def contest(
-    asked: Contest,
+def train_and_compare(
+    plan: ComparisonPlan,
     output: Path | None = None,
     *,
     split: str | None = None,
@@ -102,98 +106,93 @@ def contest(
     samples: int = 10_000,
     **options: Any,
 ) -> tuple[Report, Path]:
-    """Train what has not been trained yet, and compare.
+    """Train the models that are not trained yet, and compare them.
 
-    The same request goes on where it was interrupted: runs that have finished are not run twice, one
-    that was stopped is resumed. A split that finished runs have no scores of is scored now.
+    The same request continues after an interruption: finished runs are not trained again, and a stopped run
+    is resumed. If a finished run has no scores on the split, it is scored.
 
     Args:
-        asked: what to train.
-        output: where; `runs/compare/<recipe>/<models>` below the working folder if None, of several recipes
+        plan: the models to train.
+        output: folder; None: `runs/compare/<recipe>/<models>`, for several recipes
             `runs/compare/<task>/<recipes>`.
-        split: whose scores to compare; of another than a test split, tests are left alone.
-        difference: worth seeing.
-        samples: resampled test sets.
+        split: split to compare on; unless it is a test split, tests stay unscored.
+        difference: smallest difference of interest.
+        samples: number of resampled test sets.
         **options: of `nlpseq.analysis.comparison.compare`.
 
     Returns:
-        The report, and the folder where it was written.
+        The report, and its folder.
 
     Raises:
-        UserError: anything that the user can mend.
-        KeyboardInterrupt: a run was stopped, and saved.
+        UserError: bad input, with one line that says what to change.
+        KeyboardInterrupt: a run was stopped and saved.
     """
     comparison.check_options(difference, samples)
-    entries = asked.entries()
-    folder = output or _default_folder(asked, entries)
-    folders = [folder / entry.name for entry in entries]
+    planned = plan.planned_models()
+    folder = output or _default_folder(plan, planned)
+    check_writable(folder)
     if split is not None:
-        _check_split(asked, entries, split)
-    changes = _plan(asked, entries, folder)
-    test = split is None or split.startswith("test")
-    for entry, place in zip(entries, folders, strict=True):
-        overrides = [*entry.overrides, *changes[entry.name]]
-        _train(asked, entry, overrides, place, asked.seeds, test=test and not _left_tests(place))
-    _score_missing(asked, folders, split)
-    report = comparison.compare(
-        folders,
-        split=split,
-        difference=difference,
-        samples=samples,
-        data_dir=asked.data_dir,
-        device=asked.device,
-        command=asked.command(folder),
-        notes=[asked.note],
-        **options,
-    )
+        _check_split(plan, planned, split)
+    _train_all(plan, planned, folder, test=split is None or split.startswith("test"))
+    folders = [folder / model.name for model in planned]
+    _score_missing(plan, folders, split)
+    options |= {"split": split, "difference": difference, "samples": samples}
+    options |= {"data_dir": plan.data_dir, "device": plan.device}
+    report = comparison.compare(folders, command=plan.command(folder), notes=[plan.note], **options)
     comparison.write(report, folder)
     return report, folder
 
 
-def _default_folder(asked: Contest, entries: Sequence[Entry]) -> Path:
-    if asked.models:
-        shared = stem(asked.recipes[0])
+def _default_folder(plan: ComparisonPlan, planned: Sequence[PlannedModel]) -> Path:
+    if plan.models:
+        shared = folder_name(plan.recipes[0])
     else:
-        shared = read_recipe(entries[0].recipe, entries[0].overrides).task
-    return comparison.default_folder(shared, [entry.name for entry in entries])
+        shared = read_recipe(planned[0].recipe, planned[0].overrides).task
+    return comparison.default_folder(shared, [model.name for model in planned])
 
 
-def _check_split(asked: Contest, entries: Sequence[Entry], split: str) -> None:
-    """See that the data have the split, before hours are spent on models that cannot be compared on it."""
-    for entry in entries[: 1 if asked.models else None]:
-        found = read_recipe(entry.recipe, entry.overrides)
-        task = resolve(found.task)
-        splits = load_splits(
-            found.data,
-            data_dir=asked.data_dir,
-            fields=task.fields,
-            further_fields=task.further_fields,
-        )
+def _check_split(plan: ComparisonPlan, planned: Sequence[PlannedModel], split: str) -> None:
+    """Check that the data have the split, before models are trained."""
+    for model in planned[: 1 if plan.models else None]:
+        recipe = read_recipe(model.recipe, model.overrides)
+        splits = resolve(recipe.task)(recipe).load_splits(plan.data_dir)
         if split not in splits:
             raise UserError(
-                f"--split {split}: the data of recipe {entry.recipe} have {', '.join(splits)}"
+                f"--split {split}: the data of recipe {model.recipe} have {', '.join(splits)}"
                 f"{suggest(split, splits)}"
             )
 
 
-def _left_tests(folder: Path) -> bool:
-    """Whether a run that has finished left its tests alone; the others of its model then do so, too."""
-    found = (finished_metrics(run) for run in folder.glob("seed-*"))
-    return any(metrics["left_alone"] for metrics in found if metrics and "left_alone" in metrics)
+def _train_all(
+    plan: ComparisonPlan, planned: Sequence[PlannedModel], folder: Path, *, test: bool
+) -> None:
+    """Train every model with every seed, or resume."""
+    changes = _planned_changes(plan, planned, folder)
+    for model in planned:
+        place = folder / model.name
+        overrides = [*model.overrides, *changes[model.name]]
+        score_test = test and not _left_tests_unscored(place)
+        _train(plan, model, overrides, place, plan.seeds, test=score_test)
 
 
-def _score_missing(asked: Contest, folders: Sequence[Path], split: str | None) -> None:
-    """Score the split that is compared, where a run that finished earlier has left it alone."""
-    runs = [one for folder in folders for one in comparison.run_folders(folder)]
-    chosen = split or comparison.test_split(runs)
-    for one in runs:
-        if chosen not in comparison.scored_splits(one):
-            evaluate(one, split=chosen, data_dir=asked.data_dir, device=asked.device)
+def _left_tests_unscored(folder: Path) -> bool:
+    """Return whether a finished run of a model left tests unscored; its other runs then do so too."""
+    finished = (finished_metrics(run_folder) for run_folder in folder.glob("seed-*"))
+    return any(metrics["left_alone"] for metrics in finished if metrics and "left_alone" in metrics)
+
+
+def _score_missing(plan: ComparisonPlan, folders: Sequence[Path], split: str | None) -> None:
+    """Score the compared split of finished runs that have no scores on it."""
+    runs = [run_folder for folder in folders for run_folder in comparison.run_folders(folder)]
+    compared = split or comparison.test_split(runs)
+    for run_folder in runs:
+        if compared not in comparison.scored_splits(run_folder):
+            evaluate(run_folder, split=compared, data_dir=plan.data_dir, device=plan.device)
 
 
 def _train(
-    asked: Contest,
-    entry: Entry,
+    plan: ComparisonPlan,
+    model: PlannedModel,
     overrides: Sequence[str],
     folder: Path,
     seeds: Sequence[int],
@@ -201,12 +200,12 @@ def _train(
     test: bool = False,
 ) -> None:
     result = run(
-        entry.recipe,
+        model.recipe,
         overrides,
         output=folder,
         seeds=seeds,
-        data_dir=asked.data_dir,
-        device=asked.device,
+        data_dir=plan.data_dir,
+        device=plan.device,
         test=test,
         resume=True,
     )
@@ -214,48 +213,52 @@ def _train(
         raise KeyboardInterrupt
 
 
-def _plan(asked: Contest, entries: Sequence[Entry], folder: Path) -> Mapping[str, list[str]]:
-    """What each model's recipe is changed by; it is found once, and written down."""
+def _planned_changes(
+    plan: ComparisonPlan, planned: Sequence[PlannedModel], folder: Path
+) -> Mapping[str, list[str]]:
+    """Return the overrides of each model that make models equal; computed once, and stored."""
     path = folder / comparison.PLAN
     if path.exists():
         try:
-            known = json.loads(path.read_bytes())
-            if known["request"] != asked.request:
+            stored = json.loads(path.read_bytes())
+            if stored["request"] != plan.request:
                 raise UserError(
-                    f"{folder}: holds another comparison; choose another --output, or repeat its command to go on"
+                    f"{folder}: holds another comparison; choose another --output, or repeat the "
+                    "command of that comparison to continue it"
                 )
-            return {entry.name: [*map(str, known["changes"][entry.name])] for entry in entries}
+            return {model.name: [*map(str, stored["changes"][model.name])] for model in planned}
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: damaged; delete it to plan anew") from error
-    comparison.check_place(folder, [folder / entry.name for entry in entries])
-    match asked.matched:
+            raise UserError(f"{path}: damaged; delete it to plan again") from error
+    comparison.check_folder(folder, [folder / model.name for model in planned])
+    match plan.matched:
         case "parameters":
-            found = _equal_sizes(asked, entries)
+            changes = _equal_sizes(plan, planned)
         case "time":
-            found = {entry.name: _equal_time(asked, entry, folder) for entry in entries}
+            changes = {model.name: _equal_time(plan, model, folder) for model in planned}
         case _:
-            for entry in entries:  # what cannot be built is told before the first is trained
-                Sizer(entry.recipe, entry.overrides, asked.data_dir).core()
-            found = {entry.name: ["training.patience=0"] for entry in entries}
-    write_json(path, {"request": asked.request, "changes": found})
-    return found
+            for model in planned:  # check that each can be built before the first is trained
+                ParameterMatcher(model.recipe, model.overrides, plan.data_dir).count()
+            changes = {model.name: ["training.patience=0"] for model in planned}
+    write_json(path, {"request": plan.request, "changes": changes})
+    return changes
 
 
-def _equal_sizes(asked: Contest, entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """The first model stays as it is, the others take its number of parameters."""
-    first, *others = entries
-    wanted = Sizer(first.recipe, first.overrides, asked.data_dir).core()
-    found: dict[str, list[str]] = {first.name: []}
-    for entry in others:
-        found[entry.name] = Sizer(entry.recipe, entry.overrides, asked.data_dir).match(wanted)
-    return found
+def _equal_sizes(plan: ComparisonPlan, planned: Sequence[PlannedModel]) -> dict[str, list[str]]:
+    """Return overrides that give the other models the first one's number of parameters."""
+    first, *others = planned
+    wanted = ParameterMatcher(first.recipe, first.overrides, plan.data_dir).count()
+    changes: dict[str, list[str]] = {first.name: []}
+    for model in others:
+        matcher = ParameterMatcher(model.recipe, model.overrides, plan.data_dir)
+        changes[model.name] = matcher.match(wanted)
+    return changes
 
 
-def _equal_time(asked: Contest, entry: Entry, folder: Path) -> list[str]:
-    """As many updates as a short run says that fit into the minutes."""
-    assert asked.minutes is not None
-    timed = folder / entry.name / "timing"
-    seed = f"seed={asked.seeds[0]}"
-    _train(asked, entry, [*entry.overrides, *TIMING, seed], timed, ())
-    history = History(timed / "history.jsonl").read()
-    return steps_in(asked.minutes, history, read_recipe(entry.recipe, entry.overrides))
+def _equal_time(plan: ComparisonPlan, model: PlannedModel, folder: Path) -> list[str]:
+    """Return overrides for as many updates as fit into the minutes, by a short run."""
+    assert plan.minutes is not None
+    timing = folder / model.name / "timing"
+    seed = f"seed={plan.seeds[0]}"
+    _train(plan, model, [*model.overrides, *TIMING, seed], timing, ())
+    history = History(timing / "history.jsonl").read()
+    return steps_in(plan.minutes, history, read_recipe(model.recipe, model.overrides))

@@ -1,6 +1,6 @@
-"""Models made equal before they are compared: as many parameters, or as many minutes.
+"""Equal budgets for models that are compared: the same number of parameters, or of minutes.
 
-Embedding and output layer are the same for all models and most of their parameters; what is matched is the rest.
+Embedding and output layer, which are the same for all models and hold most parameters, are not counted.
 """
 
 import math
@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq.analysis.comparison.costs import output_parameters
-from nlpseq.data.sources import load_splits
 from nlpseq.errors import UserError
 from nlpseq.models.model import parameter_counts
 from nlpseq.recipe import Recipe, TransformerConfig, TransformerDecoderConfig
-from nlpseq.task import Task, resolve
+from nlpseq.task import Task, read_recipe, resolve
 
-from .seeds import read_recipe
-
-TOLERANCE = 0.03  # of the parameters
-MOST_UNITS = 2**16
+TOLERANCE = 0.03  # relative, in parameters
+MAX_UNITS = 2**16
 TRANSFORMERS = (TransformerConfig, TransformerDecoderConfig)
-TIMING = (  # a few updates and validations, from whose history seconds are read
+TIMING = (  # overrides of a short run, whose history gives the seconds of updates and validations
     "training.max_steps=40",
     "training.log_steps=10",
     "training.validate_steps=20",
@@ -30,32 +27,30 @@ TIMING = (  # a few updates and validations, from whose history seconds are read
 )
 
 
-class Sizer:
-    """Builds models of a recipe in other sizes, on what its task has learnt from train once.
+class ParameterMatcher:
+    """Builds models of a recipe in several sizes, with what its task learnt from train once.
 
     Args:
-        name: the recipe.
-        overrides: of it.
-        data_dir: local files.
+        name: name of the recipe.
+        overrides: assignments to the recipe.
+        data_dir: folder of local data files.
+
+    Raises:
+        UserError: the recipe or its data are bad, or options that would fail after training.
     """
 
     def __init__(self, name: str, overrides: Sequence[str], data_dir: Path | None) -> None:
         self.name, self.overrides = name, list(overrides)
         recipe = read_recipe(name, overrides)
         self.task: Task[Any] = resolve(recipe.task)(recipe)
-        fields, further = self.task.fields, self.task.further_fields
-        splits = load_splits(recipe.data, data_dir=data_dir, fields=fields, further_fields=further)
-        if "train" not in splits:
-            raise UserError(f"recipe {name}: data.files names no train split")
-        names = [name for name in splits if name in ("train", "validation")]  # test stays unread
-        self.task.prepare({name: splits[name] for name in names}, [data_dir] if data_dir else [])
+        splits = self.task.load_training_splits(data_dir)
+        used = [name for name in splits if name in ("train", "validation")]  # test stays unread
+        self.task.prepare({name: splits[name] for name in used}, [data_dir] if data_dir else [])
+        self.task.check_options()
 
-    def core(self, overrides: Sequence[str] = ()) -> int:
-        """Parameters outside embedding and output layer, of the recipe with further overrides."""
-        recipe = read_recipe(self.name, [*self.overrides, *overrides])
-        task = type(self.task)(recipe)
-        task.target_tokenizer = self.task.target_tokenizer
-        task.restore(self.task.tokenizer, self.task.state())
+    def count(self, overrides: Sequence[str] = ()) -> int:
+        """Return the parameters outside embedding and output layer, with further overrides."""
+        task = self.task.with_recipe(read_recipe(self.name, [*self.overrides, *overrides]))
         model = task.build()
         counts = parameter_counts(model)
         rows = len(task.target_tokenizer or task.tokenizer)
@@ -63,80 +58,90 @@ class Sizer:
         return counts["total"] - counts["embedding"] - output_parameters(shapes, rows)
 
     def match(self, wanted: int) -> list[str]:
-        """Overrides that give a model `wanted` parameters, within 3%.
+        """Return overrides that give the model `wanted` parameters, within 3%.
 
-        The width is searched by bisection, a decoder's keeps its ratio to the encoder's; a Transformer's
-        feedforward layers keep theirs to the width, and then take up what the steps of the width (a multiple
-        of its heads) leave.
+        The width is found by bisection; a decoder's width keeps its ratio to the encoder's. Feedforward
+        layers of a Transformer keep their ratio to the width, and then take the remaining parameters, since
+        the width is a multiple of twice the number of heads.
 
         Raises:
-            UserError: no width comes near enough.
+            UserError: no width is near enough.
         """
         recipe = read_recipe(self.name, self.overrides)
+        units = self._nearest_units(recipe, wanted)
+        overrides = _sized(recipe, units)
+        count = self.count(overrides)
+        per_unit = self.count(_sized(recipe, units, 1)) - count
+        if per_unit:
+            overrides = _sized(recipe, units, round((wanted - count) / per_unit))
+            count = self.count(overrides)
+        if abs(count - wanted) > TOLERANCE * wanted:
+            raise UserError(
+                f"{recipe.encoder.kind}: the nearest to {wanted:,} parameters are {count:,}, with "
+                f"{' '.join(overrides)}; compare larger models, or --match steps"
+            )
+        return overrides
+
+    def _nearest_units(self, recipe: Recipe, wanted: int) -> int:
+        """Return the units of width whose model is nearest to `wanted` parameters."""
         low, high = 0, 1
-        while self.core(_sized(recipe, high)) < wanted:
+        while self.count(_sized(recipe, high)) < wanted:
             low, high = high, 2 * high
-            if high > MOST_UNITS:
+            if high > MAX_UNITS:
                 raise UserError(f"encoder.hidden_size: no width gives {wanted:,} parameters")
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (
-                (middle, high) if self.core(_sized(recipe, middle)) < wanted else (low, middle)
-            )
-        near = [units for units in (low, high) if units]
-        units = min(near, key=lambda one: abs(self.core(_sized(recipe, one)) - wanted))
-        found = _sized(recipe, units)
-        here, each = self.core(found), self.core(_sized(recipe, units, 1)) - self.core(found)
-        if each:
-            found = _sized(recipe, units, round((wanted - here) / each))
-        if abs(self.core(found) - wanted) > TOLERANCE * wanted:
-            raise UserError(
-                f"{recipe.encoder.kind}: the nearest to {wanted:,} parameters are {self.core(found):,}, with "
-                f"{' '.join(found)}; compare larger models, or --match steps"
-            )
-        return found
+            if self.count(_sized(recipe, middle)) < wanted:
+                low = middle
+            else:
+                high = middle
+        return min(
+            (units for units in (low, high) if units),
+            key=lambda units: abs(self.count(_sized(recipe, units)) - wanted),
+        )
 
 
 def _sized(recipe: Recipe, units: int, more: int = 0) -> list[str]:
-    """Overrides for a width of so many steps, and for `more` units of each feedforward layer."""
+    """Return overrides for a width of `units` steps, and `more` units in each feedforward layer."""
     encoder, decoder = recipe.encoder, getattr(recipe, "decoder", None)
     if decoder is None:
-        return _wide("encoder", encoder, units * _step(encoder), encoder.hidden_size, more)
+        return _widened("encoder", encoder, units * _step(encoder), encoder.hidden_size, more)
     step = math.lcm(_step(encoder), _step(decoder))
-    before = decoder.hidden_size or encoder.hidden_size  # 0: as the encoder's outputs
+    before = decoder.hidden_size or encoder.hidden_size  # 0: that of the encoder's outputs
     width = max(1, round(before / encoder.hidden_size * units)) * step
     return [
-        *_wide("encoder", encoder, units * step, encoder.hidden_size, more),
-        *_wide("decoder", decoder, width, before, more),
+        *_widened("encoder", encoder, units * step, encoder.hidden_size, more),
+        *_widened("decoder", decoder, width, before, more),
     ]
 
 
 def _step(config: Any) -> int:
-    """What a width is a multiple of: a Transformer's positions turn pairs of components of a head."""
+    """Return the step of the width: rotary positions of a Transformer need pairs in each head."""
     return 2 * config.num_heads if isinstance(config, TRANSFORMERS) else 1
 
 
-def _wide(name: str, config: Any, width: int, before: int, more: int) -> list[str]:
-    found = [f"{name}.hidden_size={width}"] if config.hidden_size else []
+def _widened(name: str, config: Any, width: int, before: int, more: int) -> list[str]:
+    """Return overrides for the width of one section; `before` is its width in the recipe."""
+    overrides = [f"{name}.hidden_size={width}"] if config.hidden_size else []
     if isinstance(config, TRANSFORMERS):
         inner = round(config.feedforward_size / before * width)
-        found.append(f"{name}.feedforward_size={max(1, inner + more)}")
-    return found
+        overrides.append(f"{name}.feedforward_size={max(1, inner + more)}")
+    return overrides
 
 
 def steps_in(minutes: float, history: Sequence[Mapping[str, Any]], recipe: Recipe) -> list[str]:
-    """Overrides that train for about so many minutes, by the history of a run with `TIMING`.
+    """Return overrides that train for about `minutes`, by the history of a run with `TIMING`.
 
-    The number of updates is fixed beforehand: schedules need it, and a run that is resumed must end as
-    one that was not.
+    The number of updates is fixed before training, because schedules need it and a resumed run must end
+    like one that was never stopped.
 
     Args:
-        minutes: of training and validating.
+        minutes: time for training and validation.
         history: lines of the timing run.
-        recipe: as it will be run.
+        recipe: the recipe to train.
 
     Raises:
-        UserError: that is not enough for an update.
+        UserError: the time is not enough for one update.
     """
     lines = [line for line in history if "loss" in line]
     spans = [
@@ -144,12 +149,14 @@ def steps_in(minutes: float, history: Sequence[Mapping[str, Any]], recipe: Recip
         for before, after in zip(lines[::2], lines[1::2], strict=False)
     ]
     update = sum(spans) / len(spans)
-    begun = {line["step"]: line["seconds"] for line in lines}
-    pauses = [line["seconds"] - begun[line["step"]] for line in history if "validation" in line]
+    logged = {line["step"]: line["seconds"] for line in lines}
+    validations = [
+        line["seconds"] - logged[line["step"]] for line in history if "validation" in line
+    ]
     epoch = lines[-1]["step"] / lines[-1]["epoch"]
-    between = recipe.training.validate_steps or epoch
-    pause = sum(pauses) / len(pauses) / between if pauses else 0.0
-    steps = math.floor(60 * minutes / (update + pause))
+    interval = recipe.training.validate_steps or epoch
+    validation = sum(validations) / len(validations) / interval if validations else 0.0
+    steps = math.floor(60 * minutes / (update + validation))
     if steps < 1:
         raise UserError(
             f"--minutes {minutes:g}: not enough for an update, which takes {update:.2f} s"

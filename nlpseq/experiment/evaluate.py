@@ -1,4 +1,4 @@
-"""Scores of a split, of a run that ends or of a model trained before."""
+"""Score a trained model on a split."""
 
 import json
 from collections.abc import Sequence
@@ -6,22 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import model_directory, recipe
-from nlpseq.data.sources import load_splits
+from nlpseq.data.split import Split
 from nlpseq.devices import build_accelerator
-from nlpseq.errors import UserError
-from nlpseq.files import write_json, write_lines
-from nlpseq.task import Record
+from nlpseq.errors import UserError, suggest
+from nlpseq.files import check_writable, write_json, write_lines
+from nlpseq.task import Record, Scores, Task
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
 from nlpseq.versions import versions
 
 CHANGEABLE = ("data.", "decoding.", "evaluation.")
-
-
-def write_predictions(path: Path, records: Sequence[Record]) -> None:
-    """One JSON line an example, in the order of the data set."""
-    lines = (json.dumps(vars(record), ensure_ascii=False) + "\n" for record in records)
-    write_lines(path, lines)
+"""Sections of the recipe that may be overridden for a trained model."""
 
 
 def evaluate(
@@ -34,43 +29,32 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a trained model on a split, and write `evaluations/<split>.json`.
 
-    It is written into the model's directory; of a model from the Hub, into the working folder.
+    The folder `evaluations` is in the model's directory; for a model from the Hub, in `<owner>-<model>` of
+    the working folder.
 
     Args:
         name: a run or model directory, or a Hub id.
-        split: which split of the recipe's data to read.
-        data_dir: local files to read it from.
-        device: where to run.
+        split: split of the recipe's data.
+        data_dir: folder of local data files.
+        device: name of the device; None: see `nlpseq.devices.choose_device`.
         overrides: assignments to the recipe's `data`, `decoding` and `evaluation` sections.
 
+    Returns:
+        The content of the JSON file.
+
     Raises:
-        UserError: no such model, or no such split.
+        UserError: no such model or split, or an override of another section.
     """
     folder = model_directory.locate(name)
-    trained, model = model_directory.read(folder)
-    changed = [one for one in overrides if not one.startswith(CHANGEABLE)]
-    if changed:
-        raise UserError(
-            f"override {changed[0]!r}: only {', '.join(CHANGEABLE)} can change how a trained model is tested"
-        )
-    document = recipe.override(trained.recipe.model_dump(exclude_none=True), overrides)
-    resolved = recipe.validate(type(trained).Config, document, f"recipe {folder}")
-    task = type(trained)(resolved)
-    task.target_tokenizer = trained.target_tokenizer
-    task.restore(trained.tokenizer, trained.state())
-    splits = load_splits(
-        resolved.data,
-        data_dir=data_dir,
-        fields=task.fields,
-        further_fields=task.further_fields,
-    )
+    home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
+    check_writable(home / "evaluations")
+    task = _with_overrides(model_directory.load_task(folder), overrides, folder)
+    splits = task.load_splits(data_dir)
     if split not in splits:
-        raise UserError(f"split {split!r}: the data have {', '.join(splits)}")
-    accelerator = build_accelerator(device, resolved.training.precision)
-    trainer = Trainer(
-        task, model, accelerator=accelerator, folder=folder, reporter=SilentReporter()
-    )
-    scores, records = trainer.evaluate(splits[split])
+        raise UserError(
+            f"split {split!r}: the data have {', '.join(splits)}{suggest(split, splits)}"
+        )
+    scores, records = _score(folder, task, splits[split], device)
     result = {
         "split": split,
         "overrides": list(overrides),
@@ -80,9 +64,36 @@ def evaluate(
         "data": splits[split].fingerprint,
         "versions": versions(),
     }
-    written = (
-        folder if folder == Path(name) else Path(str(name).replace("/", "-"))
-    ) / "evaluations"
-    write_predictions(written / f"{split}.predictions.jsonl", records)
-    write_json(written / f"{split}.json", result)
+    write_predictions(home / "evaluations" / f"{split}.predictions.jsonl", records)
+    write_json(home / "evaluations" / f"{split}.json", result)
     return result
+
+
+def _score(
+    folder: Path, task: Task[Any], split: Split, device: str | None
+) -> tuple[Scores, list[Record]]:
+    accelerator = build_accelerator(device, task.recipe.training.precision)
+    model = model_directory.load_weights(folder, task)
+    trainer = Trainer(
+        task, model, accelerator=accelerator, folder=folder, reporter=SilentReporter()
+    )
+    return trainer.evaluate(split)
+
+
+def _with_overrides(task: Task[Any], overrides: Sequence[str], folder: Path) -> Task[Any]:
+    """Return the task of a trained model with a changed recipe, checked."""
+    refused = [override for override in overrides if not override.startswith(CHANGEABLE)]
+    if refused:
+        raise UserError(
+            f"override {refused[0]!r}: only {', '.join(CHANGEABLE)} can change how a trained model is tested"
+        )
+    document = recipe.override(task.recipe.model_dump(exclude_none=True), overrides)
+    task = task.with_recipe(recipe.validate(type(task).Config, document, f"recipe {folder}"))
+    task.check_options()
+    return task
+
+
+def write_predictions(path: Path, records: Sequence[Record]) -> None:
+    """Write one JSON line for each example, in the order of the data set."""
+    lines = (json.dumps(vars(record), ensure_ascii=False) + "\n" for record in records)
+    write_lines(path, lines)

@@ -1,7 +1,7 @@
-"""Everything in a few minutes: both quickstart recipes of each task, trained on the built-in corpus.
+"""The quickstart: both quickstart recipes of each task, trained on the built-in corpus in a few minutes.
 
 OUTPUT/<task>/<model>/     the runs of `<task>/quickstart` and `<task>/quickstart_transformer`
-OUTPUT/summary.json        their scores beside the best possible ones, costs, and what they answer
+OUTPUT/summary.json        scores and the best possible ones, costs, and example outputs
 """
 
 import shlex
@@ -13,29 +13,29 @@ from typing import Any
 from rich.console import Console
 
 from nlpseq import model_directory, recipe
-from nlpseq.analysis.comparison.score_units import Unit, unit_of
 from nlpseq.data import tag_schemes
 from nlpseq.data.sources import BUILTIN
 from nlpseq.data.synthetic import toy_corpus
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import write_json
+from nlpseq.predictor import Generator
 from nlpseq.recipe import DataConfig
-from nlpseq.reporting.predictions import in_short
+from nlpseq.reporting.formats import is_percent
+from nlpseq.task import Task, read_recipe
 
-from .run import Options, Run
-from .seeds import read_recipe
+from .training_run import RunOptions, TrainingRun
 
 STEMS = ("quickstart", "quickstart_transformer")
-"""Names of the recipes that stand side by side in a task's folder."""
+"""Names of a task's two recipes."""
 SPLIT = "test"
 SENTENCE = toy_corpus.sample(1, seed=1645)[0]
-"""What models are shown: "Although Denton was not foggy , ...", with one name that train does not have."""
+"""The example, "Although Denton was not foggy , ...", with one name that train does not have."""
 PROMPT = " ".join(SENTENCE.tokens[:2])
-_ANSWERS = {  # of each view to the sentence; a text can go on in many ways
+_REFERENCES = {  # for each view of the corpus; a text has many continuations
     "sentiment": SENTENCE.sentiment,
     "entities": ", ".join(
         f"{' '.join(SENTENCE.tokens[span.begin : span.end])} {span.type}"
-        for span in tag_schemes.spans(SENTENCE.tags)
+        for span in tag_schemes.tags_to_spans(SENTENCE.tags)
     ),
     "translation": " ".join(SENTENCE.translation),
     "headline": " ".join(SENTENCE.headline),
@@ -43,82 +43,67 @@ _ANSWERS = {  # of each view to the sentence; a text can go on in many ways
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A model of a task.
+class ModelSummary:
+    """One model of a task.
 
     Attributes:
         run: its run directory.
-        score: on the test split.
-        seconds: of training, with its validations.
-        parameters: `total` and parts.
-        answer: what it makes of the example, in one line.
+        score: main score on the test split, as in metrics.json.
+        seconds: time of training and validation.
+        parameters: numbers of parameters, `total` and parts.
+        output: its output for the example, in one line.
     """
 
     run: str
     score: float
     seconds: float
     parameters: dict[str, int]
-    answer: str
+    output: str
 
 
 @dataclass(frozen=True)
-class Row:
-    """A task, and its models.
+class TaskSummary:
+    """One task with its models.
 
     Attributes:
-        task: its name, that of the recipes' folder.
+        task: the folder of its recipes.
         score: name of its main score, as in metrics.json.
-        told: the score in words, with its unit.
-        factor: what a score is multiplied by when it is told.
-        best: the score of one who knows how the corpus was made; None where it is not known.
-        example: the text that the models answer, or the beginning of one that they continue.
-        right: the answer; None where there are many.
-        models: by kind.
+        best: the best possible score on the built-in corpus; None where it is unknown.
+        example: the input of the models, or the prompt that they continue.
+        reference: the right output; None where there are many.
+        models: by kind of encoder.
     """
 
     task: str
     score: str
-    told: str
-    factor: float
     best: float | None
     example: str
-    right: str | None
-    models: dict[str, Trained]
+    reference: str | None
+    models: dict[str, ModelSummary]
 
 
 @dataclass(frozen=True)
 class Quickstart:
-    """What a quickstart leaves: its folder, and a row for each task."""
+    """The result of a quickstart: its folder, and a summary of each task."""
 
     folder: Path
-    rows: list[Row]
+    rows: list[TaskSummary]
 
     @property
     def commands(self) -> list[str]:
-        """What to try next: let a model write, let one answer, compare two."""
-        found: dict[str, list[str]] = {}
+        """Commands to try next: generate, predict and compare."""
+        commands: dict[str, list[str]] = {}
         for row in self.rows:
             run = next(iter(row.models.values())).run
-            if row.right is None:
+            if row.reference is None:
                 prompt = ["--prompt", row.example, "--num-samples", "3"]
-                found.setdefault("generate", ["generate", run, *prompt])
+                commands.setdefault("generate", ["generate", run, *prompt])
             else:
-                found.setdefault("predict", ["predict", run, row.example])
+                commands.setdefault("predict", ["predict", run, row.example])
         runs = [model.run for model in self.rows[-1].models.values()]
-        commands = [*found.values(), ["compare", *runs]]
-        return [shlex.join(["nlpseq", *words]) for words in commands]
-
-
-def tasks() -> list[str]:
-    """The tasks that have both recipes, in the order of the corpus's views."""
-    known = set(recipe.names())
-    found = [name.partition("/")[0] for name in known if name.endswith(f"/{STEMS[0]}")]
-    both = [task for task in found if f"{task}/{STEMS[1]}" in known]
-    return sorted(both, key=lambda task: toy_corpus.VIEWS.index(_view(task)))
-
-
-def _view(task: str) -> str:
-    return str(recipe.read_document(f"{task}/{STEMS[0]}")["data"]["view"])
+        return [
+            shlex.join(["nlpseq", *words]) for words in [*commands.values(), ["compare", *runs]]
+        ]
 
 
 def quickstart(
@@ -129,44 +114,63 @@ def quickstart(
     seed: int = 13,
     device: str | None = None,
 ) -> Quickstart:
-    """Train an LSTM and a Transformer on each task, score them, and let them answer an example.
+    """Train an LSTM and a Transformer on each task, score them, and show their outputs for an example.
 
-    The same request goes on where it was interrupted: what has finished is not trained again.
+    The same request continues after an interruption; finished runs are not trained again.
 
     Args:
-        chosen: names of tasks; all by default.
+        chosen: names of tasks; (): all.
         overrides: assignments to every recipe.
-        output: where everything is written; `runs/quickstart` below the working folder if None.
-        seed: of every run.
-        device: where to train.
+        output: folder for runs and summary.json; None: `runs/quickstart`.
+        seed: seed of every run.
+        device: device to train on.
 
     Raises:
         UserError: an unknown task, or a folder that holds something else.
-        KeyboardInterrupt: a run was stopped, and saved.
+        KeyboardInterrupt: a run was stopped and saved.
     """
     folder = output or Path("runs") / "quickstart"
-    options = Options(device=device, resume=True, overrides=tuple(overrides))
+    options = RunOptions(device=device, resume=True, overrides=tuple(overrides))
     changes = [*overrides, f"seed={seed}"]
-    asked = {
-        task: _runs(task, changes, folder / task, options) for task in _asked(chosen, overrides)
+    runs = {
+        task: _planned_runs(task, changes, folder / task, options)
+        for task in _chosen_tasks(chosen, overrides)
     }
-    runs = [run for models in asked.values() for run in models.values()]
-    metrics = [_train(run, f"[{n}/{len(runs)}]") for n, run in enumerate(runs, start=1)]
-    trained = dict(zip((run.folder for run in runs), metrics, strict=True))
-    found = Quickstart(folder, [_row(task, models, trained) for task, models in asked.items()])
-    rows = {row.task: asdict(row) for row in found.rows}
+    every_run = [run for task_runs in runs.values() for run in task_runs.values()]
+    metrics = {
+        run.folder: _train(run, f"[{number}/{len(every_run)}]")
+        for number, run in enumerate(every_run, start=1)
+    }
+    result = Quickstart(
+        folder, [_summarize(task, task_runs, metrics) for task, task_runs in runs.items()]
+    )
+    rows = {row.task: asdict(row) for row in result.rows}
     write_json(folder / "summary.json", {"seed": seed, "overrides": list(overrides), "tasks": rows})
-    return found
+    return result
 
 
-def _asked(chosen: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The tasks to train, each once, in their order."""
+def tasks() -> list[str]:
+    """Return the tasks that have both recipes, in the order of the corpus's views."""
+    names = set(recipe.names())
+    first = [name.partition("/")[0] for name in names if name.endswith(f"/{STEMS[0]}")]
+    both = [task for task in first if f"{task}/{STEMS[1]}" in names]
+    return sorted(both, key=lambda task: toy_corpus.VIEWS.index(_view(task)))
+
+
+def _view(task: str) -> str:
+    return str(recipe.read_document(f"{task}/{STEMS[0]}")["data"]["view"])
+
+
+def _chosen_tasks(chosen: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """Return the tasks to train, each once, in their order."""
     known = tasks()
     if misplaced := next((word for word in overrides if word in known), None):
         raise UserError(f"{misplaced}: is a task; write --task {misplaced}")
     for key, _, value in (word.partition("=") for word in overrides):
         if key.strip() == "seed":
-            raise UserError(f"seed: is of every run; write --seed {value.strip()}")
+            raise UserError(
+                f"seed={value.strip()}: all runs have one seed; write --seed {value.strip()}"
+            )
     for name in chosen:
         if name not in known:
             near = suggest(name, known).removesuffix(".") or f"; there are {', '.join(known)}"
@@ -174,32 +178,34 @@ def _asked(chosen: Sequence[str], overrides: Sequence[str]) -> list[str]:
     return [task for task in known if task in chosen or not chosen]
 
 
-def _runs(task: str, overrides: Sequence[str], folder: Path, options: Options) -> dict[str, Run]:
-    """A run for each kind of model; their folders are checked before the first is trained."""
-    for place in (folder.parent, folder):
-        if place.exists() and not place.is_dir():
-            raise UserError(f"{place}: is a file; choose another --output")
-    found: dict[str, Run] = {}
+def _planned_runs(
+    task: str, overrides: Sequence[str], folder: Path, options: RunOptions
+) -> dict[str, TrainingRun]:
+    """Return a run for each kind of model, with their folders checked before the first is trained."""
+    for parent in (folder.parent, folder):
+        if parent.exists() and not parent.is_dir():
+            raise UserError(f"{parent}: is a file; choose another --output")
+    runs: dict[str, TrainingRun] = {}
     for stem in STEMS:
         name = f"{task}/{stem}"
         resolved = read_recipe(name, overrides)
         if SPLIT not in resolved.evaluation.splits:
-            raise UserError(f"evaluation.splits: a quickstart tells the scores on {SPLIT}: name it")
+            raise UserError(f"evaluation.splits: a quickstart shows scores on {SPLIT}: name it")
         kind = resolved.encoder.kind
-        if kind in found:
+        if kind in runs:
             raise UserError(
                 f"encoder.kind={kind}: the two models of a quickstart are of different kinds; "
                 f"use `nlpseq run {task}/{STEMS[0]} encoder.kind={kind}`"
             )
-        found[kind] = Run(folder / kind, resolved, name, options)
-        found[kind].directory.check()
-    return found
+        runs[kind] = TrainingRun(folder / kind, resolved, name, options)
+        runs[kind].directory.check()
+    return runs
 
 
-def _train(run: Run, place: str) -> dict[str, Any]:
-    """Train, or go on, or take what has finished; say which run it is, and return its metrics."""
+def _train(run: TrainingRun, number: str) -> dict[str, Any]:
+    """Train or resume a run, unless it has finished; print its name, and return its metrics."""
     finished = run.directory.metrics() is not None
-    line = f"{place} {run.name}, in {run.folder}{': trained already' if finished else ''}"
+    line = f"{number} {run.name}, in {run.folder}{': trained already' if finished else ''}"
     Console(highlight=False, emoji=False).print(line, style="bold", markup=False, soft_wrap=True)
     result = run.execute()
     if result.interrupted:
@@ -207,45 +213,48 @@ def _train(run: Run, place: str) -> dict[str, Any]:
     return result.metrics
 
 
-def _row(task: str, runs: Mapping[str, Run], metrics: Mapping[Path, Mapping[str, Any]]) -> Row:
-    """A task's scores, and what its models answer; `metrics` by run directory."""
+def _summarize(
+    task_name: str,
+    runs: Mapping[str, TrainingRun],
+    metrics: Mapping[Path, Mapping[str, Any]],
+) -> TaskSummary:
+    """Return scores and example outputs of a task's models; `metrics` is by run directory."""
     first = next(iter(runs.values()))
     score, view = first.task.main_metric, first.recipe.data.view
-    unit = unit_of(score, first.task)
-    example = SENTENCE.text if view in _ANSWERS else PROMPT
-    models = {}
-    for kind, run in runs.items():
-        found = metrics[run.folder]
-        models[kind] = Trained(
+    example = SENTENCE.text if view in _REFERENCES else PROMPT
+    models = {
+        kind: ModelSummary(
             run=str(run.folder),
-            score=found[SPLIT][score],
-            seconds=found["seconds"],
-            parameters=found["parameters"],
-            answer=_answer(run, example),
+            score=metrics[run.folder][SPLIT][score],
+            seconds=metrics[run.folder]["seconds"],
+            parameters=metrics[run.folder]["parameters"],
+            output=_output(run, example),
         )
-    return Row(
-        task=task,
+        for kind, run in runs.items()
+    }
+    return TaskSummary(
+        task=task_name,
         score=score,
-        told=unit.told,
-        factor=unit.factor,
-        best=_best(first.recipe.data, score, metrics[first.folder][SPLIT], unit),
+        best=_best_possible(first.recipe.data, first.task, metrics[first.folder][SPLIT]),
         example=example,
-        right=_ANSWERS.get(view),
+        reference=_REFERENCES.get(view),
         models=models,
     )
 
 
-def _best(data: DataConfig, score: str, scores: Mapping[str, float], unit: Unit) -> float | None:
-    """The corpus's own score: its floor of a perplexity, or all points where answers are determined."""
-    if data.source == BUILTIN and data.view in toy_corpus.DETERMINED and unit.higher_is_better:
-        return 100 / unit.factor
-    return scores.get(f"floor_{score}")
+def _best_possible(data: DataConfig, task: Task[Any], scores: Mapping[str, float]) -> float | None:
+    """Return the best possible main score: all points if outputs are determined, or the floor."""
+    name = task.main_metric
+    if data.source == BUILTIN and data.view in toy_corpus.DETERMINED and task.higher_is_better:
+        return 1.0 if is_percent(name) else 100.0
+    return scores.get(f"floor_{name}")
 
 
-def _answer(run: Run, example: str) -> str:
-    """What a trained model makes of the example, in one line."""
-    predictor: Any = model_directory.load(run.folder, run.options.device)
-    if hasattr(predictor, "generate"):
+def _output(run: TrainingRun, example: str) -> str:
+    """Return a trained model's output for the example, in one line."""
+    predictor = model_directory.load(run.folder, run.options.device)
+    if isinstance(predictor, Generator):
         (text,) = predictor.generate(example, num_samples=1, seed=run.recipe.seed)
         return " ".join(text.split())
-    return in_short(predictor.predict([example])[0])
+    (prediction,) = predictor.predict([example])
+    return str(prediction.summary())

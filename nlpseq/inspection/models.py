@@ -1,4 +1,4 @@
-"""Whom to look into: trained models by their run, fresh ones by their recipe; and texts for them to read."""
+"""The models to inspect: trained ones by their run, new ones by their recipe; and texts for them to read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 
-from nlpseq import experiment, model_directory, recipe
-from nlpseq.data.sources import load_splits
+from nlpseq import model_directory, recipe
 from nlpseq.data.split import Split
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError, suggest
+from nlpseq.files import distinct_names
 from nlpseq.models.model import Model
-from nlpseq.task import Task, resolve
+from nlpseq.recipe.encoders import FAMILIES
+from nlpseq.task import Task, read_recipe, resolve
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "rnn": ("encoder.kind=rnn",),
@@ -25,26 +26,30 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "encoder.nonlinearity=relu",
         "encoder.initialization=identity",
     ),
-    **{kind: (f"encoder.kind={kind}",) for kind in ("lstm", "gru", "mingru", "transformer")},
+    **{
+        kind: (f"encoder.kind={kind}",)
+        for kind in (*FAMILIES["recurrent"], *FAMILIES["transformer"])
+        if kind != "rnn"
+    },
 }
-"""What `--models` of a recipe may name, and what it changes; identity is of Le et al. (2015)."""
+"""The names that `--models` takes, and their changes to a recipe; identity: Le et al. (2015)."""
 READ_FIRST = ("validation", "test", "train")
 MOST_TEXTS, MOST_CHARACTERS = 64, 3000
-SHOWN_TOKENS, SHOWN_CHARACTERS = 40, 160  # of a text that is drawn unasked
+SHOWN_TOKENS, SHOWN_CHARACTERS = 40, 160  # of a text that is drawn by default
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model to look into.
+class InspectedModel:
+    """A model to inspect.
 
     Attributes:
-        name: unlike that of all others.
+        name: unique among the inspected models.
         task: prepared or restored.
         model: in evaluation mode.
         predictor: of its task.
-        folder: the run of a trained model; None: fresh.
-        data_dir: where local files of its data are, if they are.
-        splits: its data, where they were read already.
+        folder: run of a trained model; None for a new one.
+        data_dir: folder of local data files, if any.
+        splits: its data, if they have been loaded.
     """
 
     name: str
@@ -57,84 +62,82 @@ class Subject:
 
     @cached_property
     def texts(self) -> list[str]:
-        """The first texts of the first split of its data that there is: validation, test, train.
+        """Return the first texts of its data: of the first split among validation, test and train.
 
         Raises:
-            UserError: the data cannot be had.
+            UserError: the data cannot be loaded.
         """
         task, splits = self.task, self.splits
         try:
-            splits = splits or load_splits(
-                task.recipe.data, data_dir=self.data_dir, fields=task.fields
-            )
+            splits = splits or task.load_splits(self.data_dir)
         except UserError as error:
             raise UserError(f"{self.name} has no text to read: {error}; or give --text") from error
         return _texts(next(splits[name] for name in (*READ_FIRST, *splits) if name in splits), task)
 
     @cached_property
     def short_text(self) -> str:
-        """One of these texts that fits into a picture: the longest that does, else the start of one."""
+        """Return one of these texts that fits into a picture: the longest that does, else the start of one."""
         texts = self.texts
-        lengths = [len(spelt) for spelt in self.predictor.read(texts).token_texts]
+        lengths = [len(tokens) for tokens in self.predictor.read_texts(texts).token_texts]
         if len(lengths) == len(texts):
             fitting = [
                 (n, text) for n, text in zip(lengths, texts, strict=True) if n <= SHOWN_TOKENS
             ]
             if fitting:
-                return max(fitting, key=lambda one: one[0])[1]
+                return max(fitting, key=lambda pair: pair[0])[1]
         text = texts[0][:SHOWN_CHARACTERS]
         return text.rpartition(" ")[0] or text
 
 
 def _texts(split: Split, task: Task[Any]) -> list[str]:
-    """A task's first field is what it reads: a text, or a list of words."""
-    found = split.column(task.fields[0])[:MOST_TEXTS]
-    texts = [one if isinstance(one, str) else " ".join(one) for one in found]
+    """Return texts of a task's first field, which holds texts or lists of words."""
+    rows = split.column(task.fields[0])[:MOST_TEXTS]
+    texts = [row if isinstance(row, str) else " ".join(row) for row in rows]
     return [text[:MOST_CHARACTERS] for text in texts if text.strip()]
 
 
-def find(
+def find_models(
     names: Sequence[str],
     overrides: Sequence[str] = (),
     *,
     models: Sequence[str] = (),
     data_dir: Path | None = None,
     device: str | None = None,
-) -> list[Subject]:
-    """The models of these names, in their order.
+) -> list[InspectedModel]:
+    """Load trained models and build new ones, in the order of their names.
 
     Args:
         names: run directories, Hub ids, names of recipes or paths of TOML files.
         overrides: `section.key=value` assignments to the recipes.
-        models: of `VARIANTS`: each recipe stands for one fresh model of each; (): for what it says.
+        models: names in `VARIANTS`; each recipe is built once as each of them; (): as the recipe says.
         data_dir: folder of local data files.
         device: where to run, see `choose_device`.
 
     Raises:
-        UserError: there is no such run or recipe; assignments or variants, but no recipe.
+        UserError: there is no such run or recipe, or there are assignments or variants without a recipe.
     """
     chosen = choose_device(device)
     recipes = [name for name in names if _is_recipe(name)]
     for variant in models:
         if variant not in VARIANTS:
             raise UserError(
-                f"--models {variant}: there are {', '.join(VARIANTS)}{suggest(variant, VARIANTS)}"
+                f"--models {variant}: unknown model; available: {', '.join(VARIANTS)}"
+                f"{suggest(variant, VARIANTS)}"
             )
     if not recipes and (overrides or models):
         given = overrides[0] if overrides else f"--models {','.join(models)}"
-        raise UserError(f"{given}: is for a recipe; a trained model is looked into as it is")
-    subjects: list[Subject] = []
-    labels = _labels(names)
-    for name, label in zip(names, labels, strict=True):
+        raise UserError(f"{given}: applies to recipes only, not to trained models")
+    inspected: list[InspectedModel] = []
+    for name, label in zip(names, _labels(names), strict=True):
         if name not in recipes:
-            subjects.append(_trained(name, label, data_dir, chosen))
+            inspected.append(_trained(name, label, data_dir, chosen))
             continue
         for variant in models or ("",):
             changes = [*overrides, *VARIANTS.get(variant, ())]
             several = len(recipes) > 1 and variant
             shown = f"{label} {variant}" if several else variant or label
-            subjects.append(_fresh(name, shown, changes, data_dir, chosen))
-    return subjects
+            inspected.append(_new(name, shown, changes, data_dir, chosen))
+    return inspected
 
 
 def _is_recipe(name: str) -> bool:
@@ -142,53 +145,37 @@ def _is_recipe(name: str) -> bool:
 
 
 def _labels(names: Sequence[str]) -> list[str]:
-    """The last parts of paths, as many as tell them apart."""
-    if len({*names}) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if twice is not None:
         raise UserError(f"{twice}: is given twice")
-    parts = [
-        Path(name).with_suffix("").parts if name.endswith(".toml") else Path(name).parts
-        for name in names
-    ]
-    for count in range(1, max(map(len, parts), default=1) + 1):
-        labels = ["/".join(one[-count:]) or "." for one in parts]
-        if len({*labels}) == len(labels):
-            return labels
-    return [*names]
+    return distinct_names([name.removesuffix(".toml") for name in names])
 
 
-def _trained(name: str, label: str, data_dir: Path | None, device: torch.device) -> Subject:
+def _trained(name: str, label: str, data_dir: Path | None, device: torch.device) -> InspectedModel:
     try:
         folder = model_directory.locate(name)
     except UserError as error:
         near = suggest(name, recipe.names()).removesuffix(".")
-        hint = "; texts to read are given with --text" if " " in name else near
+        hint = "; give texts to read with --text" if " " in name else near
         raise UserError(f"{error}; nor is it a recipe{hint}") from error
-    task, model = model_directory.read(folder)
-    return _subject(label, task, model, folder, data_dir, device)
+    task, model = model_directory.load_task_and_model(folder)
+    return _inspected(label, task, model, folder, data_dir, device)
 
 
-def _fresh(
+def _new(
     name: str, label: str, overrides: Sequence[str], data_dir: Path | None, device: torch.device
-) -> Subject:
-    """The model that training would begin with, under the recipe's seed."""
-    resolved = experiment.read_recipe(name, overrides)
+) -> InspectedModel:
+    """Build the model that training would start from, with the recipe's seed."""
+    resolved = read_recipe(name, overrides)
     task = resolve(resolved.task)(resolved)
-    splits = load_splits(
-        resolved.data,
-        data_dir=data_dir,
-        fields=task.fields,
-        further_fields=task.further_fields,
-    )
-    if "train" not in splits:
-        raise UserError(f"recipe {name}: data.files names no train split")
+    splits = task.load_training_splits(data_dir)
     set_seed(resolved.seed)
     used = [split for split in ("train", "validation") if split in splits]
     task.prepare({split: splits[split] for split in used}, [data_dir] if data_dir else [])
-    return _subject(label, task, task.build(), None, data_dir, device, splits)
+    return _inspected(label, task, task.build(), None, data_dir, device, splits)
 
 
-def _subject(
+def _inspected(
     label: str,
     task: Task[Any],
     model: torch.nn.Module,
@@ -196,8 +183,8 @@ def _subject(
     data_dir: Path | None,
     device: torch.device,
     splits: Mapping[str, Split] | None = None,
-) -> Subject:
+) -> InspectedModel:
     assert isinstance(model, Model)
     model = model.to(device).eval()
     predictor = task.predictor(model, device)
-    return Subject(label, task, model, predictor, folder, data_dir, splits or {})
+    return InspectedModel(label, task, model, predictor, folder, data_dir, splits or {})

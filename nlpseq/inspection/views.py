@@ -1,233 +1,255 @@
-"""What is looked at: each part draws pictures, and gives a section of the page and numbers of each model."""
+"""The views of an inspection: each draws pictures, and returns sections of the page and numbers by model."""
 
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlpseq.analysis import plots
-from nlpseq.analysis.attention import attended
+from nlpseq.analysis import curve_plots
+from nlpseq.analysis.attention import attention_maps
 from nlpseq.analysis.attention_plots import heat_map
-from nlpseq.analysis.gate_plots import draw_gates
+from nlpseq.analysis.gate_plots import gate_figure
 from nlpseq.analysis.gates import sweeps
 from nlpseq.analysis.gradient_flow import Flow, gradient_flow, spectral_radii
 from nlpseq.errors import UserError
-from nlpseq.inspection.models import Subject
-from nlpseq.inspection.page import Picture, Section
 from nlpseq.layers.recurrent import RecurrentEncoder
+from nlpseq.reporting.figures import Draw, Picture, render, write_png
 from nlpseq.run_directory import finished_metrics
 from nlpseq.training.history import History
 
-FAR = 10  # times larger or smaller than at k = 1: then a gradient explodes, or vanishes
+from .models import InspectedModel
+from .page import PageSection
+
+FAR = 10  # a gradient vanishes or explodes if it changes by more than this factor
 
 
 @dataclass
 class Request:
-    """What is asked for, and where to.
+    """What to inspect, and where to write.
 
     Attributes:
-        subjects: models.
-        texts: to read; (): of the data.
+        models: to inspect.
+        texts: to read; (): texts from the models' data.
         distance: largest k of gradient flow.
         folder: for pictures.
-        asked: parts that were named; what a model lacks of these is an error, of others passed over.
+        asked: parts that were named: one that does not apply to a model is an error, else it is skipped.
     """
 
-    subjects: Sequence[Subject]
+    models: Sequence[InspectedModel]
     texts: Sequence[str]
     distance: int
     folder: Path
     asked: Sequence[str] = ()
 
+    def texts_for(self, model: InspectedModel) -> Iterator[tuple[str, str]]:
+        """Yield each text to draw, after the part of a file name that distinguishes its pictures."""
+        texts = self.texts or [model.short_text]
+        for number, text in enumerate(texts, 1):
+            yield f"-text{number}" if len(texts) > 1 else "", text
+
+    def draw(self, name: str, caption: str, draw: Draw, *, trim: bool = False) -> Picture:
+        """Draw a picture for light and dark pages, and write the light one into the folder."""
+        picture = render(name, caption, draw, trim=trim)
+        write_png(picture.images["light"], self.folder / f"{name}.png")
+        return picture
+
 
 @dataclass
-class Found:
-    """What a part found: sections of the page, and numbers by model."""
+class View:
+    """Sections of the page, and numbers by model."""
 
-    sections: list[Section] = field(default_factory=list)
+    sections: list[PageSection] = field(default_factory=list)
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def add(self, other: "View") -> None:
+        """Append another view."""
+        self.sections += other.sections
+        for name, numbers in other.numbers.items():
+            self.numbers.setdefault(name, {}).update(numbers)
 
-Part = Callable[[Request], Found]
 
-
-def gradients(request: Request) -> Found:
-    """Gradient flow through time, spectral radii."""
-    found, flows = Found(), dict[str, Flow]()
-    table = [["model", "of", "tokens back", "is left", "factor a step", "spectral radius"]]
-    for subject in request.subjects:
-        reading = subject.predictor.read(request.texts or subject.texts)
-        flow = gradient_flow(subject.model, reading, distance=request.distance)
-        radii = spectral_radii(subject.model.encoder)
-        flows[subject.name] = flow
-        found.numbers[subject.name] = {
-            "gradient_flow": {
-                **flow._asdict(),
-                "kept": None if math.isnan(flow.kept) else flow.kept,
-                "rate": None if math.isnan(flow.rate) else flow.rate,
-            },
-            "spectral_radii": radii,
-        }
-        table.append(_row(subject.name, flow, sorted(radii.values())))
-    path = request.folder / "gradient_flow.png"
-    plots.draw_gradient_flow({name: flow.norms for name, flow in flows.items()}, path)
+def view_gradients(request: Request) -> View:
+    """Show gradient flow through time, and spectral radii."""
+    view, flows = View(), dict[str, Flow]()
+    head = ["model", "measured at", "distance k", "gradient left at k", "decay per step"]
+    table = [[*head, "spectral radius"]]
+    for model in request.models:
+        model_input = model.predictor.read_texts(request.texts or model.texts)
+        flow = gradient_flow(model.model, model_input, distance=request.distance)
+        radii = spectral_radii(model.model.encoder)
+        flows[model.name] = flow
+        view.numbers[model.name] = {"gradient_flow": _as_json(flow), "spectral_radii": radii}
+        table.append(_row(model.name, flow, sorted(radii.values())))
+    norms = {name: flow.norms for name, flow in flows.items()}
+    picture = request.draw(
+        "gradient_flow",
+        "Norm of the gradient k time steps before the loss, relative to that at the output (k = 0)",
+        partial(curve_plots.gradient_flow_figure, norms),
+    )
     text = [
-        "How much of a loss's gradient reaches the state that was handed on k tokens before it. A straight "
-        "line that falls on this log axis is a gradient that vanishes; one that rises explodes.",
-        "Of states: of a recurrent encoder, h and, of an LSTM, c, all layers. Of inputs: of any other encoder, "
-        "the vectors that its first layer reads. What is left is told of the norm at k = 1: "
-        f"below 1/{FAR} of it is called vanished, above {FAR} times exploded. Of the recurrent matrices, a gated "
-        "cell has one a gate, here the smallest and the largest radius.",
+        "How much of the gradient of a loss reaches the state k time steps before it. On this logarithmic axis, "
+        "a straight falling line is a vanishing gradient, a rising line an exploding one.",
+        "Measured at states: h and, in an LSTM, c of all layers of a recurrent encoder. Measured at inputs: the "
+        "vectors that the first layer of any other encoder reads. Gradient left at k is relative to k = 1: "
+        f"below 1/{FAR} it vanishes, above {FAR} it explodes, else it is preserved. A gated cell has a recurrent "
+        "matrix for each gate: the smallest and the largest spectral radius are shown.",
     ]
-    picture = Picture(path, "Norm of the gradient, relative to that at the output (k = 0)")
-    found.sections.append(Section("Gradient flow through time", text, [picture], table))
-    return found
+    view.sections.append(PageSection("Gradient flow through time", text, [picture], table))
+    return view
+
+
+def _as_json(flow: Flow) -> dict[str, Any]:
+    return {
+        "of": flow.measured_at,
+        "norms": flow.norms,
+        "losses": flow.losses,
+        "kept": None if math.isnan(flow.kept) else flow.kept,
+        "rate": None if math.isnan(flow.rate) else flow.rate,
+    }
 
 
 def _row(name: str, flow: Flow, radii: Sequence[float]) -> list[str]:
     ends = radii[:: max(len(radii) - 1, 1)]  # the smallest and the largest
     return [
         name,
-        flow.of,
+        flow.measured_at,
         f"{len(flow.norms) - 1}",
-        verdict(flow.kept),
+        behaviour(flow.kept),
         "" if math.isnan(flow.rate) else f"{flow.rate:.3f}",
-        " to ".join(f"{one:.3g}" for one in ends) or "none",
+        " to ".join(f"{radius:.2f}" for radius in ends) or "none",
     ]
 
 
-def verdict(kept: float) -> str:
-    """`0.0021, vanishes`: of what is left of a gradient."""
+def behaviour(kept: float) -> str:
+    """Describe how much of a gradient is left: `0.0021, vanishes`."""
     if math.isnan(kept):
-        return "no way back"
-    word = "vanishes" if kept < 1 / FAR else "explodes" if kept > FAR else "lasts"
+        return "no gradient"
+    word = "vanishes" if kept < 1 / FAR else "explodes" if kept > FAR else "preserved"
     return f"{kept:.2g}, {word}"
 
 
-def clipping(request: Request) -> Found:
-    """What clipping did while the model was trained."""
-    found, pictures = Found(), []
-    table = [["model", "clipped to", "of the logged updates", "largest norm"]]
-    for subject in request.subjects:
-        history = History(subject.folder / "history.jsonl").read() if subject.folder else []
-        limit = float(subject.task.recipe.training.clip_norm)
-        path = request.folder / f"clipping-{file_name(subject.name)}.png"
-        share = plots.draw_clipping(history, limit, path)
-        if share is None:
+def view_clipping(request: Request) -> View:
+    """Show how much gradients were clipped in training."""
+    view, pictures = View(), []
+    table = [["model", "clip_norm", "steps clipped", "largest norm"]]
+    for model in request.models:
+        history = History(model.folder / "history.jsonl").read() if model.folder else []
+        points = curve_plots.gradient_norms(history)
+        if not points:
             continue
-        largest = max(line["gradient_norm"] for line in history if "gradient_norm" in line)
-        pictures.append(Picture(path, subject.name))
+        limit = float(model.task.recipe.training.clip_norm)
+        share = curve_plots.clipped_share(points, limit)
+        largest = max(norm for _, norm in points)
+        draw = partial(curve_plots.clipping_figure, points, limit)
+        pictures.append(request.draw(f"clipping-{file_name(model.name)}", model.name, draw))
         table.append(
-            [subject.name, f"{limit:g}" if limit else "not", f"{share:.0%}", f"{largest:.3g}"]
+            [model.name, f"{limit:g}" if limit else "off", f"{share:.0%}", f"{largest:.3g}"]
         )
-        found.numbers[subject.name] = {
-            "clipping": {"clip_norm": limit, "share": share, "largest_norm": largest}
-        }
+        numbers = {"clip_norm": limit, "share": share, "largest_norm": largest}
+        view.numbers[model.name] = {"clipping": numbers}
     if pictures:
-        text = "The norm of the whole gradient at the logged updates of training, before and after clipping."
-        found.sections.append(Section("What clipping does", [text], pictures, table))
-    return found
+        text = (
+            "The norm of the gradient at the logged steps of training, before and after clipping."
+        )
+        view.sections.append(PageSection("Gradient clipping", [text], pictures, table))
+    return view
 
 
-def distances(request: Request) -> Found:
-    """Accuracy against distance, of runs that tell it."""
-    curves_of, chances = {}, {}
-    for subject in request.subjects:
-        metrics = (finished_metrics(subject.folder) if subject.folder else None) or {}
+def view_distances(request: Request) -> View:
+    """Show accuracy against distance, for finished runs that have it."""
+    curves, chances = {}, {}
+    for model in request.models:
+        metrics = (finished_metrics(model.folder) if model.folder else None) or {}
         details = metrics.get("details", {})
-        told = [
+        scored = [
             details[split]
             for split in metrics.get("splits", ())
             if "by_distance" in details.get(split, {})
         ]
-        if told:
-            curves_of[subject.name] = told[-1]["by_distance"]
-            chances[subject.name] = told[-1]["best_constant"]
+        if scored:
+            curves[model.name] = scored[-1]["by_distance"]
+            chances[model.name] = scored[-1]["best_constant"]
         elif "distances" in request.asked:
             raise UserError(
-                f"--distances: not for {subject.name}: only finished runs of long_dependencies recipes tell "
-                "accuracy against distance"
+                f"--distances: not available for {model.name}: only finished runs of long_dependencies recipes "
+                "have accuracy against distance"
             )
-    found = Found()
-    if not curves_of:
-        return found
-    found.numbers = {name: {"by_distance": curve} for name, curve in curves_of.items()}
-    path = request.folder / "accuracy_by_distance.png"
-    plots.draw_distances(curves_of, max(chances.values()), path)
-    text = "Only what is determined counts: tokens that follow from one so many tokens before them."
-    found.sections.append(Section("Accuracy against distance", [text], [Picture(path)]))
-    return found
+    if not curves:
+        return View()
+    draw = partial(curve_plots.distance_figure, curves, max(chances.values()))
+    picture = request.draw("accuracy_by_distance", "Accuracy against distance", draw)
+    text = "Accuracy on the tokens that an earlier token determines, by the distance to that token."
+    section = PageSection("Accuracy against distance", [text], [picture])
+    return View([section], {name: {"by_distance": curve} for name, curve in curves.items()})
 
 
-def gates(request: Request) -> Found:
-    """Heat maps of gates and states over the tokens of a text."""
-    found, pictures = Found(), []
-    for subject in request.subjects:
-        encoder = subject.model.encoder
+def view_gates(request: Request) -> View:
+    """Show heat maps of gates and states over the tokens of a text."""
+    pictures = []
+    for model in request.models:
+        encoder = model.model.encoder
         if not isinstance(encoder, RecurrentEncoder):
             if "gates" in request.asked:
-                raise UserError(f"--gates: not for {subject.name}: its encoder is not recurrent")
-            continue
-        for which, text in _texts(request, subject):
-            reading = subject.predictor.read([text])
-            tokens = reading.token_texts[0]
-            vectors = subject.model.embedding(reading.tokens)[0, : len(tokens)].detach()
-            for sweep in sweeps(encoder, vectors):
-                place = f"layer{sweep.layer}" + (
-                    "-backward" if sweep.direction == "backward" else ""
+                raise UserError(
+                    f"--gates: not available for {model.name}: its encoder is not recurrent"
                 )
-                path = request.folder / f"gates-{file_name(subject.name)}{which}-{place}.png"
-                draw_gates(sweep, tokens, path)
-                caption = f"{subject.name}, {sweep.kind} layer {sweep.layer}, {sweep.direction}"
-                pictures.append(Picture(path, caption))
-    if pictures:
-        about = (
-            "A row is a unit, a column a token; units that hold on longest are at the top, in the same order "
-            "in all panels of a picture. A gate is white where it is closed (0) and dark where it is open (1)."
-        )
-        found.sections.append(Section("Gates and states", [about], pictures))
-    return found
+            continue
+        for which, text in request.texts_for(model):
+            model_input = model.predictor.read_texts([text])
+            tokens = model_input.token_texts[0]
+            vectors = model.model.embedding(model_input.tokens)[0, : len(tokens)].detach()
+            for sweep in sweeps(encoder, vectors):
+                backward = "-backward" if sweep.direction == "backward" else ""
+                name = f"gates-{file_name(model.name)}{which}-layer{sweep.layer}{backward}"
+                caption = f"{model.name}, {sweep.kind} layer {sweep.layer}, {sweep.direction}"
+                draw = partial(gate_figure, sweep, tokens)
+                pictures.append(request.draw(name, caption, draw, trim=True))
+    if not pictures:
+        return View()
+    text = (
+        "Rows are units, columns are tokens. Units are sorted by memory, longest on top: by their mean forget or "
+        "update gate, without gates by how little their state changes. Gates go from closed (0, background) to "
+        "open (1, blue); states are blue below 0 and red above."
+    )
+    return View([PageSection("Gates and states", [text], pictures)])
 
 
-def attention(request: Request) -> Found:
-    """What is attended to: by a decoder, a pooling, each head of a Transformer."""
-    found, pictures = Found(), list[Picture]()
-    for subject in request.subjects:
+def view_attention(request: Request) -> View:
+    """Show the attention weights of a decoder, a pooling, and each head of a Transformer."""
+    pictures = list[Picture]()
+    for model in request.models:
         before = len(pictures)
-        for which, text in _texts(request, subject):
-            for answer in attended(subject.predictor, text):
-                if not answer["source_tokens"] or not answer["output_tokens"]:
+        for which, text in request.texts_for(model):
+            for attention in attention_maps(model.predictor, text):
+                if not attention.rows or not attention.columns:
                     continue
-                name = f"{file_name(subject.name)}{which}-{file_name(answer['name'])}"
-                path = request.folder / f"attention-{name}.png"
-                heat_map(answer, path)
-                pictures.append(Picture(path, f"{subject.name}, {answer['name']}"))
+                name = f"attention-{file_name(model.name)}{which}-{file_name(attention.name)}"
+                caption = f"{model.name}, {attention.name}"
+                draw = partial(heat_map, attention)
+                pictures.append(request.draw(name, caption, draw, trim=True))
         if len(pictures) == before and "attention" in request.asked:
-            raise UserError(f"--attention: not for {subject.name}: nothing in it attends")
-    if pictures:
-        about = "What each row attended to, from left to right; the weights of a row sum to 1."
-        found.sections.append(Section("Attention", [about], pictures))
-    return found
+            raise UserError(f"--attention: not available for {model.name}: it has no attention")
+    if not pictures:
+        return View()
+    text = (
+        "Each row shows what one token attends to; its weights sum to 1. All heads of a layer have the same "
+        "colour scale."
+    )
+    return View([PageSection("Attention", [text], pictures)])
 
 
-def _texts(request: Request, subject: Subject) -> Iterator[tuple[str, str]]:
-    """Each text to be drawn, and what tells its pictures from those of the others."""
-    texts = request.texts or [subject.short_text]
-    for number, text in enumerate(texts, 1):
-        yield f"-text{number}" if len(texts) > 1 else "", text
-
-
-PARTS: dict[str, Sequence[Part]] = {
-    "gradients": (gradients, clipping),
-    "distances": (distances,),
-    "gates": (gates,),
-    "attention": (attention,),
+PARTS: dict[str, Sequence[Callable[[Request], View]]] = {
+    "gradients": (view_gradients, view_clipping),
+    "distances": (view_distances,),
+    "gates": (view_gates,),
+    "attention": (view_attention,),
 }
-"""The parts by the name of their option."""
+"""The views by the name of their option."""
 
 
 def file_name(name: str) -> str:
-    """A name as part of a file's."""
+    """Turn a name into a part of a file name."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"

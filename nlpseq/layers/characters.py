@@ -1,7 +1,7 @@
-"""Words read by their characters: ids (U, C), 0 = padding, to one vector a word (U, character_size).
+"""Character encoders: from the characters of U words (U, C), 0 = padding, to a vector for each (U, character_size).
 
-What stands behind a word's last character never changes its vector. All is drawn as Ma and Hovy
-(2016, section 3.1) do: vectors uniformly with variance 1 / dim, filters by Glorot's rule.
+Padding after the last character never changes a vector. Weights are initialized as in Ma and Hovy (2016, section
+3.1): vectors uniformly with variance 1 / dim, filters by Glorot's rule.
 """
 
 import math
@@ -11,27 +11,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nlpseq.errors import UserError
+from nlpseq.layers.cpu import uses_cpu_kernels
 from nlpseq.layers.dropout import Dropout
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.token_embedding import TokenEmbedding
 
 PADDING, UNKNOWN = 0, 1
 GROUPS, SMALLEST_GROUP = 3, 32
-LARGEST_GROUP = {"cpu": 512}  # words that are read at once; more of them bring no speed there
-LARGEST_GROUP_ELSEWHERE = 8192  # for the sake of memory
+LARGEST_GROUP_ON_CPU = 512  # words encoded at once: larger groups are not faster
+LARGEST_GROUP_ELSEWHERE = 8192  # limits memory
 
 
 class CharacterEncoder(nn.Module):
-    """What the two readers of characters share: the characters' vectors, and dropout of these.
+    """The base class of character encoders: character vectors, and their dropout.
 
     Attributes:
         output_dim: components of a word's vector.
 
     Args:
-        num_characters: rows of the table of characters; 0 is padding, 1 the unknown one.
+        num_characters: rows of the character table; 0 is padding, 1 the unknown character.
         character_dim: components of a character's vector.
         character_size: components of a word's vector.
-        dropout: of the characters' vectors, each component on its own.
+        dropout: dropout of the components of character vectors.
     """
 
     def __init__(
@@ -43,17 +44,17 @@ class CharacterEncoder(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, characters: Tensor) -> Tensor:
-        """Read words: characters (U, C), each word with one character or more -> (U, character_size).
+        """Encode words: characters (U, C), at least one in each word -> (U, character_size).
 
-        On a CPU words of like length are read together: one long word would pad all others. Words
-        in their thousands are read in such groups everywhere.
+        On a CPU words of similar length are encoded together, so that one long word does not pad all others;
+        thousands of words are encoded in such groups on every device.
         """
-        groups = _groups(len(characters), characters.device.type)
+        groups = _num_groups(len(characters), on_cpu=uses_cpu_kernels(characters))
         if groups == 1:
-            return self.read(characters)
+            return self.encode_words(characters)
         lengths, order = (characters != PADDING).sum(1).sort(stable=True)
         parts = [
-            self.read(characters[rows, :length])
+            self.encode_words(characters[rows, :length])
             for rows, length in zip(
                 order.tensor_split(groups),
                 [int(part[-1]) for part in lengths.tensor_split(groups)],
@@ -62,29 +63,29 @@ class CharacterEncoder(nn.Module):
         ]
         return torch.cat(parts).index_select(0, order.argsort())
 
-    def read(self, characters: Tensor) -> Tensor:
-        """Read words of about one length: (U, C) -> (U, character_size)."""
+    def encode_words(self, characters: Tensor) -> Tensor:
+        """Encode words of similar length: (U, C) -> (U, character_size)."""
         raise NotImplementedError
 
 
-def _groups(words: int, device: str) -> int:
-    """In how many groups to read so many words."""
-    least = GROUPS if device == "cpu" and words >= SMALLEST_GROUP * GROUPS else 1
-    return max(least, math.ceil(words / LARGEST_GROUP.get(device, LARGEST_GROUP_ELSEWHERE)))
+def _num_groups(words: int, *, on_cpu: bool) -> int:
+    """Return the number of groups in which to encode so many words."""
+    least = GROUPS if on_cpu and words >= SMALLEST_GROUP * GROUPS else 1
+    return max(least, math.ceil(words / (LARGEST_GROUP_ON_CPU if on_cpu else LARGEST_GROUP_ELSEWHERE)))
 
 
 class CharacterCNN(CharacterEncoder):
-    """A convolution over a word's characters, its maximum over the word, and tanh.
+    """A convolution over the characters of a word, the maximum over time, and tanh.
 
-    Ma and Hovy (2016), section 2.1. A word is padded with zeros on both sides, so that it has a
-    window around each of its characters, the first and the last included.
+    Ma and Hovy (2016), section 2.1. A word is padded with zeros on both sides: each of its characters, including the
+    first and the last, is the center of a window.
 
     Args:
-        num_characters: rows of the table of characters.
+        num_characters: rows of the character table.
         character_dim: components of a character's vector.
         character_size: filters.
-        width: characters that a filter sees.
-        dropout: of the characters' vectors.
+        width: characters that each filter sees.
+        dropout: dropout of character vectors.
     """
 
     def __init__(
@@ -102,29 +103,29 @@ class CharacterCNN(CharacterEncoder):
         nn.init.xavier_uniform_(self.convolution.weight)
         nn.init.zeros_(self.convolution.bias)
 
-    def read(self, characters: Tensor) -> Tensor:
+    def encode_words(self, characters: Tensor) -> Tensor:
         """See `CharacterEncoder`."""
         vectors = self.dropout(self.table(characters))  # (U, C, E), zero at padding
         length, before = characters.size(1), (self.width - 1) // 2
         padded = F.pad(vectors, (0, 0, before, self.width - 1 - before))
-        shifted = [padded[:, place : place + length] for place in range(self.width)]
+        shifted = [padded[:, start : start + length] for start in range(self.width)]
         windows = torch.cat(shifted, dim=2)  # (U, C, width * E)
         scores: Tensor = self.convolution(windows)  # (U, C, character_size)
         outside = (characters == PADDING).unsqueeze(2)
-        # tanh rises, so after the maximum it gives the same as before it, for less.
+        # tanh is monotonic: after the maximum it gives the same as before it, with less work.
         return scores.masked_fill(outside, float("-inf")).amax(1).tanh()
 
 
 class CharacterLSTM(CharacterEncoder):
-    """The last states of an LSTM over a word's characters, in either direction.
+    """The last states of a bidirectional LSTM over the characters of a word.
 
     Lample et al. (2016), section 4.1.
 
     Args:
-        num_characters: rows of the table of characters.
+        num_characters: rows of the character table.
         character_dim: components of a character's vector.
-        character_size: components of both states together, so an even number.
-        dropout: of the characters' vectors.
+        character_size: components of both states together, an even number.
+        dropout: dropout of character vectors.
 
     Raises:
         UserError: `character_size` is odd.
@@ -146,7 +147,7 @@ class CharacterLSTM(CharacterEncoder):
         super().__init__(num_characters, character_dim, character_size, dropout)
         self.encoder = RecurrentEncoder(character_dim, character_size // 2, bidirectional=True)
 
-    def read(self, characters: Tensor) -> Tensor:
+    def encode_words(self, characters: Tensor) -> Tensor:
         """See `CharacterEncoder`."""
         vectors = self.dropout(self.table(characters))  # (U, C, E)
         hidden: Tensor = self.encoder(vectors, characters != PADDING).state[0]  # (U, 2, H)

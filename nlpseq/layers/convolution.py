@@ -1,28 +1,28 @@
-"""Convolutions over time that give every token a vector; max over time is the pooling's work.
+"""Convolutional encoders: a vector for each token; max over time is left to pooling.
 
-A convolution is written as what it is: the tokens of each window side by side, times a matrix. On a
-CPU that takes half the time of `conv1d`, which wants the time last. Padding is zeroed in front of each
-convolution, for a window reaches into it.
+A convolution is computed by its definition: the tokens of each window side by side, times a matrix. On a CPU that
+takes half the time of `conv1d`, which needs time as the last dimension. Padding is set to zero before each
+convolution, because windows reach into it.
 
-Dropout draws one mask a sequence: a filter is dropped everywhere or nowhere. In front of max over time
-that is the dropout of the pooled vector in Kim (2014), section 2.1.
+Dropout draws one mask for each sequence: a filter is dropped everywhere or nowhere. Before max over time this equals
+the dropout of the pooled vector in Kim (2014), section 2.1.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.layers.activations import build_activation, initialize_before
 from nlpseq.layers.dropout import LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
+from nlpseq.layers.feedforward import build_activation, initialize_before
 from nlpseq.layers.normalization import build_normalization
 from nlpseq.types import EncoderOutput, State
 
 
 class Convolution(nn.Module):
-    """Filters that see `width` tokens, `dilation` apart, around each token.  Kim (2014), equation 2.
+    """Filters over `width` tokens, `dilation` apart, around each token.  Kim (2014), equation 2.
 
-    Zeros stand beyond both ends. The window of an even width reaches one token further to the right.
+    Both ends are padded with zeros. The window of an even width reaches one token further to the right.
     """
 
     def __init__(self, input_size: int, hidden_size: int, width: int, dilation: int = 1) -> None:
@@ -32,7 +32,7 @@ class Convolution(nn.Module):
         self.linear = nn.Linear(width * input_size, hidden_size)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(B, T, D), zero at padding -> (B, T, H)."""
+        """Apply the filters: (B, T, D), zero at padding -> (B, T, H)."""
         reach = self.dilation * (self.width - 1)
         left = self.dilation * ((self.width - 1) // 2)
         padded = F.pad(inputs, (0, 0, left, reach - left))  # (B, T + reach, D)
@@ -43,7 +43,7 @@ class Convolution(nn.Module):
 
 
 class ConvolutionalLayer(nn.Module):
-    """Normalisation, filters of several widths side by side, activation, dropout, residual."""
+    """Normalization, filters of several widths side by side, activation, dropout, residual."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ConvolutionalLayer(nn.Module):
             initialize_before(activation, convolution.linear)
 
     def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, T, D), anything at padding -> (B, T, output_dim), undefined at padding."""
+        """Apply the layer: (B, T, D), anything at padding -> (B, T, output_dim), undefined at padding."""
         normalized = without_padding(self.normalization(inputs, mask), mask)
         filtered = [convolution(normalized) for convolution in self.convolutions]
         outputs: Tensor = self.dropout(self.activation(torch.cat(filtered, dim=2)))
@@ -77,17 +77,17 @@ class ConvolutionalLayer(nn.Module):
 
 
 class ConvolutionalEncoder(Encoder):
-    """Filters of several widths, stacked if there are several layers.  Kim (2014).
+    """Filters of several widths, in one layer or several.  Kim (2014).
 
     Args:
         input_size: D, components of an input vector.
         hidden_size: filters of each width; `output_dim` is `len(widths)` times that.
-        widths: tokens that a filter sees.
-        num_layers: depth of the stack.
+        widths: tokens that each filter sees.
+        num_layers: layers in the stack.
         activation: "tanh", "relu", "leaky_relu" or "gelu".
-        dropout: of what one layer hands to the next.
-        output_dropout: of what the last layer gives.
-        residual: add a layer's input to its output, where their sizes agree.
+        dropout: dropout between layers.
+        output_dropout: dropout of the last layer's output.
+        residual: add each layer's input to its output where the sizes agree.
         normalization: "none", "layer" or "batch", of each layer's input.
     """
 
@@ -125,7 +125,7 @@ class ConvolutionalEncoder(Encoder):
     def forward(
         self, inputs: Tensor, mask: Tensor | None, state: State | None = None
     ) -> EncoderOutput:
-        """Inputs (B, T, D) -> outputs (B, T, output_dim), zero at padding, and no state."""
+        """Encode inputs (B, T, D): outputs (B, T, output_dim), zero at padding, and no state."""
         outputs = inputs
         for layer in self.layers:
             outputs = layer(outputs, mask)
@@ -133,20 +133,20 @@ class ConvolutionalEncoder(Encoder):
 
 
 class DilatedEncoder(Encoder):
-    """Iterated dilated convolutions: one block of layers, applied again and again.
+    """Iterated dilated convolutions: one block of layers, applied several times.
 
-    Strubell et al. (2017), section 4, without the loss on each iteration's output. As in the authors'
-    code the block's filters start as the identity (Yu and Koltun 2016, section 3).
+    Strubell et al. (2017), section 4, without the loss on the output of each iteration. As in the authors' code the
+    block's filters start as the identity (Yu and Koltun 2016, section 3).
 
     Args:
         input_size: D, components of an input vector.
-        hidden_size: filters H of each layer.
-        width: tokens that a filter sees.
-        dilations: distances between them, one for each layer of the block.
-        iterations: times that the block is applied, with the same parameters.
+        hidden_size: H, filters of each layer.
+        width: tokens that each filter sees.
+        dilations: distance between these tokens, for each layer of the block.
+        iterations: how often the block is applied, with the same parameters.
         activation: "tanh", "relu", "leaky_relu" or "gelu".
-        dropout: of what goes into each iteration.
-        output_dropout: of what the last iteration gives.
+        dropout: dropout of the input of each iteration.
+        output_dropout: dropout of the output.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class DilatedEncoder(Encoder):
     def forward(
         self, inputs: Tensor, mask: Tensor | None, state: State | None = None
     ) -> EncoderOutput:
-        """Inputs (B, T, D) -> outputs (B, T, H), zero at padding, and no state."""
+        """Encode inputs (B, T, D): outputs (B, T, H), zero at padding, and no state."""
         outputs = self.activation(self.initial(without_padding(inputs, mask)))  # (B, T, H)
         for _ in range(self.iterations):
             outputs = self.dropout(outputs)
@@ -190,7 +190,7 @@ class DilatedEncoder(Encoder):
 
 @torch.no_grad()
 def _start_as_identity(convolution: Convolution) -> None:
-    """Copy the token in the middle of the window."""
+    """Make a convolution copy the token in the middle of its window."""
     weight, size = convolution.linear.weight, convolution.linear.out_features
     middle = (convolution.width - 1) // 2 * size
     nn.init.zeros_(weight)

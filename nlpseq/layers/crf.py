@@ -2,14 +2,15 @@
 
     log P(y | x) = score(y) - log Z        score(y): see `nlpseq.layers.linear_chain`
 
-Hard constraints are -inf among the scores, so a forbidden path has no probability before any
-training. The loss gets its gradient without autograd: that of log Z is the expected counts, which
-forward-backward yields along with log Z, and that of the score is the counts of the gold path
-(Sutton and McCallum 2012, equation 5.7). The backward pass only scales their difference.
+Hard constraints are scores of -inf, so a forbidden path has no probability even before training. The gradient of the
+loss needs no autograd: that of log Z is the expected counts, which forward-backward computes along with log Z, and
+that of the score is the counts of the gold path (Sutton and McCallum 2012, equation 5.7). The backward pass only
+scales their difference.
 
-Spans give the confidence of an entity: `span_log_probs` is the probability of all paths through
-exactly these tags (constrained forward-backward, Culotta and McCallum 2004), exact and not a product
-of marginals.
+Spans give the confidence of an entity: `span_log_probs` is the probability of all paths through exactly these tags
+(constrained forward-backward, Culotta and McCallum 2004); it is exact, not a product of marginals.
+
+The algorithms are in `linear_chain`: read its `log_sums` first, the plain recursion.
 """
 
 import math
@@ -33,25 +34,25 @@ from nlpseq.layers.linear_chain import (
 INITIAL_RANGE = 0.1
 
 
-class Constraints(NamedTuple):
-    """What is allowed (True), as a scheme such as BIO has it."""
+class ChainConstraints(NamedTuple):
+    """The allowed tags and transitions (True) of a scheme such as BIO."""
 
     start: Tensor  # (K,) as the first tag
     transitions: Tensor  # (K, K) from, to
     end: Tensor  # (K,) as the last tag
 
     @classmethod
-    def none(cls, num_tags: int) -> "Constraints":
-        """Everything is allowed."""
+    def none(cls, num_tags: int) -> "ChainConstraints":
+        """Allow everything."""
         return cls(*(torch.ones(shape).bool() for shape in _shapes(num_tags)))
 
 
 class Spans(NamedTuple):
-    """Stretches of tokens, E in all, anywhere in a batch."""
+    """E spans of tokens, anywhere in a batch."""
 
     rows: Tensor  # (E,) row of the batch
     begins: Tensor  # (E,) the first token
-    ends: Tensor  # (E,) behind the last token
+    ends: Tensor  # (E,) the index after the last token
 
 
 def _shapes(num_tags: int) -> tuple[tuple[int, ...], ...]:
@@ -59,11 +60,11 @@ def _shapes(num_tags: int) -> tuple[tuple[int, ...], ...]:
 
 
 class ConstrainedChain(nn.Module):
-    """Constraints as buffers: whoever knows the tags gives them anew, no file keeps them.
+    """Constraints as buffers. They follow from the tags, so no file keeps them.
 
     Args:
         num_tags: K.
-        constraints: what is allowed; None: everything.
+        constraints: the allowed tags and transitions; None: all.
 
     Raises:
         UserError: the constraints are for another number of tags.
@@ -73,11 +74,11 @@ class ConstrainedChain(nn.Module):
     allowed_transitions: Tensor
     allowed_end: Tensor
 
-    def __init__(self, num_tags: int, constraints: Constraints | None = None) -> None:
+    def __init__(self, num_tags: int, constraints: ChainConstraints | None = None) -> None:
         super().__init__()
-        constraints = Constraints.none(num_tags) if constraints is None else constraints
+        constraints = ChainConstraints.none(num_tags) if constraints is None else constraints
         for name, allowed, shape in zip(
-            Constraints._fields, constraints, _shapes(num_tags), strict=True
+            ChainConstraints._fields, constraints, _shapes(num_tags), strict=True
         ):
             if allowed.shape != shape:
                 raise UserError(
@@ -89,7 +90,7 @@ class ConstrainedChain(nn.Module):
         self.mixing = mixing_steps(constraints.transitions)
 
     def constrain(self, start: Tensor, transitions: Tensor, end: Tensor) -> Chain:
-        """The scores (K,), (K, K), (K,) with -inf for what is not allowed."""
+        """Return the scores (K,), (K, K), (K,), with -inf where a tag or transition is not allowed."""
         return Chain(
             start.masked_fill(~self.allowed_start, -math.inf),
             transitions.masked_fill(~self.allowed_transitions, -math.inf),
@@ -98,24 +99,24 @@ class ConstrainedChain(nn.Module):
         )
 
     def constraints_only(self) -> Chain:
-        """0 for what is allowed, -inf for what is not."""
+        """Return scores of 0 where allowed, -inf where not."""
         zeros = (self.allowed_start.new_zeros(s, dtype=torch.float) for s in _shapes(self.num_tags))
         return self.constrain(*zeros)
 
     def extra_repr(self) -> str:
-        """What `print` shows."""
+        """Return what `print` shows."""
         forbidden = int((~self.allowed_transitions).sum())
         return f"num_tags={self.num_tags}, forbidden_transitions={forbidden}"
 
 
 class LinearChainCRF(ConstrainedChain):
-    """Scores of first tags, of transitions and of last tags, learnt, beside given emissions.
+    """A CRF that learns scores of first tags, transitions and last tags; emissions are its inputs.
 
-    Emissions (B, T, K) must be finite at real tokens. A mask (B, T) is True there, padding on the
-    right; None: there is no padding. What stands at padding never matters.
+    Emissions (B, T, K) must be finite at real tokens. A mask (B, T) is True there, padding on the right; None: there
+    is no padding. Values at padding never change a result.
     """
 
-    def __init__(self, num_tags: int, constraints: Constraints | None = None) -> None:
+    def __init__(self, num_tags: int, constraints: ChainConstraints | None = None) -> None:
         super().__init__(num_tags, constraints)
         self.start = nn.Parameter(torch.empty(num_tags))
         self.transitions = nn.Parameter(torch.empty(num_tags, num_tags))  # from, to
@@ -123,12 +124,12 @@ class LinearChainCRF(ConstrainedChain):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """U(-0.1, 0.1)."""
+        """Draw all scores from U(-0.1, 0.1)."""
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -INITIAL_RANGE, INITIAL_RANGE)
 
     def nll(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Negative log-likelihood (B,) of gold paths, in nats, float32 at least.
+        """Compute the negative log-likelihood (B,) of gold paths, in nats, in float32 at least.
 
         Args:
             emissions: (B, T, K).
@@ -145,17 +146,17 @@ class LinearChainCRF(ConstrainedChain):
         return loss
 
     def decode(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The best path of each row (B, T), 0 at padding."""
+        """Return the best path of each row (B, T), 0 at padding."""
         return best_paths(self.lattice(emissions, mask)).tags[:, 0]
 
     def n_best(self, emissions: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
-        """The n best paths of each row and their log-probabilities, the best first."""
+        """Return the n best paths of each row and their log-probabilities, the best first."""
         lattice = self.lattice(emissions, mask)
         paths = best_paths(lattice, n)
         return paths._replace(scores=paths.scores - path_sums(lattice).log_z.unsqueeze(1))
 
     def marginals(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """P(y_t = k | x), (B, T, K), 0 at padding; without a gradient."""
+        """Return P(y_t = k | x), (B, T, K), 0 at padding; without gradient."""
         return path_sums(self.lattice(emissions, mask)).marginals
 
     @torch.no_grad()
@@ -167,15 +168,15 @@ class LinearChainCRF(ConstrainedChain):
         spans: Spans,
         closing: Tensor | None = None,
     ) -> Tensor:
-        """Log of the probability that a path has just these tags in a span, and closes it there.
+        """Return the log-probability that a path has exactly these tags in a span, and ends the span there.
 
         Args:
             emissions: (B, T, K).
             mask: (B, T).
-            paths: (B, T) tags; only those within the spans are read.
-            spans: E of them, none empty, each within its row's real tokens.
-            closing: (K, K) True where a span that ends with the first tag is over if the second
-                comes next (in BIO: all but I-X, behind B-X and I-X); None: whatever comes next.
+            paths: (B, T) tags; only those inside the spans are read.
+            spans: E spans, none empty, each inside its row's real tokens.
+            closing: (K, K) True where the second tag ends a span whose last tag is the first (in BIO: every tag
+                except I-X after B-X or I-X); None: any tag may follow.
 
         Returns:
             (E,), in nats.
@@ -183,11 +184,11 @@ class LinearChainCRF(ConstrainedChain):
         return span_log_probs(self.lattice(emissions, mask), paths, spans, closing)
 
     def chain(self) -> Chain:
-        """The scores, with -inf for what is not allowed."""
+        """Return the scores, with -inf where a tag or transition is not allowed."""
         return self.constrain(self.start, self.transitions, self.end)
 
     def lattice(self, emissions: Tensor, mask: Tensor | None) -> Lattice:
-        """All that the algorithms on chains want to know."""
+        """Return the input of the algorithms in `linear_chain`."""
         return Lattice.of(emissions, self.chain(), mask)
 
 
@@ -195,10 +196,10 @@ class LinearChainCRF(ConstrainedChain):
 def span_log_probs(
     lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
 ) -> Tensor:
-    """What `LinearChainCRF.span_log_probs` says, of a lattice that is there already."""
+    """Compute `LinearChainCRF.span_log_probs` from a lattice."""
     emissions, (_, transitions, end, _), padding = lattice
     length = emissions.shape[1]
-    before, behind, log_z = messages(lattice)
+    forward, backward, log_z = messages(lattice)
     rows, begins, ends = spans
     last, past = ends - 1, ends.clamp(max=length - 1)
     # Step t of a path is the transition to its tag and this tag's emission.
@@ -207,22 +208,22 @@ def span_log_probs(
     inside = between(begins + 1, ends, length)
     inner = inner[rows].masked_fill(~inside, 0).sum(1)  # (E,)
     first_tags, last_tags = paths[rows, begins], paths[rows, last]
-    onwards = transitions[last_tags] + behind[rows, past]  # (E, K)
+    onwards = transitions[last_tags] + backward[rows, past]  # (E, K)
     if closing is not None:
         onwards = onwards.masked_fill(~closing[last_tags], -math.inf)
     at_end = ends == padding.lengths[rows]
     after = torch.where(at_end, end[last_tags], onwards.logsumexp(1))
-    return before[rows, begins, first_tags] + inner + after - log_z[rows]
+    return forward[rows, begins, first_tags] + inner + after - log_z[rows]
 
 
 def between(begins: Tensor, ends: Tensor, length: int) -> Tensor:
-    """(E, T) True from `begins` (E,) to before `ends` (E,)."""
-    places = torch.arange(length, device=begins.device)
-    return (places >= begins.unsqueeze(1)) & (places < ends.unsqueeze(1))
+    """Return a mask (E, T), True from `begins` (E,) up to but excluding `ends` (E,)."""
+    indices = torch.arange(length, device=begins.device)
+    return (indices >= begins.unsqueeze(1)) & (indices < ends.unsqueeze(1))
 
 
 def path_scores(lattice: Lattice, tags: Tensor) -> Tensor:
-    """Score (B,) of one path a row, `tags` (B, T) with 0 at padding; 0 for a row without tokens."""
+    """Return the score (B,) of a path for each row: `tags` (B, T), 0 at padding; 0 for a row without tokens."""
     (start, transitions, end, _), mask = lattice.chain, lattice.padding.mask
     steps = lattice.emissions.gather(2, tags.unsqueeze(2)).squeeze(2)  # (B, T)
     steps[:, 0] += start[tags[:, 0]]
@@ -233,7 +234,7 @@ def path_scores(lattice: Lattice, tags: Tensor) -> Tensor:
 
 
 class _NegativeLogLikelihood(torch.autograd.Function):
-    """Loss and the gradients of each row at once; backward weights the rows."""
+    """The loss together with the gradients of each row, which `backward` weights."""
 
     @staticmethod
     def forward(
@@ -255,12 +256,12 @@ class _NegativeLogLikelihood(torch.autograd.Function):
             gold = torch.zeros_like(d_emissions).scatter_(2, tags.unsqueeze(2), 1)
             gold *= real.unsqueeze(2)
             d_emissions = d_emissions.sub_(gold)
-            # gold is 0 at padding: a row's last token begins no transition
+            # gold is 0 at padding: no transition starts at a row's last token
             d_transitions = d_transitions.sub_(gold[:, :-1].transpose(1, 2) @ gold[:, 1:])
             d_end = lattice.at_last(d_emissions)
             ctx.save_for_backward(d_emissions, d_transitions, d_end)
             ctx.dtypes = emissions.dtype, start.dtype
-        # inf - inf is no number, where no path is allowed at all
+        # inf - inf would be nan where no path is allowed
         loss = torch.where(score == -math.inf, math.inf, log_z - score)
         loss = loss.masked_fill(lattice.padding.lengths == 0, 0)
         narrowest = torch.promote_types(emissions.dtype, start.dtype)

@@ -1,20 +1,20 @@
-"""Attention of a decoder to what an encoder made of the source.
+"""Attention of a decoder to the outputs of an encoder.
 
-All kinds have the same face. `keys` projects the memory once a sentence; a call then takes any number T of
-queries a sentence: all tokens of a target in training, the hypotheses of a beam in decoding. So the same
-lines are one batched product over a whole target, and a step.
+All kinds have the same interface. `keys` projects the memory once for each sentence; a call then takes any number T
+of queries for each sentence: all tokens of a target in training, the hypotheses of a beam in decoding. So the same
+code computes a batched product over a whole target, and a single step.
 
 kind        | score of query q and memory m                        | source
 ------------|------------------------------------------------------|-------------------------------------
 additive    | v . tanh(W q + U m)                                  | Bahdanau et al. (2015), A.1.2
 dot         | q . m                                                | Luong et al. (2015), section 3.1
-general     | q . W m                                              | the same
+general     | q . W m                                              | Luong et al. (2015), section 3.1
 scaled_dot  | (W q) . (U m) / sqrt(A)                              | Vaswani et al. (2017), equation 1
-multi_head  | the same in N heads, values projected too            | Vaswani et al. (2017), section 3.2.2
-location    | additive, and a convolution of the last weights      | Chorowski et al. (2015), equations 8, 9
-coverage    | additive, and the sum of all weights so far          | See et al. (2017), equation 11
+multi_head  | scaled_dot in N heads, with projected values         | Vaswani et al. (2017), section 3.2.2
+location    | additive, with a convolution of the last weights     | Chorowski et al. (2015), equations 8, 9
+coverage    | additive, with the sum of all weights so far         | See et al. (2017), equation 11
 
-The last two read the weights of the steps before (`past`), so their steps follow one another.
+The last two read the weights of earlier steps (`past`), so their steps run one after the other.
 """
 
 import math
@@ -31,18 +31,18 @@ LOCATION_FILTERS, LOCATION_WIDTH = 10, 11
 
 
 class AttentionOutput(NamedTuple):
-    """What queries found: `context` (B, T, C), and `weights` (B, T, S), which sum to 1 over the source."""
+    """The `context` (B, T, C) of queries, and their `weights` (B, T, S), which sum to 1 over the source."""
 
     context: Tensor
     weights: Tensor
 
 
 class CrossAttention(nn.Module):
-    """What every kind is.
+    """The base class of attentions.
 
     Attributes:
         output_dim: C, components of a context.
-        sequential: scores depend on the weights of earlier steps, handed over as `past`.
+        sequential: whether scores depend on the weights of earlier steps, given as `past`.
     """
 
     sequential: ClassVar[bool] = False
@@ -52,11 +52,11 @@ class CrossAttention(nn.Module):
         self.output_dim = memory_dim
 
     def keys(self, memory: Tensor) -> Tensor:
-        """What queries are compared with, computed once a sentence: (B, S, M) -> (B, S, A)."""
+        """Project the memory, once for each sentence: (B, S, M) -> (B, S, A)."""
         raise NotImplementedError
 
     def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
-        """Scores (B, T, S) of queries (B, T, Q) for keys (B, S, A)."""
+        """Return the scores (B, T, S) of queries (B, T, Q) and keys (B, S, A)."""
         raise NotImplementedError
 
     def forward(
@@ -74,14 +74,14 @@ class CrossAttention(nn.Module):
             memory: (B, S, M) encoder outputs.
             keys: (B, S, A), `self.keys(memory)`.
             mask: (B, S) True at real tokens; each row has one.
-            past: (B, T, S) what `remember` gave after the step before; for sequential kinds.
+            past: (B, T, S), for sequential kinds: what `remember` returned after the previous step.
         """
         scores = self.scores(queries, keys, past)  # (B, T, S)
         weights = _weights(scores, mask.unsqueeze(1))
         return AttentionOutput(torch.bmm(weights.to(memory.dtype), memory), weights)
 
     def remember(self, past: Tensor, weights: Tensor) -> Tensor:
-        """The `past` of the next step, of a sequential kind; both (B, T, S)."""
+        """Return the `past` of the next step, for sequential kinds; both arguments are (B, T, S)."""
         raise NotImplementedError
 
 
@@ -95,26 +95,26 @@ class AdditiveAttention(CrossAttention):
         self.score = nn.Linear(size, 1, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """U m: (B, S, M) -> (B, S, A)."""
+        """Return U m: (B, S, M) -> (B, S, A)."""
         keys: Tensor = self.key(memory)
         return keys
 
     def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
-        """See the class."""
+        """Return the scores of the class's equation."""
         queries, vector = self.query(queries), self.score.weight[0]
         if past is None:
             return additive_scores(queries, keys, vector)
-        keys = keys.unsqueeze(1) + self.features(past)  # (B, T, S, A): every query has its own
+        keys = keys.unsqueeze(1) + self.features(past)  # (B, T, S, A): separate keys for each query
         scores = additive_scores(queries.flatten(0, 1).unsqueeze(1), keys.flatten(0, 1), vector)
         return scores.view_as(past)
 
     def features(self, past: Tensor) -> Tensor:
-        """What the past adds inside the tanh: (B, T, S) -> (B, T, S, A)."""
+        """Return what the past adds inside the tanh: (B, T, S) -> (B, T, S, A)."""
         raise NotImplementedError
 
 
 class LocationAttention(AdditiveAttention):
-    """Additive, with a convolution of the last step's weights.  Chorowski et al. (2015), equations 8, 9."""
+    """Additive attention with a convolution of the previous weights.  Chorowski et al. (2015), equations 8, 9."""
 
     sequential = True
 
@@ -126,18 +126,18 @@ class LocationAttention(AdditiveAttention):
         self.location = nn.Linear(LOCATION_FILTERS, size, bias=False)
 
     def features(self, past: Tensor) -> Tensor:
-        """U f, f the convolved weights."""
+        """Return U f, where f are the convolved weights."""
         filtered = self.filters(past.flatten(0, 1).unsqueeze(1))  # (B * T, filters, S)
         features: Tensor = self.location(filtered.transpose(1, 2))
         return features.view(*past.shape, -1)
 
     def remember(self, past: Tensor, weights: Tensor) -> Tensor:
-        """The weights."""
+        """Return the weights of the last step."""
         return weights
 
 
 class CoverageAttention(AdditiveAttention):
-    """Additive, with the sum of all weights so far.  See et al. (2017), equation 11."""
+    """Additive attention with the sum of all weights so far.  See et al. (2017), equation 11."""
 
     sequential = True
 
@@ -146,12 +146,12 @@ class CoverageAttention(AdditiveAttention):
         self.coverage = nn.Linear(1, size, bias=False)
 
     def features(self, past: Tensor) -> Tensor:
-        """The product w c, c the coverage."""
+        """Return w c, where c is the coverage."""
         features: Tensor = self.coverage(past.unsqueeze(3))
         return features
 
     def remember(self, past: Tensor, weights: Tensor) -> Tensor:
-        """Their sum."""
+        """Return the sum of all weights."""
         return past + weights
 
 
@@ -167,11 +167,11 @@ class DotAttention(CrossAttention):
             )
 
     def keys(self, memory: Tensor) -> Tensor:
-        """The memory itself."""
+        """Return the memory unchanged."""
         return memory
 
     def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
-        """See the class."""
+        """Return the scores of the class's equation."""
         return torch.bmm(queries, keys.transpose(1, 2))
 
 
@@ -183,12 +183,12 @@ class GeneralAttention(CrossAttention):
         self.key = nn.Linear(memory_dim, query_dim, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """W m: (B, S, M) -> (B, S, Q)."""
+        """Return W m: (B, S, M) -> (B, S, Q)."""
         keys: Tensor = self.key(memory)
         return keys
 
     def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
-        """See the class."""
+        """Return the scores of the class's equation."""
         return torch.bmm(queries, keys.transpose(1, 2))
 
 
@@ -201,14 +201,14 @@ class ScaledDotAttention(GeneralAttention):
         self.scale = 1 / math.sqrt(size)
 
     def scores(self, queries: Tensor, keys: Tensor, past: Tensor | None) -> Tensor:
-        """See the class."""
+        """Return the scores of the class's equation."""
         return super().scores(self.query(queries) * self.scale, keys, past)
 
 
 class MultiHeadCrossAttention(CrossAttention):
     """Scaled dot products in N heads of size A / N.  Vaswani et al. (2017), section 3.2.2.
 
-    The weights that it tells of are the mean over its heads, before dropout.
+    The returned weights are the mean over the heads, before dropout.
 
     Args:
         query_dim: Q.
@@ -216,7 +216,7 @@ class MultiHeadCrossAttention(CrossAttention):
         size: A.
         num_heads: N.
         output_dim: C, components of a context; 0: M.
-        dropout: of the weights.
+        dropout: dropout of the weights.
     """
 
     def __init__(
@@ -241,7 +241,7 @@ class MultiHeadCrossAttention(CrossAttention):
         self.dropout = Dropout(dropout)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """Keys and values of all heads: (B, S, M) -> (B, S, 2A)."""
+        """Return keys and values of all heads: (B, S, M) -> (B, S, 2A)."""
         both: Tensor = self.key_and_value(memory)
         return both
 
@@ -254,12 +254,12 @@ class MultiHeadCrossAttention(CrossAttention):
         past: Tensor | None = None,
     ) -> AttentionOutput:
         """See `CrossAttention`."""
-        wanted = self._heads(self.query(queries))  # (B, N, T, A / N)
-        offered, values = (self._heads(part) for part in keys.chunk(2, dim=2))  # (B, N, S, A / N)
-        scores = wanted @ offered.transpose(2, 3) / math.sqrt(wanted.size(3))  # (B, N, T, S)
+        query = self._heads(self.query(queries))  # (B, N, T, A / N)
+        key, value = (self._heads(part) for part in keys.chunk(2, dim=2))  # (B, N, S, A / N)
+        scores = query @ key.transpose(2, 3) / math.sqrt(query.size(3))  # (B, N, T, S)
         weights = _weights(scores, mask[:, None, None])
-        kept = self.dropout(weights).to(values.dtype)
-        joined = (kept @ values).transpose(1, 2).flatten(2)  # (B, T, A)
+        kept = self.dropout(weights).to(value.dtype)
+        joined = (kept @ value).transpose(1, 2).flatten(2)  # (B, T, A)
         return AttentionOutput(self.output(joined), weights.mean(dim=1))
 
     def _heads(self, vectors: Tensor) -> Tensor:
@@ -268,7 +268,7 @@ class MultiHeadCrossAttention(CrossAttention):
 
 
 def _weights(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over real tokens, in float32 at least: weights are summed, and copied by."""
+    """Return the softmax over real tokens, in float32 at least: coverage and copying add weights up."""
     dtype = torch.promote_types(scores.dtype, torch.float32)
     return scores.masked_fill(~mask, -math.inf).softmax(dim=-1, dtype=dtype)
 
@@ -276,7 +276,7 @@ def _weights(scores: Tensor, mask: Tensor) -> Tensor:
 def build_attention(
     kind: str, query_dim: int, memory_dim: int, *, size: int, num_heads: int
 ) -> CrossAttention:
-    """Attention of a kind, from decoder outputs of `query_dim` to encoder outputs of `memory_dim`.
+    """Build an attention from decoder outputs of size `query_dim` to encoder outputs of size `memory_dim`.
 
     Raises:
         UserError: an unknown kind, or sizes that do not fit it.

@@ -1,4 +1,4 @@
-"""What stands for each token: its vector, and beside it how it is spelt and how it is cased."""
+"""The embedding: a vector for each token, from its id and optionally its characters and casing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,20 +13,20 @@ from nlpseq.layers.token_embedding import TokenEmbedding
 
 
 class Embedding(nn.Module):
-    """From tokens to vectors (B, T, D): every task's first layer.
+    """From tokens to vectors (B, T, D): the first layer of each task's model.
 
-    Each distinct word of a batch (of many, after `read_words`) is read once by the character encoder;
-    its vector is then laid beside every token that is spelt so.
+    The character encoder reads each distinct word of a batch once (of several batches, after `encode_words`); its
+    vector is then used for all tokens with that spelling.
 
     Attributes:
-        tokens: the table of token vectors, which an output layer may be tied to.
-        dim: components D of what comes out, the sum of the parts.
+        tokens: the table of token vectors, to which an output layer may be tied.
+        dim: D, components of a vector, the sum of the parts.
 
     Args:
         tokens: vectors of ids.
-        characters: reads each word's characters; None: no such part.
+        characters: encoder of each word's characters; None: no such part.
         casing: vectors of casing classes; None: no such part.
-        dropout: of components of the whole; one mask for a sequence, all its tokens alike.
+        dropout: dropout of the components of the vectors, with one mask for each sequence.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Embedding(nn.Module):
         self.dim += casing.embedding_dim if casing else 0
 
     def forward(self, tokens: Tokens) -> Tensor:
-        """Vectors of a batch of tokens: (B, T, D).
+        """Return the vectors (B, T, D) of a batch of tokens.
 
         Raises:
             ValueError: the tokens lack the characters or the casing that the embedding reads.
         """
         parts = [self.tokens(tokens.ids)]
         if self.characters is not None:
-            parts.append(self._spelt(self.characters, tokens))
+            parts.append(self._character_vectors(self.characters, tokens))
         if self.casing is not None:
             if tokens.casing is None:
                 raise ValueError("the embedding reads casing, but the tokens have none")
@@ -64,19 +64,19 @@ class Embedding(nn.Module):
         return locked
 
     def lookup(self, ids: Tensor) -> Tensor:
-        """Vectors of one time step, without dropout: ids (B,) -> (B, D).
+        """Return the vectors of one time step, without dropout: ids (B,) -> (B, D).
 
         Raises:
-            TypeError: a token is more than its id to this embedding.
+            TypeError: the embedding needs characters or casing, which ids alone do not have.
         """
         if self.characters is not None or self.casing is not None:
-            raise TypeError("an embedding with characters or casing cannot read bare ids")
+            raise TypeError("an embedding with characters or casing needs more than ids")
         return self.tokens.lookup(ids)
 
-    def read_words(self, batches: Sequence[Tokens]) -> list[Tokens]:
-        """Read the words of batches that share their `characters`, once for all of them.
+    def encode_words(self, batches: Sequence[Tokens]) -> list[Tokens]:
+        """Encode the words of batches that share their `characters`, once for all of them.
 
-        Only for use: in training each batch draws its own dropout of characters.
+        For prediction only: in training each batch draws its own dropout of characters.
         """
         if self.characters is None or not batches:
             return list(batches)
@@ -93,8 +93,8 @@ class Embedding(nn.Module):
         return encoded
 
     @staticmethod
-    def _spelt(characters: CharacterEncoder, tokens: Tokens) -> Tensor:
-        """What the characters say of each token: (B, T, character_size)."""
+    def _character_vectors(characters: CharacterEncoder, tokens: Tokens) -> Tensor:
+        """Return the character vector of each token: (B, T, character_size)."""
         words = tokens.characters
         if words is None:
             raise ValueError("the embedding reads characters, but the tokens have none")

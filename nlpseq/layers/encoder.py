@@ -1,4 +1,4 @@
-"""What every encoder is: vectors (B, T, D) in, one vector (B, T, H) a token out."""
+"""The base class of encoders: from vectors (B, T, D) to one vector for each token (B, T, H)."""
 
 from torch import Tensor, nn
 
@@ -6,13 +6,13 @@ from nlpseq.types import EncoderOutput, State
 
 
 class Encoder(nn.Module):
-    """From the vectors of a sequence to vectors that know their context.
+    """From the vectors of a sequence to vectors that depend on their context.
 
-    An encoder takes vectors, not ids, so that sound frames or sensor readings can enter by another door.
+    An encoder takes vectors, not ids, so that it can also read audio frames or sensor values.
 
     Attributes:
         output_dim: H, components of an output vector.
-        causal: an output depends on nothing that comes later; only then is there a `step`.
+        causal: outputs do not depend on later tokens; only then is there a `step`.
     """
 
     output_dim: int
@@ -21,32 +21,31 @@ class Encoder(nn.Module):
     def forward(
         self, inputs: Tensor, mask: Tensor | None, state: State | None = None
     ) -> EncoderOutput:
-        """Read whole sequences.
+        """Encode whole sequences.
 
         Args:
-            inputs: (B, T, D); what stands at padding is ignored.
+            inputs: (B, T, D); values at padding are ignored.
             mask: (B, T) True at real tokens, padding on the right; None: there is no padding.
-            state: from an earlier window, of causal encoders; None: a fresh one.
+            state: state after an earlier window, for causal encoders; None: the initial state.
 
         Returns:
-            outputs (B, T, H), zero at padding, and the state after the last real tokens; it is empty
-            where an encoder has none.
+            outputs (B, T, H), zero at padding, and the state after the last real tokens, () if the encoder has none.
         """
         raise NotImplementedError
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one token: inputs (B, D) and the state before -> outputs (B, H) and the state after.
+        """Encode one token: inputs (B, D) and the state -> outputs (B, H) and the new state.
 
         Raises:
-            TypeError: the encoder is not causal, so its output depends on tokens to come.
+            TypeError: the encoder is not causal, so its output depends on later tokens.
         """
         raise TypeError(f"{type(self).__name__} reads whole sequences: it has no single step")
 
     def initial_state(self, batch_size: int) -> State:
-        """The state before the first token of `batch_size` sequences."""
+        """Return the state before the first token of `batch_size` sequences."""
         return ()
 
 
 def without_padding(outputs: Tensor, mask: Tensor | None) -> Tensor:
-    """Vectors (B, T, D) with zeros where `mask` (B, T) is False."""
+    """Set vectors (B, T, D) to zero where `mask` (B, T) is False."""
     return outputs if mask is None else outputs.masked_fill(~mask.unsqueeze(2), 0)

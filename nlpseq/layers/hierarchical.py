@@ -1,8 +1,8 @@
-"""Words make sentences, sentences make a document: two encoders and two poolings.
+"""The hierarchical attention network (Yang et al. 2016): words to sentences to a document.
 
-Yang et al. (2016). The real tokens of a batch (B, T) are laid out anew, a sentence a row, so that the
-first encoder reads all sentences of all documents at once; their vectors are laid out a document a row
-for the second. A row's sentences need not be equally many, nor equally long.
+The real tokens of a batch (B, T) are arranged with one sentence in each row, so that the first encoder reads all
+sentences of all documents at once; the sentence vectors are arranged with one document in each row for the second.
+Documents may differ in the number of sentences, and sentences in length.
 """
 
 from typing import NamedTuple
@@ -15,13 +15,13 @@ from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.pooling import AttentionPooling
 
 
-class Document(NamedTuple):
-    """What the network makes of each of B documents, of S sentences at most.
+class HierarchicalOutput(NamedTuple):
+    """The vectors and attention weights of B documents with at most S sentences.
 
     Attributes:
         vector: (B, H).
-        word_weights: (B, T) of each token within its sentence, where they sum to 1; 0 at padding.
-        sentence_weights: (B, S) of each sentence within its document, likewise.
+        word_weights: (B, T), which sum to 1 over each sentence; 0 at padding.
+        sentence_weights: (B, S), which sum to 1 over each document; 0 at padding.
     """
 
     vector: Tensor
@@ -30,42 +30,42 @@ class Document(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Where each of N real tokens stands once sentences are rows."""
+    """The row and column of each of N real tokens when each row is a sentence."""
 
-    sentences: Tensor  # (N,) its row: sentences are numbered through the whole batch
-    places: Tensor  # (N,) its column
+    sentences: Tensor  # (N,) row: sentences are numbered through the whole batch
+    columns: Tensor  # (N,) column
     word_mask: Tensor  # (sentences, longest sentence)
     sentence_mask: Tensor  # (B, S)
 
     @classmethod
     def of(cls, segments: Tensor, mask: Tensor) -> "Layout":
-        """`segments` (B, T) never falls along a row; `mask` (B, T) has a True in each row."""
+        """Arrange tokens: `segments` (B, T) never falls along a row; `mask` (B, T) has a True in each."""
         batch = len(segments)
         rows, _ = mask.nonzero(as_tuple=True)  # (N,) row by row, token by token
         pairs = torch.stack([rows, segments[mask]], dim=1)  # (N, 2) document and sentence
-        found, sentences, lengths = torch.unique_consecutive(
+        distinct, sentences, lengths = torch.unique_consecutive(
             pairs, dim=0, return_inverse=True, return_counts=True
         )
         starts = lengths.cumsum(0) - lengths
-        places = torch.arange(len(rows), device=mask.device) - starts[sentences]
-        counts = torch.bincount(found[:, 0], minlength=batch)  # (B,) sentences of each document
-        return cls(sentences, places, _mask(lengths), _mask(counts))
+        columns = torch.arange(len(rows), device=mask.device) - starts[sentences]
+        counts = torch.bincount(distinct[:, 0], minlength=batch)  # (B,) sentences of each document
+        return cls(sentences, columns, _mask(lengths), _mask(counts))
 
 
 def _mask(lengths: Tensor) -> Tensor:
-    """(N,) -> (N, longest), True at the first places of each row."""
-    places = torch.arange(int(lengths.max()), device=lengths.device)
-    return places < lengths.unsqueeze(1)
+    """Build a mask from lengths: (N,) -> (N, longest), True at the first tokens of each row."""
+    indices = torch.arange(int(lengths.max()), device=lengths.device)
+    return indices < lengths.unsqueeze(1)
 
 
 class HierarchicalReader(nn.Module):
-    """Reads whole documents; gives no vector a token, so it is no `Encoder`.
+    """A network for whole documents. It gives no vector for each token, so it is not an `Encoder`.
 
     Args:
-        words: reads the tokens (S, T, D) of single sentences.
-        sentences: reads the sentence vectors (B, S, words.output_dim) of documents.
-        attention_size: of both poolings' hidden layer.
-        dropout: of sentence vectors.
+        words: encodes the tokens (S, T, D) of single sentences.
+        sentences: encodes the sentence vectors (B, S, words.output_dim) of documents.
+        attention_size: units of the hidden layer of both poolings.
+        dropout: dropout of sentence vectors.
     """
 
     def __init__(
@@ -79,18 +79,17 @@ class HierarchicalReader(nn.Module):
         self.sentences = sentences
         self.sentence_pooling = AttentionPooling(sentences.output_dim, attention_size)
 
-    def forward(self, inputs: Tensor, segments: Tensor, mask: Tensor | None) -> Document:
-        """Read documents.
+    def forward(self, inputs: Tensor, segments: Tensor, mask: Tensor | None) -> HierarchicalOutput:
+        """Encode documents.
 
         Args:
             inputs: (B, T, D).
-            segments: (B, T) number of each token's sentence, rising from left to right; what stands
-                at padding is ignored.
+            segments: (B, T) number of each token's sentence, rising from left to right; ignored at padding.
             mask: (B, T) True at real tokens; None: there is no padding.
         """
         mask = torch.ones_like(segments, dtype=torch.bool) if mask is None else mask
         layout = Layout.of(segments, mask)
-        real = layout.sentences, layout.places
+        real = layout.sentences, layout.columns
 
         words = inputs.new_zeros(*layout.word_mask.shape, inputs.shape[2])
         words = words.index_put(real, inputs[mask])  # (sentences, longest sentence, D)
@@ -102,4 +101,4 @@ class HierarchicalReader(nn.Module):
         sentences[layout.sentence_mask] = sentence  # (B, S, H)
         outputs, _ = self.sentences(self.dropout(sentences), layout.sentence_mask)
         vector, sentence_weights = self.sentence_pooling(outputs, layout.sentence_mask)
-        return Document(vector, word_weights, sentence_weights)
+        return HierarchicalOutput(vector, word_weights, sentence_weights)

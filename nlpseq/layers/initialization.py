@@ -1,4 +1,4 @@
-"""Initialisations by name, applied gate by gate to every cell of a module.
+"""Initializations by name, applied to each gate of each cell in a module.
 
     default     torch's: U(-1/sqrt(H), 1/sqrt(H))
     uniform     U(-bound, bound), 0.1 in Zaremba et al. (2014)
@@ -7,8 +7,8 @@
     orthogonal  orthogonal recurrence (Saxe et al. 2014), Xavier inputs
     identity    identity recurrence, small inputs, for ReLU RNNs (Le et al. 2015)
 
-A gate is a matrix of its own: fans are those of one gate, not of the four stacked ones. But for the
-first two, biases start at zero.
+Each gate is drawn as a separate matrix: fan-in and fan-out are those of one gate, not of the stacked gates. Biases
+start at zero, except with the first two.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.cells import Cell, LSTMCell, RecurrentCell, RNNCell
+from nlpseq.layers.cells import Cell, RecurrentCell
+from nlpseq.layers.cells.lstm import LSTMCell
+from nlpseq.layers.cells.rnn import RNNCell
 
 SCHEMES = ("default", "uniform", "xavier", "he", "orthogonal", "identity")
 
@@ -36,15 +38,15 @@ def initialize(
     nonlinearity: Nonlinearity = "relu",
     bound: float = 0.1,
 ) -> None:
-    """Draw the weights of every cell in `module`, in place.
+    """Draw the weights of each cell in `module`, in place.
 
     Args:
-        module: an encoder, a decoder, a cell.
+        module: an encoder, a decoder or a cell.
         scheme: one of `SCHEMES`.
-        forget_bias: what the biases of an LSTM's forget gate add up to (Jozefowicz et al. 2015
-            advise 1); None leaves them as drawn. Other cells have no such gate.
-        nonlinearity: whose gain "he" uses.
-        bound: of "uniform".
+        forget_bias: sum of the two biases of an LSTM's forget gate (Jozefowicz et al. 2015 recommend 1); None
+            leaves them as drawn. Other cells are not changed.
+        nonlinearity: the nonlinearity whose gain "he" uses.
+        bound: bound of "uniform".
 
     Raises:
         UserError: unknown scheme, or "identity" for a cell that is not a plain RNN.
@@ -57,7 +59,7 @@ def initialize(
             if isinstance(cell, LSTMCell) and forget_bias is not None:
                 forget = slice(cell.hidden_size, 2 * cell.hidden_size)
                 cell.bias_ih[forget] = forget_bias
-                cell.bias_hh[forget] = 0  # the two are added: only one may carry the value
+                cell.bias_hh[forget] = 0  # the two are added: only one may have the value
 
 
 def _draw(cell: Cell, scheme: str, nonlinearity: Nonlinearity, bound: float) -> None:

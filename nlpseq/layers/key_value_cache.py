@@ -1,12 +1,12 @@
-"""The state of a causal Transformer: keys and values of the tokens that it has read.
+"""The state of a causal Transformer: keys and values of the previous tokens.
 
-A state is `(lengths (B, 1, 1), cache (B, C, 2H), ...)`, a cache for each layer. Its tokens stand on the right: of
-row b the last `lengths[b]` places are real. They are fewer than C only where a batch had padding.
+A state is `(lengths (B, 1, 1), cache (B, C, 2H), ...)`, with one cache for each layer. Tokens are aligned on the
+right: the last `lengths[b]` entries of row b are real. They are fewer than C only if a batch had padding.
 
-With a bounded context of N tokens a token looks at itself and the N - 1 before it, in every layer, wherever
-windows begin: so the cache needs N - 1 places, reading window by window gives what reading in one go gives,
-and a step costs the same after a million tokens. Positions are counted from the oldest token of the cache.
-Rotary scores, which depend on distances alone, do not see that it moves on; added positions would.
+With a context of N tokens each token attends to itself and the N - 1 before it, in each layer, wherever windows
+begin. So the cache needs N - 1 entries, several windows give the same result as one, and a step after a million
+tokens costs as much as the first. Positions are counted from the oldest token in the cache: rotary scores depend on
+distances alone and do not change when it moves; added positions would.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from nlpseq.types import State
 
 
 class KeyValueCache:
-    """A state, and what follows from it for the window that is read next.
+    """A state, with the mask and the positions of the next window.
 
     Args:
         state: see above.
-        context: N, tokens that a token looks at, itself among them; 0: all.
+        context: N, tokens that a token attends to, itself included; 0: all.
 
     Attributes:
         caches: (B, C, 2H) of each layer.
@@ -40,44 +40,44 @@ class KeyValueCache:
 
     @staticmethod
     def empty(batch_size: int, num_layers: int, hidden_size: int, like: Tensor) -> State:
-        """The state before the first token."""
+        """Return the state before the first token."""
         lengths = torch.zeros(batch_size, 1, 1, dtype=torch.long, device=like.device)
         shape = (batch_size, 0, 2 * hidden_size)
         return (lengths, *(like.new_zeros(shape) for _ in range(num_layers)))
 
     @property
     def first(self) -> First:
-        """The place of the next token."""
+        """The position of the next token."""
         return self.lengths.squeeze(2) if self.ragged else self.size
 
-    def sight(self, length: int, rotation: Rotation | None) -> AttentionMask:
-        """What T = `length` further tokens look at: S = C + T places, of which `rotation` is."""
+    def attention_mask(self, length: int, rotation: Rotation | None) -> AttentionMask:
+        """Return the mask of T = `length` new tokens over S = C + T tokens; `rotation` covers these S."""
         if length == 1 and not self.ragged:
-            return AttentionMask(rotation=rotation)  # the cache holds no more than a token may see
+            return AttentionMask(rotation=rotation)  # the cache holds no more than a token may attend to
         if self.size == 0 and (self.context == 0 or length <= self.context):
             return AttentionMask(causal=True, rotation=rotation)
-        places = torch.arange(self.size + length, device=self.lengths.device)
-        distances = places[self.size :].unsqueeze(1) - places  # (T, S)
+        positions = torch.arange(self.size + length, device=self.lengths.device)
+        distances = positions[self.size :].unsqueeze(1) - positions  # (T, S)
         mask = distances >= 0
         if self.context:
             mask &= distances < self.context
         if self.ragged:
-            mask = (mask & (places >= self.size - self.lengths)).unsqueeze(1)  # (B, 1, T, S)
+            mask = (mask & (positions >= self.size - self.lengths)).unsqueeze(1)  # (B, 1, T, S)
         return AttentionMask(mask=mask, rotation=rotation)
 
     def after(self, caches: Sequence[Tensor], mask: Tensor | None) -> State:
-        """The state behind a window.
+        """Return the state after a window.
 
         Args:
-            caches: (B, S, 2H) of each layer, the window's keys and values behind those before.
-            mask: (B, T) True at the window's real tokens; None: all are.
+            caches: (B, S, 2H) for each layer: the old keys and values, then those of the window.
+            mask: (B, T) True at the window's real tokens; None: all are real.
         """
-        places = caches[0].size(1)
-        lengths = self.lengths + (places - self.size)
+        size = caches[0].size(1)
+        lengths = self.lengths + (size - self.size)
         if mask is not None and not bool(mask.all()):
-            padding = (~mask).sum(1, keepdim=True)  # (B, 1), to be moved out on the left
+            padding = (~mask).sum(1, keepdim=True)  # (B, 1), to be moved to the left
             lengths = lengths - padding.unsqueeze(2)
-            turned = (torch.arange(places, device=mask.device) - padding) % places  # (B, S)
-            caches = [one.gather(1, turned.unsqueeze(2).expand_as(one)) for one in caches]
-        kept = min(places, self.context - 1) if self.context else places
-        return (lengths.clamp(max=kept), *(one[:, places - kept :] for one in caches))
+            rolled = (torch.arange(size, device=mask.device) - padding) % size  # (B, S)
+            caches = [cache.gather(1, rolled.unsqueeze(2).expand_as(cache)) for cache in caches]
+        kept = min(size, self.context - 1) if self.context else size
+        return (lengths.clamp(max=kept), *(cache[:, size - kept :] for cache in caches))

@@ -1,21 +1,21 @@
 """Algorithms on a linear chain of tags: sums over all paths, and the best paths.
 
-A path y of tags over a row of T tokens scores
+The score of a path y of tags over a row of T tokens is
 
     start(y_1) + sum of emissions_t(y_t) + sum of transitions(y_t-1, y_t) + end(y_T)
 
-where -inf forbids. Everything here is computed in float64, which costs little at a few tags, and
-without gradients: the sums come with the expected counts, which *are* the gradients of log Z.
+where -inf forbids. Everything is computed in float64, which costs little with a few tags, and without gradients: the
+sums come with the expected counts, which are the gradients of log Z.
 
-Both directions of forward-backward (Rabiner 1989) are one recursion: the backward one reads the
-row reversed by its own length, with `start` and `end` traded and the transitions transposed. So
-they run stacked, in one loop, and padding is only ever met behind a row's real tokens.
+Both directions of forward-backward (Rabiner 1989) are one recursion: the backward one reads the reversed row, with
+`start` and `end` swapped and the transitions transposed. So they run stacked in one loop, and padding only comes
+after the real tokens of a row.
 
-- `scaled_sums` runs it on exp(score), normalised now and then: a step is one small matrix product.
-- `log_sums` runs it on the scores themselves: several times slower, but no score is too large.
+- `log_sums` (read this first) runs it on the scores: the plain recursion, in which no score is too large.
+- `scaled_sums` runs it on exp(score), normalized from time to time: several times faster, because a step is one
+  small matrix product.
 
-`path_sums` and `messages` take the first wherever nothing can get lost in it: see
-`Lattice.exp_space_steps`.
+`path_sums` and `messages` use the second where it loses nothing: see `Lattice.exp_space_steps`.
 """
 
 import math
@@ -33,16 +33,16 @@ LARGEST_EXPONENT = 0.9 * math.log(torch.finfo(torch.float64).max)
 
 
 class Chain(NamedTuple):
-    """The scores beside the emissions; -inf where a tag may not be."""
+    """The scores other than emissions; -inf where a tag or transition is forbidden."""
 
-    start: Tensor  # (K,) of the first tag
+    start: Tensor  # (K,) first tag
     transitions: Tensor  # (K, K) from, to
-    end: Tensor  # (K,) of the last tag
-    mixing: int = NEVER  # in so many steps any tag can be reached from any tag
+    end: Tensor  # (K,) last tag
+    mixing: int = NEVER  # steps in which each tag can be reached from each tag
 
 
 def mixing_steps(allowed: Tensor) -> int:
-    """The least m for which a path of m transitions, all allowed (K, K), joins any two tags."""
+    """Return the smallest m for which m allowed transitions (K, K) lead from each tag to each tag."""
     steps = reached = allowed.double()
     for number in range(1, 2 * len(allowed) + 1):
         if bool(reached.all()):
@@ -60,7 +60,7 @@ class Lattice(NamedTuple):
 
     @classmethod
     def of(cls, emissions: Tensor, chain: Chain, mask: Tensor | None) -> "Lattice":
-        """Of emissions (B, T, K), any type, and a mask (B, T), padding on the right, or None."""
+        """Build from emissions (B, T, K) of any type and a mask (B, T), padding on the right, or None."""
         if mask is None:
             mask = emissions.new_ones(emissions.shape[:2], dtype=torch.bool)
         start, transitions, end = (part.detach().double() for part in chain[:3])
@@ -69,23 +69,23 @@ class Lattice(NamedTuple):
 
     @property
     def last(self) -> Tensor:
-        """(B,) the place of each row's last real token; 0 where a row has none."""
+        """Return the index (B,) of each row's last real token; 0 where a row has none."""
         return (self.padding.lengths - 1).clamp(min=0)
 
     def at_last(self, values: Tensor) -> Tensor:
-        """What stands in (B, T, ...) at each row's last real token (B, ...)."""
+        """Select from values (B, T, ...) those at each row's last real token (B, ...)."""
         return values[torch.arange(len(values), device=values.device), self.last]
 
     def exp_space_steps(self) -> int:
-        """After how many steps at the latest `scaled_sums` must normalise, lest a path vanish.
+        """Return how many steps `scaled_sums` may take before it must normalize, so that no path is lost.
 
-        Any tag is reached from the likeliest one m steps before. So no weight is smaller than the
-        largest by more than m spreads, the spread being the range of the scores that a step adds;
-        and n steps shrink the largest by n - 1 of them at most, until it is normalised. A forward
-        and a backward weight are multiplied, with one step between them.
+        Each tag can be reached from the likeliest one m steps earlier. So no weight is smaller than the largest by
+        more than m spreads, where the spread is the range of the scores that a step adds; and before it is
+        normalized, n steps shrink the largest by at most n - 1 spreads. A forward and a backward weight are
+        multiplied, with one step between them.
 
         Returns:
-            0 where even normalising at each step would not do.
+            0 if even normalizing at each step would not be enough.
         """
         start, transitions, end, mixing = self.chain
         fixed = torch.cat([start, transitions.flatten(), end])
@@ -100,7 +100,7 @@ class Lattice(NamedTuple):
         return max(0, min(steps, length))
 
     def both_ways(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The operands of the one recursion: first is the forward direction, then the backward.
+        """Return the operands of the recursion, stacked: the forward direction, then the backward one.
 
         Returns:
             initial (2, 1, K), transitions (2, K, K) and emissions (T, 2, B, K).
@@ -114,61 +114,113 @@ class Lattice(NamedTuple):
         )
 
     def row_major(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Results (T, 2, B, K) of the recursion as forward and backward ones (B, T, K)."""
+        """Split results (T, 2, B, K) of the recursion into forward and backward ones (B, T, K)."""
         forward, backward = states.permute(1, 2, 0, 3).contiguous().unbind(0)
         return forward, reverse(backward, self.padding)
 
 
 class PathSums(NamedTuple):
-    """Sums over all paths of each row, 0 at padding, and everywhere if no path is allowed."""
+    """Sums over all paths of each row; 0 at padding, and everywhere if no path is allowed."""
 
     log_z: Tensor  # (B,) log of the sum of exp(score); -inf where no path is allowed
     marginals: Tensor  # (B, T, K) P(y_t = k)
     transitions: Tensor  # (B, K, K) expected number of transitions from, to
 
 
+def log_sums(lattice: Lattice) -> PathSums:
+    """Sum over all paths by the plain recursion: read this first.
+
+    P(y_t) is the weight of all paths to y_t times that of all paths from it, divided by Z and by the emission of t,
+    which both include. A transition count adds up the same products over neighbouring tokens.
+    """
+    forward, backward, log_z = log_messages(lattice)
+    mask, emissions = lattice.padding.mask, lattice.emissions
+    # Finite even for a row without an allowed path, where all weights are exp(-inf).
+    divisor = log_z.clamp(min=-torch.finfo(log_z.dtype).max).view(-1, 1, 1)
+    marginals = (forward + backward - emissions - divisor).exp().masked_fill(~mask.unsqueeze(2), 0)
+    counts = forward.new_zeros(len(forward), *lattice.chain.transitions.shape)  # (B, K, K)
+    following = (backward - divisor).masked_fill(~mask.unsqueeze(2), -math.inf)
+    for t in range(1, forward.shape[1]):
+        scores = forward[:, t - 1].unsqueeze(2) + lattice.chain.transitions
+        counts += (scores + following[:, t].unsqueeze(1)).exp()
+    return PathSums(log_z, marginals, counts)
+
+
+class LogMessages(NamedTuple):
+    """The log-weights of all paths to a tag and from it, both including its emission."""
+
+    forward: Tensor  # (B, T, K), undefined at padding
+    backward: Tensor  # (B, T, K), undefined at padding
+    log_z: Tensor  # (B,)
+
+
+@torch.no_grad()
+def log_messages(lattice: Lattice) -> LogMessages:
+    """Run forward-backward on the scores; the backward row is reversed (see the module)."""
+    initial, transitions, emissions = lattice.both_ways()
+    transitions = transitions.transpose(1, 2).unsqueeze(1).contiguous()  # (2, 1, K, K) to, from
+    states = [initial + emissions[0]]
+    for emission in emissions[1:].unbind(0):
+        states.append((states[-1].unsqueeze(2) + transitions).logsumexp(3) + emission)
+    return _with_log_z(lattice, torch.stack(states))
+
+
+def _with_log_z(lattice: Lattice, states: Tensor) -> LogMessages:
+    """Add log Z to the logs (T, 2, B, K) of the recursion's weights."""
+    forward, backward = lattice.row_major(states)
+    at_end = lattice.at_last(forward) + lattice.chain.end
+    return LogMessages(forward, backward, at_end.logsumexp(1))
+
+
 @torch.no_grad()
 def path_sums(lattice: Lattice) -> PathSums:
-    """By the fastest way that is exact."""
+    """Sum over all paths by the faster of the two ways that is exact."""
     steps = lattice.exp_space_steps()
     return scaled_sums(lattice, steps) if steps else log_sums(lattice)
 
 
-def scaled_sums(lattice: Lattice, steps: int) -> PathSums:
-    """Forward-backward in exp space; all scores are taken relative to the largest of their kind.
+@torch.no_grad()
+def messages(lattice: Lattice) -> LogMessages:
+    """Compute forward and backward weights by the faster of the two ways that is exact."""
+    steps = lattice.exp_space_steps()
+    return scaled_messages(lattice, steps) if steps else log_messages(lattice)
 
-    With a_t and b_t the weights of all that lies before and behind, both with the emission of t,
+
+def scaled_sums(lattice: Lattice, steps: int) -> PathSums:
+    """Run forward-backward in exp space; all scores are relative to the largest of their kind.
+
+    With a_t and b_t the weights of everything before and after t, both including the emission of t,
 
         p_t = A' a_t-1        Z_t = p_t . b_t        P(y_t) = p_t b_t / Z_t
         P(y_t-1, y_t) = a_t-1 A b_t / Z_t
 
-    whatever factors a_t and b_t were normalised by, at every so many `steps`.
+    whatever the factors by which a_t and b_t are normalized, once in so many `steps`.
     """
     mask = lattice.padding.mask.unsqueeze(2)
     (start, transitions, end, _), tops, shift, states, scales = _Scaled.of(lattice, steps)
-    before, behind = lattice.row_major(states)  # (B, T, K)
-    predicted = torch.cat([start.expand_as(before[:, :1]), before[:, :-1] @ transitions], dim=1)
-    joint = predicted * behind
-    total = joint.sum(2, keepdim=True).clamp(min=TINY)  # Z_t; only 0 where no path is allowed
-    counts = torch.bmm(before[:, :-1].transpose(1, 2), (behind / total * mask)[:, 1:])  # (B, K, K)
-    at_end = lattice.at_last(before) @ end  # (B,)
+    forward, backward = lattice.row_major(states)  # (B, T, K)
+    predicted = torch.cat([start.expand_as(forward[:, :1]), forward[:, :-1] @ transitions], dim=1)
+    joint = predicted * backward
+    total = joint.sum(2, keepdim=True).clamp(min=TINY)  # Z_t; 0 only where no path is allowed
+    counts = torch.bmm(forward[:, :-1].transpose(1, 2), (backward / total * mask)[:, 1:])  # (B, K, K)
+    at_end = lattice.at_last(forward) @ end  # (B,)
     log_scales = (scales[:, 0].transpose(0, 1).log() + shift).masked_fill(~mask, 0)  # (B, T, 1)
     log_z = at_end.log() + log_scales.sum((1, 2)) + tops[0] + tops[1] * lattice.last + tops[2]
     return PathSums(log_z, joint / total * mask, counts * transitions)
 
 
 class _Scaled(NamedTuple):
-    """The recursion in exp space, and what its weights were divided by."""
+    """The recursion in exp space, and the divisors of its weights."""
 
     chain: Chain  # exp of the scores, each kind relative to its largest
-    tops: tuple[Tensor, Tensor, Tensor]  # these largest ones
+    tops: tuple[Tensor, Tensor, Tensor]  # the largest score of each kind
     shift: Tensor  # (B, T, 1) the largest emission of each token
     states: Tensor  # (T, 2, B, K)
-    scales: Tensor  # (T, 2, B, 1) what each step was divided by
+    scales: Tensor  # (T, 2, B, 1) the divisor of each step
 
     @classmethod
     def of(cls, lattice: Lattice, steps: int) -> "_Scaled":
-        """Normalised at every so many steps."""
+        """Run the recursion, normalized once in so many steps."""
         start, transitions, end, _ = lattice.chain
         tops = start.amax(), transitions.amax(), end.amax()
         chain = Chain((start - tops[0]).exp(), (transitions - tops[1]).exp(), (end - tops[2]).exp())
@@ -180,7 +232,7 @@ class _Scaled(NamedTuple):
 def _scaled_recursion(
     initial: Tensor, transitions: Tensor, factors: Tensor, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Normalised weights (T, 2, B, K) and what each step was divided by (T, 2, B, 1)."""
+    """Return normalized weights (T, 2, B, K) and the divisor of each step (T, 2, B, 1)."""
     states, scales = torch.empty_like(factors), torch.ones_like(factors[..., :1])
     before, *rest = states.unbind(0)
     torch.mul(initial, factors[0], out=before)
@@ -193,62 +245,14 @@ def _scaled_recursion(
     return states.nan_to_num_(nan=0.0), scales.nan_to_num_(nan=0.0)
 
 
-class LogMessages(NamedTuple):
-    """Logs of the weights of all that lies before a tag and behind it, both with its emission."""
-
-    forward: Tensor  # (B, T, K), undefined at padding
-    backward: Tensor  # (B, T, K), undefined at padding
-    log_z: Tensor  # (B,)
-
-
-@torch.no_grad()
-def messages(lattice: Lattice) -> LogMessages:
-    """By the fastest way that is exact."""
-    steps = lattice.exp_space_steps()
-    return scaled_messages(lattice, steps) if steps else log_messages(lattice)
-
-
 def scaled_messages(lattice: Lattice, steps: int) -> LogMessages:
-    """The weights of `scaled_sums`, times all that they were divided by on their way."""
+    """Return the logs of the weights of `scaled_sums`, with their divisors undone."""
     _, tops, shift, states, scales = _Scaled.of(lattice, steps)
     shifts = torch.stack([shift, reverse(shift, lattice.padding)]).permute(2, 0, 1, 3)
     divisors = (scales.log() + shifts).cumsum(0)  # (T, 2, B, 1)
-    places = torch.arange(len(states), device=states.device)
-    divisors += (places * tops[1]).view(-1, 1, 1, 1) + torch.stack([tops[0], tops[2]]).view(2, 1, 1)
+    steps_before = torch.arange(len(states), device=states.device)
+    divisors += (steps_before * tops[1]).view(-1, 1, 1, 1) + torch.stack([tops[0], tops[2]]).view(2, 1, 1)
     return _with_log_z(lattice, states.log() + divisors)
-
-
-@torch.no_grad()
-def log_messages(lattice: Lattice) -> LogMessages:
-    """Forward-backward on the scores themselves."""
-    initial, transitions, emissions = lattice.both_ways()
-    transitions = transitions.transpose(1, 2).unsqueeze(1).contiguous()  # (2, 1, K, K) to, from
-    states = [initial + emissions[0]]
-    for emission in emissions[1:].unbind(0):
-        states.append((states[-1].unsqueeze(2) + transitions).logsumexp(3) + emission)
-    return _with_log_z(lattice, torch.stack(states))
-
-
-def _with_log_z(lattice: Lattice, states: Tensor) -> LogMessages:
-    """Of the logs (T, 2, B, K) that the recursion came to."""
-    forward, backward = lattice.row_major(states)
-    at_end = lattice.at_last(forward) + lattice.chain.end
-    return LogMessages(forward, backward, at_end.logsumexp(1))
-
-
-def log_sums(lattice: Lattice) -> PathSums:
-    """The same as `scaled_sums`, for scores of any size."""
-    forward, backward, log_z = log_messages(lattice)
-    mask, emissions = lattice.padding.mask, lattice.emissions
-    # Finite even for a row without an allowed path, whose weights are all exp(-inf).
-    divisor = log_z.clamp(min=-torch.finfo(log_z.dtype).max).view(-1, 1, 1)
-    marginals = (forward + backward - emissions - divisor).exp().masked_fill(~mask.unsqueeze(2), 0)
-    counts = forward.new_zeros(len(forward), *lattice.chain.transitions.shape)  # (B, K, K)
-    behind = (backward - divisor).masked_fill(~mask.unsqueeze(2), -math.inf)
-    for t in range(1, forward.shape[1]):
-        scores = forward[:, t - 1].unsqueeze(2) + lattice.chain.transitions
-        counts += (scores + behind[:, t].unsqueeze(1)).exp()
-    return PathSums(log_z, marginals, counts)
 
 
 class Paths(NamedTuple):
@@ -260,7 +264,7 @@ class Paths(NamedTuple):
 
 @torch.no_grad()
 def best_paths(lattice: Lattice, n: int = 1) -> Paths:
-    """Viterbi (1967); for n > 1 with the n best ways to each tag (Seshadri and Sundberg 1994)."""
+    """Return the n best paths by Viterbi (1967), with the n best ways to each tag (Seshadri and Sundberg 1994)."""
     (batch, _, tags), chain = lattice.emissions.shape, lattice.chain
     arriving = chain.transitions.t().repeat_interleave(n, dim=1)  # (K, K n) to, from and rank
     best = lattice.emissions.new_full((batch, tags, n), -math.inf)
@@ -271,17 +275,17 @@ def best_paths(lattice: Lattice, n: int = 1) -> Paths:
         states.append((best + emission).flatten(1))
         origins.append(origin.flatten(1))  # (B, K n)
     at_end = lattice.at_last(torch.stack(states, dim=1))
-    scores, place = _largest(at_end + chain.end.repeat_interleave(n), n)  # (B, n)
-    places = [place]
-    if origins:  # walked from each row's own end: the first step there is t = 0's, which has none
+    scores, last = _largest(at_end + chain.end.repeat_interleave(n), n)  # (B, n)
+    indices = [last]
+    if origins:  # follow them from each row's own end; a placeholder stands for t = 0, which has none
         backwards = reverse(torch.stack([origins[0], *origins], dim=1), lattice.padding)
         for origin in backwards[:, :-1].unbind(1):
-            places.append(origin.gather(1, places[-1]))
-    found = reverse(torch.stack(places, dim=1) // n, lattice.padding)  # (B, T, n)
-    found = found.masked_fill(~lattice.padding.mask.unsqueeze(2), 0).transpose(1, 2)
-    return Paths(found.masked_fill((scores == -math.inf).unsqueeze(2), 0), scores)
+            indices.append(origin.gather(1, indices[-1]))
+    tags_found = reverse(torch.stack(indices, dim=1) // n, lattice.padding)  # (B, T, n)
+    paths = tags_found.masked_fill(~lattice.padding.mask.unsqueeze(2), 0).transpose(1, 2)
+    return Paths(paths.masked_fill((scores == -math.inf).unsqueeze(2), 0), scores)
 
 
 def _largest(scores: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """The n largest of the last dimension in order, and their places."""
+    """Return the n largest values of the last dimension in order, and their indices."""
     return scores.max(-1, keepdim=True) if n == 1 else scores.topk(n, -1)

@@ -1,14 +1,12 @@
-"""Cross-entropy of a linear layer, without ever holding the logits of all rows.
+"""Cross-entropy of a linear layer, without holding the logits of all rows.
 
-Over a vocabulary of words most of the time and memory of a language model goes into its output layer. Here the
-N rows are walked through in chunks whose logits stay in cache and, when gradients are wanted, these are taken
-from the same probabilities on the way:
+With a vocabulary of words most time and memory of a language model goes into its output layer. Here the N rows are
+processed in chunks whose logits stay in cache, and the gradients come from the same probabilities:
 
     logits = x W' + b        loss = sum of log Z - logits[target]        G = softmax(logits) - onehot(target)
     dx = G W                 dW += G' x                                  db += sum of G over rows
 
-Three matrix products are all that a softmax layer needs, and nothing is computed twice; the backward pass only
-hands the gradients over.
+So a softmax layer needs three matrix products and computes nothing twice; the backward pass only scales gradients.
 """
 
 from typing import Any
@@ -18,14 +16,25 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nlpseq.layers.cpu.small_batch_matmul import MOST_VOCABULARY_ROWS, columns_pay, linear_columns
+from nlpseq.layers.cpu import (
+    multiplies_in_panels,
+    overwrites_softmax_input,
+    product_dtype,
+    reads_values_for_free,
+    without_autocast,
+)
+from nlpseq.layers.cpu.small_batch_matmul import (
+    MOST_VOCABULARY_ROWS,
+    linear_transposed,
+    pays_off_for_few_rows,
+)
 
 CHUNK_ELEMENTS = 2**22  # 16 MB of float32 logits: fastest on a CPU, whose cache holds them
-SMALL_ELEMENTS = 2**17  # half a MB of logits: torch's own functions have less to do in Python
-SMALLEST = 1e-30  # far above the smallest float32 whose logarithm is exact
-MIN_CHUNK_ROWS = 128  # below this a product with W is bound by reading W
-PANEL = 1024  # tokens of a CPU's product: all at once take a sixth longer at 300 to 500 rows, a third at 64 (MKL)
-LINE = 16  # float32 in a cache line: a product into rows that end within one loses a third of its speed
+SMALL_ELEMENTS = 2**17  # half a MB of logits: torch's own functions need less Python
+SMALLEST = 1e-30  # far above the smallest float32 with an exact logarithm
+MIN_CHUNK_ROWS = 128  # with fewer rows a product with W is limited by reading W
+PANEL = 1024  # columns of a product on a CPU: one product takes a sixth longer at 300 to 500 rows, a third at 64 (MKL)
+LINE = 16  # float32 in a cache line: a product into rows that end inside one loses a third of its speed
 
 
 def linear_cross_entropy(
@@ -36,20 +45,20 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     chunk_size: int | None = None,
 ) -> Tensor:
-    """Cross-entropy of a linear layer, summed over rows, without ever holding all the logits.
+    """Compute the cross-entropy of a linear layer, summed over rows, without holding all logits.
 
     Equals `F.cross_entropy(F.linear(inputs, weight, bias), targets, reduction="sum", label_smoothing=...)`.
-    Products run in autocast's type where it is on; sums, probabilities and the gradient of the weight are kept
-    in float32 at least. It can be differentiated once.
+    Products use autocast's type where it is on; sums, probabilities and the gradient of the weight use float32 at
+    least. The result can be differentiated once.
 
     Args:
         inputs: (N, D).
         weight: (V, D).
         bias: (V,) or None.
         targets: (N,) ids in [0, V).
-        label_smoothing: share of the target's mass spread evenly over the vocabulary.
-        chunk_size: rows at a time; by default as many as keep the logits in cache (and if all of them are
-            few, torch's own functions are used).
+        label_smoothing: probability mass of the target that is spread evenly over the vocabulary.
+        chunk_size: rows in a chunk; by default as many as keep the logits in cache (torch's own functions, if
+            there are few rows).
 
     Returns:
         A scalar, in nats.
@@ -77,7 +86,7 @@ def linear_nll(
     label_smoothing: float = 0.0,
     chunk_size: int | None = None,
 ) -> Tensor:
-    """Per-row loss (N,) of `linear_cross_entropy`, without a gradient; the arguments are the same."""
+    """Return the loss (N,) of each row, without gradient; arguments as for `linear_cross_entropy`."""
     rows = chunk_size or _chunk_rows(len(inputs), len(weight))
     chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
     for start, stop in chunks.spans:
@@ -87,9 +96,9 @@ def linear_nll(
 
 @torch.no_grad()
 def linear_log_probs(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`F.linear(...).log_softmax(1)` (N, V) of float32 or float64 on a CPU, where all of it is wanted."""
-    if columns_pay(inputs, weight, most=MOST_VOCABULARY_ROWS):
-        return linear_columns(inputs, weight, bias).t().log_softmax(dim=1)
+    """Return `F.linear(...).log_softmax(1)` (N, V) in float32 or float64, on a CPU."""
+    if pays_off_for_few_rows(inputs, weight, most=MOST_VOCABULARY_ROWS):
+        return linear_transposed(inputs, weight, bias).t().log_softmax(dim=1)
     size = len(weight)
     if len(inputs) * size <= SMALL_ELEMENTS:
         return F.linear(inputs, weight, bias).log_softmax(dim=1)
@@ -100,7 +109,7 @@ def linear_log_probs(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
 
 
 class _Chunks:
-    """Operands in the type of the products, one buffer of logits, and the loss of each row."""
+    """Operands in the type of the products, a buffer of logits, and the loss of each row."""
 
     def __init__(
         self,
@@ -111,22 +120,20 @@ class _Chunks:
         label_smoothing: float,
         rows: int,
     ) -> None:
-        dtype = inputs.dtype
-        if torch.is_autocast_enabled(inputs.device.type) and dtype != torch.float64:
-            dtype = torch.get_autocast_dtype(inputs.device.type)
+        dtype = product_dtype(inputs)
         self.inputs, self.weight = inputs.detach().to(dtype), weight.detach().to(dtype)
         self.bias = None if bias is None else bias.detach().to(dtype)
         self.targets, self.label_smoothing = targets, label_smoothing
         self.working = _working_dtype(dtype)
         self.spans = [(low, min(low + rows, len(inputs))) for low in range(0, len(inputs), rows)]
         width = len(weight)
-        if inputs.device.type == "cpu" and dtype == self.working:
+        if overwrites_softmax_input(inputs) and dtype == self.working:
             width = whole_lines(width)
         self.buffer = inputs.new_empty((min(rows, len(inputs)), width), dtype=dtype)
         self.nll = inputs.new_empty(targets.shape, dtype=self.working)
 
     def probabilities(self, start: int, stop: int) -> Tensor:
-        """Softmax (n, V) of some rows; fills in their `nll`."""
+        """Return the softmax (n, V) of the rows from `start` to `stop`, and store their `nll`."""
         inputs, targets = self.inputs[start:stop], self.targets[start:stop].unsqueeze(1)  # (n, 1)
         whole = self.buffer[: stop - start]  # (n, V or a little more)
         logits = whole[:, : len(self.weight)]
@@ -136,30 +143,30 @@ class _Chunks:
         at_target = expected = logits.gather(1, targets)
         if self.label_smoothing:
             expected = torch.lerp(expected, logits.mean(dim=1, keepdim=True), self.label_smoothing)
-        if logits.device.type != "cpu":
+        if not overwrites_softmax_input(logits):
             self.nll[start:stop] = (logits.logsumexp(dim=1, keepdim=True) - expected).squeeze(1)
             return logits.softmax(dim=1)
-        # torch's softmax goes over a row while it is in cache, and on a CPU may overwrite its input.
+        # torch's softmax processes a row while it is in cache.
         whole[:, len(self.weight) :] = -torch.inf
         probabilities = torch.softmax(whole, dim=1, out=whole)[:, : len(self.weight)]
         target = probabilities.gather(1, targets)
-        log_z = at_target - target.log()  # from what is there: no further pass over all of it
+        log_z = at_target - target.log()  # from values at hand, without another pass over all logits
         self.nll[start:stop] = (log_z - expected).squeeze(1)
         self._correct(start, (target < SMALLEST).squeeze(1), at_target - expected)
         return probabilities
 
     def _correct(self, start: int, rows: Tensor, difference: Tensor) -> None:
-        """Score rows anew whose targets are so unlikely that their probabilities are inexact."""
+        """Recompute the nll of rows whose targets are so unlikely that their probabilities are inexact."""
         if bool(rows.any()):
-            places = start + rows.nonzero().squeeze(1)
-            inputs, targets = self.inputs[places], self.targets[places]
+            indices = start + rows.nonzero().squeeze(1)
+            inputs, targets = self.inputs[indices], self.targets[indices]
             logits = F.linear(inputs, self.weight, self.bias).to(self.working)
             nll = F.cross_entropy(logits, targets, reduction="none")
-            self.nll[places] = nll + difference[rows].squeeze(1)
+            self.nll[indices] = nll + difference[rows].squeeze(1)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Loss and gradients in one sweep; backward multiplies by the incoming gradient."""
+    """Loss and gradients in one pass; `backward` multiplies by the incoming gradient."""
 
     @staticmethod
     def forward(
@@ -171,16 +178,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
         label_smoothing: float,
         rows: int,
     ) -> Tensor:
-        device = inputs.device.type
         chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
         wants_inputs, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         working, dtype = chunks.working, chunks.inputs.dtype
         d_inputs = torch.empty_like(chunks.inputs) if wants_inputs else None
-        # The first product overwrites it, so that it need not be filled with zeros.
+        # The first product overwrites it, so it need not be zero.
         make = torch.empty_like if chunks.spans else torch.zeros_like
         d_weight = make(weight, dtype=working) if wants_weight else None
         d_bias = weight.new_zeros(len(weight), dtype=working) if wants_bias else None
-        with torch.autocast(device, enabled=False):
+        with without_autocast(inputs):
             for start, stop in chunks.spans:
                 d_logits = chunks.probabilities(start, stop)  # (n, V)
                 _subtract_expected(d_logits, targets[start:stop], label_smoothing)
@@ -202,14 +208,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         gradients = ctx.saved_tensors
-        # Asking for the value is free on a CPU and would wait for the queue on a GPU.
-        if grad_output.device.type != "cpu" or grad_output.item() != 1.0:
+        if not reads_values_for_free(grad_output) or grad_output.item() != 1.0:
             gradients = [None if g is None else g * grad_output.to(g.dtype) for g in gradients]
         return (*gradients, None, None, None)
 
 
 def _subtract_expected(probabilities: Tensor, targets: Tensor, label_smoothing: float) -> None:
-    """Softmax (n, V) to the gradient of the logits, in place: minus the smoothed one-hot targets."""
+    """Subtract the smoothed one-hot targets from a softmax (n, V), in place: the gradient of the logits."""
     if label_smoothing:
         probabilities.sub_(label_smoothing / probabilities.shape[1])
     minus = probabilities.new_full((len(targets), 1), label_smoothing - 1.0)
@@ -217,9 +222,9 @@ def _subtract_expected(probabilities: Tensor, targets: Tensor, label_smoothing: 
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor, beta: int) -> None:
-    """Make `total` beta times itself and a matrix product; sums are of the precision of `total`.
+    """Set `total` to beta times itself plus a matrix product, in the precision of `total`.
 
-    With a beta of 0 it may hold anything before.
+    With a beta of 0 its old values are ignored.
     """
     if total.dtype == left.dtype:
         total.addmm_(left, right, beta=beta)
@@ -230,16 +235,15 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor, beta: int) -> None:
 
 
 def _chunk_rows(rows: int, vocab_size: int) -> int:
-    """Rows per chunk: few enough for the cache, many enough for the products, and evenly filled."""
+    """Return the rows of a chunk: few enough for the cache, many enough for the products, evenly divided."""
     most = max(MIN_CHUNK_ROWS, CHUNK_ELEMENTS // vocab_size)
     chunks = max(1, -(-rows // most))
     return max(1, -(-rows // chunks))
 
 
 def write_logits(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
-    """Write inputs (n, D) times weight (V, D), and the bias (V,), into `out` (n, V); no gradient."""
-    in_panels = out.device.type == "cpu" and out.dtype.itemsize >= 4
-    panel = PANEL if in_panels else max(1, len(weight))
+    """Write inputs (n, D) times weight (V, D) plus bias (V,) into `out` (n, V); without gradient."""
+    panel = PANEL if multiplies_in_panels(out) else max(1, len(weight))
     for start in range(0, len(weight), panel):
         tokens = slice(start, start + panel)
         if bias is None:
@@ -249,10 +253,10 @@ def write_logits(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Tenso
 
 
 def whole_lines(columns: int) -> int:
-    """As many columns or a few more, so that each row of a CPU's buffer ends with a cache line."""
+    """Round a number of columns up, so that each row of a buffer ends with a cache line."""
     return -(-columns // LINE) * LINE
 
 
 def _working_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Type for sums and probabilities: float32 for half precision, else the type itself."""
+    """Return the type of sums and probabilities: float32 for half precision, else the type itself."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype

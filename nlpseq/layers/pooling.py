@@ -1,7 +1,7 @@
-"""From the vectors of a text (B, T, H) to one vector (B, output_dim).
+"""Pooling: from the vectors of a text (B, T, H) to one vector (B, output_dim).
 
-Every pooling takes the encoder's outputs and a mask that is None where there is no padding, and lets no
-padding change its result. Each row has a real token.
+Each pooling takes an encoder's outputs and a mask, None if there is no padding; padding never changes the result.
+Each row has a real token.
 """
 
 from typing import NamedTuple
@@ -14,17 +14,17 @@ from nlpseq.layers.encoder import without_padding
 
 
 class PoolingOutput(NamedTuple):
-    """One `vector` (B, H) a text, and the `weights` (B, T) of its tokens where the pooling attends."""
+    """The `vector` (B, H) of each text, and the attention `weights` (B, T) of its tokens, if any."""
 
     vector: Tensor
     weights: Tensor | None = None
 
 
 class Pooling(nn.Module):
-    """What every pooling is.
+    """The base class of poolings.
 
     Attributes:
-        output_dim: components of the vector that it gives.
+        output_dim: components of the pooled vector.
     """
 
     def __init__(self, output_dim: int) -> None:
@@ -32,16 +32,16 @@ class Pooling(nn.Module):
         self.output_dim = output_dim
 
     def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
-        """Read an encoder's outputs (B, T, H) and mask (B, T), True at real tokens."""
+        """Pool outputs (B, T, H) with a mask (B, T), True at real tokens."""
         raise NotImplementedError
 
 
 class LastPooling(Pooling):
-    """The output at the last token, where an encoder that reads forwards has seen the whole text.
+    """The output at the last token, when a forward encoder has read the whole text.
 
     Args:
         dim: H, components of an output.
-        bidirectional: its second half reads backwards, and has seen the whole text at the first token.
+        bidirectional: the second half of an output was read backwards; it is taken at the first token.
     """
 
     def __init__(self, dim: int, *, bidirectional: bool) -> None:
@@ -63,7 +63,7 @@ class LastPooling(Pooling):
 
 
 class MeanPooling(Pooling):
-    """The mean of a text's outputs.  Iyyer et al. (2015), equation 1."""
+    """The mean of the outputs.  Iyyer et al. (2015), equation 1."""
 
     def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """See `Pooling`."""
@@ -74,7 +74,7 @@ class MeanPooling(Pooling):
 
 
 class MaxPooling(Pooling):
-    """The greatest value of each component over time.  Kim (2014), section 2."""
+    """The maximum of each component over time.  Kim (2014), section 2."""
 
     def forward(self, outputs: Tensor, mask: Tensor | None) -> PoolingOutput:
         """See `Pooling`."""
@@ -84,7 +84,7 @@ class MaxPooling(Pooling):
 
 
 class AttentionPooling(Pooling):
-    """A mean weighted by what a token says.  Yang et al. (2016), equations 5 to 7; Lin et al. (2017).
+    """A mean weighted by attention.  Yang et al. (2016), equations 5 to 7; Lin et al. (2017).
 
     u_t = tanh(W h_t + b), weight_t = softmax(v . u_t), vector = sum of weight_t h_t.
 
@@ -127,13 +127,16 @@ class ConcatPooling(Pooling):
 
 
 def build_pooling(kind: str, dim: int, *, bidirectional: bool, attention_size: int) -> Pooling:
-    """A pooling of outputs (B, T, dim).
+    """Build a pooling of outputs (B, T, dim).
 
     Args:
         kind: "last", "mean", "max", "attention" or "concat".
         dim: components of an output.
         bidirectional: the second half of an output was read backwards (for "last" and "concat").
-        attention_size: of the hidden layer of "attention".
+        attention_size: units of the hidden layer of "attention".
+
+    Raises:
+        UserError: unknown kind.
     """
     match kind:
         case "last":

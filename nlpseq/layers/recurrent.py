@@ -1,25 +1,23 @@
 """Stacks of recurrent layers, in one direction or two: vectors (B, T, D) -> (B, T, H).
 
-A layer normalises its input, sweeps a cell over it in each direction, drops, and may add its input
-back (pre-norm residual). Nothing is packed: rows of unequal length run at the full speed of the
-unpacked kernel and still give the result of a batch of one, because
+A layer normalizes its input, runs a cell over it in each direction, applies dropout, and may add its input to the
+result (pre-norm residual). Nothing is packed: rows of unequal length run at the full speed of the unpacked kernel
+and still give the result of a batch of one, because
 
-- a forward sweep only meets padding after a row's real tokens, and the state is taken at the last
-  of these (see `Cell.sweep`);
-- the backward direction reverses each row by its own length, and then *is* a forward sweep.
+- the forward direction meets padding only after the real tokens of a row, and the state is taken at the last real
+  token (see `Cell.sweep`);
+- the backward direction reverses each row within its own length, and then is a forward sweep.
 
-A state's dimension 1 is ordered as torch's: layer 0 forward, layer 0 backward, layer 1 forward, ...
-In training each sweep draws its dropout masks anew; so does each `step`, which therefore cannot
-keep a locked mask or a weight-drop mask over several calls.
+Dimension 1 of a state has torch's order: layer 0 forward, layer 0 backward, layer 1 forward, ... In training each
+sweep draws new dropout masks, and so does each `step`: steps cannot share a locked mask or a weight-drop mask.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nlpseq.errors import UserError
-from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, MinGRUCell, RNNCell
+from nlpseq.layers.cells import Cell, build_cell
 from nlpseq.layers.dropout import Dropout, LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import NoNormalization, Normalization, build_normalization
@@ -28,7 +26,7 @@ from nlpseq.types import EncoderOutput, State
 
 
 class RecurrentLayer(nn.Module):
-    """One level of a stack: normalisation, one cell a direction, dropout, residual."""
+    """One level of a stack: normalization, one cell for each direction, dropout, residual."""
 
     def __init__(
         self, cells: list[Cell], normalization: Normalization, dropout: Dropout, residual: bool
@@ -42,7 +40,7 @@ class RecurrentLayer(nn.Module):
     def forward(
         self, inputs: Tensor, padding: Padding | None, states: list[State]
     ) -> tuple[Tensor, list[State]]:
-        """Read a window: inputs (B, T, D), one state of (B, H) a direction, before and after."""
+        """Run over a window: inputs (B, T, D) and the states of both directions -> outputs and the new states."""
         normalized = self.normalization(inputs, padding.mask if padding else None)
         lengths = padding.lengths if padding else None
         outputs, after = self._cell(0).sweep(normalized, states[0], lengths)
@@ -55,7 +53,7 @@ class RecurrentLayer(nn.Module):
         return (inputs + outputs if self.residual else outputs), new_states
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one token: inputs (B, D), state of (B, H), before and after."""
+        """Run one step: inputs (B, D), state of (B, H) -> outputs (B, H) and the new state."""
         new_state = self._cell(0).step(self.normalization.step(inputs), state)
         outputs = self.dropout(new_state[0]) if self.training else new_state[0]
         return (inputs + outputs if self.residual else outputs), new_state
@@ -67,21 +65,25 @@ class RecurrentLayer(nn.Module):
 
 
 class RecurrentEncoder(Encoder):
-    """Layers of one kind of cell.
+    """A stack of layers with one kind of cell.
 
     Args:
         input_size: D, components of an input vector.
-        hidden_size: units of a layer in each direction.
-        cell: "lstm", "gru", "rnn" or "mingru".
-        nonlinearity: "tanh" or "relu", of the "rnn" cell.
-        num_layers: depth of the stack.
-        bidirectional: also read each sequence backwards; there is no `step` then.
-        dropout: of what one layer hands to the next.
-        output_dropout: of what the last layer gives.
-        variational: one dropout mask a sequence (Gal and Ghahramani 2016), not one a token.
-        weight_drop: of the recurrent weights (Merity et al. 2018).
-        residual: add a layer's input to its output, where their sizes agree.
+        hidden_size: units in each layer and direction.
+        cell: a kind in `nlpseq.layers.cells.KINDS`, or a class in a file given with `--code`.
+        kernel: "auto" runs the cell's fast kernels, "equations" its readable equations.
+        nonlinearity: "tanh" or "relu", for the "rnn" cell.
+        num_layers: layers in the stack.
+        bidirectional: also read each sequence backwards; then there is no `step`.
+        dropout: dropout between layers.
+        output_dropout: dropout of the last layer's output.
+        variational: one dropout mask for a sequence (Gal and Ghahramani 2016), not one for each token.
+        weight_drop: dropout of the recurrent weights (Merity et al. 2018).
+        residual: add each layer's input to its output where the sizes agree.
         normalization: "none", "layer" or "batch", of each layer's input.
+
+    Raises:
+        UserError: unknown cell, kernel or normalization, or an option that the cell does not have.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class RecurrentEncoder(Encoder):
         hidden_size: int,
         *,
         cell: str = "lstm",
+        kernel: str = "auto",
         nonlinearity: str = "tanh",
         num_layers: int = 1,
         bidirectional: bool = False,
@@ -105,14 +108,17 @@ class RecurrentEncoder(Encoder):
         self.output_dim = 2 * hidden_size if bidirectional else hidden_size
         self.causal = not bidirectional
         self.num_directions = 2 if bidirectional else 1
-        make_cell = _cell_maker(cell, nonlinearity, weight_drop)
+        options: dict[str, Any] = {"kernel": kernel, "nonlinearity": nonlinearity, "weight_drop": weight_drop}
         make_dropout = LockedDropout if variational else Dropout
         layers = []
         for depth in range(num_layers):
             size = input_size if depth == 0 else self.output_dim
             layers.append(
                 RecurrentLayer(
-                    [make_cell(size, hidden_size) for _ in range(self.num_directions)],
+                    [
+                        build_cell(cell, size, hidden_size, **options)
+                        for _ in range(self.num_directions)
+                    ],
                     build_normalization(normalization, size),
                     make_dropout(output_dropout if depth == num_layers - 1 else dropout),
                     residual and size == self.output_dim,
@@ -124,16 +130,16 @@ class RecurrentEncoder(Encoder):
     def forward(
         self, inputs: Tensor, mask: Tensor | None, state: State | None = None
     ) -> EncoderOutput:
-        """Read whole sequences.
+        """Encode whole sequences.
 
         Args:
             inputs: (B, T, D).
             mask: (B, T) True at real tokens, padding on the right; None: there is no padding.
-            state: tuple of (B, L, H), from an earlier window; zeros where None.
+            state: tuple of (B, L, H), from an earlier window; None: zeros.
 
         Returns:
             outputs (B, T, output_dim), zero at padding, and the state (B, L, H) after the last real
-            token of each row (in the backward direction: after its first).
+            token of each row (in the backward direction: after the first).
         """
         ragged = mask is not None and not bool(mask.all())
         padding = Padding.of(mask) if mask is not None and ragged else None
@@ -149,7 +155,7 @@ class RecurrentEncoder(Encoder):
         return EncoderOutput(outputs, _stack(new_columns))
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one token.
+        """Run one step.
 
         Args:
             inputs: (B, D).
@@ -159,7 +165,7 @@ class RecurrentEncoder(Encoder):
             outputs (B, H) and the next state.
 
         Raises:
-            TypeError: the encoder is bidirectional, so its output depends on tokens to come.
+            TypeError: the encoder is bidirectional, so its output depends on later tokens.
         """
         if not self.causal:
             raise TypeError("a bidirectional encoder reads whole sequences: it has no single step")
@@ -171,38 +177,25 @@ class RecurrentEncoder(Encoder):
             new_columns.append(after)
         return outputs, _stack(new_columns)
 
-    def plain_cell(self) -> Cell | None:
-        """The one cell of an encoder that is nothing but a cell in one direction; else None."""
-        (layer, *more), directions = self.layers, self.num_directions
+    def only_cell(self) -> Cell | None:
+        """Return the cell of an encoder that adds nothing to one cell in one direction; else None."""
+        (layer, *more) = self.layers
         assert isinstance(layer, RecurrentLayer)
-        bare = isinstance(layer.normalization, NoNormalization) and not layer.residual
-        silent = not (self.training and layer.dropout.p)
-        return layer._cell(0) if not more and directions == 1 and bare and silent else None
+        if more or self.num_directions == 2 or layer.residual:
+            return None
+        if not isinstance(layer.normalization, NoNormalization) or (
+            self.training and layer.dropout.p
+        ):
+            return None
+        return layer._cell(0)
 
     def initial_state(self, batch_size: int) -> State:
-        """Zeros, tuple of (B, L, H), of the parameters' device and dtype."""
+        """Return zeros, a tuple of (B, L, H), with the device and dtype of the parameters."""
         like = next(self.parameters())
         shape = (batch_size, len(self.layers) * self.num_directions, self.hidden_size)
         return tuple(like.new_zeros(shape) for _ in range(self.num_states))
 
 
 def _stack(columns: list[State]) -> State:
-    """L tuples of (B, H) -> a tuple of (B, L, H)."""
+    """Stack the states of the layers: L tuples of (B, H) -> a tuple of (B, L, H)."""
     return tuple(torch.stack(parts, dim=1) for parts in zip(*columns, strict=True))
-
-
-def _cell_maker(kind: str, nonlinearity: str, weight_drop: float) -> Callable[[int, int], Cell]:
-    """What makes a cell of `kind` from an input size and a hidden size."""
-    if kind == "mingru" and weight_drop:
-        raise UserError("weight_drop: a minGRU has no recurrent weights to drop; set it to 0")
-    makers: dict[str, Callable[[int, int], Cell]] = {
-        "lstm": lambda size, hidden: LSTMCell(size, hidden, weight_drop=weight_drop),
-        "gru": lambda size, hidden: GRUCell(size, hidden, weight_drop=weight_drop),
-        "rnn": lambda size, hidden: RNNCell(
-            size, hidden, nonlinearity=nonlinearity, weight_drop=weight_drop
-        ),
-        "mingru": MinGRUCell,
-    }
-    if kind not in makers:
-        raise UserError(f"unknown cell {kind!r}: choose {', '.join(makers)}")
-    return makers[kind]

@@ -1,7 +1,7 @@
-"""The output layer: hidden states to the probabilities of the next token.
+"""Output layers: from hidden states to probabilities of the next token.
 
-Both layers have the same three methods: `loss` (a sum, in nats, to train on), `nll` (per token, to evaluate) and
-`log_probs` (to generate). The first two never hold the logits of all N tokens at once.
+Both have three methods: `loss` (a sum, in nats, for training), `nll` (per token, for evaluation) and `log_probs` (for
+generation). The first two never hold the logits of all N tokens at once.
 """
 
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.cpu.small_batch_matmul import is_bare
+from nlpseq.layers.cpu import is_cpu_inference
 from nlpseq.layers.linear_cross_entropy import linear_cross_entropy, linear_log_probs, linear_nll
 
 
 class SoftmaxLayer(nn.Module):
     """Full softmax over the vocabulary, optionally tied to the embedding (Press & Wolf, 2017).
 
-    A tied layer scores a token by its own embedding; where the hidden size differs from the embedding's, a
-    bias-free projection comes between (Inan et al., 2017).
+    A tied layer scores a token by its embedding; if the hidden size differs from the embedding's, a projection
+    without bias comes first (Inan et al., 2017).
 
     Args:
-        input_dim: H, size of the vectors that come in.
+        input_dim: H, components of an input vector.
         vocab_size: V.
         tied_to: (V, E) weight of the embedding to share, or None for a weight of its own.
         bias: whether to learn a bias (V,).
@@ -52,7 +52,7 @@ class SoftmaxLayer(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Initialise an own weight as nn.Linear does and the bias to zero; a tied weight is left alone."""
+        """Draw the weight as nn.Linear does, unless it is tied, and set the bias to zero."""
         if not self.tied:
             bound = self.weight.shape[1] ** -0.5
             nn.init.uniform_(self.weight, -bound, bound)
@@ -62,51 +62,51 @@ class SoftmaxLayer(nn.Module):
             nn.init.zeros_(self.bias)
 
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """Sum over tokens of the negative log-likelihood, in nats.
+        """Return the negative log-likelihood in nats, summed over tokens.
 
         Args:
             outputs: (N, H) hidden states.
             targets: (N,) token ids.
-            label_smoothing: share of the target's mass spread evenly over the vocabulary.
+            label_smoothing: probability mass of the target that is spread evenly over the vocabulary.
         """
         inputs = self.projection(outputs)  # (N, E)
         return linear_cross_entropy(inputs, self.weight, self.bias, targets, label_smoothing)
 
     @torch.no_grad()
     def nll(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Negative log-likelihood (N,) of each target; outputs (N, H), targets (N,). No gradient."""
+        """Return the nll (N,) of each target, without gradient; outputs (N, H), targets (N,)."""
         return linear_nll(self.projection(outputs), self.weight, self.bias, targets)
 
     def log_probs(self, outputs: Tensor) -> Tensor:
-        """Log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
+        """Return log-probabilities (B, V) of the next token, in float32 at least; outputs (B, H)."""
         inputs: Tensor = self.projection(outputs)
-        if is_bare(inputs):
+        if is_cpu_inference(inputs):
             rows = inputs.reshape(-1, inputs.size(-1))
-            found = linear_log_probs(rows, self.weight, self.bias)
-            return found.view(*inputs.shape[:-1], len(self.weight))
+            log_probs = linear_log_probs(rows, self.weight, self.bias)
+            return log_probs.view(*inputs.shape[:-1], len(self.weight))
         logits = F.linear(inputs, self.weight, self.bias)  # (B, V)
         if logits.dtype.itemsize < 4:
             logits = logits.float()
         return logits.log_softmax(dim=-1)
 
     def extra_repr(self) -> str:
-        """Sizes, as nn.Module prints them."""
+        """Return the sizes that `print` shows."""
         vocab_size, weight_dim = self.weight.shape
         return f"{weight_dim}, {vocab_size}, tied={self.tied}, bias={self.bias is not None}"
 
 
 class AdaptiveSoftmaxLayer(nn.Module):
-    """Adaptive softmax (Grave et al., 2017): rare words share clusters with smaller projections.
+    """Adaptive softmax (Grave et al., 2017): rare words are in clusters with smaller projections.
 
-    Token ids must be ordered by falling frequency. The parameters and `log_probs` are those of
-    torch.nn.AdaptiveLogSoftmaxWithLoss; `loss` and `nll` run its head and its clusters through
-    `linear_cross_entropy`. Label smoothing would touch every word, which is what this layer avoids.
+    Token ids must be sorted by falling frequency. Parameters and `log_probs` are those of
+    torch.nn.AdaptiveLogSoftmaxWithLoss; `loss` and `nll` compute its head and clusters by `linear_cross_entropy`. There
+    is no label smoothing: it would need the scores of all words, which this layer avoids.
 
     Args:
         input_dim: H.
         vocab_size: V.
-        cutoffs: rising ids at which the clusters begin, for example (2000, 6000).
-        div_value: each cluster's projection is this many times smaller than the one before.
+        cutoffs: rising ids at which the clusters start, for example (2000, 6000).
+        div_value: factor by which the projection of each cluster is smaller than the previous one.
         bias: whether the head has a bias.
 
     Raises:
@@ -134,11 +134,11 @@ class AdaptiveSoftmaxLayer(nn.Module):
         )
 
     def reset_parameters(self) -> None:
-        """Initialise as torch does."""
+        """Draw the weights as torch does."""
         self.softmax.reset_parameters()
 
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """Sum over tokens of the negative log-likelihood, in nats; outputs (N, H), targets (N,).
+        """Return the nll in nats, summed over tokens; outputs (N, H), targets (N,).
 
         Raises:
             UserError: `label_smoothing` is not 0.
@@ -155,7 +155,7 @@ class AdaptiveSoftmaxLayer(nn.Module):
 
     @torch.no_grad()
     def nll(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Negative log-likelihood (N,) of each target; outputs (N, H), targets (N,). No gradient."""
+        """Return the nll (N,) of each target, without gradient; outputs (N, H), targets (N,)."""
         (head, *clusters) = self._parts(outputs, targets)
         total = linear_nll(*head[:4])  # (N,)
         for inputs, weight, bias, ids, rows in clusters:
@@ -163,16 +163,16 @@ class AdaptiveSoftmaxLayer(nn.Module):
         return total
 
     def log_probs(self, outputs: Tensor) -> Tensor:
-        """Log-probabilities (B, V) of the next token; outputs (B, H)."""
+        """Return log-probabilities (B, V) of the next token; outputs (B, H)."""
         log_probs: Tensor = self.softmax.log_prob(outputs)
         return log_probs
 
     def _parts(
         self, outputs: Tensor, targets: Tensor
     ) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor]]:
-        """Split into plain softmaxes: (inputs, weight, bias, ids, rows of the batch) of each.
+        """Split into plain softmaxes; yield inputs, weight, bias, ids and the rows of the batch for each.
 
-        The head chooses among the frequent words and the clusters; each cluster sees its own rows.
+        The head scores frequent words and clusters; each cluster reads only the rows whose target it has.
         """
         adaptive = self.softmax
         shortlist, edges = adaptive.shortlist_size, adaptive.cutoffs

@@ -1,8 +1,8 @@
-"""Tagging heads over an encoder's outputs (B, T, H): each token by itself, or whole paths.
+"""Tagging heads over an encoder's outputs (B, T, H): each token alone (softmax), or whole paths (CRF).
 
-Both have one linear layer, one interface and one set of hard constraints, and neither ever gives a
-path that these forbid. The softmax head learns each token by itself, then decodes the best *allowed*
-path: Viterbi over its log-probabilities with no other scores than the constraints.
+Both have a linear layer, the same interface and the same hard constraints, and never return a forbidden path. The
+softmax head learns each token alone, then decodes the best allowed path: Viterbi over its log-probabilities, with
+the constraints as the only other scores.
 
 A mask (B, T) is True at real tokens, padding on the right; None: there is no padding.
 """
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nlpseq.layers.crf import (
     ConstrainedChain,
-    Constraints,
+    ChainConstraints,
     LinearChainCRF,
     Spans,
     between,
@@ -25,7 +25,7 @@ from nlpseq.layers.linear_chain import Lattice, Paths, best_paths
 
 
 class Tagger(nn.Module):
-    """From outputs (B, T, H) to tags.
+    """The base class of tagging heads: from outputs (B, T, H) to tags.
 
     Args:
         input_dim: H.
@@ -37,31 +37,31 @@ class Tagger(nn.Module):
         self.projection = nn.Linear(input_dim, num_tags)
 
     def nll(self, outputs: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Negative log-likelihood (B,) of tags (B, T), in nats, summed over a row's real tokens."""
+        """Return the nll (B,) of tags (B, T), in nats, summed over the real tokens of each row."""
         raise NotImplementedError
 
     def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
-        """The scores by which paths are found, and their probabilities; without a gradient."""
+        """Return the scores from which paths and their probabilities are computed; without gradient."""
         raise NotImplementedError
 
     def decode(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The best allowed path of each row (B, T), 0 at padding."""
+        """Return the best allowed path of each row (B, T), 0 at padding."""
         return best_paths(self.lattice(outputs, mask)).tags[:, 0]
 
     def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
-        """The n best allowed paths of each row and their log-probabilities, the best first."""
+        """Return the n best allowed paths of each row and their log-probabilities, the best first."""
         raise NotImplementedError
 
     def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """P(y_t = k | x), (B, T, K), 0 at padding."""
+        """Return P(y_t = k | x), (B, T, K), 0 at padding."""
         raise NotImplementedError
 
     def span_log_probs(
         self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
     ) -> Tensor:
-        """Log-probability (E,) that each span has the tags of its path (B, T), and closes there.
+        """Return the log-probability (E,) that each span has the tags of its path (B, T), and ends there.
 
-        `closing` (K, K) is explained at `LinearChainCRF.span_log_probs`.
+        See `LinearChainCRF.span_log_probs` for `closing` (K, K).
         """
         raise NotImplementedError
 
@@ -70,49 +70,49 @@ class CRFTagger(Tagger):
     """A linear-chain CRF over the linear layer's emissions."""
 
     def __init__(
-        self, input_dim: int, num_tags: int, constraints: Constraints | None = None
+        self, input_dim: int, num_tags: int, constraints: ChainConstraints | None = None
     ) -> None:
         super().__init__(input_dim, num_tags)
         self.crf = LinearChainCRF(num_tags, constraints)
 
     def nll(self, outputs: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Of the whole path; inf where it is not allowed."""
+        """Return the nll of whole paths; inf for a path that is not allowed."""
         return self.crf.nll(self.projection(outputs), tags, mask)
 
     def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
-        """All scores of the CRF."""
+        """Return the emissions and the scores of the CRF."""
         return self.crf.lattice(self.projection(outputs), mask)
 
     def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
-        """The n most probable paths."""
+        """Return the n most probable paths and their log-probabilities."""
         return self.crf.n_best(self.projection(outputs), mask, n)
 
     def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Over all paths; without a gradient."""
+        """Return the marginals over all paths; without gradient."""
         return self.crf.marginals(self.projection(outputs), mask)
 
     def span_log_probs(
         self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
     ) -> Tensor:
-        """Over all paths through the span."""
+        """Sum over all paths through the span."""
         return span_log_probs(lattice, paths, spans, closing)
 
 
 class SoftmaxTagger(Tagger):
-    """A softmax a token; only the search for a path knows the constraints.
+    """A softmax for each token; the constraints only apply to the search for a path.
 
     Args:
         input_dim: H.
         num_tags: K.
-        constraints: what is allowed; None: everything.
-        label_smoothing: share of a target's mass spread evenly over the tags.
+        constraints: the allowed tags and transitions; None: all.
+        label_smoothing: probability mass of a target that is spread evenly over the tags.
     """
 
     def __init__(
         self,
         input_dim: int,
         num_tags: int,
-        constraints: Constraints | None = None,
+        constraints: ChainConstraints | None = None,
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(input_dim, num_tags)
@@ -120,12 +120,12 @@ class SoftmaxTagger(Tagger):
         self.label_smoothing = label_smoothing
 
     def log_probs(self, outputs: Tensor) -> Tensor:
-        """Of each token's tags (B, T, K), float32 at least."""
+        """Return the log-probabilities (B, T, K) of each token's tags, in float32 at least."""
         logits = self.projection(outputs)
         return F.log_softmax(logits, -1, dtype=torch.promote_types(logits.dtype, torch.float32))
 
     def nll(self, outputs: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Cross-entropy of each token by itself, in training with label smoothing."""
+        """Return the cross-entropy of each token alone, with label smoothing in training."""
         if mask is not None:
             tags = tags.masked_fill(~mask, -100)
         smoothing = self.label_smoothing if self.training else 0.0
@@ -136,15 +136,15 @@ class SoftmaxTagger(Tagger):
         return losses.sum(1)
 
     def lattice(self, outputs: Tensor, mask: Tensor | None = None) -> Lattice:
-        """The log-probabilities of tokens; what is forbidden keeps its share of 1."""
+        """Return the log-probabilities of tokens; they include the mass of forbidden paths."""
         return Lattice.of(self.log_probs(outputs), self.constraints.constraints_only(), mask)
 
     def n_best(self, outputs: Tensor, mask: Tensor | None = None, n: int = 1) -> Paths:
-        """The n most probable of the allowed paths; forbidden ones keep their share of 1."""
+        """Return the n most probable allowed paths; probabilities include the mass of forbidden paths."""
         return best_paths(self.lattice(outputs, mask), n)
 
     def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The softmax, whatever is allowed."""
+        """Return the softmax, without constraints."""
         probs = self.log_probs(outputs).exp()
         return probs if mask is None else probs.masked_fill(~mask.unsqueeze(2), 0)
 
@@ -152,7 +152,7 @@ class SoftmaxTagger(Tagger):
     def span_log_probs(
         self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
     ) -> Tensor:
-        """The product of the tokens' probabilities, and of that of a closing tag behind them."""
+        """Multiply the probabilities of the tokens, and that of a closing tag after them."""
         log_probs, (rows, begins, ends) = lattice.emissions, spans
         length = log_probs.shape[1]
         chosen = log_probs.gather(2, paths.unsqueeze(2)).squeeze(2)  # (B, T)

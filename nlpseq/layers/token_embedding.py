@@ -1,8 +1,8 @@
-"""A table of token vectors, and the two ways to drop some of them in training.
+"""The table of token vectors, with embedding dropout and word dropout.
 
-Behind the trained table may stand an *extension*: vectors that were loaded for words which the trained
-vocabulary lacks, so that new text is read by them. They are frozen and need no optimiser state. Where
-the vocabulary holds all words of train, that is exact: no gradient could reach them.
+An extension may follow the trained table: pretrained vectors of words that the training vocabulary lacks, for new
+text. They are frozen and need no optimizer state. That is exact if the vocabulary holds all words of train: no
+gradient could reach them.
 """
 
 import math
@@ -16,27 +16,26 @@ from nlpseq.layers.dropout import keep_mask
 
 
 class TokenEmbedding(nn.Module):
-    """A table of token vectors, which an output layer may be tied to.
+    """A table of token vectors, to which an output layer may be tied.
 
-    Row `pad_id` starts at zero and the look-up sends it no gradient. An output layer that is tied
-    to the table does send it one, and must: padding has to become unlikely as an output. Nothing
-    reads that row as an input but masked places, so it need not stay zero.
+    Row `pad_id` starts at zero and gets no gradient from the look-up. A tied output layer does send it a gradient, and
+    must: padding has to become unlikely as an output. Only masked tokens read that row as an input, so it need not
+    stay zero.
 
     Attributes:
         weight: (V, D) the trained table.
-        extension: (E, D) further vectors, of the ids V to V + E - 1; an output layer knows nothing
-            of them.
+        extension: (E, D) vectors of the ids V to V + E - 1, which an output layer does not have.
 
     Args:
-        vocab_size: rows V of the table.
-        dim: components D of a vector.
-        pad_id: the token that fills rows up.
-        unk_id: the token that dropped words become.
-        embedding_dropout: of rows of the table, so of every occurrence of a word type in the batch
+        vocab_size: V, rows of the table.
+        dim: D, components of a vector.
+        pad_id: id of the padding token.
+        unk_id: id that dropped words get.
+        embedding_dropout: dropout of rows of the table, that is of all tokens of a word type in the batch
             (Gal and Ghahramani 2016, section 4.2; Merity et al. 2018, section 4.3).
-        word_dropout: of tokens, which are read as unknown; padding is spared.
-        frozen: the table is not trained (nor is an output layer that is tied to it).
-        extension_size: rows E of the extension; zero until they are loaded.
+        word_dropout: probability that a token is replaced by the unknown token; padding is not.
+        frozen: whether the table is fixed, and with it an output layer that is tied to it.
+        extension_size: E, rows of the extension; zero until they are loaded.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class TokenEmbedding(nn.Module):
 
     @property
     def dim(self) -> int:
-        """Components of a vector."""
+        """Return D, the components of a vector."""
         return self.weight.size(1)
 
     def reset_parameters(self) -> None:
@@ -76,10 +75,10 @@ class TokenEmbedding(nn.Module):
 
     @torch.no_grad()
     def load(self, vectors: Tensor) -> None:
-        """Take over ready vectors (V + E, D); the row of padding is set to zero.
+        """Copy pretrained vectors (V + E, D); the row of padding is set to zero.
 
         Raises:
-            UserError: the table has another shape.
+            UserError: the shape does not fit.
         """
         size = len(self.weight)
         wanted = (size + len(self.extension), self.dim)
@@ -91,7 +90,7 @@ class TokenEmbedding(nn.Module):
         self.weight[self.pad_id] = 0
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Vectors of token ids (B, T): (B, T, D)."""
+        """Return the vectors of token ids: (B, T) -> (B, T, D)."""
         if self.training and self.word_dropout > 0:
             ids = self._drop_words(ids)
         vectors = self.lookup(ids)  # (B, T, D)
@@ -100,7 +99,7 @@ class TokenEmbedding(nn.Module):
         return vectors
 
     def lookup(self, ids: Tensor) -> Tensor:
-        """Vectors without dropout, of ids of any shape: (B,) -> (B, D)."""
+        """Return vectors without dropout, for ids of any shape: (B,) -> (B, D)."""
         if not len(self.extension):
             return F.embedding(ids, self.weight, self.pad_id)
         size = len(self.weight)
@@ -114,6 +113,6 @@ class TokenEmbedding(nn.Module):
         return ids.masked_fill(dropped & (ids != self.pad_id), self.unk_id)
 
     def _type_mask(self) -> Tensor:
-        """(V + E,) what each word type's vector is multiplied by: 0, or 1 / share kept."""
+        """Draw the factor (V + E,) of each word type's vector: 0, or 1 / (1 - embedding_dropout)."""
         types = len(self.weight) + len(self.extension)
         return keep_mask(self.weight, (types,), self.embedding_dropout)

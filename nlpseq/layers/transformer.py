@@ -1,9 +1,8 @@
 """Transformer layers: pre-norm, with a norm at the end.  Vaswani et al. (2017); Xiong et al. (2020).
 
-Inputs are projected if they have not the model's width, and then multiplied by the root of that width
-(Vaswani et al. 2017, section 3.4): token vectors are drawn with a variance of 1 / D, and would
-otherwise be faint beside the positions that are added to them. Projections start as Glorot and Bengio
-(2010) draw them, with biases of zero.
+Inputs are projected if their size differs from the model's width, then multiplied by the square root of the width
+(Vaswani et al. 2017, section 3.4): token vectors have a variance of 1 / D, which is small compared with the positions
+that are added. Projections are initialized as in Glorot and Bengio (2010), with biases of zero.
 """
 
 import math
@@ -12,9 +11,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.activations import build_activation
 from nlpseq.layers.dropout import Dropout
 from nlpseq.layers.encoder import Encoder, without_padding
+from nlpseq.layers.feedforward import build_activation
 from nlpseq.layers.key_value_cache import KeyValueCache
 from nlpseq.layers.positions import First, LearnedPositions, Rotation, SinusoidalPositions
 from nlpseq.layers.self_attention import AttentionMask, MultiHeadAttention
@@ -26,11 +25,11 @@ class TransformerLayer(nn.Module):
 
     Args:
         hidden_size: H.
-        num_heads: of the attention.
-        feedforward_size: units inside the feedforward part.
-        activation: "tanh", "relu", "leaky_relu" or "gelu", of that part.
-        dropout: of what each sublayer adds (Vaswani et al. 2017, section 5.4).
-        attention_dropout: of attention weights.
+        num_heads: attention heads.
+        feedforward_size: units inside the feedforward block.
+        activation: "tanh", "relu", "leaky_relu" or "gelu", of that block.
+        dropout: dropout of each block's output (Vaswani et al. 2017, section 5.4).
+        attention_dropout: dropout of attention weights.
     """
 
     def __init__(
@@ -55,40 +54,40 @@ class TransformerLayer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, inputs: Tensor, sight: AttentionMask, cache: Tensor | None = None
+        self, inputs: Tensor, attention_mask: AttentionMask, cache: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(B, T, H) -> (B, T, H); the cache is that of `MultiHeadAttention`."""
-        hidden, cache = self.look(inputs, sight, cache)
-        return self.think(hidden), cache
+        """Apply both blocks: (B, T, H) -> (B, T, H) and the new cache, see `MultiHeadAttention`."""
+        hidden, cache = self.self_attention_block(inputs, attention_mask, cache)
+        return self.feedforward_block(hidden), cache
 
-    def look(
-        self, inputs: Tensor, sight: AttentionMask, cache: Tensor | None
+    def self_attention_block(
+        self, inputs: Tensor, attention_mask: AttentionMask, cache: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """The first sublayer."""
-        context, cache = self.attention(self.attention_norm(inputs), sight, cache)
+        """Add self-attention: x + attention(norm(x))."""
+        context, cache = self.attention(self.attention_norm(inputs), attention_mask, cache)
         return inputs + self.dropout(context), cache
 
-    def think(self, hidden: Tensor) -> Tensor:
-        """The last sublayer."""
+    def feedforward_block(self, hidden: Tensor) -> Tensor:
+        """Add the feedforward network: x + feedforward(norm(x))."""
         added: Tensor = self.dropout(self.feedforward(self.feedforward_norm(hidden)))
         return hidden + added
 
 
 class TransformerStack(nn.Module):
-    """Layers between a way in and a norm: what encoders and decoders share.
+    """The base class of encoders and decoders: projection and positions, layers, a final norm.
 
     Args:
         input_size: D, components of an input vector.
         hidden_size: H, width of the model.
-        layers: of that width.
+        layers: layers of that width.
         positions: "sinusoidal", "learned" or "rotary"; rotary needs heads of an even size.
-        max_length: tokens that "learned" positions have vectors for.
-        dropout: of what goes into the first layer.
-        output_dropout: of what the last norm gives.
-        section: of the recipe, to name in messages.
+        max_length: number of "learned" positions.
+        dropout: dropout of the first layer's input.
+        output_dropout: dropout of the final norm's output.
+        section: section of the recipe, named in messages.
 
     Raises:
-        UserError: unknown positions, or an odd size of heads for rotary ones.
+        UserError: unknown positions, or rotary positions with heads of an odd size.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class TransformerStack(nn.Module):
         self.head_size = hidden_size // layers[0].attention.num_heads
         if positions == "rotary" and self.head_size % 2:
             raise UserError(
-                f"{section}.positions = rotary turns pairs of components, but the heads of "
+                f"{section}.positions = rotary rotates pairs of components, but the heads of "
                 f"{section}.hidden_size = {hidden_size} have {self.head_size} each: make it even"
             )
         self.dropout = Dropout(dropout)
@@ -124,49 +123,49 @@ class TransformerStack(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
-    def enter(self, inputs: Tensor, first: First = 0) -> Tensor:
-        """What the first layer reads: (B, T, D) -> (B, T, H); `first` is the place of the first token."""
+    def embed(self, inputs: Tensor, first: First = 0) -> Tensor:
+        """Project inputs and add positions: (B, T, D) -> (B, T, H); `first` is the first token's position."""
         hidden = self.projection(inputs) * self.scale  # (B, T, H)
         if self.positions is not None:
             hidden = self.positions(hidden, first)
-        entered: Tensor = self.dropout(hidden)
-        return entered
+        embedded: Tensor = self.dropout(hidden)
+        return embedded
 
-    def leave(self, hidden: Tensor) -> Tensor:
-        """What the stack gives of the last layer's outputs."""
+    def final_norm(self, hidden: Tensor) -> Tensor:
+        """Normalize the last layer's outputs."""
         outputs: Tensor = self.output_dropout(self.norm(hidden))
         return outputs
 
     def rotation(self, length: int, like: Tensor) -> Rotation | None:
-        """Of `length` places, where positions are rotary."""
+        """Return the rotation of `length` positions if they are rotary, else None."""
         return Rotation.of(length, self.head_size, like) if self.positions is None else None
 
     def initial_state(self, batch_size: int) -> State:
-        """The state before the first token of `batch_size` sequences, of causal layers."""
+        """Return the state before the first token of `batch_size` sequences, for causal layers."""
         like = self.norm.weight
         return KeyValueCache.empty(batch_size, len(self.layers), self.hidden_size, like)
 
 
 class TransformerEncoder(TransformerStack, Encoder):
-    """A stack of layers, each token seeing the whole text, or, if it is causal, what came before.
+    """A stack of layers in which a token attends to the whole text or, if causal, to earlier tokens.
 
     Args:
         input_size: D, components of an input vector.
         hidden_size: H, width of the model; a multiple of `num_heads`.
-        num_layers: depth of the stack.
-        num_heads: of each layer's attention.
-        feedforward_size: units inside each layer's feedforward part.
+        num_layers: layers in the stack.
+        num_heads: attention heads in each layer.
+        feedforward_size: units inside each feedforward block.
         positions: "sinusoidal", "learned" or "rotary"; rotary needs heads of an even size.
-        max_length: tokens that "learned" positions have vectors for.
-        activation: "tanh", "relu", "leaky_relu" or "gelu", of the feedforward parts.
-        dropout: of the layers' input and of what each sublayer adds (Vaswani et al. 2017, section 5.4).
-        attention_dropout: of attention weights.
-        output_dropout: of what the last norm gives.
-        context: 0, or N to make the encoder causal: in each layer a token sees itself and the N - 1 before
-            it. The state is a `KeyValueCache`; positions are rotary then.
+        max_length: number of "learned" positions.
+        activation: "tanh", "relu", "leaky_relu" or "gelu", of the feedforward blocks.
+        dropout: dropout of the input and of each block's output (Vaswani et al. 2017, section 5.4).
+        attention_dropout: dropout of attention weights.
+        output_dropout: dropout of the final norm's output.
+        context: 0, or N for a causal encoder: in each layer a token attends to itself and the N - 1 before it. Then
+            the state is a `KeyValueCache` and positions must be rotary.
 
     Raises:
-        UserError: sizes that do not fit the heads, unknown positions, or a context for added ones.
+        UserError: sizes that do not fit the heads, unknown positions, or a context without rotary positions.
     """
 
     def __init__(
@@ -209,7 +208,7 @@ class TransformerEncoder(TransformerStack, Encoder):
         )
         if context and positions != "rotary":
             raise UserError(
-                f"encoder.positions = {positions}: a context that moves on with the text needs rotary ones"
+                f"encoder.positions = {positions}: a causal encoder (context > 0) needs rotary positions"
             )
         self.output_dim = hidden_size
         self.causal = context > 0
@@ -218,23 +217,23 @@ class TransformerEncoder(TransformerStack, Encoder):
     def forward(
         self, inputs: Tensor, mask: Tensor | None, state: State | None = None
     ) -> EncoderOutput:
-        """Inputs (B, T, D) -> outputs (B, T, H), zero at padding, and a state if the encoder is causal."""
+        """Encode inputs (B, T, D): outputs (B, T, H), zero at padding, and a state if the encoder is causal."""
         inputs = without_padding(inputs, mask)
         if self.causal:
-            outputs, state = self._read_on(inputs, mask, state)
+            outputs, state = self._encode_window(inputs, mask, state)
         else:
             rotation = self.rotation(inputs.size(1), inputs)
-            seen = None if mask is None else mask[:, None, None]  # (B, 1, 1, T)
-            outputs, state = self.enter(inputs), ()
+            real = None if mask is None else mask[:, None, None]  # (B, 1, 1, T)
+            outputs, state = self.embed(inputs), ()
             for layer in self.layers:
-                outputs, _ = layer(outputs, AttentionMask(seen, rotation=rotation))
-        return EncoderOutput(without_padding(self.leave(outputs), mask), state)
+                outputs, _ = layer(outputs, AttentionMask(real, rotation=rotation))
+        return EncoderOutput(without_padding(self.final_norm(outputs), mask), state)
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one token: inputs (B, D) and the state before -> outputs (B, H) and the state after.
+        """Encode one token: inputs (B, D) and the state -> outputs (B, H) and the new state.
 
         Raises:
-            TypeError: the encoder is not causal, so its output depends on tokens to come.
+            TypeError: the encoder is not causal, so its output depends on later tokens.
         """
         if not self.causal:
             return super().step(inputs, state)
@@ -242,18 +241,19 @@ class TransformerEncoder(TransformerStack, Encoder):
         return outputs.squeeze(1), state
 
     def initial_state(self, batch_size: int) -> State:
-        """The state before the first token of `batch_size` sequences; empty if there are no steps."""
+        """Return the state before the first token of `batch_size` sequences; () if there are no steps."""
         return super().initial_state(batch_size) if self.causal else ()
 
-    def _read_on(
+    def _encode_window(
         self, inputs: Tensor, mask: Tensor | None, state: State | None
     ) -> tuple[Tensor, State]:
+        """Run the causal layers over a window that follows `state`."""
         batch, length, _ = inputs.shape
         past = KeyValueCache(state or self.initial_state(batch), self.context)
-        sight = past.sight(length, self.rotation(past.size + length, inputs))
-        outputs, caches = self.enter(inputs, past.first), []
+        attention_mask = past.attention_mask(length, self.rotation(past.size + length, inputs))
+        outputs, caches = self.embed(inputs, past.first), []
         for layer, before in zip(self.layers, past.caches, strict=True):
-            outputs, cache = layer(outputs, sight, before)
+            outputs, cache = layer(outputs, attention_mask, before)
             caches.append(cache)
         return outputs, past.after(caches, mask)
 
@@ -261,7 +261,7 @@ class TransformerEncoder(TransformerStack, Encoder):
 def _build_positions(
     kind: str, hidden_size: int, max_length: int, section: str
 ) -> SinusoidalPositions | LearnedPositions | None:
-    """What is added to the inputs of the first layer: nothing if positions are rotary."""
+    """Build the positions that are added to inputs; None if they are rotary."""
     match kind:
         case "sinusoidal":
             return SinusoidalPositions()
@@ -273,7 +273,7 @@ def _build_positions(
 
 
 def check_heads(hidden_size: int, num_heads: int, section: str) -> None:
-    """Refuse heads that cannot share the width evenly.
+    """Refuse a number of heads that does not divide the width.
 
     Raises:
         UserError: `hidden_size` is not a multiple of `num_heads`.

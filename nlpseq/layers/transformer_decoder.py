@@ -1,4 +1,4 @@
-"""Transformer layers that also attend to a memory.  Vaswani et al. (2017), section 3.1; pre-norm."""
+"""Transformer layers that also attend to a memory, pre-norm.  Vaswani et al. (2017), section 3.1."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,20 +9,20 @@ from nlpseq.layers.cross_attention import AttentionOutput, MultiHeadCrossAttenti
 from nlpseq.layers.key_value_cache import KeyValueCache
 from nlpseq.layers.self_attention import AttentionMask
 from nlpseq.layers.transformer import TransformerLayer, TransformerStack, check_heads
-from nlpseq.types import Rows, State
+from nlpseq.types import SentenceRows, State
 
 
 class TransformerDecoderLayer(TransformerLayer):
-    """A `TransformerLayer` with attention to the memory between its sublayers.
+    """A `TransformerLayer` with attention to the memory between its two blocks.
 
     Args:
         hidden_size: H.
         memory_dim: M, components of a vector of the memory.
-        num_heads: of either attention.
-        feedforward_size: units inside the feedforward part.
-        activation: of that part.
-        dropout: of what each sublayer adds.
-        attention_dropout: of the weights of either attention.
+        num_heads: heads of both attentions.
+        feedforward_size: units inside the feedforward block.
+        activation: activation of that block.
+        dropout: dropout of each block's output.
+        attention_dropout: dropout of the weights of both attentions.
     """
 
     def __init__(
@@ -54,40 +54,40 @@ class TransformerDecoderLayer(TransformerLayer):
             dropout=attention_dropout,
         )
 
-    def read(
+    def decode(
         self,
         inputs: Tensor,
-        sight: AttentionMask,
+        attention_mask: AttentionMask,
         cache: Tensor,
         keys: Tensor,
         mask: Tensor,
-        rows: Rows,
+        rows: SentenceRows,
     ) -> tuple[Tensor, Tensor, AttentionOutput]:
-        """Read T tokens in each of R rows.
+        """Apply the three blocks to T tokens in each of R rows.
 
         Args:
             inputs: (R, T, H).
-            sight: what is looked at of the target.
-            cache: (R, C, 2H) of the target's tokens before.
-            keys: (N, S, 2H) of the memory.
+            attention_mask: the target tokens to attend to.
+            cache: (R, C, 2H) keys and values of earlier target tokens.
+            keys: (N, S, 2H) keys and values of the memory.
             mask: (N, S) of the memory.
-            rows: which of them are whose.
+            rows: the sentence of each row.
 
         Returns:
-            outputs (R, T, H), the cache behind them, and what the memory gave (R, T, ...).
+            outputs (R, T, H), the new cache, and the attention to the memory (R, T, ...).
         """
-        hidden, cache = self.look(inputs, sight, cache)
+        hidden, cache = self.self_attention_block(inputs, attention_mask, cache)
         queries = rows.spread(self.cross_norm(hidden))  # (N, W, T, H)
-        found = self.cross(queries.flatten(1, 2), keys, keys, mask)  # values stand beside the keys
+        parts = self.cross(queries.flatten(1, 2), keys, keys, mask)  # keys hold the values too
         attended = AttentionOutput(
-            *(rows.gather(one.unflatten(1, queries.shape[1:3])) for one in found)
+            *(rows.gather(part.unflatten(1, queries.shape[1:3])) for part in parts)
         )
         hidden = hidden + self.dropout(attended.context)
-        return self.think(hidden), cache, attended
+        return self.feedforward_block(hidden), cache, attended
 
 
-class Read(NamedTuple):
-    """What a stack makes of target vectors: outputs (R, T, H), what its last layer attended to, a state."""
+class StackOutput(NamedTuple):
+    """The `outputs` (R, T, H) of a stack, the attention of its last layer (`attended`), and the new `state`."""
 
     outputs: Tensor
     attended: AttentionOutput
@@ -95,23 +95,23 @@ class Read(NamedTuple):
 
 
 class TransformerDecoderStack(TransformerStack):
-    """Causal layers that attend to a memory.
+    """A stack of causal layers that attend to a memory.
 
-    The state is a `KeyValueCache` of all tokens of a target, which has an end.
+    The state is a `KeyValueCache` of all earlier tokens of the target.
 
     Args:
         input_size: D, components of a target vector.
         hidden_size: H, width of the layers; a multiple of `num_heads`.
         memory_dim: M.
-        num_layers: depth of the stack.
-        num_heads: of each attention.
-        feedforward_size: units inside each layer's feedforward part.
+        num_layers: layers in the stack.
+        num_heads: heads of each attention.
+        feedforward_size: units inside each feedforward block.
         positions: "sinusoidal", "learned" or "rotary"; rotary needs heads of an even size.
-        max_length: tokens that "learned" positions have vectors for.
-        activation: "tanh", "relu", "leaky_relu" or "gelu", of the feedforward parts.
-        dropout: of the layers' input and of what each sublayer adds.
-        attention_dropout: of attention weights.
-        output_dropout: of what the last norm gives.
+        max_length: number of "learned" positions.
+        activation: "tanh", "relu", "leaky_relu" or "gelu", of the feedforward blocks.
+        dropout: dropout of the input and of each block's output.
+        attention_dropout: dropout of attention weights.
+        output_dropout: dropout of the final norm's output.
 
     Raises:
         UserError: sizes that do not fit the heads, or unknown positions.
@@ -158,28 +158,30 @@ class TransformerDecoderStack(TransformerStack):
         )
 
     def keys(self, memory: Tensor) -> State:
-        """Keys and values of a memory (N, S, M), (N, S, 2H) for each layer."""
+        """Project a memory (N, S, M) to keys and values (N, S, 2H) for each layer."""
         return tuple(layer.cross.keys(memory) for layer in self._layers())
 
-    def forward(self, inputs: Tensor, keys: State, mask: Tensor, rows: Rows, state: State) -> Read:
-        """Read T tokens in each of R rows.
+    def forward(
+        self, inputs: Tensor, keys: State, mask: Tensor, rows: SentenceRows, state: State
+    ) -> StackOutput:
+        """Run the layers over T tokens in each of R rows.
 
         Args:
             inputs: (R, T, D).
-            keys: of N sentences, from `keys`.
+            keys: keys and values of N sentences, from `keys`.
             mask: (N, S) of the memory; each row has a real token.
-            rows: which of them are whose.
-            state: of R rows.
+            rows: the sentence of each row.
+            state: state of R rows.
         """
         past = KeyValueCache(state, context=0)
         length = inputs.size(1)
-        sight = past.sight(length, self.rotation(past.size + length, inputs))
-        hidden, caches, attended = self.enter(inputs, past.first), [], None
+        attention_mask = past.attention_mask(length, self.rotation(past.size + length, inputs))
+        hidden, caches, attended = self.embed(inputs, past.first), [], None
         for layer, before, key in zip(self._layers(), past.caches, keys, strict=True):
-            hidden, cache, attended = layer.read(hidden, sight, before, key, mask, rows)
+            hidden, cache, attended = layer.decode(hidden, attention_mask, before, key, mask, rows)
             caches.append(cache)
         assert attended is not None  # there is a layer
-        return Read(self.leave(hidden), attended, past.after(caches, None))
+        return StackOutput(self.final_norm(hidden), attended, past.after(caches, None))
 
     def _layers(self) -> Iterator[TransformerDecoderLayer]:
         for layer in self.layers:

@@ -52,7 +52,7 @@ def bootstrap_interval(
     return intervals
 
 
-def pieces(samples: int, examples: int) -> Iterator[int]:
+def chunk_sizes(samples: int, examples: int) -> Iterator[int]:
     """How many of `samples` rows of `examples` numbers to hold at once, piece after piece."""
     most = max(1, _CELLS // max(1, examples))
     for done in range(0, samples, most):
@@ -63,7 +63,7 @@ def resamples(
     chance: np.random.Generator, examples: int, samples: int
 ) -> Iterator[npt.NDArray[np.float64]]:
     """Resampled splits as counts, (rows, examples) at a time until there are `samples` rows."""
-    for rows in pieces(samples, examples):
+    for rows in chunk_sizes(samples, examples):
         yield resampled_counts(chance, examples, rows)
 
 

@@ -115,7 +115,7 @@ def lead(text: str, k: int) -> str:
     return " ".join(text.split(maxsplit=k)[:k])
 
 
-def leads(longest: int) -> list[int]:
+def lead_lengths(longest: int) -> list[int]:
     """The k to choose from, given the words of the longest reference: every number up to 20, then steps of a tenth.
 
     Where what is wanted stands far behind, more words than a reference has can be best. With three times as many

@@ -1,4 +1,4 @@
-"""From the source's encoding to the state in which a decoder starts."""
+"""Bridges: from the encoded source to the first state of a recurrent decoder."""
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,12 @@ from nlpseq.types import EncoderOutput, State
 
 
 class Bridge(nn.Module):
-    """A decoder's first state, of L layers with H units and as many parts as its cells have.
+    """The base class of bridges.
 
-    Attributes of every kind; subclasses fill in `forward`.
+    Args:
+        num_layers: L, layers of the decoder.
+        hidden_size: H, units in each layer.
+        num_states: tensors in a state of the decoder's cells.
     """
 
     def __init__(self, num_layers: int, hidden_size: int, num_states: int) -> None:
@@ -19,28 +22,30 @@ class Bridge(nn.Module):
         self.num_states = num_states
 
     def forward(self, encoded: EncoderOutput, mask: Tensor) -> State:
-        """From the encoding of sentences and the mask (B, S) of their tokens: tuple of (B, L, H)."""
+        """Return the first state, a tuple of (B, L, H), from encoded sentences and their mask (B, S)."""
         raise NotImplementedError
 
 
 class ZeroBridge(Bridge):
-    """The decoder knows the source by attention alone."""
+    """A first state of zeros: the decoder knows the source by attention alone."""
 
     def forward(self, encoded: EncoderOutput, mask: Tensor) -> State:
-        """Zeros."""
+        """Return zeros."""
         shape = (len(mask), *self.shape)
         return tuple(encoded.outputs.new_zeros(shape) for _ in range(self.num_states))
 
 
 class ProjectingBridge(Bridge):
-    """tanh(W s), a W for each part of the state; s sums the source up in one vector.
+    """A first state tanh(W s), with a W for each tensor of the state and a summary s of the source.
 
     Args:
-        summary: s is "mean", of the outputs (Sennrich et al. 2017, section 3), or "last", the state of
-            the encoder's last layer, both directions where it has two (after Bahdanau et al. 2015, A.2.2,
-            who take one).
-        output_dim: of the encoder's outputs, and of its last layer's state.
-        num_directions: of that state.
+        num_layers: L, layers of the decoder.
+        hidden_size: H, units in each layer.
+        num_states: tensors in a state of the decoder's cells.
+        summary: "mean" of the outputs (Sennrich et al. 2017, section 3), or "last", the state of the encoder's last
+            layer in all its directions (Bahdanau et al. 2015, A.2.2, use one direction).
+        output_dim: components of the encoder's outputs, and of its last layer's state.
+        num_directions: directions in that state.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class ProjectingBridge(Bridge):
         )
 
     def forward(self, encoded: EncoderOutput, mask: Tensor) -> State:
-        """See the class."""
+        """Return tanh(W s), a tuple of (B, L, H)."""
         if self.summary == "last":
             vector = encoded.state[0][:, -self.num_directions :].flatten(1)  # (B, M)
         else:

@@ -1,38 +1,34 @@
-"""Embeddings from their configuration."""
+"""Builders: from the sections of a recipe to embeddings, encoders and decoders.
+
+Reading order: `build_embedding`, `build_encoder`, `build_decoder`.
+"""
+
+import importlib
 
 from torch import nn
 
 from nlpseq.errors import UserError
 from nlpseq.layers.characters import CharacterCNN, CharacterEncoder, CharacterLSTM
-from nlpseq.layers.convolution import ConvolutionalEncoder, DilatedEncoder
 from nlpseq.layers.cross_attention import build_attention
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
-from nlpseq.layers.feedforward import FeedforwardEncoder, FeedforwardLayers
 from nlpseq.layers.hierarchical import HierarchicalReader
 from nlpseq.layers.initialization import initialize
 from nlpseq.layers.recurrent import RecurrentEncoder
-from nlpseq.layers.recurrent_convolution import RecurrentConvolutionalEncoder
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.layers.token_embedding import TokenEmbedding
-from nlpseq.layers.transformer import TransformerEncoder
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
 from nlpseq.models.bridge import Bridge, ProjectingBridge, ZeroBridge
 from nlpseq.models.decoder import Decoder
 from nlpseq.models.recurrent_decoder import AttentionDecoder
 from nlpseq.models.transformer_decoder import TransformerDecoder
 from nlpseq.recipe import (
-    ConvolutionalConfig,
     DecoderConfig,
-    DilatedConfig,
     EmbeddingConfig,
     EncoderConfig,
-    FeedforwardConfig,
     HierarchicalConfig,
     RecurrentConfig,
-    RecurrentConvolutionalConfig,
     RecurrentDecoderConfig,
-    TransformerConfig,
 )
 
 NO_CASING = 0  # the class of padding
@@ -48,16 +44,16 @@ def build_embedding(
     num_casings: int = 0,
     extension_size: int = 0,
 ) -> Embedding:
-    """A fresh embedding; pretrained vectors are not in it yet (see `TokenEmbedding.load`).
+    """Build an embedding; `TokenEmbedding.load` copies pretrained vectors into it later.
 
     Args:
         config: the recipe's `[embedding]` section.
-        vocab_size: rows of the trained table, so of an output layer that is tied to it.
-        pad_id: the token that fills rows up.
-        unk_id: the unknown token.
-        num_characters: of the character table, where the recipe asks for characters.
-        num_casings: classes of casing, where the recipe asks for casing.
-        extension_size: vectors behind the trained table.
+        vocab_size: rows of the trained table, and of an output layer tied to it.
+        pad_id: id of the padding token.
+        unk_id: id of the unknown token.
+        num_characters: rows of the character table, if the recipe has characters.
+        num_casings: classes of casing, if the recipe has casing.
+        extension_size: vectors that follow the trained table.
 
     Raises:
         UserError: characters = 'lstm' with an odd character_size.
@@ -89,36 +85,22 @@ def _characters(config: EmbeddingConfig, num_characters: int) -> CharacterEncode
 
 
 def build_encoder(config: EncoderConfig, input_size: int) -> Encoder:
-    """A fresh encoder that reads vectors (B, T, input_size).
+    """Build an encoder of vectors (B, T, input_size).
 
     Raises:
-        UserError: the kind gives no vector a token, or its sizes do not fit together.
+        UserError: the kind gives no vector for each token, or its sizes do not fit together.
     """
-    match config:
-        case RecurrentConfig():
-            return _build_recurrent(config, input_size)
-        case FeedforwardConfig():
-            layers = FeedforwardLayers(input_size, **config.model_dump(exclude={"kind"}))
-            return FeedforwardEncoder(layers)
-        case ConvolutionalConfig():
-            return ConvolutionalEncoder(input_size, **config.model_dump(exclude={"kind"}))
-        case DilatedConfig():
-            return DilatedEncoder(input_size, **config.model_dump(exclude={"kind"}))
-        case RecurrentConvolutionalConfig():
-            encoder = RecurrentConvolutionalEncoder(
-                input_size, **config.model_dump(exclude={"kind"})
-            )
-            initialize(encoder, "orthogonal", forget_bias=1.0)
-            return encoder
-        case TransformerConfig():
-            return TransformerEncoder(
-                input_size, **config.model_dump(exclude={"kind", "init_from"})
-            )
-        case HierarchicalConfig():
-            raise UserError(
-                "encoder.kind = hierarchical reads whole documents and gives no vector a token: it is "
-                "for classification; choose another encoder here"
-            )
+    if isinstance(config, RecurrentConfig):
+        return _build_recurrent(config, input_size)
+    if isinstance(config, HierarchicalConfig):
+        raise UserError(
+            "encoder.kind = hierarchical gives one vector for a document instead of one for each token: "
+            "it is for classification; choose another encoder here"
+        )
+    module, _, name = config.builder.partition(":")
+    build = getattr(importlib.import_module(f"nlpseq.layers.{module}"), name)
+    encoder: Encoder = build(input_size, **config.model_dump(exclude={"kind", "init_from"}))
+    return encoder
 
 
 def _build_recurrent(config: RecurrentConfig, input_size: int) -> RecurrentEncoder:
@@ -126,6 +108,7 @@ def _build_recurrent(config: RecurrentConfig, input_size: int) -> RecurrentEncod
         input_size,
         config.hidden_size,
         cell=config.kind,
+        kernel=config.kernel,
         nonlinearity=config.nonlinearity,
         num_layers=config.num_layers,
         bidirectional=config.bidirectional,
@@ -146,13 +129,14 @@ def _build_recurrent(config: RecurrentConfig, input_size: int) -> RecurrentEncod
 
 
 def build_hierarchical(config: HierarchicalConfig, input_size: int) -> HierarchicalReader:
-    """A fresh network that reads documents of vectors (B, T, input_size), sentence by sentence."""
+    """Build a network that reads documents of vectors (B, T, input_size), sentence by sentence."""
 
     def bidirectional(size: int) -> RecurrentEncoder:
         return RecurrentEncoder(
             size,
             config.hidden_size,
             cell=config.cell,
+            kernel=config.kernel,
             bidirectional=True,
             output_dropout=config.output_dropout,
         )
@@ -176,15 +160,15 @@ def build_decoder(
     vocab_size: int,
     tied: bool,
 ) -> Decoder:
-    """A fresh decoder of what `encoder` gives.
+    """Build a decoder that attends to the outputs of an encoder.
 
     Args:
         config: the recipe's `[decoder]` section.
-        source: its `[encoder]` section.
-        encoder: built from that.
-        embedding: of target tokens; an output layer that is tied shares its table.
+        source: the recipe's `[encoder]` section.
+        encoder: built from `source`.
+        embedding: vectors of target tokens.
         vocab_size: V of the target.
-        tied: whether it is.
+        tied: whether the output layer shares the table of `embedding`.
 
     Raises:
         UserError: sizes or kinds that do not fit together.
@@ -215,6 +199,7 @@ def _build_recurrent_decoder(
         embedding.dim + (output_size if config.input_feeding else 0),
         hidden_size,
         cell=config.kind,
+        kernel=_decoder_kernel(config, source),
         num_layers=config.num_layers,
         dropout=config.dropout,
         variational=config.variational,
@@ -239,6 +224,13 @@ def _build_recurrent_decoder(
         copying=config.copying,
         output_dropout=config.output_dropout,
     )
+
+
+def _decoder_kernel(config: RecurrentDecoderConfig, source: EncoderConfig) -> str:
+    """Return the kernel of a decoder; `same` is the encoder's, where that has one."""
+    if config.kernel != "same":
+        return config.kernel
+    return str(getattr(source, "kernel", "auto"))
 
 
 def _bridge(

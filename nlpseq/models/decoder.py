@@ -1,9 +1,8 @@
-"""What every decoder is: it starts from an encoded source, reads target vectors, and says what follows.
+"""The base class of decoders: from an encoded source and target vectors to the next token.
 
-Recurrent or Transformer, a decoder differs in `start`, `forward` and `read_one` alone. What comes of its
-outputs is the same: a softmax over the vocabulary, and beside it, where it copies, the tokens of the source.
-`forward` on gold tokens equals repeated `step`. Nothing of a batch is kept on the module: what belongs to
-sentences is the `Memory`, what belongs to hypotheses is the state.
+Recurrent and Transformer decoders differ in `start`, `forward` and `decode_step`. The rest is the same: a softmax
+over the vocabulary and, with copying, the tokens of the source. `forward` on gold tokens equals repeated `step`. The
+module keeps nothing of a batch: values of sentences are in the `Memory`, values of hypotheses in the state.
 """
 
 from collections.abc import Sequence
@@ -16,19 +15,19 @@ from torch import Tensor, nn
 from nlpseq.data.batch import CopySource, Tokens
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.softmax import SoftmaxLayer
-from nlpseq.types import EncoderOutput, Rows, State, Step, select
+from nlpseq.types import EncoderOutput, SentenceRows, State, Step, select
 
 
 class Memory(NamedTuple):
-    """What a decoder attends to: tensors with sentences N as dimension 0.
+    """The memory that a decoder attends to: tensors with N sentences in dimension 0.
 
     Attributes:
-        counts: (N,) rows of each sentence: hypotheses in a beam, elsewhere 1.
-        outputs: (N, S, M) of the source's encoder.
+        counts: (N,) rows of each sentence: hypotheses in a beam, otherwise 1.
+        outputs: (N, S, M) outputs of the encoder.
         keys: (N, S, A) for each attention of the decoder.
         mask: (N, S) True at real tokens.
-        copies: (N, S) each source token as an id of the target's vocabulary, from V on where it has none.
-        extras: (N, X) as wide as the largest number of such ids in a sentence.
+        copies: (N, S) each source token as an id of the target's vocabulary, V or more if it is not there.
+        extras: (N, X), where X is the largest number of such ids in a sentence.
     """
 
     counts: Tensor
@@ -40,7 +39,7 @@ class Memory(NamedTuple):
 
     @property
     def parts(self) -> State:
-        """As searches know it, who do not ask what is in it: a plain tuple of tensors."""
+        """Return the tensors as a plain tuple, the form in which a search passes them on."""
         return (self.counts, self.outputs, self.mask, self.copies, self.extras, *self.keys)
 
     @classmethod
@@ -53,26 +52,26 @@ class Memory(NamedTuple):
         extras: Tensor,
         *keys: Tensor,
     ) -> Self:
-        """From its `parts`."""
+        """Build from the `parts`."""
         return cls(counts, outputs, keys, mask, copies, extras)
 
-    def rows(self, total: int) -> Rows:
-        """Whose R = `total` rows are."""
-        return Rows.of(self.counts, total)
+    def rows(self, total: int) -> SentenceRows:
+        """Return the sentences of R = `total` rows."""
+        return SentenceRows.of(self.counts, total)
 
     def select(self, rows: Tensor) -> "Memory":
-        """Of some sentences, or of sentences repeated: `rows` (N',)."""
+        """Select or repeat sentences: `rows` (N',) are their indices."""
         return Memory.of(*select(self.parts, rows))
 
 
 class DecoderOutput(NamedTuple):
-    """What a decoder makes of target vectors.
+    """The result of a decoder for target vectors.
 
     Attributes:
-        outputs: (B, T, C), what the softmax layer reads.
-        weights: (B, T, S) of attention.
-        gates: (B, T, 1) logits of generating a token over copying one; None without copying.
-        state: after the last step.
+        outputs: (B, T, C), the input of the softmax layer.
+        weights: (B, T, S) attention weights.
+        gates: (B, T, 1) logits of generating a token instead of copying one; None without copying.
+        state: the state after the last step.
     """
 
     outputs: Tensor
@@ -81,8 +80,8 @@ class DecoderOutput(NamedTuple):
     state: State
 
 
-def joined(steps: Sequence[DecoderOutput]) -> DecoderOutput:
-    """Steps that followed one another, as one."""
+def concatenate_steps(steps: Sequence[DecoderOutput]) -> DecoderOutput:
+    """Join consecutive steps in time."""
     gates = [step.gates for step in steps if step.gates is not None]
     return DecoderOutput(
         torch.cat([step.outputs for step in steps], dim=1),
@@ -93,13 +92,13 @@ def joined(steps: Sequence[DecoderOutput]) -> DecoderOutput:
 
 
 class Decoder(nn.Module):
-    """From target vectors and a memory to what follows.
+    """From target vectors and a memory to distributions of the next token.
 
     Attributes:
-        embedding: of target tokens.
-        softmax: over the target's vocabulary.
-        gate: from what `gates` is given to the logit of generating a token over copying one (See et al.
-            2017, section 2.2); None where nothing is copied.
+        embedding: embedding of target tokens.
+        softmax: output layer over the target's vocabulary.
+        gate: layer for the logit of generating a token instead of copying one (See et al. 2017, section 2.2); None
+            without copying.
     """
 
     embedding: Embedding
@@ -107,30 +106,30 @@ class Decoder(nn.Module):
     gate: nn.Linear | None
 
     def start(self, encoded: EncoderOutput, source: Tokens) -> tuple[Memory, State]:
-        """What is attended to, and the state before the first target token, of N sentences."""
+        """Return the memory of N sentences, and the state before the first target token."""
         raise NotImplementedError
 
     def forward(
         self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
     ) -> DecoderOutput:
-        """Read whole targets.
+        """Decode whole targets.
 
         Args:
-            inputs: (B, T, D) vectors of the tokens before those that are predicted; padding may stand
-                behind them, for what comes later changes nothing.
-            memory: of B sentences.
-            state: from `start`.
-            lengths: (B,) of each target, at least 1, where what is given behind it will not be used: then it
-                may be zero, and so may a row's state after the last step.
+            inputs: (B, T, D) vectors of the tokens before the predicted ones; padding may follow, because later
+                tokens change nothing.
+            memory: memory of B sentences.
+            state: state from `start`.
+            lengths: (B,) length of each target, at least 1, if outputs after it are not used: they may then be
+                zero, and so may the state of a row after the last step.
         """
         raise NotImplementedError
 
-    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
-        """A step as `step` makes it; what it gives has R for its B, and 1 for its T."""
+    def decode_step(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
+        """Decode one token in each of R rows, see `step`; in the result B is R and T is 1."""
         raise NotImplementedError
 
     def remember(self, encoded: EncoderOutput, source: Tokens, keys: State) -> Memory:
-        """The memory of an encoded source, with the keys that a decoder's attentions made of it."""
+        """Build the memory of an encoded source, with the keys of the decoder's attentions."""
         outputs, mask = encoded.outputs, source.mask
         if mask is None:
             mask = outputs.new_ones(outputs.shape[:2], dtype=torch.bool)
@@ -139,29 +138,29 @@ class Decoder(nn.Module):
         return Memory(counts, outputs, keys, mask, copies.ids, copies.extras)
 
     def gates(self, *parts: Tensor) -> Tensor | None:
-        """Logits (B, T, 1) of generating, in float32 at least, from vectors (B, T, ...)."""
+        """Return the logits (B, T, 1) of generating, in float32 at least, from vectors (B, T, ...)."""
         if self.gate is None:
             return None
         gates: Tensor = self.gate(torch.cat(parts, dim=2))
         return gates.to(torch.promote_types(gates.dtype, torch.float32))
 
     def step(self, inputs: Tensor, memory: Memory, state: State) -> Step:
-        """Read one token a hypothesis.
+        """Take one token of each hypothesis and return the distribution of the next.
 
         Args:
-            inputs: (R, D) vectors, those of a sentence's hypotheses beside each other.
-            memory: of N sentences, with the number of each one's hypotheses.
-            state: of R hypotheses.
+            inputs: (R, D) vectors; the hypotheses of a sentence are adjacent.
+            memory: memory of N sentences, with the number of hypotheses of each.
+            state: state of R hypotheses.
 
         Returns:
             log_probs (R, V + X), the next state, weights (R, S).
         """
-        decoded = self.read_one(inputs, memory, state)
+        decoded = self.decode_step(inputs, memory, state)
         log_probs = self.log_probs(decoded, memory)
         return Step(log_probs.squeeze(1), decoded.state, decoded.weights.squeeze(1))
 
     def log_probs(self, decoded: DecoderOutput, memory: Memory) -> Tensor:
-        """Log-probabilities (B, T, V + X) of the tokens that follow; those from V on are copies."""
+        """Return log-probabilities (B, T, V + X) of the next tokens; ids from V on are copies."""
         log_probs = self.softmax.log_probs(decoded.outputs)  # (B, T, V)
         if decoded.gates is None:
             return log_probs
@@ -169,8 +168,8 @@ class Decoder(nn.Module):
         size = list(log_probs.shape[:2]) + [log_probs.size(2) + memory.extras.size(1)]
         copied = log_probs.new_zeros(size)
         copies = memory.copies[memory.rows(len(copied)).sentences]  # (B, S)
-        places = copies.unsqueeze(1).expand_as(decoded.weights)
-        copied.scatter_add_(2, places, decoded.weights * (-decoded.gates).sigmoid())
+        ids = copies.unsqueeze(1).expand_as(decoded.weights)
+        copied.scatter_add_(2, ids, decoded.weights * (-decoded.gates).sigmoid())
         log_copied = copied.log()  # -inf where nothing is copied
         log_copied[:, :, : log_probs.size(2)] = torch.logaddexp(
             log_copied[:, :, : log_probs.size(2)], generated
@@ -178,11 +177,11 @@ class Decoder(nn.Module):
         return log_copied
 
     def lookup(self, ids: Tensor) -> Tensor:
-        """Vectors of ids of any shape, without dropout; a copied token is read as unknown."""
+        """Return vectors of ids of any shape, without dropout; a copied token counts as unknown."""
         return self.embedding.lookup(self.readable(ids))
 
     def readable(self, ids: Tensor) -> Tensor:
-        """Ids with those of copies, which have no vector, made the unknown token's."""
+        """Replace the ids of copied tokens, which have no vector, by the unknown token."""
         if self.gate is None:
             return ids
         tokens = self.embedding.tokens
@@ -191,14 +190,14 @@ class Decoder(nn.Module):
     def loss(
         self, decoded: DecoderOutput, memory: Memory, target: Tokens, label_smoothing: float = 0.0
     ) -> Tensor:
-        """Sum of the nll over the target's real tokens, in nats.
+        """Return the nll in nats, summed over the real tokens of the target.
 
         Args:
-            decoded: what `forward` gave for the tokens before them.
-            memory: from `start`.
-            target: ids (B, T), from V on for copies.
-            label_smoothing: share of a target's mass that is spread evenly over the vocabulary; with
-                copying, over that of the generated part.
+            decoded: the result of `forward` for the tokens before them.
+            memory: memory from `start`.
+            target: ids (B, T), V or more for copies.
+            label_smoothing: probability mass of a target that is spread evenly over the vocabulary; with copying
+                only that of the generated part.
         """
         mask = target.mask
         if self.gate is not None:
@@ -214,20 +213,20 @@ class Decoder(nn.Module):
         return self.softmax.loss(outputs, ids, label_smoothing)
 
     def nll(self, decoded: DecoderOutput, memory: Memory, ids: Tensor) -> Tensor:
-        """The nll (B, T) of each of the ids (B, T), in nats; it can be differentiated."""
+        """Return the nll (B, T) of ids (B, T), in nats; it can be differentiated."""
         if decoded.gates is None:
             return -self._generated(decoded.outputs, ids)
         known, gates = ids < len(self.softmax.weight), decoded.gates.squeeze(2)
         generated = self._generated(decoded.outputs, ids.where(known, 0))
         generated = generated.masked_fill(~known, -torch.inf) + F.logsigmoid(gates)
         same = memory.copies.unsqueeze(1) == ids.unsqueeze(2)  # (B, T, S)
-        # A logarithm of zero would have no gradient; of the smallest number it has none to give.
+        # log 0 would have a nan gradient; that of the smallest number is clamped to 0.
         copied = (decoded.weights * same).sum(2).clamp(min=torch.finfo(generated.dtype).tiny)
         return -torch.logaddexp(generated, copied.log() + F.logsigmoid(-gates))
 
     def _generated(self, outputs: Tensor, ids: Tensor) -> Tensor:
-        """Log-probabilities (B, T) that the softmax gives to ids (B, T)."""
+        """Return the log-probabilities (B, T) of ids (B, T) under the softmax."""
         if torch.is_grad_enabled():
             return self.softmax.log_probs(outputs).gather(2, ids.unsqueeze(2)).squeeze(2)
-        # Without a gradient the probabilities of all tokens are never held at once.
+        # Without gradient, `nll` never holds the probabilities of all tokens at once.
         return -self.softmax.nll(outputs.flatten(0, 1), ids.flatten()).view_as(ids)

@@ -1,4 +1,4 @@
-"""The whole that every task trains: Model(embedding, encoder, head)."""
+"""The model that each task trains: `Model(embedding, encoder, head)`."""
 
 from typing import Generic, TypeVar
 
@@ -13,7 +13,7 @@ Head = TypeVar("Head", bound=nn.Module)
 
 
 class Model(nn.Module, Generic[Head]):
-    """An embedding, an encoder of its vectors, and the task's own head on the encoder's outputs."""
+    """An embedding, an encoder of its vectors, and the task's head on the encoder's outputs."""
 
     def __init__(self, embedding: Embedding, encoder: Encoder, head: Head) -> None:
         super().__init__()
@@ -22,13 +22,13 @@ class Model(nn.Module, Generic[Head]):
         self.head = head
 
     def encode(self, tokens: Tokens, state: State | None = None) -> EncoderOutput:
-        """Read tokens from `state` on (from a fresh one if None): outputs (B, T, H) and the next state."""
+        """Encode tokens after `state` (None: the initial one): outputs (B, T, H) and the next state."""
         encoded: EncoderOutput = self.encoder(self.embedding(tokens), tokens.mask, state)
         return encoded
 
 
 def parameter_counts(model: nn.Module) -> dict[str, int]:
-    """Trained parameters, in all and by part; what two parts share counts in the first."""
+    """Count trained parameters, in total and by part; shared parameters count in the first part."""
     seen: set[int] = set()
     counts = {}
     for name, part in model.named_children():

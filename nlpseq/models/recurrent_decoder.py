@@ -1,19 +1,20 @@
-"""A decoder with attention: a causal encoder of the target, what it attends to, and a softmax layer.
+"""The recurrent decoder with attention: a causal encoder of the target, attention, and a softmax layer.
 
     h_t = encoder(target vector_t, h_{t-1})            with input feeding it also reads o_{t-1}
     c_t = attention(h_t, memory)
     o_t = tanh(W [h_t; c_t])                           Luong et al. (2015), equation 5
     p_t = softmax(o_t)
 
-Without input feeding the recurrent layers run over the whole target in one call, and attention is one
-batched product.
+Without input feeding the recurrent layers run over the whole target in one call, and attention is one batched
+product.
 """
 
 import torch
 from torch import Tensor, nn
 
 from nlpseq.data.batch import Tokens
-from nlpseq.layers.cells import GRUCell
+from nlpseq.layers.cells.gru import GRUCell
+from nlpseq.layers.cpu import uses_input_feeding_kernel
 from nlpseq.layers.cpu.input_feeding_gru import feeding_sweep
 from nlpseq.layers.cross_attention import AdditiveAttention, AttentionOutput, CrossAttention
 from nlpseq.layers.dropout import Dropout, keep_mask
@@ -22,25 +23,26 @@ from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.models.bridge import Bridge
-from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, joined
+from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, concatenate_steps
 from nlpseq.types import EncoderOutput, State
 
 
 class AttentionDecoder(Decoder):
-    """Recurrent (or any causal) layers with attention.
+    """Recurrent (or other causal) layers with attention.
 
-    A state is the layers' own (R, L, H), then with input feeding the last output (R, 1, C), then with
+    A state has the layers' state (R, L, H), then with input feeding the previous output (R, 1, C), then with
     sequential attention its past (R, 1, S).
 
     Args:
-        embedding: of target tokens.
-        encoder: causal; reads target vectors, with input feeding the last output beside them.
-        attention: from its outputs to the memory.
-        bridge: from the source's encoding to the first state.
-        softmax: over the target's vocabulary.
-        input_feeding: whether a step reads the output of the step before (Luong et al. 2015, 3.3).
+        embedding: embedding of target tokens.
+        encoder: causal; reads target vectors and, with input feeding, the previous output beside them.
+        attention: from the encoder's outputs to the memory.
+        bridge: from the encoded source to the first state.
+        softmax: output layer over the target's vocabulary.
+        output_size: C, components of an output.
+        input_feeding: whether each step reads the previous output (Luong et al. 2015, section 3.3).
         copying: whether tokens can be copied from the source (See et al. 2017, section 2.2).
-        output_dropout: of outputs, where the softmax reads them.
+        output_dropout: dropout of the softmax layer's input.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class AttentionDecoder(Decoder):
         self.output_size = output_size
 
     def start(self, encoded: EncoderOutput, source: Tokens) -> tuple[Memory, State]:
-        """What is attended to, and the state before the first target token, of N sentences."""
+        """See `Decoder`."""
         outputs = encoded.outputs
         memory = self.remember(encoded, source, (self.attention.keys(outputs),))
         state = self.bridge(encoded, memory.mask)
@@ -86,9 +88,9 @@ class AttentionDecoder(Decoder):
     ) -> DecoderOutput:
         """See `Decoder`."""
         if self.input_feeding:
-            cell = self._swept_cell(memory)
+            cell = self._cell_for_sweep(memory)
             if cell is None:
-                return self._one_by_one(inputs, memory, state)
+                return self._decode_stepwise(inputs, memory, state)
             return self._sweep(cell, inputs, memory, state, lengths)
         layers, past = self._parts(state)
         hidden, layers = self.encoder(inputs, None, layers)  # (B, T, H)
@@ -96,18 +98,18 @@ class AttentionDecoder(Decoder):
         outputs, gates = self._outputs(inputs, hidden, attended)
         return DecoderOutput(outputs, attended.weights, gates, (*layers, *past))
 
-    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
+    def decode_step(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
         """See `Decoder`."""
         layers, past = self._parts(state)
-        read = inputs
+        vectors = inputs
         if self.input_feeding:
-            read, layers = torch.cat([inputs, layers[-1].squeeze(1)], dim=1), layers[:-1]
-        hidden, layers = self.encoder.step(read, layers)  # (R, H)
+            vectors, layers = torch.cat([inputs, layers[-1].squeeze(1)], dim=1), layers[:-1]
+        hidden, layers = self.encoder.step(vectors, layers)  # (R, H)
         rows = memory.rows(len(hidden))
-        looking = [rows.spread(part) for part in (hidden, *(part.squeeze(1) for part in past))]
-        found = self._look(looking[0], memory, *looking[1:])  # (N, W, ...)
+        queries = rows.spread(hidden)  # (N, W, H)
+        by_sentence = self._attend_once(queries, memory, *(rows.spread(p.squeeze(1)) for p in past))
         attended = AttentionOutput(
-            *(rows.gather(part).unsqueeze(1) for part in found)
+            *(rows.gather(part).unsqueeze(1) for part in by_sentence)
         )  # (R, 1, ...)
         outputs, gates = self._outputs(inputs.unsqueeze(1), hidden.unsqueeze(1), attended)
         if self.input_feeding:
@@ -116,20 +118,20 @@ class AttentionDecoder(Decoder):
             layers = (*layers, self.attention.remember(past[0], attended.weights))
         return DecoderOutput(outputs, attended.weights, gates, layers)
 
-    def _one_by_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
+    def _decode_stepwise(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
+        """Decode a target token by token."""
         steps = []
-        for one in inputs.unbind(1):
-            steps.append(self.read_one(one, memory, state))
+        for vectors in inputs.unbind(1):
+            steps.append(self.decode_step(vectors, memory, state))
             state = steps[-1].state
-        return joined(steps)
+        return concatenate_steps(steps)
 
-    def _swept_cell(self, memory: Memory) -> GRUCell | None:
-        """The cell, where a kernel feeds its inputs: a plain layer of a GRU, additive attention, on a CPU."""
-        plain = isinstance(self.encoder, RecurrentEncoder) and self.encoder.plain_cell()
-        if not isinstance(plain, GRUCell) or type(self.attention) is not AdditiveAttention:
+    def _cell_for_sweep(self, memory: Memory) -> GRUCell | None:
+        """Return the cell if `feeding_sweep` can run it: a single GRU layer with additive attention, on a CPU."""
+        cell = self.encoder.only_cell() if isinstance(self.encoder, RecurrentEncoder) else None
+        if type(cell) is not GRUCell or type(self.attention) is not AdditiveAttention:
             return None
-        at_home = memory.outputs.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-        return plain if at_home else None
+        return cell if uses_input_feeding_kernel(memory.outputs) else None
 
     def _sweep(
         self,
@@ -139,6 +141,7 @@ class AttentionDecoder(Decoder):
         state: State,
         lengths: Tensor | None,
     ) -> DecoderOutput:
+        """Decode whole targets by the CPU's kernel for input feeding."""
         assert isinstance(self.attention, AdditiveAttention)
         hidden, output = (part.squeeze(1) for part in state)
         shape = (*inputs.shape[:2], self.output_size)
@@ -162,17 +165,19 @@ class AttentionDecoder(Decoder):
         return DecoderOutput(fed.outputs, fed.weights, gates, state)
 
     def _attend(self, hidden: Tensor, memory: Memory, past: State) -> tuple[AttentionOutput, State]:
-        """All tokens at once, or, where each looks at the weights before, one after the other."""
+        """Attend with all tokens at once, or one after the other if scores depend on earlier weights."""
         if not past:
-            return self._look(hidden, memory), ()
+            return self._attend_once(hidden, memory), ()
         before, steps = past[0], []
         for query in hidden.split(1, dim=1):
-            steps.append(self._look(query, memory, before))
+            steps.append(self._attend_once(query, memory, before))
             before = self.attention.remember(before, steps[-1].weights)
         context, weights = (torch.cat(parts, dim=1) for parts in zip(*steps, strict=True))
         return AttentionOutput(context, weights), (before,)
 
-    def _look(self, queries: Tensor, memory: Memory, past: Tensor | None = None) -> AttentionOutput:
+    def _attend_once(
+        self, queries: Tensor, memory: Memory, past: Tensor | None = None
+    ) -> AttentionOutput:
         attended: AttentionOutput = self.attention(
             queries, memory.outputs, memory.keys[0], memory.mask, past
         )
@@ -186,6 +191,6 @@ class AttentionDecoder(Decoder):
         return outputs, self.gates(joined, inputs)
 
     def _parts(self, state: State) -> tuple[State, State]:
-        """The state without the past of attention, and that."""
+        """Split a state into that of the layers and the past of a sequential attention."""
         cut = len(state) - self.attention.sequential
         return state[:cut], state[cut:]

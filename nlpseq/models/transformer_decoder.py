@@ -1,7 +1,7 @@
-"""A Transformer as decoder: causal layers that attend to the source, and a softmax layer.
+"""The Transformer decoder: causal layers that attend to the source, and a softmax layer.
 
-Keys and values of the source are projected once, for all layers, in `start`. The weights that the decoder
-tells of, by which it copies, are those of its last layer, averaged over the heads.
+`start` projects keys and values of the source once, for all layers. The attention weights that the decoder returns,
+and by which it copies, are those of its last layer, averaged over the heads.
 """
 
 from torch import Tensor, nn
@@ -17,14 +17,14 @@ from nlpseq.types import EncoderOutput, State
 class TransformerDecoder(Decoder):
     """A stack of layers between target vectors and a softmax.  Vaswani et al. (2017), section 3.1.
 
-    A state is what the layers keep of the target, a `KeyValueCache`.
+    A state is the `KeyValueCache` of the target.
 
     Args:
-        embedding: of target tokens.
-        layers: read their vectors.
-        softmax: over the target's vocabulary.
-        copying: whether tokens can be copied from the source (See et al. 2017, section 2.2): a gate reads
-            the target vector, the stack's output and what the last layer took from the source.
+        embedding: embedding of target tokens.
+        layers: the stack of layers.
+        softmax: output layer over the target's vocabulary.
+        copying: whether tokens can be copied from the source (See et al. 2017, section 2.2): a gate reads the target
+            vector, the stack's output and the last layer's context.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class TransformerDecoder(Decoder):
         self.gate = nn.Linear(embedding.dim + 2 * layers.hidden_size, 1) if copying else None
 
     def start(self, encoded: EncoderOutput, source: Tokens) -> tuple[Memory, State]:
-        """See `Decoder`; the state is empty caches."""
+        """See `Decoder`; the state holds empty caches."""
         memory = self.remember(encoded, source, self.layers.keys(encoded.outputs))
         return memory, self.layers.initial_state(len(memory.mask))
 
@@ -55,6 +55,6 @@ class TransformerDecoder(Decoder):
         gates = self.gates(outputs, attended.context, inputs)
         return DecoderOutput(outputs, attended.weights, gates, state)
 
-    def read_one(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
+    def decode_step(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
         """See `Decoder`."""
         return self.forward(inputs.unsqueeze(1), memory, state)

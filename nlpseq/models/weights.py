@@ -1,4 +1,4 @@
-"""The weights of a model as named tensors, and back; what is shared (tied weights) is there once."""
+"""The weights of a model as named tensors, and back; tied weights appear once."""
 
 from collections.abc import Mapping
 
@@ -11,26 +11,26 @@ Tensors = dict[str, Tensor]
 
 
 def model_tensors(model: nn.Module) -> Tensors:
-    """Parameters and persistent buffers by name; what is shared (tied weights) is there once."""
-    found: dict[int, str] = {}
+    """Return parameters and persistent buffers by name; tied weights appear once."""
+    names: dict[int, str] = {}
     kept: Tensors = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
-        if found.setdefault(id(tensor), name) == name:
+        if names.setdefault(id(tensor), name) == name:
             kept[name] = tensor.detach()
     return kept
 
 
 @torch.no_grad()
 def load_model(model: nn.Module, tensors: Mapping[str, Tensor], origin: object) -> None:
-    """Copy tensors into a model; names and shapes must be exactly its own.
+    """Copy tensors into a model; names and shapes must match exactly.
 
     Args:
-        model: takes the values in place.
-        tensors: what `model_tensors` gave.
-        origin: named in the error.
+        model: gets the values in place.
+        tensors: from `model_tensors`.
+        origin: name of the source, for the error.
 
     Raises:
-        UserError: the tensors are of another model.
+        UserError: the tensors belong to another model.
     """
     own = model_tensors(model)
     differing = sorted(

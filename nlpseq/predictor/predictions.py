@@ -129,7 +129,9 @@ class Classification(DrawnPrediction):
 
     def summary(self) -> str:
         """Return the label and its probability: `positive (0.98)`."""
-        return "none" if self.label is None else f"{self.label} ({self.probabilities[self.label]:.2f})"
+        return (
+            "none" if self.label is None else f"{self.label} ({self.probabilities[self.label]:.2f})"
+        )
 
     def has_explanation(self) -> bool:
         """Return whether the model attends, so that its weights can be shown."""

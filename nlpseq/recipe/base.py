@@ -1,4 +1,4 @@
-"""What every section of a recipe is made of: frozen groups of typed keys."""
+"""Types of keys, and `Section`, the base class of all sections of a recipe."""
 
 from collections.abc import Collection, Iterable
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ Counts = Annotated[tuple[Count, ...], Field(strict=False)]
 class Choices:
     """Restrict a string to the names in a table, for example `Annotated[str, Choices(READERS)]`.
 
-    The table is looked at when a recipe is validated, so entries may be added at any time.
+    The table is read when a recipe is validated, so entries may be added at any time.
     """
 
     def __init__(self, table: Collection[str]) -> None:
@@ -32,30 +32,32 @@ class Choices:
     def _check(self, name: str) -> str:
         if name not in self.table:
             near = suggest(name, self.table)
-            raise PydanticCustomError("choice", "choose {names}", {"names": ", ".join(self.table) + near})
+            raise PydanticCustomError(
+                "choice", "choose {names}", {"names": ", ".join(self.table) + near}
+            )
         return name
 
 
 class Section(BaseModel):
-    """A frozen group of keys; a key it does not know is an error."""
+    """A frozen group of typed keys; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def refuse(self, keys: Iterable[str], reason: str, name: str = "") -> None:
-        """Refuse keys that nothing would read; left at their defaults they say nothing.
+        """Refuse keys that would be ignored, unless they have their defaults.
 
         Args:
-            keys: of this section.
-            reason: why nothing reads them, or what would do.
-            name: of this section, where the recipe and not the section itself refuses.
+            keys: keys of this section.
+            reason: why they are ignored, or what to set instead.
+            name: name of this section, if the recipe refuses and not the section itself.
 
         Raises:
-            ValueError: one is set to something else than its default.
+            ValueError: a key does not have its default.
         """
         for key in keys:
             default = type(self).model_fields[key].get_default(call_default_factory=True)
             if getattr(self, key) != default:
-                place = f"{name}.{key}" if name else key
+                full_name = f"{name}.{key}" if name else key
                 raise ValueError(
-                    f"{place} = {getattr(self, key)!r}: {reason}; leave it out, or at {default!r}"
+                    f"{full_name} = {getattr(self, key)!r}: {reason}; leave it out, or set it to {default!r}"
                 )

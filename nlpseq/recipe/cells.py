@@ -34,7 +34,9 @@ def is_cell(kind: object) -> bool:
 
 def _check_registered(kind: str) -> str:
     if not custom_code.is_custom(kind):
-        raise ValueError(f"choose {', '.join(CELLS)}, or my_cells.py:MyCell with --code my_cells.py")
+        raise ValueError(
+            f"choose {', '.join(CELLS)}, or my_cells.py:MyCell with --code my_cells.py"
+        )
     try:
         custom_code.lookup(kind)
     except custom_code.UserError as error:

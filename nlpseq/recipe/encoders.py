@@ -116,7 +116,9 @@ class DilatedConfig(EncoderSection):
     hidden_size: Count = Field(300, description="filters in each layer")
     width: Count = Field(3, description="tokens that each filter sees")
     dilations: Counts = Field(
-        (1, 2, 1), min_length=1, description="distance between these tokens, for each layer of the block"
+        (1, 2, 1),
+        min_length=1,
+        description="distance between these tokens, for each layer of the block",
     )
     iterations: Count = Field(
         1, description="how often the block is applied; the authors' code uses 1 on CoNLL-2003"
@@ -214,7 +216,9 @@ class TransformerConfig(EncoderSection, TransformerLayersConfig):
 class CausalTransformerConfig(TransformerConfig):
     """Transformer layers of a language model: each token sees a fixed number of tokens before it."""
 
-    context: Count = Field(128, description="tokens that a token sees in each layer, itself included")
+    context: Count = Field(
+        128, description="tokens that a token sees in each layer, itself included"
+    )
     positions: Literal["rotary"] = Field(
         "rotary", description="positions relative to each other, because the context moves along"
     )
@@ -224,7 +228,9 @@ def family(section: Any) -> str:
     """Return the tag of a section in the unions below; a section without a kind is recurrent."""
     if not isinstance(section, dict | Section):
         return repr(section)  # a value instead of a section: no tag fits
-    given = section.get("kind", "lstm") if isinstance(section, dict) else getattr(section, "kind", None)
+    given = (
+        section.get("kind", "lstm") if isinstance(section, dict) else getattr(section, "kind", None)
+    )
     return family_of(given) or (given if isinstance(given, str) else repr(given))
 
 
@@ -275,7 +281,9 @@ def _families() -> dict[str, tuple[str, ...]]:
     """Read the kinds of each section in the table."""
     sections = [get_args(member) for member in get_args(get_args(EncoderConfig)[0])]
     return {
-        tag.tag: tuple(CELLS) if section is RecurrentConfig else (section.model_fields["kind"].default,)
+        tag.tag: tuple(CELLS)
+        if section is RecurrentConfig
+        else (section.model_fields["kind"].default,)
         for section, tag in sections
     }
 

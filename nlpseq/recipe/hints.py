@@ -77,10 +77,11 @@ def suggest_key(schema: Schema, section: str, key: str) -> str:
         section: the section that the user named; '' for none.
         key: the unknown key.
     """
-    meant = matching_keys(schema, key, section)
+    unknown = _full(section, key)
+    meant = [name for name in matching_keys(schema, key, section) if name != unknown]
     if not meant:
         own = [_full(section, name) for name in _keys(schema, section)]
-        meant = _near(_full(section, key), own) or _near(key, all_keys(schema))
+        meant = _near(unknown, own) or _near(key, all_keys(schema))
     return f"; did you mean {' or '.join(map(repr, meant[:_MOST]))}?" if meant else ""
 
 
@@ -91,13 +92,13 @@ def matching_keys(schema: Schema, key: str, section: str = "") -> list[str]:
     """
     name = key.lower().replace("-", "_")
     candidates = [name, *ALIASES.get(name, [])]
-    own = [_full(section, found) for found in candidates if found in _keys(schema, section)]
-    own = [found for found in own if found != _full(section, key)]
+    keys = _keys(schema, section)
+    own = [_full(section, candidate) for candidate in candidates if candidate in keys]
     if section and own:
         return own
     known = all_keys(schema)
-    ends = [known_key for found in candidates for known_key in known if _last(known_key) == found]
-    return [*own, *(found for found in ends if found != _full(section, key) and found not in own)]
+    anywhere = [key for candidate in candidates for key in known if _last(key) == candidate]
+    return list(dict.fromkeys([*own, *anywhere]))
 
 
 def all_keys(schema: Schema) -> list[str]:

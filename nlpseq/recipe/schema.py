@@ -1,4 +1,4 @@
-"""The sections of a recipe. Defaults stand only here; a task adds its own by subclassing `Recipe`."""
+"""The sections of a recipe with their defaults; a task adds its own by subclassing `Recipe`."""
 
 from typing import Annotated, Literal, Self
 
@@ -13,29 +13,26 @@ Format = Annotated[str, Choices(READERS)]
 
 
 class DataConfig(Section):
-    """Where the examples come from: the Hub, local files in a usual format, or the built-in corpus."""
+    """The data: a data set of the Hub, local files, or the built-in corpus."""
 
     source: str = Field("builtin", description="Hub id, or `builtin` for the built-in corpus")
-    name: str | None = Field(
-        None, description="configuration of the Hub data set, where it has several"
-    )
+    name: str | None = Field(None, description="configuration of the Hub data set")
     revision: str | None = Field(None, description="commit or tag of the Hub data set")
-    format: Format = Field("lines", description="how local files are read (with --data-dir)")
+    format: Format = Field("lines", description="format of local files (with --data-dir)")
     formats: dict[str, Format] = Field(
-        default_factory=dict, description="split = format, where a file has another one"
+        default_factory=dict, description="format for each split that differs from `format`"
     )
     files: dict[str, str] = Field(
-        default_factory=dict, description="split = file below --data-dir; `.gz` is found unasked"
+        default_factory=dict, description="file for each split, below --data-dir; `.gz` is optional"
     )
     columns: dict[str, str] = Field(
-        default_factory=dict, description="field of a task = column of the source"
+        default_factory=dict, description="column of the data for each field of the task"
     )
     hold_out: dict[str, Fraction] = Field(
-        default_factory=dict, description="split = share cut from the end of train"
+        default_factory=dict, description="fraction for each split, cut from the end of train"
     )
     phrases: bool = Field(
-        False,
-        description="learn from labelled phrases too: those of trees, or a split of that name",
+        False, description="also train on labelled phrases: of trees, or of the split `phrases`"
     )
     view: Literal[
         "text",
@@ -46,148 +43,190 @@ class DataConfig(Section):
         "copy_memory",
         "delayed_recall",
         "dyck2",
-    ] = Field("text", description="what to read of the built-in corpus; the last three are formal")
+    ] = Field(
+        "text", description="part of the built-in corpus; the last three are formal languages"
+    )
     sizes: dict[str, Count] = Field(
-        default_factory=dict, description="sentences drawn from the built-in corpus, a split each"
+        default_factory=dict,
+        description="number of sentences for each split of the built-in corpus",
     )
     distances: Counts = Field(
-        (), description="tokens from a cause to its effect, in the formal languages; (): some"
+        (), description="formal languages: tokens from a cause to its effect; []: a default set"
     )
 
 
 class TokenizationConfig(Section):
-    """How text becomes tokens; what is learnt is learnt on the train split only."""
+    """Tokenization; vocabularies and subwords are learnt from the train split only."""
 
-    kind: Literal["word", "character", "bpe", "wordpiece", "unigram", "byte_bpe"] = "word"
+    kind: Literal["word", "character", "bpe", "wordpiece", "unigram", "byte_bpe"] = Field(
+        "word", description="type of tokens"
+    )
     path: str | None = Field(None, description="existing tokenizer.json, its folder, or a Hub id")
     vocabulary_size: Count = Field(50_000, description="largest size, special tokens included")
-    min_frequency: Count = Field(1, description="rarer tokens (word, character) become unknown")
-    lowercase: bool = False
-    split: Literal["whitespace", "words"] = Field(
-        "whitespace", description="`word`: how texts of the data are cut; words: raw text, by rule"
+    min_frequency: Count = Field(
+        1, description="`word` and `character`: tokens that occur less often become unknown"
     )
-    digits_as_zero: bool = Field(False, description="`word`: read every digit as 0")
-    add_eos: bool = Field(True, description="end every text with the end-of-text token")
+    lowercase: bool = Field(False, description="convert texts to lower case")
+    split: Literal["whitespace", "words"] = Field(
+        "whitespace", description="`word`: split at white space, or raw text into words by rule"
+    )
+    digits_as_zero: bool = Field(False, description="`word`: replace every digit by 0")
+    add_eos: bool = Field(True, description="append the end-of-text token to every text")
 
     @property
     def by_rule(self) -> bool:
-        """Whether texts of the data are cut into words by nlpseq's rule."""
+        """Whether texts are split into words by nlpseq's rule."""
         return self.split == "words"
 
 
 class EmbeddingConfig(Section):
-    """Token vectors, trained or loaded, what stands beside them, and what is dropped in training."""
+    """Token vectors, features beside them, and their dropout."""
 
-    dim: Count = 100
+    dim: Count = Field(100, description="size of a token vector")
     pretrained: str | None = Field(
-        None, description="vectors: GloVe or word2vec text, .gz, safetensors"
+        None, description="file of vectors: GloVe or word2vec text, .gz or safetensors"
     )
-    frozen: bool = Field(False, description="keep the vectors as they were loaded")
-    dropout: Fraction = Field(0.0, description="of the vectors' components, one mask a sequence")
+    frozen: bool = Field(False, description="do not train the pretrained vectors")
+    dropout: Fraction = Field(
+        0.0, description="dropout of vector components, with one mask for each sequence"
+    )
     embedding_dropout: Fraction = Field(
-        0.0, description="of whole rows of the table (Gal & Ghahramani)"
+        0.0, description="dropout of whole rows of the table (Gal & Ghahramani 2016)"
     )
-    word_dropout: Fraction = Field(0.0, description="of tokens, which become the unknown one")
+    word_dropout: Fraction = Field(0.0, description="fraction of tokens read as the unknown token")
     characters: Literal["none", "cnn", "lstm"] = Field(
-        "none", description="encoder of each word's characters, beside its vector"
+        "none", description="encoder of each word's characters, appended to its vector"
     )
-    character_dim: Count = Field(30, description="components of a character's vector")
-    character_size: Count = Field(50, description="components that the characters add to a word's")
-    character_width: Count = Field(3, description="`cnn`: characters that a filter sees")
-    character_dropout: Fraction = Field(0.0, description="of the characters' vectors")
-    casing_dim: Natural = Field(0, description="components for how a word is cased; 0: none")
+    character_dim: Count = Field(30, description="size of a character vector")
+    character_size: Count = Field(50, description="size of the appended character features")
+    character_width: Count = Field(3, description="`cnn`: width of the filters, in characters")
+    character_dropout: Fraction = Field(0.0, description="dropout of character vectors")
+    casing_dim: Natural = Field(0, description="size of a vector of the word's casing; 0: none")
 
 
 class TrainingConfig(Section):
-    """The optimiser, its schedule, and when to validate, save and stop."""
+    """Optimiser and schedule, and when to validate, save and stop."""
 
-    epochs: Positive = Field(10.0, description="passes over train; may be a fraction")
-    max_steps: Natural = Field(0, description="stop after so many updates; 0: no such limit")
+    epochs: Positive = Field(10.0, description="passes over the train split; may be a fraction")
+    max_steps: Natural = Field(0, description="stop after this many updates; 0: no limit")
     batch_size: Count = Field(32, description="sequences in an update, over all processes")
-    batch_tokens: Natural = Field(0, description="token budget of a batch instead; 0: none")
-    accumulation: Count = Field(1, description="batches whose gradients make one update")
-    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "adamw"
-    learning_rate: Positive = 1e-3
-    momentum: Fraction = 0.0
-    betas: Annotated[tuple[Fraction, Fraction], Field(strict=False)] = (0.9, 0.999)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    l1: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="weight of the sum of |w| in the objective"
+    batch_tokens: Natural = Field(
+        0, description="tokens in a batch, instead of batch_size; 0: use batch_size"
     )
-    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="weight of half the sum of w^2")
-    label_smoothing: Fraction = 0.0
+    accumulation: Count = Field(1, description="batches accumulated into one update")
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = Field(
+        "adamw", description="optimiser of torch.optim"
+    )
+    learning_rate: Positive = Field(1e-3, description="highest learning rate of the schedule")
+    momentum: Fraction = Field(0.0, description="momentum of `sgd` and `rmsprop`")
+    betas: Annotated[tuple[Fraction, Fraction], Field(strict=False)] = Field(
+        (0.9, 0.999), description="decay rates of the moments of `adam` and `adamw`"
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="weight decay of the optimiser; biases and norms are not decayed"
+    )
+    l1: Annotated[float, Field(ge=0)] = Field(0.0, description="factor of the L1 penalty sum |w|")
+    l2: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="factor of the L2 penalty 1/2 sum w^2"
+    )
+    label_smoothing: Fraction = Field(
+        0.0, description="probability spread over all labels (Szegedy et al. 2016)"
+    )
     schedule: Literal["constant", "linear", "cosine", "one_cycle", "inverse_sqrt", "plateau"] = (
-        "constant"
+        Field("constant", description="schedule of the learning rate after the warm-up")
     )
     warmup: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="updates, or a share of all if < 1"
+        0.0, description="updates of linear warm-up; below 1 a fraction of all updates"
     )
     final_learning_rate: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="where linear, cosine and one_cycle end"
+        0.0, description="`linear`, `cosine`, `one_cycle`: learning rate at the end"
     )
-    plateau_factor: Fraction = Field(0.25, description="`plateau`: what the rate is multiplied by")
+    plateau_factor: Fraction = Field(
+        0.25, description="`plateau`: factor of the learning rate at a plateau"
+    )
     plateau_patience: Natural = Field(
-        0, description="`plateau`: validations without gain before that"
+        0, description="`plateau`: validations without improvement before the rate falls"
     )
     clip_norm: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="largest gradient norm; 0: off"
+        1.0, description="largest gradient norm; 0: no clipping"
     )
-    clip_value: Annotated[float, Field(ge=0)] = Field(0.0, description="largest |gradient|; 0: off")
+    clip_value: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="largest absolute gradient component; 0: no clipping"
+    )
     average: Literal["none", "ema", "last_k"] = Field(
-        "none", description="of the weights, for evaluation"
+        "none", description="average of the weights that is evaluated and saved"
     )
-    ema_decay: Fraction = 0.999
+    ema_decay: Fraction = Field(0.999, description="`ema`: decay for each update")
     average_last: Count = Field(5, description="`last_k`: validations whose weights are averaged")
-    patience: Natural = Field(0, description="validations without gain before stopping; 0: never")
-    validation_limit: Natural = Field(
-        0, description="tokens (or examples) scored while training; 0: the whole split"
+    patience: Natural = Field(
+        0, description="early stopping after this many validations without improvement; 0: never"
     )
-    validate_steps: Natural = Field(0, description="updates between validations; 0: once an epoch")
-    checkpoint_steps: Natural = Field(0, description="updates between further checkpoints; 0: none")
+    validation_limit: Natural = Field(
+        0, description="tokens (or examples) scored at each validation; 0: the whole split"
+    )
+    validate_steps: Natural = Field(
+        0, description="updates between validations; 0: at the end of each epoch"
+    )
+    checkpoint_steps: Natural = Field(
+        0, description="updates between checkpoints, besides those at validations; 0: none"
+    )
     log_steps: Count = Field(50, description="updates between lines of history.jsonl")
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="number format of forward and backward pass"
+    )
 
 
 class DecodingConfig(Section):
-    """How text is generated from a trained model."""
+    """Generation of text."""
 
-    method: Literal["greedy", "sample", "beam"] = "sample"
-    max_new_tokens: Count = 100
-    temperature: Positive = 1.0
-    top_k: Natural = Field(0, description="keep the k likeliest tokens; 0: all")
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="keep this much probability"
+    method: Literal["greedy", "sample", "beam"] = Field("sample", description="choice of tokens")
+    max_new_tokens: Count = Field(100, description="most tokens to generate")
+    temperature: Positive = Field(
+        1.0, description="`sample`: softmax temperature; below 1 safer, above 1 more varied"
     )
-    beam_size: Count = 5
-    length_penalty: Literal["none", "average", "wu"] = "average"
-    length_alpha: Annotated[float, Field(ge=0)] = 0.6
+    top_k: Natural = Field(0, description="`sample`: keep the k likeliest tokens; 0: all")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="`sample`: keep the likeliest tokens up to this total probability"
+    )
+    beam_size: Count = Field(5, description="`beam`: hypotheses that are kept")
+    length_penalty: Literal["none", "average", "wu"] = Field(
+        "average",
+        description="`beam`: rank by log-probability, its average over tokens, or as Wu et al. (2016)",
+    )
+    length_alpha: Annotated[float, Field(ge=0)] = Field(
+        0.6, description="`beam`, length_penalty `wu`: strength of the penalty"
+    )
     coverage_penalty: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="`beam`: weight of source words left without attention; 0: none"
+        0.0, description="`beam`: penalty for source words without attention (Wu et al. 2016)"
     )
     early_stopping: Literal["safe", "heuristic"] = Field(
         "safe",
-        description="`beam`: stop when nothing better can come, or when the best so far ended",
+        description="`beam`: stop when nothing better can follow, or when the best hypothesis has ended",
     )
     min_new_tokens: Natural = Field(
-        0, description="shortest text, its end counted; 0: no such limit"
+        0, description="fewest tokens to generate, the end-of-text token included; 0: no limit"
     )
     no_repeat_ngram: Natural = Field(
-        0, description="no n-gram of this size twice; 0: they may repeat"
+        0, description="size of n-grams that must not repeat; 0: they may repeat"
     )
-    stop_at_eos: bool = True
+    stop_at_eos: bool = Field(True, description="stop at the end-of-text token")
 
 
 class EvaluationConfig(Section):
-    """Which splits are scored at the end of a run."""
+    """Evaluation at the end of a run."""
 
-    splits: Annotated[tuple[str, ...], Field(strict=False)] = ("validation", "test")
+    splits: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        ("validation", "test"), description="splits to score, where the data have them"
+    )
 
 
 class Recipe(Section):
-    """Everything that a run depends on, data and code aside."""
+    """Everything that a run depends on, except data and code."""
 
-    task: str
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 13
+    task: str = Field(description="task: a name such as `tagging`, or a class `my_task.py:MyTask`")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        13, description="seed of initialization, order of the data, dropout and sampling"
+    )
     data: DataConfig = DataConfig()
     tokenization: TokenizationConfig = TokenizationConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
@@ -197,17 +236,17 @@ class Recipe(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
-    def _read(self) -> Self:
+    def _check_combinations(self) -> Self:
         tokens, training = self.tokenization, self.training
         if tokens.path is not None:
             keys = ("lowercase", "digits_as_zero")
             tokens.refuse(
-                keys, "the tokenizer of tokenization.path reads as it was made", "tokenization"
+                keys, "the tokenizer of tokenization.path is used as it is", "tokenization"
             )
         elif tokens.kind not in ("word", "character"):
-            reason = f"is for kind = 'word' or 'character', the kind is {tokens.kind!r}"
+            reason = f"is for kind = 'word' or 'character', but the kind is {tokens.kind!r}"
             tokens.refuse(("min_frequency",), reason, "tokenization")
         if training.optimizer in ("adam", "adamw"):
-            reason = f"is of optimizer = 'sgd' and 'rmsprop'; {training.optimizer} has betas"
+            reason = f"is for optimizer = 'sgd' or 'rmsprop'; {training.optimizer} has betas"
             training.refuse(("momentum",), reason, "training")
         return self

@@ -7,6 +7,7 @@ import pydantic
 
 from nlpseq.errors import UserError, suggest
 
+from .encoders import family_of, unknown_kind
 from .hints import suggest_key
 from .reading import INHERITED, SAME, Document
 from .schema import Recipe
@@ -70,7 +71,7 @@ def _drop_inherited_keys(schema: Schema, document: Mapping[str, Any]) -> Documen
 
 
 def _tag_of(kind: Any, variants: Mapping[str, Schema]) -> str | None:
-    return next((tag for tag in variants if kind in kinds_of(tag)), None)
+    return next((tag for tag in variants if tag and tag == family_of(kind)), None)
 
 
 def _explain(schema: Schema, problem: Any) -> str:
@@ -90,7 +91,7 @@ def _explain(schema: Schema, problem: Any) -> str:
             if not isinstance(problem["input"], dict):
                 return f"{key} = {problem['input']!r}: is a section; set {key}.kind"
             given = problem["input"].get("kind")
-            return f"{key}.kind = {given!r}: choose {', '.join(kinds)}{suggest(str(given), kinds)}"
+            return unknown_kind(f"{key}.kind", given, kinds)
     message = problem["msg"]  # a sentence; values that it quotes keep their case
     return f"{key} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
 

@@ -56,7 +56,9 @@ class Theme(NamedTuple):
 
     def diverging(self) -> "Colormap":
         """Return a colour map from blue (negative) over the paper (0) to red (positive)."""
-        return self._map("diverging", ("#56b4e9", "#1f5a80", "#1b1e23", "#8a3d05", "#ff7a1a"), "RdBu_r")
+        return self._map(
+            "diverging", ("#56b4e9", "#1f5a80", "#1b1e23", "#8a3d05", "#ff7a1a"), "RdBu_r"
+        )
 
     def _map(self, name: str, dark: tuple[str, ...], light: str) -> "Colormap":
         from matplotlib import colormaps
@@ -68,9 +70,7 @@ class Theme(NamedTuple):
 
 
 _SHARED = ("#D55E00", "#009E73", "#CC79A7", "#E69F00")
-LIGHT = Theme(
-    "light", "#ffffff", "#1c1e21", "#666b73", ("#0072B2", *_SHARED, "#56B4E9", "#999999")
-)
+LIGHT = Theme("light", "#ffffff", "#1c1e21", "#666b73", ("#0072B2", *_SHARED, "#56B4E9", "#999999"))
 DARK = Theme("dark", "#1b1e23", "#e4e6ea", "#9aa1ab", ("#56B4E9", *_SHARED, "#F0E442", "#999999"))
 THEMES = (LIGHT, DARK)
 Draw = Callable[[Theme], "Figure"]

@@ -101,9 +101,11 @@ class Plain:
     indent: str = ""
 
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        """Yield the text after its indent."""
         yield Piece(f"{self.indent}{safe(self.text)}")
 
     def to_html(self, palette: Palette) -> str:
+        """Return the escaped text."""
         return html.escape(self.text)
 
 
@@ -116,6 +118,7 @@ class Label:
     missing: str = "no label"
 
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        """Yield the label in bold and the number."""
         if self.label is None:
             yield Piece(self.missing, "dim")
         else:
@@ -123,6 +126,7 @@ class Label:
             yield Piece(f"{self.number:.2f}", "dim")
 
     def to_html(self, palette: Palette) -> str:
+        """Return the label in bold and the number."""
         if self.label is None:
             return f"<b>{self.missing}</b>"
         return f"<b>{html.escape(self.label)}<small>{self.number:.2f}</small></b>"
@@ -137,11 +141,13 @@ class Mark:
     confidence: float
 
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        """Yield the entity in brackets, with type and confidence."""
         style = f"black on {_TERMINAL_COLOURS[palette.index(self.type)]}"
         yield Piece(f"[{safe(self.text)} ", style)
         yield Piece(f"{safe(self.type)} {self.confidence:.2f}]", f"italic {style}")
 
     def to_html(self, palette: Palette) -> str:
+        """Return the entity as a coloured mark."""
         type, confidence = html.escape(self.type), self.confidence
         return (
             f'<mark class="type-{palette.index(self.type)}" '
@@ -167,6 +173,7 @@ class ShadedTokens:
     tokens: tuple[ShadedToken, ...]
 
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        """Yield the tokens, shaded; for a sentence on a line of its own."""
         yield Piece(" " if self.weight is None else f"\n  {self.weight:.2f} ", "dim")
         for token in self.tokens:
             shaded = token.share >= _MIN_SHARE
@@ -176,6 +183,7 @@ class ShadedTokens:
                 yield Piece(f"({token.weight:.2f})")
 
     def to_html(self, palette: Palette) -> str:
+        """Return the tokens, shaded; for a sentence in a block of its own."""
         tokens = " ".join(
             _span("token", html.escape(token.text), token.weight, token.share)
             for token in self.tokens
@@ -299,7 +307,9 @@ class TerminalPrinter:
             for piece in part.pieces(palette, coloured=self._coloured):
                 text.append(*piece)
         with self._console.capture() as captured:
-            self._console.print(text, soft_wrap=True)  # lines are not broken at the terminal's width
+            self._console.print(
+                text, soft_wrap=True
+            )  # lines are not broken at the terminal's width
         return captured.get()
 
 

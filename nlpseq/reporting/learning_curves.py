@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.figures import LIGHT, Line, Point, Theme, new_figure, save
-from nlpseq.reporting.score_names import is_percent, score_label
+from nlpseq.reporting.formats import is_percent, score_label
 from nlpseq.reporting.tables import FLOOR
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def _draw(
         panel = next(panels)
         _plot(panel, _points(training, "learning_rate"), green, line="--")
         panel.set_ylabel("learning rate")
+        panel.set_ylim(bottom=0)
     axes[-1].set_xlabel("step")
+    axes[-1].set_xlim(left=0)
     _add_time(axes[0], training)
     if title:
         figure.suptitle(title)
@@ -157,8 +159,8 @@ def _hide_first_steps(axis: "Axes", training: Sequence[Point], validation: Seque
 
 def _add_time(axis: "Axes", lines: Sequence[Line]) -> None:
     """Add an axis of training time above the panel, with round ticks in seconds, minutes or hours."""
-    timed = [(line["step"], line["seconds"]) for line in lines if "seconds" in line]
-    if len(timed) < 2 or timed[-1][1] <= timed[0][1]:
+    timed = [(0.0, 0.0), *((line["step"], line["seconds"]) for line in lines if "seconds" in line)]
+    if timed[-1][1] <= 0:
         return
     import numpy as np
     from matplotlib.ticker import MaxNLocator
@@ -166,14 +168,13 @@ def _add_time(axis: "Axes", lines: Sequence[Line]) -> None:
     steps, seconds = np.array(timed, dtype=np.float64).T
     unit, size = time_unit(seconds[-1])
     low, high = axis.get_xlim()
-    ticks = [
-        tick
-        for tick in MaxNLocator(6, steps=[1, 2, 3, 5, 10]).tick_values(0, seconds[-1] / size)
-        if seconds[0] <= tick * size <= seconds[-1]
-    ]
+    times = MaxNLocator(6, steps=[1, 2, 3, 5, 10]).tick_values(0, seconds[-1] / size)
+    ticks = [time for time in times if 0 <= time * size <= seconds[-1]]
     top = axis.twiny()
     top.set_xlim(low, high)
-    top.set_xticks(np.interp([tick * size for tick in ticks], seconds, steps), [f"{t:g}" for t in ticks])
+    top.set_xticks(
+        np.interp([tick * size for tick in ticks], seconds, steps), [f"{t:g}" for t in ticks]
+    )
     top.set_xlabel(f"{unit} of training")
 
 

@@ -1,12 +1,14 @@
 """The model card: README.md of a run directory, with its scores as metadata that the Hub understands."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nlpseq
 from nlpseq.reporting.formats import (
+    format_count,
     format_duration,
     format_number,
     format_parameters,
@@ -22,7 +24,7 @@ import nlpseq
 
 model = nlpseq.load(".")  # this folder, or its id on the Hub
 ```"""
-_SIZE = "tokens"  # among the scores, but not one
+_SIZE = "tokens"  # among the scores, but not a score
 
 
 def model_card(
@@ -38,25 +40,25 @@ def model_card(
     Args:
         recipe: the resolved recipe.
         name: the recipe's name, as it was run.
-        metrics: what stands in metrics.json.
-        samples: texts that show what the model does.
-        hub_task: what the Hub calls the task.
+        metrics: content of metrics.json.
+        samples: example outputs.
+        hub_task: the name of the task on the Hub.
 
     Returns:
         Markdown with YAML front matter.
     """
     import tomli_w
 
-    # A path of the machine that trained is nobody's business.
+    # Paths on the machine that trained the model are private.
     name = Path(name).name if name.endswith(".toml") else name
     model = name.removesuffix(".toml")
     parts = [
         _front_matter(recipe, model, metrics, hub_task),
         f"# {model}",
         f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe)[1]}:",
-        f"```bash\nnlpseq run {name}\n```",
-        "The recipe as it was run, overrides included, is `recipe.toml` in this folder: "
-        "`nlpseq run recipe.toml` repeats it (with `--data-dir` if the data were local files).",
+        f"```bash\n{_command(name, metrics)}\n```",
+        "`recipe.toml` in this folder is the complete recipe, overrides included. Train it again with "
+        "`nlpseq run recipe.toml`; add `--data-dir` if the data were local files.",
         f"## Scores\n\n{_score_table(metrics)}",
         *_detail_table(metrics),
         f"## Use\n\n{_USE}",
@@ -104,8 +106,16 @@ def _front_matter(
     return f"---\n{card.to_yaml()}\n---"
 
 
+def _command(name: str, metrics: Mapping[str, Any]) -> str:
+    """Return the command that trained the model, seed included."""
+    words = ["nlpseq", "run", name, *metrics.get("overrides", ())]
+    if not any(word.startswith("seed=") for word in words):
+        words.append(f"seed={metrics['seed']}")
+    return shlex.join(words)
+
+
 def _data_set(recipe: Mapping[str, Any]) -> tuple[str, str]:
-    """Id (a Hub id has a slash) and name of the data."""
+    """Return the id of the data (with a slash if it is on the Hub), and their name."""
     data = recipe["data"]
     if data["source"] == "builtin":
         return "builtin", f"the built-in corpus of nlpseq ({data['view']})"
@@ -113,33 +123,43 @@ def _data_set(recipe: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _score_table(metrics: Mapping[str, Any]) -> str:
-    """One row a score, floors included; one column a split."""
-    splits = metrics["splits"]
+    """Return the scores as a Markdown table."""
+    return _markdown(score_rows(metrics))
+
+
+def score_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Return the head, and a row for each score, baselines included, with a column for each split.
+
+    Args:
+        metrics: content of metrics.json, or of summary.json for several seeds.
+    """
+    parts = (name for name, part in metrics.items() if isinstance(part, Mapping))
+    splits = metrics["splits"] if "splits" in metrics else list(parts)
     names = dict.fromkeys(name for split in splits for name in metrics[split])
-    head = f"| score | {' | '.join(splits)} |\n|---|{'---:|' * len(splits)}"
-    rows = (
-        f"| {_label(name)} | {' | '.join(format_score(name, metrics[split].get(name)) for split in splits)} |"
+    body = [
+        [_label(name), *(format_score(name, metrics[split].get(name)) for split in splits)]
         for name in names
-    )
-    return "\n".join((head, *rows))
+    ]
+    return [["score", *splits], *body]
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows, the head first, as a Markdown table: text on the left, numbers on the right."""
+    escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
+    head, *body = (f"| {' | '.join(row)} |" for row in escaped)
+    return "\n".join((head, f"|---|{'---:|' * (len(rows[0]) - 1)}", *body))
 
 
 def _detail_table(metrics: Mapping[str, Any]) -> list[str]:
-    """The scores by class or type on the last split, with a heading; nothing where there are none."""
+    """Return scores by class or type on the last split, with a heading; [] if there are none."""
     split, details = last_details(metrics)
     kind, rows = detail_rows(details)
-    if not rows:
-        return []
-    head, *body = (
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows
-    )
-    rule = f"|---|{'---:|' * (len(rows[0]) - 1)}"
-    return ["\n".join((f"### {split} by {kind}\n", head, rule, *body))]
+    return [f"### {split} by {kind}\n\n{_markdown(rows)}"] if rows else []
 
 
 def _label(name: str) -> str:
     if name.startswith(FLOOR):
-        return f"{readable_name(name.removeprefix(FLOOR))} of the source itself (the floor)"
+        return f"best possible {readable_name(name.removeprefix(FLOOR))}"
     return score_label(name)
 
 
@@ -147,8 +167,8 @@ def _facts(metrics: Mapping[str, Any]) -> str:
     rate = format_number(round(metrics["tokens_per_second"]))
     facts = {
         "parameters": format_parameters(metrics["parameters"]),
-        "tokens read": format_number(metrics["tokens"]),
-        "steps, epochs": f"{format_number(metrics['steps'])}, {metrics['epochs']:g}",
+        "length": f"{format_count(metrics['steps'], 'step')}, {format_count(metrics['epochs'], 'epoch')}",
+        "tokens": format_number(metrics["tokens"]),
         "time": f"{format_duration(metrics['seconds'])} ({rate} tokens per second)",
         "seed": str(metrics["seed"]),
         "versions": ", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
@@ -163,7 +183,7 @@ def _samples(samples: Sequence[str]) -> str:
 
 
 def _fenced(text: str, language: str) -> str:
-    """A code block whose fence does not occur in the text."""
+    """Return a code block with a fence that does not occur in the text."""
     fence = "```"
     while fence in text:
         fence += "`"
@@ -171,7 +191,7 @@ def _fenced(text: str, language: str) -> str:
 
 
 def _without_none(document: Mapping[str, Any]) -> dict[str, Any]:
-    """TOML has no word for nothing: a key is left out."""
+    """Return a document without keys that are None, which TOML cannot express."""
     return {
         key: _without_none(value) if isinstance(value, Mapping) else value
         for key, value in document.items()

@@ -38,9 +38,7 @@ def render(
         yield highlight.PAGE_END
 
 
-def default_format(
-    kind: type[Prediction], *, explain: bool = False, terminal: bool = False
-) -> str:
+def default_format(kind: type[Prediction], *, explain: bool = False, terminal: bool = False) -> str:
     """Return the format in which a kind of prediction is written unless another is chosen."""
     if terminal and explain:
         return "text"
@@ -51,14 +49,16 @@ def check_format(kind: type[Prediction], format: str | None, *, explain: bool = 
     """Check that a kind of prediction has a format, and can be explained in it.
 
     Raises:
-        UserError: it does not have the format, or CoNLL is to be explained.
+        UserError: it does not have the format, or is to be explained and cannot be.
     """
+    if explain and not kind.explainable:
+        raise UserError(
+            f"--explain does not fit {kind.kind}: it shows what a classifier attends to"
+        )
     if format is not None and format not in kind.formats():
         raise UserError(
             f"--format {format} does not fit {kind.kind}: use {', '.join(kind.formats())}"
         )
-    if explain and not kind.explainable:
-        raise UserError(f"--explain does not fit {kind.kind}: it shows what a classifier attends to")
 
 
 def _check_explanations(chunk: Iterable[Prediction]) -> None:

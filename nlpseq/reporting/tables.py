@@ -5,6 +5,7 @@ rich draws the tables; in a pipe they are plain text. Nothing is computed here.
 
 import shutil
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -96,51 +97,72 @@ def report_inspection(tables: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> 
 
 
 def report_recipes(entries: Iterable[Mapping[str, Any]]) -> None:
-    """Print the recipes by task: name, score and training time in columns, then the description.
+    """Print the recipes by task: name, score and training minutes in columns, then the description.
 
     Args:
         entries: fields of `nlpseq.recipe.CatalogueEntry`.
     """
-    width = shutil.get_terminal_size().columns
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         groups.setdefault(entry["task"], []).append(entry)
     for task, group in sorted(groups.items()):
-        first, second = (
-            max(map(len, column))
-            for column in (
-                [task, *(entry["name"] for entry in group)],
-                ["test score", *map(_measured_score, group)],
-            )
-        )
-        print(f"{task:<{first}}  {'test score':<{second}}  training")
-        for entry in group:
-            cells = f"{entry['name']:<{first}}  {_measured_score(entry):<{second}}"
-            print(f"{cells}  {_measured_time(entry)}".rstrip())
-            data = "built-in" if entry["source"] == "builtin" else entry["source"]
-            text = f"{entry['description']} Data: {data}."
-            indent = " " * 4
-            print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent))
+        _print_recipes(task, group)
         print()
-    print("Scores and training times are those of docs/results; -: not measured.")
+    print("Scores and minutes of training are those of docs/results; -: not measured.")
 
 
-def _measured_score(entry: Mapping[str, Any]) -> str:
-    """Return `90.4 % F1 (3 seeds)`, or `-  F1`; splits other than `test` keep their names."""
-    metric = entry["metric"].removeprefix("test ")
-    if entry["value"] is None or entry["minutes"] is None:
-        return f"{'-':>5}   {metric}"
-    name = metric.rpartition(" ")[2].lower()
-    percent = "%" if is_percent(name) else " "
-    seeds = f" ({entry['seeds']} seeds)" if entry["seeds"] > 1 else ""
-    return f"{entry['value']:>5g} {percent} {metric}{seeds}"
+def _print_recipes(task: str, group: Sequence[Mapping[str, Any]]) -> None:
+    """Print the recipes of a task under the metric that most of them have."""
+    metric = Counter(entry["metric"] for entry in group).most_common(1)[0][0]
+    percent = is_percent(metric.rpartition(" ")[2].lower())
+    head = f"{metric} (%)" if percent else metric
+    width = max(len(task), *(len(entry["name"]) for entry in group))
+    print(f"{task:<{width}}  {head}  minutes")
+    for entry in group:
+        measured = entry["value"] is not None and entry["minutes"] is not None
+        score = f"{entry['value']:g}" if measured else "-"
+        minutes = f"{entry['minutes']:.{0 if entry['minutes'] >= 10 else 1}f}" if measured else "-"
+        print(f"{entry['name']:<{width}}  {score:>{len(head)}}  {minutes:>7}")
+        sentences = [entry["description"]]
+        if entry["metric"] != metric:
+            sentences.append(f"Score: {entry['metric']}.")
+        if entry["seeds"] > 1:
+            sentences.append(f"Mean of {entry['seeds']} runs.")
+        if entry["source"] != "builtin":
+            sentences.append(f"Data: {entry['source']}.")
+        _print_wrapped(" ".join(sentences), indent=4)
 
 
-def _measured_time(entry: Mapping[str, Any]) -> str:
-    minutes = entry["minutes"]
-    if entry["value"] is None or minutes is None:
-        return "-"
-    return f"{60 * minutes:.0f} s" if minutes < 1 else f"{minutes:.0f} min"
+def _print_wrapped(text: str, indent: int) -> None:
+    """Print a text in lines as wide as the terminal, 80 columns in a pipe."""
+    blanks = " " * indent
+    lines = textwrap.wrap(
+        text,
+        shutil.get_terminal_size().columns,
+        initial_indent=blanks,
+        subsequent_indent=blanks,
+        break_on_hyphens=False,
+    )
+    print("\n".join(lines))
+
+
+def report_keys(keys: Iterable[Any]) -> None:
+    """Print keys of recipes by section: name, type and default, then description and choices.
+
+    Args:
+        keys: as `nlpseq.recipe.keys.describe` returns them.
+    """
+    for (section, kinds), group in groupby(keys, key=lambda key: (key.section, key.kinds)):
+        heading = f"[{section}]" if section else "Keys above all sections"
+        _print_wrapped(f"{heading}, kind = {' or '.join(kinds)}" if kinds else heading, indent=0)
+        for key in group:
+            default = key.default if key.default == "required" else f"default {key.default}"
+            _print_wrapped(f"{key.name}: {key.type}" + f", {default}" * bool(key.default), indent=2)
+            text = f"{key.description[:1].upper()}{key.description[1:]}."
+            if key.choices and key.type != "boolean":
+                text += f" One of: {', '.join(key.choices)}."
+            _print_wrapped(text, indent=6)
+        print()
 
 
 def _console() -> "Console":
@@ -176,10 +198,10 @@ def _output_table(rows: Iterable[Mapping[str, Any]]) -> "Table":
     for row in rows:
         task = readable_name(row["task"])
         for kind, model in row["models"].items():
-            table.add_row(task, kind, Text(model["answer"]))
+            table.add_row(task, kind, Text(model["output"]))
             task = ""  # only in the first row
-        if row["right"] is not None:
-            table.add_row(task, "reference", Text(row["right"]), style="dim")
+        if row["reference"] is not None:
+            table.add_row(task, "reference", Text(row["reference"]), style="dim")
     return table
 
 

@@ -13,7 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from nlpseq.reporting.score_names import is_percent, readable_name
+from nlpseq.reporting.formats import format_count, is_percent, readable_name
 
 Values = Mapping[str, float]
 
@@ -76,7 +76,7 @@ class PlainReporter:
         """Print the length of the run."""
         self.total_steps = total_steps
         resumed = f", resumed after step {done}" if done else ""
-        self.note(f"training for {total_steps} {'step' if total_steps == 1 else 'steps'}{resumed}")
+        self.note(f"training for {format_count(total_steps, 'step')}{resumed}")
 
     def advance(self, step: int, epoch: float, values: Values) -> None:
         """Print the values, if any."""

@@ -8,6 +8,7 @@ from torch import nn
 
 from nlpseq.errors import UserError
 from nlpseq.models.weights import Tensors, load_model, model_tensors
+from nlpseq.recipe import TrainingConfig
 from nlpseq.task import Task
 from nlpseq.types import State
 from nlpseq.versions import versions
@@ -108,3 +109,11 @@ class TrainState:
         self.carry = snapshot.load_rank_state(
             checkpoint.tensors(f"rank-{rank}"), document["ranks"][rank], accelerator.device
         )
+
+
+def checkpoint_size(model: nn.Module, config: TrainingConfig) -> int:
+    """Estimate the size of a checkpoint in bytes: weights, moments of the optimiser, averages."""
+    weights = sum(tensor.nbytes for tensor in model_tensors(model).values())
+    moments = 2 if config.optimizer in ("adam", "adamw") else int(config.momentum > 0)
+    averages = {"ema": 2, "last_k": 1 + config.average_last}.get(config.average, 0)
+    return weights * (1 + moments + averages)

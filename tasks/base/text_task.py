@@ -110,7 +110,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         )
         self.notes.append(str(vectors.coverage))
         if vectors.extra_words:
-            self.tokenizer = self.tokenizer.extended(vectors.extra_words)
+            self.tokenizer = self.tokenizer.with_words(vectors.extra_words)
         self.extension = len(vectors.extra_words)
         self._vectors = vectors
 
@@ -123,7 +123,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
             raise UserError(
                 "encoder.init_from brings its own embedding: leave out embedding.pretrained"
             )
-        source, model = model_directory.read(model_directory.locate(run))
+        source, model = model_directory.load_task_and_model(model_directory.locate(run))
         check_same_layers(self.recipe, source.recipe, "encoder.init_from")
         prefixes = ("embedding.", "encoder.")
         self._initial = {
@@ -201,9 +201,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         training, plain_groups = self.recipe.training, super().parameter_groups
         if training.layer_decay == 1.0:
             return plain_groups(model)
-        return layerwise_groups(
-            model, training.learning_rate, training.layer_decay, plain_groups
-        )
+        return layerwise_groups(model, training.learning_rate, training.layer_decay, plain_groups)
 
     # Batches
 
@@ -279,7 +277,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
                 [[examples[index][0] for index in indices] for indices in group]
             )
             if embedding:
-                tokens = embedding.read_words(tokens)
+                tokens = embedding.encode_words(tokens)
             for indices, source in zip(group, tokens, strict=True):
                 yield indices, source, [examples[index][1] for index in indices]
 

@@ -107,7 +107,9 @@ def build_classifier(
     layers = FeedforwardLayers(reader.output_dim, reader.output_dim, num_layers=0)
     if isinstance(encoder, FeedforwardConfig):
         layers = FeedforwardLayers(reader.output_dim, **encoder.model_dump(exclude={"kind"}))
-    return Model(embedding, token_encoder, ClassificationHead(reader, layers, num_classes, head.dropout))
+    return Model(
+        embedding, token_encoder, ClassificationHead(reader, layers, num_classes, head.dropout)
+    )
 
 
 def _pooling(head: ClassifierConfig, encoder: EncoderConfig) -> str:

@@ -8,7 +8,7 @@ import torch
 from nlpseq.data.batch import ModelInput
 from nlpseq.data.batching import bucket_batches
 from nlpseq.data.features import FeatureReader, Features
-from nlpseq.data.word_tokenizer import raw_words
+from nlpseq.data.word_tokenizer import tokenize_words
 from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.predictor import Classification, as_texts
@@ -29,6 +29,7 @@ class TextClassifierPredictor:
     """
 
     name: ClassVar[str] = "text classifier"
+    prediction_type: ClassVar[type[Classification]] = Classification
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class TextClassifierPredictor:
         )
 
     def _cut(self, texts: Sequence[str]) -> list[str]:
-        return [raw_words(text) for text in texts] if self._by_words else list(texts)
+        return [tokenize_words(text) for text in texts] if self._by_words else list(texts)
 
     @torch.no_grad()
     def _classify(
@@ -137,7 +138,7 @@ class TextClassifierPredictor:
 def encode_texts(reader: FeatureReader, texts: Sequence[str]) -> list[Features]:
     """Make features of texts that are cut as in training; a text without a token is one unknown token."""
     unknown = Features([reader.tokenizer.unk_id], [""], [0] if reader.segments else ())
-    return [features if len(features) else unknown for features in reader.read_text(texts)]
+    return [features if len(features) else unknown for features in reader.read_texts(texts)]
 
 
 def _join_sentences(tokens: Sequence[str], segments: Sequence[int]) -> list[str]:

@@ -13,7 +13,7 @@ from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
-from nlpseq.data.word_tokenizer import raw_words
+from nlpseq.data.word_tokenizer import tokenize_words
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
 from nlpseq.metrics.classification import ClassificationScores
@@ -102,7 +102,9 @@ class Classification(TextTask[ClassificationRecipe, str]):
     def texts(self, split: Split) -> Sequence[str]:
         """Return the texts of a split, cut into words if the recipe says so."""
         texts = split.texts("text")
-        return [raw_words(text) for text in texts] if self.recipe.tokenization.by_rule else texts
+        return (
+            [tokenize_words(text) for text in texts] if self.recipe.tokenization.by_rule else texts
+        )
 
     def features(self, split: Split) -> list[Features]:
         """Return the features of each text; an empty text is one unknown token."""

@@ -1,1 +1,4 @@
-"""Language modeling: the next token from all before it; recall over long distances."""
+"""Language modeling: predict each token from all tokens before it.
+
+Read `task`, then `scoring` (the nll of texts) and `predictor` (generation).
+"""

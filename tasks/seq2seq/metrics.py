@@ -1,14 +1,19 @@
-"""Scores of texts that were found for sources, beside the perplexity of their targets."""
+"""Scores of generated texts beside the perplexity of their targets, with confidence intervals."""
 
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
+from nlpseq.data.word_tokenizer import detokenizer_signature
 from nlpseq.metrics.base import Metric, Scores
+from nlpseq.metrics.resampling import bootstrap_interval
+from nlpseq.task import Record
 
 
 class TextMetric(Metric, Protocol):
-    """A metric of texts that can say how it counts."""
+    """A metric of texts with signatures."""
 
     @property
     def signatures(self) -> dict[str, str]:
@@ -19,24 +24,24 @@ class TextMetric(Metric, Protocol):
 class Seq2SeqScores:
     """The scores of a text metric, then perplexity = exp(total nll / total tokens) of the targets.
 
-    The statistics of an example are the nll in nats, tokens, and those of the text metric.
+    The statistics of an example are the nll in nats, the number of tokens, and those of the text metric.
     """
 
     def __init__(self, text: TextMetric) -> None:
         self.text = text
 
     def statistics(self, prediction: tuple[str, float, int], target: Any) -> tuple[float, ...]:
-        """Vector of one example.
+        """Return the vector of an example.
 
         Args:
-            prediction: the text that was found, and the nll and the tokens of the target.
-            target: what the text metric compares the text with.
+            prediction: the output, and nll and number of tokens of the target.
+            target: reference of the text metric.
         """
         output, nll, tokens = prediction
         return (nll, float(tokens), *self.text.statistics(output, target))
 
     def score(self, total: Sequence[float]) -> Scores:
-        """Scores from a sum of vectors; where no source has a token, the mean nll is 0."""
+        """Return the scores from a sum of vectors; if no source has a token, the mean nll is 0."""
         nll, tokens, *text = total
         mean = nll / tokens if tokens else 0.0
         return {
@@ -44,3 +49,17 @@ class Seq2SeqScores:
             "nll_per_token": mean,
             "perplexity": math.exp(min(mean, 700)),
         }
+
+
+def interval_details(
+    records: Sequence[Record], text_metric: TextMetric, *, detokenized: bool
+) -> dict[str, Any]:
+    """Return confidence intervals of the scores over examples, and how the scores were computed."""
+    vectors = np.array([record.statistics for record in records])
+    signatures = dict(text_metric.signatures)
+    if detokenized:
+        signatures["outputs"] = detokenizer_signature()
+    return {
+        "confidence_intervals": bootstrap_interval(vectors, Seq2SeqScores(text_metric).score),
+        "signatures": signatures,
+    }

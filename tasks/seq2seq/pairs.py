@@ -1,29 +1,31 @@
-"""Pairs of a source and a target text as a model reads them: ids of both sides, and what can be copied."""
+"""Pairs of a source and a target text as ids of both sides, with the source tokens that can be copied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal
 
 import torch
 
 from nlpseq.data.batch import CopySource, Tokens
-from nlpseq.data.batching import collate, padded
+from nlpseq.data.batching import collate, pad_rows
 from nlpseq.data.features import FeatureReader, Features
 from nlpseq.data.tokenizer import Tokenizer
-from nlpseq.data.tokenizer_training import normalized
-from nlpseq.data.word_tokenizer import detokenized, raw_words
+from nlpseq.data.tokenizer_training import normalize
+from nlpseq.data.word_tokenizer import detokenize, tokenize_words
+from nlpseq.errors import TextError
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What belongs to a source beside its features.
+    """A source and its target, beside the features of the source.
 
     Attributes:
-        ids: of the target's tokens, the end included; from V on for words copied from the source.
-        source: as it stands in the data.
-        text: the target as it stands in the data.
-        copies: of each source token, its id in the target's vocabulary or from V on.
-        words: how the source's tokens of the ids V, V + 1, ... are spelt.
+        ids: ids of the target's tokens, the end included; from V on for words copied from the source.
+        source: source as it stands in the data.
+        text: target as it stands in the data.
+        copies: for each source token, its id in the target's vocabulary, or from V on.
+        words: spelling of the source tokens with the ids V, V + 1, ...
     """
 
     ids: Sequence[int]
@@ -37,15 +39,16 @@ class PairReader:
     """Makes features of sources, and pairs of sources and targets.
 
     Args:
-        reader: of sources.
+        reader: makes features of sources.
         target: tokenizer of targets.
-        copying: whether target tokens may be copied from the source.
-        vocab_size: V of the target.
-        max_source: tokens of a source that are read; 0: all.
-        by_rule: cut both sides into words by rule first; else they come as the tokenizer wants them.
+        copying: target tokens may be copied from the source.
+        vocab_size: V, tokens of the target's vocabulary.
+        max_source: number of source tokens that are read; 0: all.
+        too_long: whether a longer source is truncated, or an error.
+        by_rule: cut both sides into words by rule first.
 
     Attributes:
-        detokenizes: whether what it spells goes through `detokenized`.
+        detokenizes: outputs are detokenized.
     """
 
     def __init__(
@@ -55,7 +58,8 @@ class PairReader:
         *,
         copying: bool,
         vocab_size: int,
-        max_source: int,
+        max_source: int = 0,
+        too_long: Literal["truncate", "refuse"] = "truncate",
         by_rule: bool = False,
     ) -> None:
         self.reader = reader
@@ -63,54 +67,66 @@ class PairReader:
         self.copying = copying
         self.vocab_size = vocab_size
         self.max_source = max_source
+        self.too_long = too_long
         self.by_rule = by_rule
-        self.detokenizes = by_rule or target.kind == "wordpiece"  # which cuts every mark off
+        self.detokenizes = by_rule or target.kind == "wordpiece"  # which cuts off every mark
         self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
 
     def cut(self, texts: Sequence[str]) -> Sequence[str]:
-        """Texts as the tokenizers want them."""
-        return [raw_words(text) for text in texts] if self.by_rule else texts
+        """Cut texts into words if the recipe says so."""
+        return [tokenize_words(text) for text in texts] if self.by_rule else texts
 
-    def sources(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
-        """Features of sources, and the places of those that were cut; blank ones have no token."""
-        features, limit = self.reader.read_text(self.cut(texts)), self.max_source
+    def encode_sources(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
+        """Return the features of sources, and the indices of sources that were truncated.
+
+        A blank source has no token.
+
+        Raises:
+            TextError: a source is too long, and `too_long` is "refuse".
+        """
+        limit = self.max_source
         features = [
-            one if text.strip() else Features(()) for one, text in zip(features, texts, strict=True)
+            encoded if text.strip() else Features(())
+            for encoded, text in zip(self.reader.read_texts(self.cut(texts)), texts, strict=True)
         ]
-        long = [place for place, one in enumerate(features) if 0 < limit < len(one)]
-        for place in long:
-            features[place] = features[place].cut(limit)
+        long = [index for index, encoded in enumerate(features) if 0 < limit < len(encoded)]
+        if long and self.too_long == "refuse":
+            raise TextError(
+                long[0],
+                f"has more than tokenization.max_source_length = {limit} tokens; shorten it",
+            )
+        for index in long:
+            features[index] = features[index].cut(limit)
         return features, long
 
-    def encode(self, targets: Sequence[str]) -> list[list[int]]:
-        """Ids of targets; words that only the vectors of sources know are unknown as outputs."""
-        encoded = self.target.encode_batch(self.cut(targets))
+    def encode_targets(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of targets; words that only the vectors of sources have are unknown."""
+        encoded = self.target.encode_batch(self.cut(texts))
         if len(self.target) == self.vocab_size:
             return encoded
         unk_id = self.target.unk_id
         return [[id if id < self.vocab_size else unk_id for id in ids] for ids in encoded]
 
-    def pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
-        """What goes with the features of these sources; an empty target is the end alone."""
-        ends = [self.target.eos_id]
-        encoded = [ids + ends for ids in self.encode(targets)]
-        if not self.copying:
-            return [Pair(*pair) for pair in zip(encoded, sources, targets, strict=True)]
-        return [self._copied(*one) for one in zip(sources, targets, encoded, strict=True)]
+    def make_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
+        """Pair sources with targets; the ids of an empty target are its end alone."""
+        end = [self.target.eos_id]
+        encoded = [ids + end for ids in self.encode_targets(targets)]
+        make_pair = self._copying_pair if self.copying else Pair
+        return list(map(make_pair, encoded, sources, targets))
 
     def collate(self, features: Sequence[Features], pairs: Sequence[Pair]) -> tuple[Tokens, Tokens]:
-        """A batch of sources and targets, padded."""
+        """Pad sources and targets to a batch."""
         source = self.reader.collate(features)
         if self.copying:
-            longest = max(len(pair.words) for pair in pairs)
-            extras = torch.zeros(len(pairs), longest, dtype=torch.bool)
+            most_words = max(len(pair.words) for pair in pairs)
+            extras = torch.zeros(len(pairs), most_words, dtype=torch.bool)
             # Padding is copied with a weight of zero.
-            copies = padded([pair.copies for pair in pairs], self.target.pad_id)
+            copies = pad_rows([pair.copies for pair in pairs], self.target.pad_id)
             source = replace(source, copies=CopySource(copies, extras))
         return source, collate([pair.ids for pair in pairs], self.target.pad_id)
 
-    def spell(self, ids: Sequence[int], pair: Pair) -> str:
-        """The text of target ids as it is written, copied words as the source spells them."""
+    def decode(self, ids: Sequence[int], pair: Pair) -> str:
+        """Return the text of target ids; copied words are spelt as in the source."""
         parts: list[str] = []
         for copied, run in groupby(ids, lambda id: id >= self.vocab_size):
             if copied:
@@ -118,52 +134,53 @@ class PairReader:
             else:
                 parts.append(self.target.decode(run))
         text = self.target.separator.join(filter(None, parts))
-        return detokenized(text) if self.detokenizes else text
+        return detokenize(text) if self.detokenizes else text
 
-    def spelt(self, text: str) -> list[str]:
-        """How each source token reads in the text, as many as are read."""
-        return [piece for piece, _ in self._pieces(text)]
+    def source_tokens(self, text: str) -> list[str]:
+        """Return each source token that is read, as it is spelt in the text."""
+        return [spelling for spelling, _ in self._source_forms(text)]
 
-    def _pieces(self, text: str) -> list[tuple[str, str]]:
-        """Each source token as it reads in the text, and as a vocabulary has it."""
+    def _source_forms(self, text: str) -> list[tuple[str, str]]:
+        """Return each source token as it is spelt in the text, and as a vocabulary has it."""
         tokenizer, (text,) = self.reader.tokenizer, self.cut([text])
         encoding = tokenizer.backend.encode(text, add_special_tokens=False)
-        pieces = []
+        forms = []
         for id, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
-            piece = text[begin:end]
+            spelling = text[begin:end]
             unknown = id == tokenizer.unk_id
-            form = normalized(tokenizer.backend, piece) if unknown else tokenizer.vocabulary[id]
-            pieces.append((piece, form))
-        return pieces[: self.max_source or None]
+            form = normalize(tokenizer.backend, spelling) if unknown else tokenizer.vocabulary[id]
+            forms.append((spelling, form))
+        return forms[: self.max_source or None]
 
-    def _copied(self, source: str, target: str, ids: list[int]) -> Pair:
-        """Tokens of the source that the target's vocabulary lacks get ids of their own."""
-        numbers: dict[str, int] = {}
+    def _copying_pair(self, ids: list[int], source: str, target: str) -> Pair:
+        """Pair a source with a target; source tokens that the target's vocabulary lacks get own ids."""
+        own_ids: dict[str, int] = {}
         words: list[str] = []
         copies = []
-        for piece, form in self._pieces(source):
-            id = self._target_ids.get(form, numbers.get(form))
+        for spelling, form in self._source_forms(source):
+            id = self._target_ids.get(form, own_ids.get(form))
             if id is None:
-                id = numbers[form] = self.vocab_size + len(words)
-                words.append(piece.strip() if self.target.separator else piece)
+                id = own_ids[form] = self.vocab_size + len(words)
+                words.append(spelling.strip() if self.target.separator else spelling)
             copies.append(id)
-        if numbers and self.target.unk_id in ids:
-            ids = self._with_copies(target, ids, numbers)
+        if own_ids and self.target.unk_id in ids:
+            ids = self._copy_unknown(target, ids, own_ids)
         return Pair(ids, source, target, copies, words)
 
-    def _with_copies(self, target: str, ids: list[int], numbers: dict[str, int]) -> list[int]:
+    def _copy_unknown(self, target: str, ids: list[int], own_ids: dict[str, int]) -> list[int]:
+        """Replace unknown ids of a target by the ids of source tokens with the same form."""
         (target,) = self.cut([target])
         encoding = self.target.backend.encode(target, add_special_tokens=False)
-        forms = [normalized(self.target.backend, target[b:e]) for b, e in encoding.offsets]
-        unk = self.target.unk_id
+        forms = [normalize(self.target.backend, target[b:e]) for b, e in encoding.offsets]
+        unk_id = self.target.unk_id
         return [
-            numbers.get(form, id) if id == unk else id
+            own_ids.get(form, id) if id == unk_id else id
             for id, form in zip(ids, [*forms, ""], strict=False)
         ]
 
 
-def cut_targets(target: Tokens, length: int) -> Tokens:
-    """The first tokens of long targets; what is cut off takes the end with it."""
+def truncate_targets(target: Tokens, length: int) -> Tokens:
+    """Return the first tokens of long targets, without the ends of those that are truncated."""
     return replace(target, ids=target.ids[:, :length], lengths=target.lengths.clamp(max=length))
 
 
@@ -172,31 +189,31 @@ def hide_common(
 ) -> tuple[Tokens, Tokens]:
     """Make words that both sides of a pair share unknown, so that they have to be copied.
 
-    Where train knows every word, nothing else tells a model to copy those that it does not know.
+    If train knows every word, nothing else teaches a model to copy the words that it does not know.
 
     Args:
-        source: with `copies`; a word that is hidden gets an id of its own, as one that is unknown has.
-        target: ids (B, T).
-        rate: with which probability a word is hidden, at all of its places in a pair.
+        source: source tokens with `copies`; a hidden word gets an id of its own, as an unknown word has.
+        target: target tokens (B, T).
+        rate: probability that a word is hidden, everywhere in a pair.
         vocab_size: V of the target.
-        unk_id: what the source's encoder reads in its place.
+        unk_id: id that the source's encoder reads in place of a hidden word.
     """
     assert source.copies is not None
-    copies, extras = source.copies.ids, source.copies.extras
+    copies, extras = source.copies.ids, source.copies.extras  # (B, S), (B, X)
     known = copies < vocab_size if source.mask is None else (copies < vocab_size) & source.mask
     same = (copies.unsqueeze(2) == target.ids.unsqueeze(1)) & known.unsqueeze(2)  # (B, S, T)
     first = (copies.unsqueeze(2) == copies.unsqueeze(1)).int().argmax(2)  # (B, S) of equal words
     coins = torch.rand(copies.shape, device=copies.device) < rate
     hidden = same.any(2) & coins.gather(1, first)  # (B, S)
-    own = first + vocab_size + extras.size(1)
-    found = same & hidden.unsqueeze(2)
-    copied = own.gather(1, found.int().argmax(1))  # (B, T)
+    own_ids = first + vocab_size + extras.size(1)
+    copied = same & hidden.unsqueeze(2)  # (B, S, T)
+    target_ids = own_ids.gather(1, copied.int().argmax(1))  # (B, T)
     source = replace(
         source,
         ids=source.ids.masked_fill(hidden, unk_id),
         copies=CopySource(
-            own.where(hidden, copies),
+            own_ids.where(hidden, copies),
             extras.new_zeros(len(copies), extras.size(1) + copies.size(1)),
         ),
     )
-    return source, replace(target, ids=copied.where(found.any(1), target.ids))
+    return source, replace(target, ids=target_ids.where(copied.any(1), target.ids))

@@ -1,28 +1,25 @@
-"""What `nlpseq.load` gives for translation and summarization: texts in, texts out."""
+"""A trained model of translation or summarization: raw texts in, generated texts out."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
 from nlpseq.data.batch import ModelInput
 from nlpseq.data.features import Features
-from nlpseq.data.word_tokenizer import raw_words
-from nlpseq.errors import TextError, UserError
+from nlpseq.data.word_tokenizer import tokenize_words
+from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
-from nlpseq.metrics.base import Scores
-from nlpseq.models.decoder import Decoder
-from nlpseq.models.model import Model
-from nlpseq.recipe import validate
+from nlpseq.metrics.base import Scores, sum_statistics
+from nlpseq.predictor import AttendedText, GeneratedText, Hypothesis, as_texts
 
-from ..language_modeling.predictor import generator_of
-from .pairs import Pair
-from .recipe import TextDecodingConfig
-from .search import EncodedSources, Output, Translator, search_batches
-
-if TYPE_CHECKING:
-    from .task import Seq2Seq
+from ..base.decoding_config import build_generator, override_decoding
+from .metrics import TextMetric
+from .model import Seq2SeqModel
+from .pairs import Pair, PairReader
+from .recipe import Seq2SeqRecipe, TextDecodingConfig
+from .search import EncodedSources, Output, OutputSearch, search_batches
 
 
 class _Batch(NamedTuple):
@@ -31,224 +28,239 @@ class _Batch(NamedTuple):
     pairs: list[Pair]
 
 
+class _SearchedBatch(NamedTuple):
+    rows: list[int]
+    pairs: list[Pair]
+    sources: EncodedSources
+    outputs: list[list[Output]]
+
+
 class Seq2SeqPredictor:
-    """A trained model that answers texts with texts.
+    """A trained model that generates a text for each text.
 
-    Every option that is not given is the recipe's (`[decoding]`).
+    Options of decoding that are not given are those of the recipe (`[decoding]`).
 
-    Attributes:
-        decoding: it takes options of decoding.
-        kind: what it is, for people.
+    Args:
+        pairs: makes features and pairs of texts, as in training.
+        recipe: recipe of the model.
+        forbidden: ids that no output contains.
+        model: trained model.
+        device: where to run.
+        metric: scores outputs in `evaluate`.
+        reference: makes the reference of `metric` from a source and its target.
     """
 
-    decoding: ClassVar[bool] = True
-    kind: ClassVar[str] = "model of text to text"
+    name: ClassVar[str] = "sequence-to-sequence model"
+    prediction_type: ClassVar[type[GeneratedText]] = GeneratedText
 
-    def __init__(self, task: "Seq2Seq", model: Model[Decoder], device: torch.device) -> None:
-        self.task = task
+    def __init__(
+        self,
+        pairs: PairReader,
+        recipe: Seq2SeqRecipe,
+        forbidden: Sequence[int],
+        model: Seq2SeqModel,
+        device: torch.device,
+        *,
+        metric: TextMetric,
+        reference: Callable[[str, str], Any],
+    ) -> None:
+        self.pairs = pairs
+        self.recipe = recipe
+        self.forbidden = tuple(forbidden)
         self.model = model.to(device).eval()
         self.device = device
-        self._translator = Translator(task, self.model, device)
+        self._metric = metric
+        self._reference = reference
+        self._search = OutputSearch(pairs, forbidden, self.model, device)
 
     def decoding_config(
-        self, options: Mapping[str, Any], *, attention: bool = False
+        self, options: Mapping[str, Any], /, *, attention: bool = False
     ) -> TextDecodingConfig:
-        """The recipe's `[decoding]` with these options in its place.
+        """Return the recipe's `[decoding]` with these options in place of its own.
 
         Args:
             options: keys of `[decoding]`.
-            attention: whether attention is asked for, too.
+            attention: check that attention weights can be computed, too.
 
         Raises:
-            UserError: an unknown option, a value that cannot be, or an option that would be given in vain.
+            UserError: an unknown option, an impossible value, or an option that is not used.
         """
-        recipe = self.task.recipe
-        decoding = {**recipe.decoding.model_dump(), **options}
-        document = {"task": recipe.task, "decoding": decoding}
-        config = validate(type(recipe), document, "options of predict").decoding
-        method = config.method
-        for key in ("temperature", "top_k", "top_p"):
-            asked = getattr(config, key) != type(config).model_fields[key].default
-            if key in options and asked and method != "sample":
-                raise UserError(f"{key} is of sampling, and method = {method}: set method = sample")
-        if options.get("num_return", 1) > 1 and method != "beam":
-            raise UserError(f"num_return is of a beam, and method = {method}: set method = beam")
-        if attention and method == "sample":
+        config = override_decoding(self.recipe, options, "predict").decoding
+        if attention and config.method == "sample":
             raise UserError(
-                "attention is told of outputs that are found again, not of samples: set method to greedy or beam"
+                "attention weights need outputs that can be found again, not samples: "
+                "set method to greedy or beam"
             )
-        if config.replace_unknown and self.task.target.unk_id in self.task.forbidden:
+        if config.replace_unknown and self.pairs.target.unk_id in self.forbidden:
             raise UserError(
-                "replace_unknown: this model writes no unknown token that could be replaced"
+                "replace_unknown: this model generates no unknown token that could be replaced"
             )
         return config
 
     def predict(
-        self,
-        texts: Sequence[str],
-        *,
-        prefix: str = "",
-        seed: int | None = None,
-        **options: Any,
-    ) -> list[dict[str, Any]]:
-        """Answer texts, in their order.
+        self, texts: Iterable[str], /, *, prefix: str = "", seed: int | None = None, **options: Any
+    ) -> list[GeneratedText]:
+        """Generate an output for each text.
 
         Args:
             texts: sources.
-            prefix: how every output is to begin.
+            prefix: text with which every output begins.
             seed: makes sampling repeatable.
-            **options: keys of the recipe's `[decoding]` section, checked against it.
+            **options: keys of the recipe's `[decoding]` section.
 
         Returns:
-            for each its `text`, its `output`, and the `score` by which it was ranked (None for a source
-            without a token, which is answered by an empty text); with num_return above 1 also
-            `hypotheses`, each with `output`, `score` and `log_prob` in nats; and `truncated` = True
-            where only the beginning of a source was read.
+            the outputs, in the order of the texts. A source without a token has an empty output and no
+            score; hypotheses are listed if `num_return` is above 1.
 
         Raises:
             UserError: an unknown option, a source that the recipe refuses for its length, or a model whose
-                probabilities are no numbers.
+                probabilities are nan.
         """
-        config, texts = self.decoding_config(options), _checked(texts, prefix)
-        results: list[dict[str, Any]] = [
-            {"text": text, "output": "", "score": None} for text in texts
+        config, texts = self.decoding_config(options), as_texts(texts)
+        prefix_ids, generator = self._encode_prefix(prefix), build_generator(seed, self.device)
+        batches, truncated = self._batches(texts, config)
+        best: dict[int, list[Output]] = {}
+        for batch in self._search_all(batches, config, prefix_ids, generator):
+            best.update(zip(batch.rows, batch.outputs, strict=True))
+        return [
+            _generated_text(text, best.get(row, []), config.num_return, row in truncated)
+            for row, text in enumerate(texts)
         ]
-        batches, long = self._batches(texts, config)
-        for row in long:
-            results[row]["truncated"] = True
-        for rows, _, _, found in self._search(batches, config, prefix, seed):
-            for row, outputs in zip(rows, found, strict=True):
-                results[row] |= {"output": outputs[0].text, "score": outputs[0].score}
-                if config.num_return > 1:
-                    results[row]["hypotheses"] = [
-                        {"output": one.text, "score": one.score, "log_prob": one.log_prob}
-                        for one in outputs
-                    ]
-        return results
 
     def attention(
-        self,
-        texts: Sequence[str],
-        *,
-        prefix: str = "",
-        seed: int | None = None,
-        **options: Any,
-    ) -> list[dict[str, Any]]:
-        """Answers with what each output token attended to; arguments are those of `predict`.
+        self, texts: Iterable[str], /, *, prefix: str = "", seed: int | None = None, **options: Any
+    ) -> list[AttendedText]:
+        """Generate an output for each text, with what each of its tokens attended to.
 
-        Returns:
-            for each its `text`, `output`, `source_tokens`, `output_tokens` (the end as `</s>`, where the
-            output has one), and `weights`, a row for each output token.
+        The arguments are those of `predict`.
 
         Raises:
-            UserError: as `predict`; or outputs are to be drawn by chance.
+            UserError: as for `predict`, or outputs are sampled.
         """
-        config, texts = self.decoding_config(options, attention=True), _checked(texts, prefix)
-        results: list[dict[str, Any]] = [
-            {"text": text, "output": "", "source_tokens": [], "output_tokens": [], "weights": []}
-            for text in texts
-        ]
+        config, texts = self.decoding_config(options, attention=True), as_texts(texts)
+        prefix_ids, generator = self._encode_prefix(prefix), build_generator(seed, self.device)
+        predictions = [AttendedText(text, "", (), (), ()) for text in texts]
         batches, _ = self._batches(texts, config)
-        for rows, pairs, started, found in self._search(batches, config, prefix, seed):
-            best = [outputs[0] for outputs in found]
-            weights = self._translator.attention(started, [one.ids for one in best], config)
+        for rows, pairs, sources, outputs in self._search_all(
+            batches, config, prefix_ids, generator
+        ):
+            best = [row_outputs[0] for row_outputs in outputs]
+            weights = self._search.attention(sources, [output.ids for output in best], config)
             for row, output, weight, pair in zip(rows, best, weights, pairs, strict=True):
-                results[row] |= {
-                    "output": output.text,
-                    "source_tokens": self.task.pairs.spelt(pair.source),
-                    "output_tokens": [*self._spelt(output.ids, pair), "</s>"][: len(weight)],
-                    "weights": weight.tolist(),
-                }
-        return results
+                spelt = [self.pairs.decode([token_id], pair) for token_id in output.ids]
+                predictions[row] = AttendedText(
+                    texts[row],
+                    output.text,
+                    tuple(self.pairs.source_tokens(pair.source)),
+                    tuple([*spelt, "</s>"][: len(weight)]),
+                    tuple(map(tuple, weight.tolist())),
+                )
+        return predictions
 
-    def read(self, texts: Sequence[str]) -> ModelInput:
-        """What the encoder reads of sources; see `ModelInput`."""
-        spaced = [self._spaced(text) for text in texts]
-        features, _ = self.task.read(spaced)
-        tokens = self.task.reader.collate(features).to(self.device)
-        spelt = [self.task.pairs.spelt(source) for source in spaced]
-        return ModelInput(tokens, spelt)
+    def read_texts(self, texts: Sequence[str]) -> ModelInput:
+        """Encode sources as the encoder reads them."""
+        sources = self._cut(texts)
+        features, _ = self.pairs.encode_sources(sources)
+        tokens = self.pairs.reader.collate(features).to(self.device)
+        return ModelInput(tokens, [self.pairs.source_tokens(source) for source in sources])
 
-    def evaluate(self, texts: Sequence[str], targets: Sequence[str], **options: Any) -> Scores:
-        """The scores of the texts' outputs against targets.
+    def evaluate(self, texts: Iterable[str], targets: Iterable[str], **options: Any) -> Scores:
+        """Return the scores of the outputs of texts against targets.
 
         Raises:
-            UserError: there are not as many targets as texts, or none.
+            UserError: there are more or fewer targets than texts, or none.
         """
+        texts, targets = as_texts(texts), as_texts(targets)
         if len(texts) != len(targets) or not texts:
-            raise UserError(f"{len(texts)} texts and {len(targets)} targets cannot be scored")
-        metric = self.task.text_metric
-        answers = zip(self.predict(texts, **options), texts, targets, strict=True)
-        vectors = [
-            metric.statistics(answer["output"], self.task.reference(text, target))
-            for answer, text, target in answers
-        ]
-        return metric.score([sum(part) for part in zip(*vectors, strict=True)])
-
-    def _search(
-        self, batches: Sequence[_Batch], config: TextDecodingConfig, prefix: str, seed: int | None
-    ) -> Iterator[tuple[list[int], list[Pair], EncodedSources, list[list[Output]]]]:
-        """The outputs of each batch, beside what they were found by."""
-        generator = generator_of(seed, self.device)
-        beginning = self._prefix(prefix)
-        for rows, features, pairs in batches:
-            started = self._translator.start(features, pairs)
-            found = self._translator.search(
-                started, pairs, config, prefix=beginning, generator=generator
+            raise UserError(
+                f"{len(texts)} texts and {len(targets)} targets: give as many targets as texts, "
+                "at least one"
             )
-            if any(math.isnan(outputs[0].log_prob) for outputs in found):
-                raise UserError("the model's probabilities are no numbers (nan): it cannot answer")
-            yield rows, pairs, started, found
+        predictions = self.predict(texts, **options)
+        return self._metric.score(
+            sum_statistics(
+                self._metric.statistics(prediction.output, self._reference(text, target))
+                for prediction, text, target in zip(predictions, texts, targets, strict=True)
+            )
+        )
 
-    def _prefix(self, prefix: str) -> list[int]:
-        (ids,) = self.task.pairs.encode([self._spaced(prefix)])
-        if self.task.target.unk_id in ids:
+    def _search_all(
+        self,
+        batches: Sequence[_Batch],
+        config: TextDecodingConfig,
+        prefix: Sequence[int],
+        generator: torch.Generator,
+    ) -> Iterator[_SearchedBatch]:
+        """Search for the outputs of each batch."""
+        for rows, features, pairs in batches:
+            sources = self._search.encode(features, pairs)
+            outputs = self._search.search(
+                sources, pairs, config, prefix=prefix, generator=generator
+            )
+            if any(math.isnan(row_outputs[0].log_prob) for row_outputs in outputs):
+                raise UserError("the model's probabilities are nan: it cannot generate text")
+            yield _SearchedBatch(rows, pairs, sources, outputs)
+
+    def _encode_prefix(self, prefix: str) -> list[int]:
+        if not isinstance(prefix, str) or not is_utf8(prefix):
+            raise UserError(f"prefix: {prefix!r:.60} is not valid Unicode text")
+        (ids,) = self.pairs.encode_targets(self._cut([prefix]))
+        if self.pairs.target.unk_id in ids:
             raise UserError(f"prefix {prefix!r}: has a part that the model's vocabulary lacks")
         return ids
 
     def _batches(
         self, texts: Sequence[str], config: TextDecodingConfig
-    ) -> tuple[list[_Batch], list[int]]:
-        """Sources of like length, and rows that were cut; one without a token is in no batch."""
-        spaced = [self._spaced(text) for text in texts]
-        features, long = self.task.read(spaced)
-        real = [row for row, one in enumerate(features) if len(one)]
-        pairs = self.task.pairs.pairs([spaced[row] for row in real], [""] * len(real))
-        lengths = [len(features[row]) for row in real]
-        training, vocab_size = self.task.recipe.training, self.task.target_size
+    ) -> tuple[list[_Batch], set[int]]:
+        """Group sources by length; return also the rows that are truncated.
+
+        A source without a token is in no batch.
+        """
+        sources = self._cut(texts)
+        features, truncated = self.pairs.encode_sources(sources)
+        used = [row for row, encoded in enumerate(features) if len(encoded)]
+        pairs = self.pairs.make_pairs([sources[row] for row in used], [""] * len(used))
+        lengths = [len(features[row]) for row in used]
+        training, vocab_size = self.recipe.training, self.pairs.vocab_size
         batches = search_batches(lengths, None, config, training, vocab_size)
         return [
             _Batch(
-                [real[number] for number in batch],
-                [features[real[number]] for number in batch],
+                [used[number] for number in batch],
+                [features[used[number]] for number in batch],
                 [pairs[number] for number in batch],
             )
             for batch in batches
-        ], long
+        ], set(truncated)
 
-    def _spaced(self, text: str) -> str:
-        """Raw text as the data have it, whose words stand between spaces where tokens are words."""
-        cut = self.task.tokenizer.kind == "word" and not self.task.pairs.by_rule
-        return raw_words(text) if cut else text
-
-    def _spelt(self, ids: Sequence[int], pair: Pair) -> list[str]:
-        return [self.task.pairs.spell([id], pair) for id in ids]
+    def _cut(self, texts: Sequence[str]) -> list[str]:
+        """Cut raw texts into words if tokens are words, as the training data are."""
+        by_words = self.pairs.reader.tokenizer.kind == "word" and not self.pairs.by_rule
+        return [tokenize_words(text) for text in texts] if by_words else list(texts)
 
 
-def _checked(texts: Iterable[str], prefix: str) -> list[str]:
-    """The texts; a UserError where one, or the prefix, is none."""
-    if isinstance(texts, str):
-        raise UserError(f"texts is the one text {texts!r:.60}: give a list of texts")
-    found = list(texts)
-    for place, text in enumerate(found):
-        if fault := _fault(text):
-            raise TextError(place, fault)
-    if fault := _fault(prefix):
-        raise UserError(f"prefix: {fault}")
-    return found
+class TranslationPredictor(Seq2SeqPredictor):
+    """A trained translation model."""
+
+    name: ClassVar[str] = "translation model"
 
 
-def _fault(text: object) -> str:
-    if not isinstance(text, str):
-        return f"{text!r:.60} is no text"
-    return "" if is_utf8(text) else f"{text!r:.60} is not UTF-8"
+class SummarizationPredictor(Seq2SeqPredictor):
+    """A trained summarization model."""
+
+    name: ClassVar[str] = "summarization model"
+
+
+def _generated_text(
+    text: str, outputs: Sequence[Output], num_return: int, truncated: bool
+) -> GeneratedText:
+    """Make the prediction of a text from its outputs, the best first; it has none without a token."""
+    if not outputs:
+        return GeneratedText(text, "", None, truncated=truncated)
+    hypotheses = [Hypothesis(output.text, output.score, output.log_prob) for output in outputs]
+    return GeneratedText(
+        text,
+        outputs[0].text,
+        outputs[0].score,
+        truncated=truncated,
+        hypotheses=tuple(hypotheses) if num_return > 1 else (),
+    )

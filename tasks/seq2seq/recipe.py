@@ -1,5 +1,6 @@
-"""What a recipe of translation and summarization may say."""
+"""Recipe sections of translation and summarization."""
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -8,69 +9,141 @@ from nlpseq.recipe import (
     Count,
     DecoderConfig,
     DecodingConfig,
+    EvaluationConfig,
     Natural,
+    Positive,
     RecurrentDecoderConfig,
     Section,
     TokenizationConfig,
     TransformerDecoderConfig,
 )
+from nlpseq.task import Progress
 
+from ..base.decoding_config import check_lengths
 from ..base.text_recipe import TextRecipe
-from .reward_training import ObjectiveConfig
-from .scheduled_sampling import ScheduledSamplingConfig
 
 LengthRatio = Annotated[float, Field(ge=0, le=1000)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
 
 
 class PairTokenizationConfig(TokenizationConfig):
     """How both sides become tokens."""
 
     joint: bool = Field(True, description="one vocabulary for both sides, learnt from both")
-    max_source_length: Natural = Field(0, description="tokens of a source; 0: no limit")
+    max_source_length: Natural = Field(0, description="most tokens of a source; 0: no limit")
     max_target_length: Natural = Field(
-        0, description="tokens of a target in training, its end among them; 0: no limit"
+        0, description="most tokens of a target in training, its end included; 0: no limit"
     )
     too_long: Literal["truncate", "refuse"] = Field(
-        "truncate", description="a source that is longer is cut (and counted), or an error"
+        "truncate", description="a longer source is truncated (and counted), or an error"
     )
 
 
 class OutputConfig(Section):
-    """The output layer, and what it shares."""
+    """The output layer, and the vectors that it shares."""
 
-    tied: bool = Field(True, description="its weights are the target's vectors")
+    tied: bool = Field(True, description="its weights are the vectors of target tokens")
     shared: bool = Field(
-        True, description="joint vocabulary: both sides have the same vectors (three-way tying)"
+        True,
+        description="joint vocabulary: both sides share one table of vectors (three-way tying)",
+    )
+
+
+class ScheduledSamplingConfig(Section):
+    """The teacher forcing ratio: the probability that a decoder reads the gold token.
+
+    Bengio et al. (2015), section 2.4, at update i: linear falls from `start` to `end` over the run;
+    exponential is start * k^i; inverse_sigmoid is start * k / (k + exp(i / k)); neither falls below `end`.
+    """
+
+    schedule: Literal["constant", "linear", "exponential", "inverse_sigmoid"] = Field(
+        "constant", description="how the teacher forcing ratio falls during training"
+    )
+    start: Probability = Field(1.0, description="first ratio; 1 and constant: teacher forcing")
+    end: Probability = Field(0.0, description="lowest ratio; constant stays at `start`")
+    k: Positive = Field(0.9999, description="exponential: below 1; inverse_sigmoid: 1 or more")
+    choose: Literal["sample", "argmax"] = Field(
+        "sample", description="the model's own tokens: drawn from it, or the likeliest"
+    )
+    mode: Literal["sequential", "parallel"] = Field(
+        "sequential", description="token by token, or in passes over the whole target"
+    )
+    passes: Count = Field(
+        1, description="parallel: passes that mix gold and own tokens; the last one is learnt from"
+    )
+
+    @model_validator(mode="after")
+    def _check_fall(self) -> Self:
+        if self.schedule != "constant" and self.start < self.end:
+            raise ValueError(f"start = {self.start} is below end = {self.end}: the ratio falls")
+        if self.schedule == "exponential" and self.k >= 1:
+            raise ValueError(f"k = {self.k}: exponential decay needs k below 1")
+        if self.schedule == "inverse_sigmoid" and self.k < 1:
+            raise ValueError(f"k = {self.k}: inverse_sigmoid needs at least 1, such as 1000")
+        return self
+
+    def ratio(self, progress: Progress) -> float:
+        """Return the teacher forcing ratio at this point of the training."""
+        match self.schedule:
+            case "linear":
+                return self.start + (self.end - self.start) * progress.fraction
+            case "exponential":
+                return max(self.end, self.start * self.k**progress.step)
+            case "inverse_sigmoid":
+                falling = self.k / (self.k + math.exp(min(progress.step / self.k, 700)))
+                return max(self.end, self.start * falling)
+        return self.start
+
+
+class ObjectiveConfig(Section):
+    """What training minimizes."""
+
+    kind: Literal["likelihood", "self_critical", "minimum_risk"] = Field(
+        "likelihood", description="the nll of targets, or a reward of whole outputs"
+    )
+    reward: Literal["bleu", "rouge_l"] = Field("bleu", description="reward of whole outputs")
+    samples: Count = Field(5, description="minimum_risk: outputs drawn for each source")
+    sharpness: Positive = Field(0.05, description="minimum_risk: exponent a of p(y)")
+    likelihood_weight: Weight = Field(
+        0.017,
+        description="weight of the target's nll beside a reward (Wu et al. 2016, section 5)",
+    )
+    coverage_weight: Weight = Field(
+        0.0, description="weight of attending to the same token again (See et al. 2017, eq. 13)"
+    )
+    init_from: str | None = Field(
+        None, description="run of the same task whose weights training starts from"
     )
 
 
 class TextDecodingConfig(DecodingConfig):
-    """How an output is found."""
+    """How the output of a source is found."""
 
-    method: Literal["greedy", "sample", "beam"] = "beam"
-    num_return: Count = Field(1, description="beam: hypotheses that an answer lists")
+    method: Literal["greedy", "sample", "beam"] = Field("beam", description="how outputs are found")
+    num_return: Count = Field(1, description="beam: number of hypotheses that a prediction lists")
     batch_size: Natural = Field(
         0, description="sources searched together; 0: up to two training batches"
     )
-    min_length_ratio: LengthRatio = Field(0.0, description="of the source's tokens, at least")
+    min_length_ratio: LengthRatio = Field(
+        0.0, description="fewest tokens of an output, as a share of the source's tokens"
+    )
     max_length_ratio: LengthRatio = Field(
-        0.0, description="of the source's tokens, at most (and max_new_tokens); 0: no such limit"
+        0.0,
+        description="most tokens of an output, as a share of the source's tokens; 0: max_new_tokens only",
     )
     replace_unknown: bool = Field(
-        False, description="an unknown token becomes the source's most attended word"
+        False, description="an unknown token becomes the source word that it attends to most"
     )
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def _check_options(self) -> Self:
         if self.method == "beam" and self.num_return > self.beam_size:
             raise ValueError(
                 f"num_return = {self.num_return}: a beam of {self.beam_size} has no more hypotheses; set "
                 f"beam_size = {self.num_return}"
             )
-        if self.min_new_tokens > self.max_new_tokens:
-            raise ValueError(
-                f"min_new_tokens = {self.min_new_tokens} is above max_new_tokens = {self.max_new_tokens}"
-            )
+        check_lengths(self)
         if 0 < self.max_length_ratio < self.min_length_ratio:
             raise ValueError(
                 f"min_length_ratio = {self.min_length_ratio} is above max_length_ratio = {self.max_length_ratio}"
@@ -81,7 +154,7 @@ class TextDecodingConfig(DecodingConfig):
 
 
 class Seq2SeqRecipe(TextRecipe):
-    """A recipe of these tasks."""
+    """A recipe of translation or summarization."""
 
     tokenization: PairTokenizationConfig = PairTokenizationConfig()
     decoder: DecoderConfig = RecurrentDecoderConfig()
@@ -92,30 +165,34 @@ class Seq2SeqRecipe(TextRecipe):
 
     @property
     def shares_embedding(self) -> bool:
-        """One table of vectors for both sides."""
+        """Whether both sides have one table of vectors."""
         return self.tokenization.joint and self.head.shared
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
-        beside = self.embedding.characters != "none" or self.embedding.casing_dim > 0
-        if beside and self.shares_embedding:
+    def _check_embedding(self) -> Self:
+        spelling = self.embedding.characters != "none" or self.embedding.casing_dim > 0
+        if spelling and self.shares_embedding:
             raise ValueError(
-                "embedding.characters and casing_dim: of the source's side alone; set head.shared = false"
+                "embedding.characters and casing_dim: only the source has them; set head.shared = false"
             )
-        if self.decoder.copy_dropout and (beside or not self.decoder.copying):
+        if self.decoder.copy_dropout and (spelling or not self.decoder.copying):
             raise ValueError(
-                "decoder.copy_dropout: set decoder.copying = true, and embedding.characters and "
-                "casing_dim off, which would still show the words that it hides"
+                "decoder.copy_dropout: set decoder.copying = true, and switch off embedding.characters and "
+                "casing_dim, which would still show the words that it hides"
             )
         if self.embedding.frozen and self.shares_embedding:
             raise ValueError(
                 "embedding.frozen: would freeze the target's side too; set head.shared = false"
             )
-        writes_unknown = self.tokenization.kind == "word" and not self.decoder.copying
-        if self.decoding.replace_unknown and not writes_unknown:
+        return self
+
+    @model_validator(mode="after")
+    def _check_model(self) -> Self:
+        may_be_unknown = self.tokenization.kind == "word" and not self.decoder.copying
+        if self.decoding.replace_unknown and not may_be_unknown:
             raise ValueError(
-                "decoding.replace_unknown: only tokens that are words, without decoder.copying, may be "
-                "unknown in an output"
+                "decoding.replace_unknown: outputs have unknown tokens only if tokens are words and "
+                "decoder.copying is off"
             )
         decoder, longest = self.decoder, self.decoding.max_new_tokens
         if (
@@ -132,3 +209,19 @@ class Seq2SeqRecipe(TextRecipe):
                 "encoder.init_from is for classes and tags; objective.init_from starts from a run"
             )
         return self
+
+
+class TranslationEvaluationConfig(EvaluationConfig):
+    """Which splits of a translation task are scored, and how."""
+
+    tokenized_language: str | None = Field(
+        None,
+        description="target language, such as de: also score lower-cased tokenized text, as older papers "
+        "do, against the data's column `tokenized` or, if it is missing, the tokenized reference",
+    )
+
+
+class TranslationRecipe(Seq2SeqRecipe):
+    """A recipe of translation."""
+
+    evaluation: TranslationEvaluationConfig = TranslationEvaluationConfig()

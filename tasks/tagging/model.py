@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nlpseq.data import tag_schemes
 from nlpseq.data.batch import Tokens
-from nlpseq.layers.crf import Constraints
+from nlpseq.layers.crf import ChainConstraints
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.taggers import CRFTagger, SoftmaxTagger, Tagger
 from nlpseq.models.builders import build_encoder
@@ -28,8 +28,8 @@ def build_tagger(
 ) -> TaggerModel:
     """Build embedding, encoder and tagger; the tagger predicts only paths that the scheme allows."""
     encoder = build_encoder(encoder_config, embedding.dim)
-    allowed = tag_schemes.constraints(tags, config.scheme)
-    constraints = Constraints(*(torch.tensor(part) for part in allowed))
+    allowed = tag_schemes.tag_constraints(tags, config.scheme)
+    constraints = ChainConstraints(*(torch.tensor(part) for part in allowed))
     head: Tagger
     if config.kind == "crf":
         head = CRFTagger(encoder.output_dim, len(tags), constraints)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nlpseq.analysis.gradient_flow import flow, gradient_flow, spectral_radii
 from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.errors import UserError
-from nlpseq.layers.cells import RNNCell
+from nlpseq.layers.cells.rnn import RNNCell
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.recurrent import RecurrentEncoder

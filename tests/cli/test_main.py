@@ -1,5 +1,6 @@
 """The command line, with a real small run; and its errors, each one line and status 2."""
 
+import argparse
 import importlib.util
 import io
 import json
@@ -8,15 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from nlpseq.tasks import TASKS
 
 import nlpseq
 from nlpseq import recipe
 from nlpseq.cli.main import main
-from nlpseq.cli.parser import parse
+from nlpseq.cli.parser import COMMANDS, build_parser, parse
 from nlpseq.errors import UserError
+from nlpseq.predictor import TaggedText
 
 ROOT = Path(__file__).parents[2]
 NAME = "language_modeling/quickstart"
@@ -45,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["quickstart", "run", "evaluate", "predict", "generate", "compare", "inspect", "recipes"],
+    [name for name in COMMANDS if name != "completion"],
 )
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
@@ -66,6 +70,33 @@ def test_examples_name_recipes_that_exist(capsys: pytest.CaptureFixture[str]) ->
     assert {word for word in words if word.startswith("language_modeling/")} <= set(recipe.names())
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["", *COMMANDS, *(f"recipes {action}" for action in ("list", "show", "copy", "keys"))],
+)
+def test_help_fits_80_columns(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*words.split(), "--help"])
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if len(line) > 80] == []
+
+
+def test_every_option_is_described() -> None:
+    parsers = [build_parser()]
+    count = 0
+    while parsers:
+        for action in parsers.pop()._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+            else:
+                assert action.help, action
+                count += 1
+    assert count > 80
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
@@ -82,13 +113,31 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "said"),
     [
         ("rum x", "unknown command 'rum'; did you mean 'run'?"),
-        ("recipes shw", "unknown command 'shw'; did you mean 'show'?"),
+        ("recipes shw", "unknown action 'shw'; did you mean 'show'?"),
+        ("recipes keys tagging trainig", "unknown section 'trainig'; did you mean 'training'?"),
+        ("recipes keys taging", "task 'taging'"),
+        ("completion powershell", "unknown shell 'powershell'; choose bash, zsh, fish"),
+        ("run sentiment", "recipes of sentiment: sentiment/quickstart, sentiment/"),
+        ("run classification", "recipes of classification: sentiment/quickstart, "),
+        ("run sst2", "did you mean 'sentiment/sst2'?"),
+        (
+            "run x --lr 1e-3",
+            "'--lr'; write keys of the recipe without dashes: training.learning_rate=1e-3",
+        ),
+        (
+            "run x --epochs=3 --no-test",
+            "write keys of the recipe without dashes: training.epochs=3; see",
+        ),
+        ("compare x --hidden-size 3", "without dashes: encoder.hidden_size=3"),
+        ("predict x --epochs 3 y", "unknown option '--epochs'; see"),
+        ("run x --code nowhere.py", "--code nowhere.py: no such Python file"),
         (
             "fly x",
-            "unknown command 'fly'; there are quickstart, run, evaluate, predict, generate, compare, inspect, recipes",
+            "unknown command 'fly'; choose quickstart, run, evaluate, predict, generate, compare, inspect, "
+            "recipes, completion",
         ),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
-        ("run x --seed 3", "unknown option '--seed'; did you mean '--seeds'?"),
+        ("run x --seed 3", "without dashes: seed=3; did you mean '--seeds'?"),
         (
             "run x --output=y --data_dir=z",
             "unknown option '--data_dir'; did you mean '--data-dir'?",
@@ -98,7 +147,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("run x --seeds 13,13", "write different whole numbers"),
         ("run", "required: RECIPE"),
         (f"run {NAME}x", f"did you mean '{NAME}'?"),
-        (f"run {NAME} training.epoch=3", "did you mean 'epochs'?"),
+        (f"run {NAME} training.epoch=3", "did you mean 'training.epochs'?"),
         (f"run {NAME} epochs", "write it as section.key=value"),
         ("run nowhere.toml", "nowhere.toml: no such file"),
         ("recipes show language_modelling/ptb", "did you mean 'language_modeling/ptb'?"),
@@ -123,10 +172,10 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("predict x y --output z --resume --explain --format text", "of several lines"),
         ("predict x y --beem 3", "did you mean '--beam'?"),
         ("predict x y --beam 0", "'0': write a whole number above 0"),
-        ("predict x y --beam 5 --method sample", "--beam 5 is no --method sample"),
-        ("predict x y --beam 5 --method greedy", "--beam 5 is no --method greedy"),
-        ("predict x y --beam 3 --num-best 4", "a beam of at least 4"),
-        ("predict x y --num-best 2 --method greedy", "a beam of at least 2"),
+        ("predict x y --beam 5 --method sample", "--beam 5 and --method sample exclude each other"),
+        ("predict x y --beam 5 --method greedy", "--beam 5 and --method greedy exclude each other"),
+        ("predict x y --beam 3 --num-best 4", "--num-best 4: needs --beam 4 or more"),
+        ("predict x y --num-best 2 --method greedy", "--num-best 2: needs --beam 2 or more"),
         ("predict x y --set length_alpha", "--set length_alpha: write it as KEY=VALUE"),
         ("predict nowhere y", "nowhere: no such folder"),
     ],
@@ -207,21 +256,44 @@ def test_options_of_a_model_that_writes(words: str, options: dict[str, object]) 
 # Recipes
 
 
-def test_recipes_are_listed_with_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_recipes_are_listed_by_task_in_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["recipes"]) == 0
     listed = capsys.readouterr().out
-    *entries, _, note = listed.splitlines()
-    assert [line.split()[0] for line in entries[::2]] == recipe.names()
-    assert all(len(line) <= 80 for line in [*entries[::2], note])
-    for line in entries[1::2]:
-        assert line.startswith("    ")
-        assert line.endswith(".")
-        assert "nlpseq run" not in line
-    assert "language_modeling/ptb  test perplexity 92.4, 57 min" in entries
-    assert "ner/conll2003  test F1 90.4 (3 seeds), 8 min" in entries
-    assert "sentiment/sst3  test accuracy -" in entries
+    lines = listed.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    first_words = [line.split()[0] for line in lines if line and not line.startswith("    ")]
+    assert {word for word in first_words if "/" in word} == set(recipe.names())
+    tasks = [word for word in first_words[:-1] if "/" not in word]
+    assert tasks == sorted(TASKS)
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line}
+    assert rows["classification"] == ["test", "accuracy", "(%)", "minutes"]
+    assert rows["language_modeling/ptb"] == ["92.4", "57"]
+    assert rows["sentiment/sst3"] == ["-", "-"]
+    assert "Mean of 3 runs." in listed
+    assert "nlpseq run" not in listed
     assert main(["recipes", "list"]) == 0
     assert capsys.readouterr().out == listed
+
+
+def test_keys_are_described_in_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["recipes", "keys"]) == 0
+    everywhere = capsys.readouterr().out
+    assert main(["recipes", "keys", "translation"]) == 0
+    translation = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in (everywhere + translation).splitlines())
+    assert "[decoder]" in translation
+    assert "[decoder]" not in everywhere
+    assert main(["recipes", "keys", "sentiment/sst2", "head"]) == 0
+    head = capsys.readouterr().out
+    assert head.startswith("[head]")
+    assert "pooling: string" in head
+    assert "[training]" not in head
 
 
 def test_listed_figures_are_those_of_the_results() -> None:
@@ -407,7 +479,7 @@ def test_predict_answers_texts_a_file_and_standard_input_alike(
 ) -> None:
     run = str(trained[0])
     texts = ["the farmer writes", "", "the old man"]
-    expected = nlpseq.load(run, device="cpu").predict(texts)
+    expected = [one.to_json() for one in nlpseq.load(run, device="cpu").predict(texts)]
     file = tmp_path / "texts.txt"
     file.write_text("\n".join(texts) + "\n")
     from_words = predicted(run, *texts, capsys=capsys)
@@ -424,7 +496,7 @@ def test_predict_keeps_the_order_over_chunks_and_writes_a_file(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nlpseq.cli.text_input.CHUNK", 2)
+    monkeypatch.setattr("nlpseq.cli.text_input.CHUNK_SIZE", 2)
     file, output = tmp_path / "texts.txt", tmp_path / "new" / "answers.jsonl"
     file.write_text("the man\nthe old man\n\nthe farmer writes\nthe man\n")
     words = ["predict", str(trained[0]), "--file", str(file), "--output", str(output)]
@@ -446,7 +518,7 @@ def test_predict_keeps_the_order_over_chunks_and_writes_a_file(
     ("words", "said"),
     [
         ("x --format conll", "--format conll does not fit"),
-        ("x --format html", "use json"),
+        ("x --format conll", "use json, text, html"),
         ("x --explain", "--explain does not fit"),
         ("--file /dev/null", "/dev/null: empty"),
     ],
@@ -461,26 +533,21 @@ def test_predict_refuses(
     assert printed.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (
-            "generate some",
-            "some is a sequence tagger, it cannot generate: use `nlpseq predict some`",
-        ),
-        ("predict some x", "cannot predict: use `nlpseq generate some`"),
-    ],
-)
-def test_a_model_that_cannot_says_which_command_can(
-    words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_model_that_cannot_generate_names_the_command_that_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class SequenceTaggerPredictor:
-        pass
+        name = "sequence tagger"
+        prediction_type = TaggedText
+
+        def predict(self, texts: Iterable[str]) -> list[TaggedText]:
+            return []
 
     monkeypatch.setattr(
         "nlpseq.model_directory.load", lambda name, device: SequenceTaggerPredictor()
     )
-    assert main(words.split()) == 2
+    assert main(["generate", "some"]) == 2
+    said = "some is a sequence tagger, which does not continue prompts; use `nlpseq predict some`"
     assert said in capsys.readouterr().err
 
 
@@ -515,7 +582,7 @@ def test_interrupted_run_says_how_to_go_on_and_the_command_does(tmp_path: Path) 
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    resumption = said.partition("To go on: ")[2].strip().splitlines()[0]
+    resumption = said.partition("Resume with: ")[2].strip().splitlines()[0]
     assert main(shlex.split(resumption)[1:]) == 0
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["steps"] == steps
@@ -533,7 +600,7 @@ def test_interrupt_before_training_is_quiet(
 
     monkeypatch.setattr(recipe, "catalogue", interrupted)
     assert main(["recipes"]) == 130
-    assert capsys.readouterr().err == "\nnlpseq: interrupted\n"
+    assert capsys.readouterr().err == "\nnlpseq: Interrupted.\n"
 
 
 def test_error_of_many_lines_becomes_one(

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpseq.data.batching import bucket_batches, collate, columns, window_lengths
+from nlpseq.data.batching import bucket_batches, collate, to_columns, window_lengths
 from nlpseq.errors import UserError
 
 lengths_of = st.lists(st.integers(1, 60), min_size=1, max_size=200)
@@ -99,9 +99,9 @@ def test_columns_are_contiguous_text(total, size) -> None:
     stream = torch.arange(total)
     if total < size:
         with pytest.raises(UserError, match=f"{total} tokens.*batch_size={size}"):
-            columns(stream, size)
+            to_columns(stream, size)
         return
-    laid = columns(stream, size)
+    laid = to_columns(stream, size)
     assert laid.shape == (size, total // size)
     assert torch.equal(laid.reshape(-1), stream[: laid.numel()])
     assert total - laid.numel() < size

@@ -71,7 +71,7 @@ def test_characters_by_frequency_then_by_code_point() -> None:
 
 def test_each_word_gets_one_id_whatever_it_is(reader) -> None:
     words = ["the", "", "a b", " ", "unseen", "<eos>", "<unk>", "cat", "\n", "the cat"]
-    (features,) = reader.read([words])
+    (features,) = reader.read_words([words])
     known = reader.tokenizer.vocabulary.index
     unknown = reader.tokenizer.unk_id
     assert list(features.ids) == [known("the"), *[unknown] * 6, known("cat"), unknown, unknown]
@@ -79,8 +79,8 @@ def test_each_word_gets_one_id_whatever_it_is(reader) -> None:
 
 
 def test_words_are_normalised_as_in_a_text() -> None:
-    one = learn(lowercase=True, digits_as_zero=True).extended(["00"])
-    ids = FeatureReader(one).read([["ROME", "42", "cat"]])[0].ids
+    one = learn(lowercase=True, digits_as_zero=True).with_words(["00"])
+    ids = FeatureReader(one).read_words([["ROME", "42", "cat"]])[0].ids
     assert [one.vocabulary[id] for id in ids] == ["rome", "00", "cat"]
 
 
@@ -88,19 +88,19 @@ def test_unknown_words_are_looked_up_in_lower_case_where_that_is_wanted(tokenize
     one = tokenizers["word"]
     cat, rome = one.encode("cat Rome")
     words = ["CAT", "Rome", "ROME"]
-    assert FeatureReader(one).read([words])[0].ids == [1, rome, 1]
+    assert FeatureReader(one).read_words([words])[0].ids == [1, rome, 1]
     lowering = FeatureReader(one, lower_unknown=True)
-    assert lowering.read([words])[0].ids == [cat, rome, 1]
-    assert lowering.read_text([" ".join(words)])[0].ids == [cat, rome, 1]
+    assert lowering.read_words([words])[0].ids == [cat, rome, 1]
+    assert lowering.read_texts([" ".join(words)])[0].ids == [cat, rome, 1]
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=8))
 @settings(deadline=None, max_examples=100)
 def test_words_and_their_text_are_read_alike(reader, words: list[str]) -> None:
     text = " ".join(words)
-    (features,) = reader.read_text([text])
+    (features,) = reader.read_texts([text])
     kept = list(features.words)
-    assert features.ids == reader.read([kept])[0].ids
+    assert features.ids == reader.read_words([kept])[0].ids
     assert "".join(kept) == "".join(text.split()) or any(c in "\x1c\x1d\x1e\x1f" for c in text)
     assert len(features.ids) == len(reader.tokenizer.encode(text))
 
@@ -109,7 +109,7 @@ def test_words_and_their_text_are_read_alike(reader, words: list[str]) -> None:
 @settings(deadline=None, max_examples=30)
 @pytest.mark.parametrize("kind", KINDS)
 def test_pieces_of_words_are_those_of_the_joined_text(tokenizers, kind, words) -> None:
-    features = FeatureReader(tokenizers[kind]).read([words])[0]
+    features = FeatureReader(tokenizers[kind]).read_words([words])[0]
     assert list(features.ids) == tokenizers[kind].encode(" ".join(words))
     bounds = [*features.word_starts, len(features.ids)]
     spelt = [
@@ -123,7 +123,7 @@ def test_pieces_of_words_are_those_of_the_joined_text(tokenizers, kind, words) -
 @settings(deadline=None, max_examples=30)
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_word_has_a_piece(tokenizers, kind, words) -> None:
-    features = FeatureReader(tokenizers[kind], segments=True).read([words])[0]
+    features = FeatureReader(tokenizers[kind], segments=True).read_words([words])[0]
     assert len(features.word_starts) == len(words)
     bounds = [*features.word_starts, len(features.ids)]
     assert all(a < b for a, b in zip(bounds, bounds[1:]))  # noqa: B905
@@ -133,7 +133,7 @@ def test_any_word_has_a_piece(tokenizers, kind, words) -> None:
 @pytest.mark.parametrize("kind", ["word", *KINDS])
 def test_sentences_of_raw_text(tokenizers, kind) -> None:
     text = "the cat saw Rome . it rained !\nodd"
-    one = FeatureReader(tokenizers[kind], segments=True).read_text([text])[0]
+    one = FeatureReader(tokenizers[kind], segments=True).read_texts([text])[0]
     assert one.ids == tokenizers[kind].encode(text)
     pieces = {number: [] for number in range(3)}
     for id, number in zip(one.ids, one.segments, strict=True):
@@ -143,7 +143,7 @@ def test_sentences_of_raw_text(tokenizers, kind) -> None:
 
 
 def test_a_batch(reader) -> None:
-    features = reader.read(SENTENCES)
+    features = reader.read_words(SENTENCES)
     tokens = reader.collate(features)
     assert tokens.lengths.tolist() == [5, 12, 1]
     assert not tokens.full
@@ -166,14 +166,14 @@ def test_a_batch_depends_on_nothing_that_was_read_before(tokenizers) -> None:
         return FeatureReader(tokenizers["word"], CharacterTable("abcdehinorst"), casing=True)
 
     fresh, used = make(), make()
-    used.collate(used.read([[str(number) for number in range(3000)], *SENTENCES[::-1]]))
-    one, other = (reader.collate(reader.read(SENTENCES)) for reader in (fresh, used))
+    used.collate(used.read_words([[str(number) for number in range(3000)], *SENTENCES[::-1]]))
+    one, other = (reader.collate(reader.read_words(SENTENCES)) for reader in (fresh, used))
     for name in ("ids", "casing", "characters.ids", "characters.rows"):
         assert torch.equal(attrgetter(name)(one), attrgetter(name)(other))
 
 
 def test_batches_may_share_one_table_of_words(reader) -> None:
-    features = reader.read(SENTENCES)
+    features = reader.read_words(SENTENCES)
     parts = [features[:2], features[2:]]
     together = reader.collate_all(parts)
     assert len({one.characters.ids.data_ptr() for one in together}) == 1
@@ -195,7 +195,7 @@ def test_the_memory_for_words_is_bounded(tokenizers, monkeypatch) -> None:
     reader = FeatureReader(tokenizers["word"], CharacterTable("0123456789"))
     for first in range(0, 1000, 50):
         words = [f"{number}" for number in range(first, first + 50)]
-        tokens = reader.collate(reader.read([words]))
+        tokens = reader.collate(reader.read_words([words]))
         ids = tokens.characters.ids
         spelt = ids[tokens.characters.rows[0]].tolist()
         assert spelt == [[*reader.characters.ids(w), *[0] * (ids.size(1) - len(w))] for w in words]
@@ -204,7 +204,7 @@ def test_the_memory_for_words_is_bounded(tokenizers, monkeypatch) -> None:
 
 def test_pieces_in_a_batch(tokenizers) -> None:
     reader = FeatureReader(tokenizers["bpe"])
-    features = reader.read(SENTENCES)
+    features = reader.read_words(SENTENCES)
     tokens = reader.collate(features)
     starts = [one.word_starts for one in features]
     longest = max(map(len, starts))
@@ -214,7 +214,7 @@ def test_pieces_in_a_batch(tokenizers) -> None:
 
 
 def test_rows_without_padding(reader) -> None:
-    tokens = reader.collate(reader.read([["the", "cat"], ["Rome", "slept"]]))
+    tokens = reader.collate(reader.read_words([["the", "cat"], ["Rome", "slept"]]))
     assert tokens.full
     assert tokens.casing.tolist() == [[1, 1], [3, 1]]
     assert tokens.characters.rows.tolist() == [[0, 1], [2, 3]]
@@ -223,5 +223,5 @@ def test_rows_without_padding(reader) -> None:
 def test_what_cannot_be_read(tokenizers, reader) -> None:
     with pytest.raises(UserError, match="tokenization.kind = 'word', it is 'bpe'"):
         FeatureReader(tokenizers["bpe"], casing=True)
-    with pytest.raises(ValueError, match="without a token"):
+    with pytest.raises(ValueError, match="a text has no token"):
         reader.collate([Features([3]), Features([])])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from nlpseq.data.pretrained_vectors import load_vectors, places
+from nlpseq.data.pretrained_vectors import load_vectors, search_paths
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
@@ -127,7 +127,7 @@ def test_a_tokenizer_takes_up_the_words_that_it_can_produce(folder) -> None:
     config = TokenizationConfig(lowercase=True, digits_as_zero=True)
     tokenizer = Tokenizer.train(config, ["the cat"])
     vectors = load_vectors("v.txt", tokenizer.vocabulary, 3, extend=tokenizer.produces)
-    extended = tokenizer.extended(vectors.extra_words)
+    extended = tokenizer.with_words(vectors.extra_words)
     assert (
         extended.vocabulary
         == [*tokenizer.vocabulary, "0000"]
@@ -149,7 +149,7 @@ def test_where_vectors_are_looked_for(folder, place) -> None:
     (target / "v.txt.gz").write_bytes(gzip.compress(GLOVE.encode()))
     assert load_vectors("v.txt", ["the"], 3, [data]).coverage.file == target / "v.txt.gz"
     absolute = str(target / "v.txt")
-    assert places(absolute, [data]) == [Path(absolute)]
+    assert search_paths(absolute, [data]) == [Path(absolute)]
     assert load_vectors(absolute, ["the"], 3).covered.all()
 
 
@@ -200,7 +200,7 @@ def test_bad_safetensors(folder) -> None:
     with pytest.raises(UserError, match="damaged"):
         load_vectors("v.safetensors", VOCABULARY, 3)
     save_file({"v": torch.zeros(2, 3)}, folder / "v.safetensors")
-    with pytest.raises(UserError, match=r"no words; put them.*v\.json or v\.txt"):
+    with pytest.raises(UserError, match=r"has no words; put them.*v\.json or v\.txt"):
         load_vectors("v.safetensors", VOCABULARY, 3)
     (folder / "v.txt").write_text("the\n")
     with pytest.raises(UserError, match=r"1 words for a tensor of shape \(2, 3\)"):
@@ -212,7 +212,7 @@ def test_bad_safetensors(folder) -> None:
     with pytest.raises(UserError, match="not JSON"):
         load_vectors("v.safetensors", VOCABULARY, 3)
     save_file({"v": torch.zeros(2, 3), "w": torch.zeros(1)}, folder / "v.safetensors")
-    with pytest.raises(UserError, match="one tensor is wanted, there are 2"):
+    with pytest.raises(UserError, match="2 tensors, but the file must hold one"):
         load_vectors("v.safetensors", VOCABULARY, 3)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from nlpseq.data.sentiment_phrases import with_phrases
+from nlpseq.data.sentiment_phrases import add_phrases
 from nlpseq.data.sources import load_splits
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
@@ -44,7 +44,7 @@ def test_nodes_of_trees(tmp_path: Path) -> None:
     ]
     # "." is the test sentence, "It works ." as a node says the validation's; "It" comes twice.
     assert (
-        "4 phrases beside the sentences (2 that equal a sentence of another split and 2 repeated ones left out)"
+        "4 phrases added to the sentences (2 equal to a sentence of another split and 2 repeated ones left out)"
         in splits["train"].note
     )
     assert len(splits["validation"]) == len(splits["test"]) == 1
@@ -68,10 +68,10 @@ def test_a_split_of_phrases_in_any_spelling() -> None:
             ],
         ),
     }
-    found = with_phrases(splits)
+    found = add_phrases(splits)
     assert [*found] == ["train", "test"]
     assert pairs(found["train"])[2:] == [("!", "1"), ("dull", "1"), ("the film", "1")]
-    assert "3 phrases beside the sentences (3 that equal" in found["train"].note
+    assert "3 phrases added to the sentences (3 equal to" in found["train"].note
     assert "and 2 repeated ones" in found["train"].note
     assert pairs(splits["train"]) == [("a fine film", "1"), ("dull", "0")]
 
@@ -80,7 +80,7 @@ def test_labels_of_the_hub_are_added_by_name() -> None:
     features = Features({"text": Value("string"), "label": ClassLabel(names=["neg", "pos"])})
     rows = {"text": ["a", "b"], "label": [0, 1]}
     train = Split("train", Dataset.from_dict(rows, features=features), "hub")
-    found = with_phrases({"train": train, "phrases": split("phrases", [("c", "pos")])})
+    found = add_phrases({"train": train, "phrases": split("phrases", [("c", "pos")])})
     assert pairs(found["train"]) == [("a", "neg"), ("b", "pos"), ("c", "pos")]
 
 
@@ -95,4 +95,4 @@ def test_without_phrases() -> None:
     with pytest.raises(
         UserError, match=r"data\.phrases = true: train\.txt has none; .*data\.files"
     ):
-        with_phrases({"train": split("train", [("a", "1")])})
+        add_phrases({"train": split("train", [("a", "1")])})

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from nlpseq.data import tag_schemes as schemes
-from nlpseq.data.tag_schemes import Span, convert, detect, spans, tag_vocabulary, tags_of
+from nlpseq.data import tag_schemes
+from nlpseq.data.tag_schemes import (
+    Span,
+    convert_tags,
+    detect_scheme,
+    spans_to_tags,
+    tag_vocabulary,
+    tags_to_spans,
+)
 from nlpseq.errors import UserError
 from nlpseq.readers import read_files
 
@@ -45,47 +52,47 @@ WILD = st.lists(st.just("O") | PREFIXED)
 )
 def test_one_sentence_in_every_scheme(scheme, tags) -> None:
     expected = [Span("PER", 1, 3), Span("PER", 3, 4), Span("LOC", 5, 6), Span("PER", 6, 7)]
-    assert spans(tags.split()) == expected
-    assert tags_of(reversed(expected), 7, scheme) == tags.split()
-    assert detect([tags.split()]) == scheme
+    assert tags_to_spans(tags.split()) == expected
+    assert spans_to_tags(reversed(expected), 7, scheme) == tags.split()
+    assert detect_scheme([tags.split()]) == scheme
 
 
 @given(sentences(), st.sampled_from(SCHEMES), st.sampled_from(SCHEMES))
 @settings(deadline=None, max_examples=200)
 def test_spans_survive_every_conversion(sentence, first, second) -> None:
     found, length = sentence
-    tags = tags_of(found, length, first)
+    tags = spans_to_tags(found, length, first)
     assert len(tags) == length
-    assert spans(tags) == found
-    assert spans(convert(tags, second)) == found
-    assert convert(convert(tags, second), first) == tags
+    assert tags_to_spans(tags) == found
+    assert tags_to_spans(convert_tags(tags, second)) == found
+    assert convert_tags(convert_tags(tags, second), first) == tags
 
 
 @given(WILD, st.sampled_from(SCHEMES))
 @settings(deadline=None, max_examples=200)
 def test_any_tags_are_read_as_conlleval_reads_them(tags, scheme) -> None:
-    assert spans(tags) == [Span(type, begin, last + 1) for type, begin, last in get_entities(tags)]
-    assert spans(convert(tags, scheme)) == spans(tags)
+    assert tags_to_spans(tags) == [Span(type, begin, last + 1) for type, begin, last in get_entities(tags)]
+    assert tags_to_spans(convert_tags(tags, scheme)) == tags_to_spans(tags)
 
 
 @given(WILD)
 def test_other_spellings_of_bioes(tags) -> None:
     for letters in ("BILU", "BMEW"):
         spelling = dict(zip("BIES", letters, strict=True))
-        assert spans([spelling.get(tag[0], "O") + tag[1:] for tag in tags]) == spans(tags)
+        assert tags_to_spans([spelling.get(tag[0], "O") + tag[1:] for tag in tags]) == tags_to_spans(tags)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_constraints_allow_exactly_what_the_scheme_writes(scheme) -> None:
     vocabulary = tag_vocabulary("XY", scheme)
-    start, transitions, end = schemes.constraints(vocabulary, scheme)
+    start, transitions, end = tag_schemes.tag_constraints(vocabulary, scheme)
     allowed = 0
     for length in range(1, 5):
         for ids in product(range(len(vocabulary)), repeat=length):
             tags = [vocabulary[id] for id in ids]
             legal = start[ids[0]] and all(transitions[i][j] for i, j in pairwise(ids))
             legal = legal and end[ids[-1]]
-            assert legal == (tags_of(spans(tags), length, scheme) == tags), tags
+            assert legal == (spans_to_tags(tags_to_spans(tags), length, scheme) == tags), tags
             allowed += legal
     # Sets of spans over n tokens: a(n) = a(n - 1) + 2 (a(n - 1) + ... + a(0)), by what comes first.
     assert allowed == 3 + 11 + 41 + 153
@@ -93,7 +100,7 @@ def test_constraints_allow_exactly_what_the_scheme_writes(scheme) -> None:
 
 def test_constraints_forbid_the_tags_of_other_schemes() -> None:
     vocabulary = ["O", "B-X", "I-X", "E-X", "S-X"]
-    start, transitions, end = schemes.constraints(vocabulary, "BIO")
+    start, transitions, end = tag_schemes.tag_constraints(vocabulary, "BIO")
     assert start == [True, True, False, False, False]
     assert end == [True, True, True, False, False]
     assert transitions[1] == [True, True, True, False, False]
@@ -103,9 +110,9 @@ def test_constraints_forbid_the_tags_of_other_schemes() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_continuations_are_the_pairs_that_end_no_span(scheme) -> None:
     vocabulary = tag_vocabulary("XY", scheme)
-    table = schemes.continuations(vocabulary)
+    table = tag_schemes.continuations(vocabulary)
     for (i, first), (j, second) in product(enumerate(vocabulary), repeat=2):
-        both = [span for span in spans([first, second]) if span.end - span.begin == 2]
+        both = [span for span in tags_to_spans([first, second]) if span.end - span.begin == 2]
         assert table[i][j] == bool(both)
     assert any(map(any, table))
 
@@ -119,16 +126,16 @@ def test_the_vocabulary_is_sorted_with_outside_first() -> None:
 @given(st.lists(sentences(), min_size=1), st.sampled_from(SCHEMES))
 @settings(deadline=None, max_examples=100)
 def test_one_entity_tells_the_schemes_apart(drawn, scheme) -> None:
-    tags = [tags_of(found, length, scheme) for found, length in drawn]
-    assert detect(tags) == (scheme if any(found for found, _ in drawn) else "BIO")
+    tags = [spans_to_tags(found, length, scheme) for found, length in drawn]
+    assert detect_scheme(tags) == (scheme if any(found for found, _ in drawn) else "BIO")
 
 
 def test_a_few_mistakes_do_not_change_what_is_detected() -> None:
-    assert detect([["O", "I-X"], *[["B-X", "I-X", "O", "B-Y"]] * 3]) == "BIO"
-    assert detect([["O", "B-X"], *[["I-X", "I-X", "O", "I-Y"]] * 3]) == "IOB1"
-    assert detect([["O", "I-X"], *[["B-X", "E-X", "O", "S-Y"]] * 3]) == "BIOES"
-    assert detect([["U-X", "O"], ["B-X", "L-X"]]) == "BIOES"
-    assert detect([]) == "BIO"
+    assert detect_scheme([["O", "I-X"], *[["B-X", "I-X", "O", "B-Y"]] * 3]) == "BIO"
+    assert detect_scheme([["O", "B-X"], *[["I-X", "I-X", "O", "I-Y"]] * 3]) == "IOB1"
+    assert detect_scheme([["O", "I-X"], *[["B-X", "E-X", "O", "S-Y"]] * 3]) == "BIOES"
+    assert detect_scheme([["U-X", "O"], ["B-X", "L-X"]]) == "BIOES"
+    assert detect_scheme([]) == "BIO"
 
 
 @pytest.mark.parametrize(
@@ -154,16 +161,16 @@ def test_a_few_mistakes_do_not_change_what_is_detected() -> None:
 def test_a_tag_of_no_scheme_is_named_with_its_place(tag) -> None:
     data = [["O"], ["B-PER", tag]]
     with pytest.raises(UserError) as caught:
-        schemes.check(data, "eng.train")
+        tag_schemes.check_tags(data, "eng.train")
     message = str(caught.value)
     assert message.startswith(f"eng.train, sentence 2, token 2: the tag {tag!r} fits no scheme")
     assert "\n" not in message
     with pytest.raises(UserError, match=r"^eng\.train, line 5: the tag"):
-        schemes.check(data, "eng.train", lines=[2, 4])
+        tag_schemes.check_tags(data, "eng.train", lines=[2, 4])
 
 
 def test_tags_of_every_spelling_pass() -> None:
-    schemes.check([[], ["O"], [f"{prefix}-a-b" for prefix in "BIESLUMW"], ["B-X", "I-é"]], "here")
+    tag_schemes.check_tags([[], ["O"], [f"{prefix}-a-b" for prefix in "BIESLUMW"], ["B-X", "I-é"]], "here")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +179,7 @@ def test_tags_of_every_spelling_pass() -> None:
 )
 def test_spans_that_no_tags_can_write(wrong) -> None:
     with pytest.raises(ValueError, match="in a sentence of 3 tokens"):
-        tags_of(wrong, 3, "BIO")
+        spans_to_tags(wrong, 3, "BIO")
 
 
 @pytest.mark.real
@@ -188,7 +195,7 @@ def test_real_conll_is_iob1_with_the_published_counts(file, counts) -> None:
     if not (root / "ner").is_dir():
         pytest.skip(f"needs the benchmark sets: there is no {root / 'ner'}")
     data = read_files(root / "ner", file, "conll").table.column("tags").to_pylist()
-    schemes.check(data, file)
-    assert detect(data) == "IOB1"
-    assert Counter(span.type for tags in data for span in spans(tags)) == counts
-    assert [convert(convert(tags, "BIOES"), "IOB1") for tags in data] == data
+    tag_schemes.check_tags(data, file)
+    assert detect_scheme(data) == "IOB1"
+    assert Counter(span.type for tags in data for span in tags_to_spans(tags)) == counts
+    assert [convert_tags(convert_tags(tags, "BIOES"), "IOB1") for tags in data] == data

@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpseq.data.word_tokenizer import (
-    detokenized,
-    raw_words,
+    detokenize,
     sentence_numbers,
     split_into_sentences,
     split_sentences,
     split_words,
+    tokenize_words,
 )
 
 TEXTS = st.text(max_size=80) | st.text("aB.'’,-nt1 $@/:\n\"(\u0301\u200d👍", max_size=60)
@@ -49,7 +49,7 @@ def test_words(text: str, words: str) -> None:
     ],
 )
 def test_words_are_written_again_as_they_were(text: str) -> None:
-    assert detokenized(raw_words(text)) == text
+    assert detokenize(tokenize_words(text)) == text
 
 
 def test_a_line_ends_a_sentence_and_places_are_those_of_the_text() -> None:

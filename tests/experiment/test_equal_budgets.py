@@ -3,17 +3,17 @@
 import pytest
 
 from nlpseq.errors import UserError
-from nlpseq.experiment.equal_budgets import Sizer, steps_in
-from nlpseq.experiment.seeds import read_recipe
+from nlpseq.experiment.equal_budgets import ParameterMatcher, steps_in
+from nlpseq.task import read_recipe
 
 SMALL = ["data.sizes={ train = 80, validation = 10, test = 10 }", "embedding.dim=10"]
 
 
-def counted(sizer: Sizer, overrides: list[str]) -> dict[str, int]:
+def counted(matcher: ParameterMatcher, overrides: list[str]) -> dict[str, int]:
     """All trained weights of a fresh model by the first part of their names."""
-    task = type(sizer.task)(read_recipe(sizer.name, [*sizer.overrides, *overrides]))
-    task.target_tokenizer = sizer.task.target_tokenizer
-    task.restore(sizer.task.tokenizer, sizer.task.state())
+    task = type(matcher.task)(read_recipe(matcher.name, [*matcher.overrides, *overrides]))
+    task.target_tokenizer = matcher.task.target_tokenizer
+    task.restore(matcher.task.tokenizer, matcher.task.state())
     counts: dict[str, int] = {}
     for name, weight in task.build().named_parameters():
         part = name.partition(".")[0]
@@ -23,10 +23,12 @@ def counted(sizer: Sizer, overrides: list[str]) -> dict[str, int]:
 
 @pytest.mark.parametrize("kind", ["gru", "cnn", "transformer"])
 def test_another_kind_gets_as_many_parameters(kind: str) -> None:
-    wanted = Sizer("sentiment/quickstart", [*SMALL, "encoder.hidden_size=32"], None).core()
-    sizer = Sizer("sentiment/quickstart", [*SMALL, f"encoder.kind={kind}"], None)
-    found = sizer.match(wanted)
-    counts = counted(sizer, found)
+    wanted = ParameterMatcher(
+        "sentiment/quickstart", [*SMALL, "encoder.hidden_size=32"], None
+    ).count()
+    matcher = ParameterMatcher("sentiment/quickstart", [*SMALL, f"encoder.kind={kind}"], None)
+    found = matcher.match(wanted)
+    counts = counted(matcher, found)
     assert counts["encoder"] + counts["head"] == pytest.approx(wanted, rel=0.03)
     assert found[0].startswith("encoder.hidden_size=")
 
@@ -36,11 +38,11 @@ def test_in_seq2seq_a_name_stands_for_encoder_and_decoder(width: int) -> None:
     """A decoder of its own width keeps its ratio to the encoder; 0 is as wide as the encoder's outputs."""
     small = [*SMALL, "tokenization.kind=word"]
     sizes = ["encoder.hidden_size=48", f"decoder.hidden_size={width}"]
-    wanted = Sizer("translation/quickstart", [*small, *sizes], None).core()
+    wanted = ParameterMatcher("translation/quickstart", [*small, *sizes], None).count()
     transformer = [*small, *sizes, "encoder.kind=transformer", "encoder.num_layers=1"]
-    sizer = Sizer("translation/quickstart", transformer, None)
-    found = sizer.match(wanted)
-    assert sizer.core(found) == pytest.approx(wanted, rel=0.03)
+    matcher = ParameterMatcher("translation/quickstart", transformer, None)
+    found = matcher.match(wanted)
+    assert matcher.count(found) == pytest.approx(wanted, rel=0.03)
     model = read_recipe("translation/quickstart", [*transformer, *found])
     if width:
         assert 2 * model.decoder.hidden_size == model.encoder.hidden_size
@@ -52,15 +54,15 @@ def test_in_seq2seq_a_name_stands_for_encoder_and_decoder(width: int) -> None:
 def test_tables_over_the_vocabulary_do_not_count() -> None:
     """A tied table is the embedding's; an untied one has a row and a bias for each token."""
     sizes = [*SMALL, "encoder.hidden_size=10"]
-    tied = Sizer("language_modeling/quickstart", sizes, None)
-    untied = Sizer("language_modeling/quickstart", [*sizes, "head.tied=false"], None)
-    assert tied.core() == untied.core() == 4 * 10 * (10 + 10 + 2)  # an LSTM of torch
+    tied = ParameterMatcher("language_modeling/quickstart", sizes, None)
+    untied = ParameterMatcher("language_modeling/quickstart", [*sizes, "head.tied=false"], None)
+    assert tied.count() == untied.count() == 4 * 10 * (10 + 10 + 2)  # an LSTM of torch
 
 
 def test_a_model_that_cannot_be_so_small_is_refused() -> None:
-    sizer = Sizer("sentiment/quickstart", [*SMALL, "encoder.kind=transformer"], None)
+    matcher = ParameterMatcher("sentiment/quickstart", [*SMALL, "encoder.kind=transformer"], None)
     with pytest.raises(UserError, match="the nearest to 50 parameters are"):
-        sizer.match(50)
+        matcher.match(50)
 
 
 def line(step: int, seconds: float, **values) -> dict:

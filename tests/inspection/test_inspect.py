@@ -165,7 +165,7 @@ def test_a_reading_spells_every_token(runs: Path) -> None:
     texts = ["a good film .", "Ann met Bob . she left ."]
     for folder in runs.iterdir():
         predictor = nlpseq.load(folder, "cpu")
-        tokens, spelt, targets = predictor.read(texts)
+        tokens, spelt, targets = predictor.read_texts(texts)
         assert list(map(len, spelt)) == tokens.lengths.tolist()
         assert predictor.model.encode(tokens).outputs.shape[:2] == tokens.ids.shape
         assert targets is None or targets.shape == tokens.ids.shape

@@ -53,14 +53,14 @@ def test_words_of_several_batches_are_read_once(monkeypatch) -> None:
     read = embedding.characters.forward
     monkeypatch.setattr(embedding.characters, "forward", lambda c: tables.append(c) or read(c))
     batches = [TOKENS.select_rows(slice(0, 1)), TOKENS.select_rows(slice(1, 2))]
-    found = [embedding(one) for one in embedding.read_words(batches)]
+    found = [embedding(one) for one in embedding.encode_words(batches)]
     assert len(tables) == 1
     torch.testing.assert_close(torch.cat(found), embedding(TOKENS))
     plain = Embedding(table())
     assert plain.read_words(batches) == batches
-    assert embedding.read_words([]) == []
+    assert embedding.encode_words([]) == []
     with pytest.raises(ValueError, match="reads characters"):
-        embedding.read_words([replace(TOKENS, characters=None)])
+        embedding.encode_words([replace(TOKENS, characters=None)])
 
 
 def test_a_word_that_occurs_often_gets_the_gradient_of_all_its_places() -> None:

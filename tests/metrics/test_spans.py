@@ -12,9 +12,9 @@ from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2, IOBES
 
-from nlpseq.readers import read_files
-from nlpseq.data.tag_schemes import convert, tag_vocabulary
+from nlpseq.data.tag_schemes import convert_tags, tag_vocabulary
 from nlpseq.metrics.spans import SpanScores
+from nlpseq.readers import read_files
 
 SEQEVAL = {"BIO": IOB2, "BIOES": IOBES}
 RATES = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
@@ -97,7 +97,7 @@ def test_any_tags_score_as_in_seqeval(scheme, data) -> None:
     tag = st.sampled_from(tag_vocabulary(["X", "a-b"], scheme))
     pairs = data.draw(st.lists(st.lists(st.tuples(tag, tag), min_size=1), min_size=1, max_size=4))
     predictions = [[prediction for prediction, _ in pair] for pair in pairs]
-    targets = [convert([target for _, target in pair], scheme) for pair in pairs]
+    targets = [convert_tags([target for _, target in pair], scheme) for pair in pairs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy's, about an empty class in seqeval
         agree(predictions, targets, ["X", "a-b", "never"], scheme)
@@ -110,7 +110,7 @@ def test_real_tags_with_mistakes_score_as_in_seqeval(scheme) -> None:
     if not (root / "ner").is_dir():
         pytest.skip(f"needs the benchmark sets: there is no {root / 'ner'}")
     data = read_files(root / "ner", "eng.testb", "conll").table.column("tags").to_pylist()
-    targets = [convert(tags, scheme) for tags in data]
+    targets = [convert_tags(tags, scheme) for tags in data]
     types = ["LOC", "MISC", "ORG", "PER"]
     vocabulary, chance = tag_vocabulary(types, scheme), random.Random(13)
     predictions = [

@@ -14,7 +14,7 @@ from nlpseq.metrics.summarization import (
     SummaryTarget,
     best_lead,
     lead,
-    leads,
+    lead_lengths,
     words_of,
 )
 
@@ -120,10 +120,10 @@ def test_lead(k, expected) -> None:
 
 
 def test_leads_reach_beyond_the_longest_reference() -> None:
-    assert leads(0) == [1]
-    assert leads(1) == [1, 2, 3]
-    assert leads(6) == [*range(1, 19)]
-    assert leads(18) == [*range(1, 21), 22, 24, 26, 28, 30, 33, 36, 39, 42, 46, 50, 54]
+    assert lead_lengths(0) == [1]
+    assert lead_lengths(1) == [1, 2, 3]
+    assert lead_lengths(6) == [*range(1, 19)]
+    assert lead_lengths(18) == [*range(1, 21), 22, 24, 26, 28, 30, 33, 36, 39, 42, 46, 50, 54]
 
 
 def test_the_best_lead_is_chosen_by_mean_rouge_l() -> None:

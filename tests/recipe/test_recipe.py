@@ -1,4 +1,4 @@
-"""Recipes: what is read, merged, overridden and refused."""
+"""Recipes: read, merged, overridden and validated."""
 
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,11 @@ def test_a_recipe_extends_another_by_one_level(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({"training": {"epoch": 3}}, r"unknown key training\.epoch; did you mean 'epochs'"),
-        ({"trainig": {}}, "unknown key trainig; did you mean 'training'"),
+        (
+            {"training": {"epoch": 3}},
+            r"unknown key training\.epoch; did you mean 'training.epochs'",
+        ),
+        ({"trainig": {}}, "unknown section trainig; did you mean 'training'"),
         ({"training": {"epochs": "three"}}, r"training\.epochs = 'three'"),
         ({"training": {"batch_size": True}}, r"training\.batch_size = True"),
         ({"encoder": {"kind": "lstn"}}, r"encoder\.kind = 'lstn'"),
@@ -112,7 +115,10 @@ def test_assignments_are_read_in_any_order() -> None:
     ("words", "said"),
     [
         (["encoder.kind=cnn", "encoder.bidirectional=true"], "unknown key encoder.bidirectional"),
-        (["encoder.kind=cnn", "encoder.wdiths=[2]"], "encoder.wdiths; did you mean 'widths'"),
+        (
+            ["encoder.kind=cnn", "encoder.wdiths=[2]"],
+            "encoder.wdiths; did you mean 'encoder.widths'",
+        ),
         (["encoder.kind=cnn", "encoder.forget_bias=1.0"], "unknown key encoder.forget_bias"),
         (["encoder.widths=[2]"], "unknown key encoder.widths"),
         (["encoder.kind=transformer", "encoder.num_heads=3"], "3 heads cannot share .* = 7"),
@@ -149,7 +155,7 @@ def test_an_extending_recipe_may_change_the_kind(tmp_path: Path) -> None:
 
 
 def decoder_of(document: dict[str, Any], *assignments: str) -> Any:
-    from nlpseq.tasks.seq2seq.translation import TranslationRecipe
+    from nlpseq.tasks.seq2seq.recipe import TranslationRecipe
 
     changed = recipe.override(document, assignments)
     return recipe.validate(TranslationRecipe, {"task": TASK, **changed}, "test").decoder
@@ -200,7 +206,7 @@ def test_an_extending_recipe_may_change_the_encoder_that_a_decoder_follows(tmp_p
 @pytest.mark.parametrize("name", ["sentiment/sst2", "ner/conll2003"])
 @pytest.mark.parametrize("kind", ["gru", "rnn", "cnn", "rcnn", "feedforward", "transformer"])
 def test_shipped_recipes_run_with_any_kind(name: str, kind: str) -> None:
-    from nlpseq.experiment import read_recipe
+    from nlpseq.task import read_recipe
 
     sizes = ["encoder.hidden_size=128"] if kind == "transformer" else []
     assert read_recipe(name, [f"encoder.kind={kind}", *sizes]).encoder.kind == kind

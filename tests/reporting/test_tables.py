@@ -1,11 +1,13 @@
-"""What a finished run prints."""
+"""Tables that commands print."""
 
-import math
+import re
 from pathlib import Path
 
 import pytest
 
-from nlpseq.reporting.tables import duration, number, parameter_line, report_run, report_scores
+from nlpseq.recipe import Recipe
+from nlpseq.recipe.keys import describe
+from nlpseq.reporting.tables import report_keys, report_run, report_scores
 
 METRICS = {
     "splits": ["validation", "test"],
@@ -18,45 +20,6 @@ METRICS = {
     "parameters": {"total": 1_234_567, "embedding": 1_000_000, "encoder": 234_567, "head": 0},
     "versions": {"torch": "2"},
 }
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, ""),
-        (0, "0"),
-        (1234567, "1,234,567"),
-        (23456.0, "23,456"),
-        (537.0, "537"),
-        (1.0, "1.000"),
-        (104.567, "104.57"),
-        (1.5, "1.500"),
-        (0.5, "0.500"),
-        (0.00123456, "0.001235"),
-        (math.inf, "inf"),
-        (math.nan, "nan"),
-        ({"mean": 104.567, "standard_deviation": 0.25}, "104.57 ± 0.250"),
-        ({"mean": 104.567, "standard_deviation": None}, "104.57"),
-    ],
-)
-def test_numbers_for_people(value: object, text: str) -> None:
-    assert number(value) == text
-
-
-def test_durations() -> None:
-    assert [duration(s) for s in (4.21, 59.7, 185, 7800)] == [
-        "4.2 s",
-        "1 min 0 s",
-        "3 min 5 s",
-        "2 h 10 min",
-    ]
-
-
-def test_parameters_with_their_parts() -> None:
-    assert (
-        parameter_line(METRICS["parameters"]) == "1,234,567 (embedding 1,000,000, encoder 234,567)"
-    )
-    assert parameter_line({"total": 5}) == "5"
 
 
 def test_report_has_everything_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,7 +44,7 @@ def test_report_of_several_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     }
     report_run(summary, [], Path("runs/x"))
     printed = capsys.readouterr().out
-    assert "10.50 ± 0.125" in printed
+    assert "10.50 ± 0.12" in printed
     assert "13, 14" in printed
 
 
@@ -107,11 +70,12 @@ def test_report_by_class_is_of_the_last_split(capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr().out
     rows = [line.strip("│ ").split("│") for line in printed.splitlines() if "│" in line]
     cells = [[cell.strip() for cell in row] for row in rows]
-    assert ["good [b]", "0.750", "0.500", "0.600", "1,234"] in cells
-    assert ["bad", "0.750", "0.500", "0.125", "1,234"] in cells
+    assert ["good [b]", "75.00", "50.00", "60.00", "1,234"] in cells
+    assert ["bad", "75.00", "50.00", "12.50", "1,234"] in cells
     assert ["good [b]", "617", "616"] in cells
     assert ["bad", "0", "8,765"] in cells
     assert "test by class" in printed
+    assert "F1 (%)" in printed
     assert "unseen" not in printed
 
 
@@ -135,6 +99,7 @@ def test_report_by_type_of_many_types_is_cut(capsys: pytest.CaptureFixture[str])
     assert "type20" not in printed
     assert "5 more in metrics.json" in printed
     assert "predicted" not in printed
+    assert all(len(line) <= 80 for line in printed.splitlines() if "run directory" not in line)
 
 
 def test_report_by_distance(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,6 +108,7 @@ def test_report_by_distance(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "test by distance" in printed
     assert "127" in printed
+    assert "25.00" in printed
 
 
 def test_report_of_scores_has_no_detail_where_there_is_none(
@@ -152,3 +118,17 @@ def test_report_of_scores_has_no_detail_where_there_is_none(
     without = capsys.readouterr().out
     report_run(METRICS, [], Path("x"))
     assert capsys.readouterr().out == without
+
+
+def test_one_epoch_is_singular(capsys: pytest.CaptureFixture[str]) -> None:
+    report_run(METRICS | {"epochs": 1.0, "steps": 1}, [], Path("x"))
+    assert "1 step, 1 epoch\n" in re.sub(" +\n", "\n", capsys.readouterr().out)
+
+
+def test_report_of_keys_fits_and_names_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    report_keys(describe(Recipe))
+    printed = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in printed.splitlines())
+    assert "[training]" in printed
+    assert "  learning_rate: number, default 0.001" in printed
+    assert "One of: sgd, adam, adamw, rmsprop." in printed

@@ -3,7 +3,7 @@ import torch
 from tiny import config
 from torch import nn
 
-from nlpseq.training.averaging import applied, build_average, install
+from nlpseq.training.averaging import averaged_weights, build_average, install_average
 
 
 def model() -> nn.Module:
@@ -27,7 +27,7 @@ def test_ema_is_its_closed_form() -> None:
     expected = {name: p.detach().clone() for name, p in made.named_parameters()}
     for update in range(6):
         move(made, update)
-        average.updated()
+        average.after_update()
         decay = min(0.3, (1 + update) / (10 + update))
         for name, parameter in made.named_parameters():
             expected[name] = decay * expected[name] + (1 - decay) * parameter.detach()
@@ -44,8 +44,8 @@ def test_last_k_is_the_mean_of_the_last_validations() -> None:
     seen = []
     for number in range(5):
         move(made, number)
-        average.updated()
-        average.validating()
+        average.after_update()
+        average.before_validation()
         seen.append(made[0].weight.detach().clone())
         mean = torch.stack(seen[-3:]).mean(0)
         torch.testing.assert_close(average.weights()["0.weight"], mean)
@@ -55,13 +55,13 @@ def test_last_k_is_the_mean_of_the_last_validations() -> None:
 def test_the_swap_restores_every_bit(kind: str) -> None:
     made = model()
     average = build_average(made, config(average=kind))
-    average.validating()
+    average.before_validation()
     move(made, 7)
-    average.updated()
+    average.after_update()
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
 
     def look(inside: bool) -> None:
-        with applied(average, made):
+        with averaged_weights(average, made):
             for name, tensor in average.weights().items():
                 assert made.state_dict()[name].equal(tensor)
             assert made[1].weight is made[0].weight
@@ -83,14 +83,14 @@ def test_a_reloaded_average_goes_on_the_same(kind: str) -> None:
     average = build_average(made, config(average=kind, average_last=2))
     for number in range(3):
         move(made, number)
-        average.updated()
-        average.validating()
+        average.after_update()
+        average.before_validation()
     again = build_average(made, config(average=kind, average_last=2))
     again.load({name: tensor.clone() for name, tensor in average.state().items()})
     move(made, 9)
     for one in (average, again):
-        one.updated()
-        one.validating()
+        one.after_update()
+        one.before_validation()
     own, other = average.weights(), again.weights()
     assert own.keys() == other.keys()
     assert all(tensor.equal(other[name]) for name, tensor in own.items())
@@ -100,6 +100,6 @@ def test_install_leaves_the_average_in_the_model() -> None:
     made = model()
     average = build_average(made, config(average="ema"))
     move(made, 4)
-    average.updated()
-    install(average, made)
+    average.after_update()
+    install_average(average, made)
     assert made[0].weight.equal(average.weights()["0.weight"])

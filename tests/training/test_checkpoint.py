@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nlpseq.errors import UserError
-from nlpseq.training.checkpoint import Checkpoint, DamagedError, Store
+from nlpseq.training.checkpoint import Checkpoint, CheckpointStore, DamagedError
 
 FILES = {
     "model": {
@@ -23,20 +23,20 @@ STATE = {"third": 1 / 3, "list": [1, 2], "none": None}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "checkpoints")
+def store(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path / "checkpoints")
 
 
-def latest(store: Store) -> tuple[str | None, list[str]]:
+def latest(store: CheckpointStore) -> tuple[str | None, list[str]]:
     notes: list[str] = []
     checkpoint = store.latest(notes.append)
     return checkpoint.name if checkpoint else None, notes
 
 
-def test_what_is_saved_comes_back_bit_for_bit(store: Store) -> None:
+def test_what_is_saved_comes_back_bit_for_bit(store: CheckpointStore) -> None:
     store.save(12, FILES, STATE)
     checkpoint = store.open("step-00000012")
-    assert checkpoint.state == STATE
+    assert checkpoint.document == STATE
     for file, tensors in FILES.items():
         loaded = checkpoint.tensors(file)
         assert loaded.keys() == tensors.keys()
@@ -46,7 +46,7 @@ def test_what_is_saved_comes_back_bit_for_bit(store: Store) -> None:
     assert not any(path.suffix in {".pt", ".pkl", ".bin"} for path in checkpoint.path.iterdir())
 
 
-def test_no_checkpoint_is_no_error(store: Store) -> None:
+def test_no_checkpoint_is_no_error(store: CheckpointStore) -> None:
     assert latest(store) == (None, [])
     store.clean()
     assert store.names() == []
@@ -75,7 +75,7 @@ def add(path: Path) -> None:
     "file", ["model.safetensors", "other.safetensors", "state.json", "manifest.json"]
 )
 def test_damage_is_named_and_the_one_before_is_used(
-    store: Store, file: str, damage: Callable[[Path], None]
+    store: CheckpointStore, file: str, damage: Callable[[Path], None]
 ) -> None:
     store.save(1, FILES, STATE)
     newest = store.save(2, FILES, STATE)
@@ -88,7 +88,7 @@ def test_damage_is_named_and_the_one_before_is_used(
         store.open(newest.name)
 
 
-def test_no_flipped_byte_of_the_manifest_goes_unseen(store: Store) -> None:
+def test_no_flipped_byte_of_the_manifest_goes_unseen(store: CheckpointStore) -> None:
     saved = store.save(1, FILES, STATE)
     manifest = saved.path / "manifest.json"
     whole = manifest.read_bytes()
@@ -103,7 +103,7 @@ def test_no_flipped_byte_of_the_manifest_goes_unseen(store: Store) -> None:
     store.open(saved.name)
 
 
-def test_when_all_are_damaged_it_says_so(store: Store) -> None:
+def test_when_all_are_damaged_it_says_so(store: CheckpointStore) -> None:
     for step in (1, 2):
         truncate(store.save(step, FILES, STATE).path / "model.safetensors")
     with pytest.raises(UserError, match="every checkpoint in .* is damaged"):
@@ -112,7 +112,7 @@ def test_when_all_are_damaged_it_says_so(store: Store) -> None:
 
 @pytest.mark.parametrize("calls", [0, 1, 2, 3])
 def test_a_full_disk_loses_nothing(
-    store: Store, monkeypatch: pytest.MonkeyPatch, calls: int
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     store.save(1, FILES, STATE)
     real, done = os.write, []
@@ -132,7 +132,7 @@ def test_a_full_disk_loses_nothing(
 
 
 def test_another_error_of_the_disk_is_not_called_a_full_one(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(descriptor: int, data: bytes) -> int:
         raise OSError(errno.EIO, "Input/output error")
@@ -144,7 +144,7 @@ def test_another_error_of_the_disk_is_not_called_a_full_one(
 
 
 def test_a_writer_may_be_given_less_than_it_asked_for(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:17]))
@@ -153,7 +153,7 @@ def test_a_writer_may_be_given_less_than_it_asked_for(
     assert store.open("step-00000001").tensors("other")["bytes"].equal(FILES["other"]["bytes"])
 
 
-def test_what_a_kill_left_is_cleaned_and_never_read(store: Store) -> None:
+def test_what_a_kill_left_is_cleaned_and_never_read(store: CheckpointStore) -> None:
     saved: Checkpoint = store.save(1, FILES, STATE)
     shutil.copytree(saved.path, store.folder / "step-00000002.tmp-123")
     assert latest(store) == ("step-00000001", [])
@@ -161,14 +161,14 @@ def test_what_a_kill_left_is_cleaned_and_never_read(store: Store) -> None:
     assert [path.name for path in store.folder.iterdir()] == ["step-00000001"]
 
 
-def test_a_step_can_be_saved_again(store: Store) -> None:
+def test_a_step_can_be_saved_again(store: CheckpointStore) -> None:
     truncate(store.save(1, FILES, STATE).path / "model.safetensors")
     store.save(1, FILES, STATE | {"list": []})
-    assert store.open("step-00000001").state["list"] == []
+    assert store.open("step-00000001").document["list"] == []
     assert [path.name for path in store.folder.iterdir()] == ["step-00000001"]
 
 
-def test_prune_keeps_the_newest_and_what_is_needed(store: Store) -> None:
+def test_prune_keeps_the_newest_and_what_is_needed(store: CheckpointStore) -> None:
     for step in (5, 10, 15, 20, 25):
         store.save(step, FILES, STATE)
     store.prune({"step-00000010"})
@@ -176,7 +176,7 @@ def test_prune_keeps_the_newest_and_what_is_needed(store: Store) -> None:
     assert len(list(store.folder.iterdir())) == 3
 
 
-def test_set_aside_takes_newer_ones_out_of_count(store: Store) -> None:
+def test_set_aside_takes_newer_ones_out_of_count(store: CheckpointStore) -> None:
     for step in (5, 10, 15):
         store.save(step, FILES, STATE)
     store.set_aside(after="step-00000005")

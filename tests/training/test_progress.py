@@ -3,19 +3,19 @@ import json
 import pytest
 from tiny import config
 
-from nlpseq.training.progress import Best, Plan, RunState
+from nlpseq.training.progress import Best, RunLength, RunState
 
 
 def steps(batches: int, **training) -> int:
-    """Updates until the plan is over, when every epoch has as many batches as was said."""
+    """Updates until the length is over, when every epoch has as many batches as was said."""
     made = config(**training)
-    plan, run = Plan(batches, made), RunState()
-    while not plan.over(run):
+    length, run = RunLength(batches, made), RunState()
+    while not length.is_over(run):
         run.step += 1
         run.batch = min(run.batch + made.accumulation, batches)
         if run.batch == batches:
             run.epoch, run.batch = run.epoch + 1, 0
-    assert run.step == plan.total
+    assert run.step == length.total
     return run.step
 
 
@@ -38,11 +38,11 @@ def test_a_plan_is_as_long_as_it_says(training: dict, expected: int) -> None:
 
 
 def test_a_whole_epoch_ends_with_its_batches_not_with_the_estimate() -> None:
-    plan, run = Plan(30, config(epochs=1.0)), RunState(step=33, batch=33)
-    assert not plan.over(run)
-    assert plan.progress(run).fraction == 1.0
-    assert plan.epoch(run) == 1.0
-    assert plan.over(RunState(step=28, epoch=1))
+    length, run = RunLength(30, config(epochs=1.0)), RunState(step=33, batch=33)
+    assert not length.is_over(run)
+    assert length.progress(run).fraction == 1.0
+    assert length.epoch(run) == 1.0
+    assert length.is_over(RunState(step=28, epoch=1))
 
 
 def test_a_run_state_survives_json() -> None:

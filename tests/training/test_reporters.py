@@ -22,7 +22,7 @@ def test_a_log_gets_one_plain_line_each() -> None:
     reporter.note("checkpoint [x] is damaged")
     reporter.finish()
     assert console.file.getvalue().splitlines() == [
-        "training for 20 steps, going on after step 5",
+        "training for 20 steps, resumed after step 5",
         "step 10/20  epoch 1.00  loss 4.568  learning rate 0.001  tokens/s 12,346",
         "validation  step 10  epoch 1  perplexity 96.54",
         "checkpoint [x] is damaged",

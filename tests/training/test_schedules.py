@@ -4,12 +4,12 @@ import pytest
 import torch
 from tiny import config
 
-from nlpseq.training.schedules import Plateau, better, factor, warmup_steps
+from nlpseq.training.schedules import Plateau, is_better, schedule_factor, warmup_steps
 
 
 def curve(total: int, **training) -> list[float]:
     made = config(learning_rate=1.0, **training)
-    return [factor(step, total, made) for step in range(total)]
+    return [schedule_factor(step, total, made) for step in range(total)]
 
 
 def test_constant_is_one_and_warmup_climbs_to_it() -> None:
@@ -34,8 +34,8 @@ def test_linear_and_cosine_are_the_closed_forms() -> None:
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "one_cycle"])
 def test_the_end_is_the_final_rate_and_stays_so(schedule: str) -> None:
     made = config(learning_rate=0.5, schedule=schedule, final_learning_rate=0.05)
-    assert factor(100, 100, made) == pytest.approx(0.1)
-    assert factor(140, 100, made) == pytest.approx(0.1)
+    assert schedule_factor(100, 100, made) == pytest.approx(0.1)
+    assert schedule_factor(140, 100, made) == pytest.approx(0.1)
     assert min(curve(30, schedule=schedule, warmup=0.1)) > 0
 
 
@@ -74,9 +74,9 @@ def test_plateau_reduces_after_its_patience_and_survives_json() -> None:
 
 
 def test_better() -> None:
-    assert better(1.0, None, True)
-    assert better(2.0, 1.0, True)
-    assert better(1.0, 2.0, False)
-    assert not better(1.0, 1.0, True)
-    assert not better(1.0, 1.0, False)
-    assert not better(math.nan, None, False)
+    assert is_better(1.0, None, True)
+    assert is_better(2.0, 1.0, True)
+    assert is_better(1.0, 2.0, False)
+    assert not is_better(1.0, 1.0, True)
+    assert not is_better(1.0, 1.0, False)
+    assert not is_better(math.nan, None, False)

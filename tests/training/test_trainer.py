@@ -161,7 +161,7 @@ def test_a_loss_that_is_no_number_stops_with_the_numbers(tmp_path: Path) -> None
 
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     trainer(recipe(epochs=1.0), tmp_path).fit(TRAIN, None)
-    with pytest.raises(UserError, match="already holds step-"):
+    with pytest.raises(UserError, match="already contains step-"):
         trainer(recipe(epochs=1.0), tmp_path).fit(TRAIN, None)
 
 
@@ -211,7 +211,7 @@ def test_float16_gradients_that_overflow_skip_their_step_only(tmp_path: Path) ->
     assert 1 <= len(overflowed) < 6
     assert all(p.isfinite().all() for p in skipping.model.parameters())
     checkpoint = skipping.store.open(skipping.store.names()[-1])
-    assert checkpoint.state["scaler"]["scale"] == 2.0 ** (127 - len(overflowed))
+    assert checkpoint.document["scaler"]["scale"] == 2.0 ** (127 - len(overflowed))
 
 
 def test_bfloat16_keeps_float32_weights(tmp_path: Path) -> None:

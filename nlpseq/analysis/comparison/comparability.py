@@ -1,4 +1,4 @@
-"""Whether runs can be compared, and by which scores: the same task, the same test, the same count."""
+"""Checks that runs can be compared, and by which scores: same task, same test data, same vocabulary."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,26 @@ from .runs import Candidate, TrainedRun
 from .score_units import PER_TEXT, PER_TOKEN
 
 
-def check_comparable(contenders: Sequence[Candidate], split: str) -> None:
-    """See that all runs were scored on the same examples.
+def check_comparable(candidates: Sequence[Candidate], split: str) -> None:
+    """Check that all runs were scored on the same examples.
 
     Raises:
-        UserError: they were not; it says what differs.
+        UserError: they were not; the message says what differs.
     """
-    runs = [run for contender in contenders for run in contender.runs]
+    runs = [run for candidate in candidates for run in candidate.runs]
     first = runs[0]
     for run in runs[1:]:
         pair = f"{first.folder} and {run.folder}"
         if run.fingerprint != first.fingerprint:
             raise UserError(
                 f"{pair}: scored on different data, split {split!r} has fingerprint "
-                f"{first.fingerprint[:12]} and {run.fingerprint[:12]}{_sizes(first, run)}; score both on "
-                "the same by nlpseq evaluate"
+                f"{first.fingerprint[:12]} and {run.fingerprint[:12]}{_sizes(first, run)}; score both "
+                "on the same data with nlpseq evaluate"
             )
         if run.index != first.index:
             raise UserError(
                 f"{pair}: scored on different examples of split {split!r}{_sizes(first, run)}; score "
-                "both anew by nlpseq evaluate"
+                "both again with nlpseq evaluate"
             )
 
 
@@ -36,68 +36,68 @@ def _sizes(first: TrainedRun, second: TrainedRun) -> str:
     return f" ({sizes[0]:,} and {sizes[1]:,} examples)" if len(set(sizes)) > 1 else ""
 
 
-def same_vocabulary(contenders: Sequence[Candidate]) -> bool:
-    """Whether all predict the same tokens: then scores per token can be compared."""
-    runs = [run for contender in contenders for run in contender.runs]
+def same_vocabulary(candidates: Sequence[Candidate]) -> bool:
+    """Return whether all predict tokens of one vocabulary, so that scores per token can be compared."""
+    runs = [run for candidate in candidates for run in candidate.runs]
     first = _tokenizer(runs[0])
     return all(_tokenizer(run) == first for run in runs[1:])
 
 
 def _tokenizer(run: TrainedRun) -> str:
-    """What is predicted: tokens of the target's side, where the sides differ."""
+    """Return the tokenizer of what is predicted, that of the target for seq2seq."""
     return (run.task.target_tokenizer or run.task.tokenizer).backend.to_str()
 
 
-def comparable_scores(contenders: Sequence[Candidate]) -> list[str]:
-    """The scores that every run makes of the statistics of examples, so that they can be tested.
+def comparable_scores(candidates: Sequence[Candidate]) -> list[str]:
+    """Return the scores that every run computes from statistics of examples, so that they can be tested.
 
-    Perplexity is among them only where all predict tokens of one vocabulary.
+    Perplexity is among them only if all predict tokens of one vocabulary.
     """
-    runs = [run for contender in contenders for run in contender.runs]
-    same = same_vocabulary(contenders)
-    found = [run.task.metric.score(run.statistics.sum(axis=0).tolist()) for run in runs]
+    runs = [run for candidate in candidates for run in candidate.runs]
+    same = same_vocabulary(candidates)
+    scores = [run.task.metric.score(run.statistics.sum(axis=0).tolist()) for run in runs]
     return [
         name
-        for name in found[0]
-        if all(name in one for one in found)
+        for name in scores[0]
+        if all(name in others for others in scores)
         and name != "tokens"
         and (same or name not in PER_TOKEN)
     ]
 
 
-def choose_score(contenders: Sequence[Candidate], wanted: str | None) -> str:
-    """The score that decides: the one asked for, else the task's main one.
+def choose_score(candidates: Sequence[Candidate], wanted: str | None) -> str:
+    """Return the score that decides: `wanted`, or the main score of the task.
 
     Raises:
-        UserError: there is no such score, it has no statistics of examples, or it is per token and the
-            vocabularies differ.
+        UserError: there is no such score, it is not computed from statistics of examples, or it is per token and
+            the vocabularies differ.
     """
-    name = wanted or contenders[0].runs[0].task.main_metric
-    usable = comparable_scores(contenders)
+    name = wanted or candidates[0].runs[0].task.main_metric
+    usable = comparable_scores(candidates)
     if name in usable:
         return name
-    names = " and ".join(contender.name for contender in contenders)
-    if name in PER_TOKEN and not same_vocabulary(contenders):
+    names = " and ".join(candidate.name for candidate in candidates)
+    if name in PER_TOKEN and not same_vocabulary(candidates):
         others = [other for other in PER_TEXT if other in usable]
-        instead = f"compare them by --score {others[0]}" if others else "another --score would do"
+        instead = f"compare with --score {others[0]}" if others else "choose another --score"
         raise UserError(
             f"{names}: {name.replace('_', ' ')} is per token and their vocabularies differ "
-            f"({_vocabularies(contenders)}); {instead}"
+            f"({_vocabularies(candidates)}); {instead}"
         )
-    if all(name in run.scores for contender in contenders for run in contender.runs):
+    if all(name in run.scores for candidate in candidates for run in candidate.runs):
         raise UserError(
-            f"--score {name}: no sum over examples gives it, so it cannot be tested; there are "
-            f"{', '.join(usable)}"
+            f"--score {name}: it is not computed from sums over examples, so it cannot be tested; "
+            f"available: {', '.join(usable)}"
         )
-    near = suggest(name, usable).removesuffix(".") or f"; there are {', '.join(usable)}"
+    near = suggest(name, usable).removesuffix(".") or f"; available: {', '.join(usable)}"
     raise UserError(f"--score {name}: these runs have no such score{near}")
 
 
-def _vocabularies(contenders: Sequence[Candidate]) -> str:
-    found = []
-    for contender in contenders:
-        task = contender.runs[0].task
+def _vocabularies(candidates: Sequence[Candidate]) -> str:
+    sizes = []
+    for candidate in candidates:
+        task = candidate.runs[0].task
         tokenizer = task.target_tokenizer or task.tokenizer
         kind = task.recipe.tokenization.kind.replace("_", " ")
-        found.append(f"{contender.name}: {len(tokenizer):,} tokens of kind {kind}")
-    return ", ".join(found)
+        sizes.append(f"{candidate.name}: {len(tokenizer):,} tokens of kind {kind}")
+    return ", ".join(sizes)

@@ -1,4 +1,4 @@
-"""What a model took to train, and takes to keep."""
+"""The cost of a model: parameters, training time, size on disk, speed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,19 @@ from .speed import Speed
 
 @dataclass(frozen=True)
 class Cost:
-    """Means over a model's runs.
+    """Costs, as means over a model's runs.
 
     Attributes:
-        parameters: trained ones, in all.
-        embedding: those of the embedding.
-        output: those of an output layer over the vocabulary, where it is not tied to the embedding.
-        core: all others: what a comparison at equal size should match.
-        minutes: of training, with its validations.
-        tokens_per_second: read in training.
-        steps: updates.
+        parameters: all trained ones.
+        embedding: parameters of the embedding.
+        output: parameters of an output layer over the vocabulary, if it is not tied to the embedding.
+        core: all other parameters: a comparison at equal size matches these.
+        minutes: of training, validation included.
+        tokens_per_second: in training.
+        steps: of training.
         megabytes: of the weights on disk.
-        machine: it was trained on, one name if all are the same.
-        speed: of its answers, where it was measured.
+        machine: on which it was trained; several are joined.
+        speed: of its predictions, if it was measured.
     """
 
     parameters: int
@@ -40,9 +40,9 @@ class Cost:
     speed: Speed | None = None
 
 
-def cost_of(contender: Candidate, speed: Speed | None = None) -> Cost:
-    """Read it from what the runs wrote down."""
-    runs = contender.runs
+def cost_of(candidate: Candidate, speed: Speed | None = None) -> Cost:
+    """Compute the cost of a candidate from the files of its runs."""
+    runs = candidate.runs
     counts = runs[0].metrics["parameters"]
     embedding, output = counts.get("embedding", 0), _output(runs[0])
     return Cost(
@@ -64,7 +64,7 @@ def _mean(runs: Sequence[TrainedRun], key: str) -> float:
 
 
 def _output(run: TrainedRun) -> int:
-    """The output layer over the vocabulary; a table tied to the embedding counts there."""
+    """Count the parameters of the output layer; a table tied to the embedding belongs to that."""
     from safetensors import safe_open
 
     rows = len(run.task.target_tokenizer or run.task.tokenizer)
@@ -74,18 +74,18 @@ def _output(run: TrainedRun) -> int:
 
 
 def output_parameters(shapes: Mapping[str, Sequence[int]], rows: int) -> int:
-    """How many weights of a head have a row for each of `rows` tokens.
+    """Count the weights of a head that have a row for each token.
 
     Args:
-        shapes: of all weights, by name.
-        rows: tokens that can be predicted.
+        shapes: shapes of all weights, by name.
+        rows: number of tokens that can be predicted.
     """
     own = (shape for name, shape in shapes.items() if name.startswith("head."))
     return sum(math.prod(shape) for shape in own if len(shape) and shape[0] == rows)
 
 
 def _machine(run: TrainedRun) -> str:
-    found = run.metrics.get("machine", {})
-    threads = found.get("threads")
-    name = str(found.get("name", "unknown"))
+    machine = run.metrics.get("machine", {})
+    threads = machine.get("threads")
+    name = str(machine.get("name", "unknown"))
     return f"{name}, {threads} thread{'s' * (threads != 1)}" if threads else name

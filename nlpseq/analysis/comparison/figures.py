@@ -1,115 +1,55 @@
-"""Figures of a comparison: the differences, learning curves, score and cost; for light and dark pages."""
+"""Figures of a comparison: differences, learning curves, score against cost."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from nlpseq.reporting.figures import png
+from nlpseq.reporting.figures import MARKERS, Draw, Picture, Theme, new_figure, render
+from nlpseq.reporting.learning_curves import time_unit
 
-from .report import Model, Report
+from .results import ComparisonResults, ModelSummary
+from .verdict import SIGNIFICANCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito (2008), told apart by colour-blind readers; the first is lighter on dark paper.
-_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
-_MARKERS = "osD^vPX"
+Validation = tuple[float, float, float]
+"""Step, seconds of training, and score."""
 
 
-class Style(NamedTuple):
-    """Colours of a page."""
-
-    paper: str
-    ink: str
-    first: str
-
-    def colour(self, place: int) -> str:
-        """Of the model at that place."""
-        return (self.first, *_COLOURS)[place % (len(_COLOURS) + 1)]
-
-
-LIGHT = Style(paper="#ffffff", ink="#1c1e21", first="#0072B2")
-DARK = Style(paper="#1b1e23", ink="#e4e6ea", first="#56B4E9")
-STYLES = {"light": LIGHT, "dark": DARK}
-
-
-class Picture(NamedTuple):
-    """A figure.
-
-    Attributes:
-        name: of its file.
-        text: what it shows, for those who do not see it.
-        images: PNG by the names of `STYLES`.
-    """
-
-    name: str
-    text: str
-    images: Mapping[str, bytes]
-
-
-def draw(report: Report) -> Iterator[Picture]:
-    """Every figure that there is something to draw for."""
-    score = report.unit.label
-    drawn: list[tuple[str, str, Callable[[Report, Style], Figure | None]]] = [
+def draw(report: ComparisonResults) -> Iterator[Picture]:
+    """Draw every figure that there are data for."""
+    label, split = report.unit.label, report.split.capitalize()
+    pictures: list[tuple[str, str, Draw]] = [
         (
             "differences",
-            f"Differences in {score} between models, with their intervals",
-            _differences,
-        ),
-        ("learning_curves", f"Validation {score} against updates and against minutes", _curves),
-        (
-            "score_and_cost",
-            f"{report.split.capitalize()} {score} against training minutes and parameters",
-            _pareto,
+            f"Differences in {label} between models, with their intervals",
+            partial(_differences, report),
         ),
     ]
-    for name, text, function in drawn:
-        images = {}
-        for theme, style in STYLES.items():
-            figure = _styled(function, report, style)
-            if figure is not None:
-                images[theme] = figure
-        if images:
-            yield Picture(name, text, images)
+    if curves := _validations(report):
+        caption = f"Validation {label} against steps and against training time"
+        pictures.append(("learning_curves", caption, partial(_learning_curves, report, curves)))
+    caption = f"{split} {label} against training time and parameters"
+    pictures.append(("score_and_cost", caption, partial(_score_and_cost, report)))
+    for name, caption, function in pictures:
+        yield render(name, caption, function)
 
 
-def _styled(
-    function: Callable[[Report, Style], "Figure | None"], report: Report, style: Style
-) -> bytes | None:
-    from matplotlib import rc_context
-
-    ink = dict.fromkeys(
-        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), style.ink
-    )
-    paper = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), style.paper)
-    others = {"text.parse_math": False, "legend.framealpha": 0.6, "legend.facecolor": style.paper}
-    settings: Any = {**ink, **paper, **others}  # a union of 350 names to the type checker
-    with rc_context(settings):
-        figure = function(report, style)
-        return None if figure is None else png(figure)
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _differences(report: Report, style: Style) -> "Figure":
-    """An interval for each pair; what crosses the line at 0 may be chance."""
+def _differences(report: ComparisonResults, theme: Theme) -> "Figure":
+    """Draw the interval of each pair; blue ones do not include chance."""
     pairs = report.pairs
-    figure = _figure(8, 1.3 + 0.3 * len(pairs))
+    figure = new_figure(8, 1.6 + 0.3 * len(pairs))
     axis: Axes = figure.subplots()
-    for place, pair in enumerate(pairs):
-        one, factor = pair.scores[report.score], report.unit.factor
-        middle, low, high = (factor * value for value in (one.difference, one.low, one.high))
+    for index, pair in enumerate(pairs):
+        found, factor = pair.scores[report.score], report.unit.factor
+        middle, low, high = (factor * value for value in (found.difference, found.low, found.high))
         bars = [[max(0.0, middle - low)], [max(0.0, high - middle)]]
-        colour = style.first if one.corrected_p_value <= 0.05 else style.ink
-        axis.errorbar(middle, place, xerr=bars, fmt="o", color=colour, capsize=4)
-    axis.axvline(0, color=style.ink, linewidth=0.8, linestyle="--")
+        shown = found.corrected_p_value <= SIGNIFICANCE
+        colour = theme.colour(0) if shown else theme.faint
+        axis.errorbar(middle, index, xerr=bars, fmt="o", color=colour, capsize=4)
+    axis.axvline(0, color=theme.ink, linewidth=0.8, linestyle="--")
     axis.set_yticks(range(len(pairs)), [f"{pair.first} - {pair.second}" for pair in pairs])
     axis.set_ylim(len(pairs) - 0.5, -0.5)
     better = {
@@ -118,49 +58,21 @@ def _differences(report: Report, style: Style) -> "Figure":
         None: "",
     }
     axis.set_xlabel(f"difference in {report.unit.name}{better[report.unit.higher_is_better]}")
+    axis.set_title(f"Differences on the {report.split} split, {report.level:.0%} intervals")
     axis.grid(axis="x", alpha=0.3)
     return figure
 
 
-def _curves(report: Report, style: Style) -> "Figure | None":
-    """The score on validation, a line for each run; runs of one model share a colour."""
-    found = {
-        contender.name: [_validations(run.history, report.score) for run in contender.runs]
-        for contender in report.contenders
+def _validations(report: ComparisonResults) -> Mapping[str, list[list[Validation]]]:
+    """Return the validation scores of each run of each model; empty if there are none."""
+    curves = {
+        candidate.name: [_validation_points(run.history, report.score) for run in candidate.runs]
+        for candidate in report.candidates
     }
-    if not any(len(points) for runs in found.values() for points in runs):
-        return None
-    figure = _figure(9, 3.8)
-    axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
-    for place, (name, runs) in enumerate(found.items()):
-        for number, points in enumerate(runs):
-            if not points:
-                continue
-            steps, seconds, values = zip(*points, strict=True)
-            for axis, times in ((axes[0], steps), (axes[1], [second / 60 for second in seconds])):
-                axis.plot(
-                    times,
-                    [value * report.unit.factor for value in values],
-                    color=style.colour(place),
-                    marker=_MARKERS[place % len(_MARKERS)],
-                    markersize=4,
-                    linewidth=1.2,
-                    alpha=0.85,
-                    label=name if number == 0 else None,
-                )
-    axes[0].set_xlabel("updates of the weights")
-    axes[1].set_xlabel("minutes of training")
-    axes[0].set_ylabel(f"validation {report.unit.told}")
-    for axis in axes:
-        axis.grid(alpha=0.3)
-    axes[0].legend()
-    return figure
+    return curves if any(points for runs in curves.values() for points in runs) else {}
 
 
-def _validations(
-    history: Sequence[Mapping[str, Any]], score: str
-) -> list[tuple[float, float, float]]:
-    """Steps, seconds and values."""
+def _validation_points(history: Sequence[Mapping[str, Any]], score: str) -> list[Validation]:
     return [
         (line["step"], line.get("seconds", float("nan")), line["validation"][score])
         for line in history
@@ -168,34 +80,68 @@ def _validations(
     ]
 
 
-def _pareto(report: Report, style: Style) -> "Figure":
-    """Score against cost; the dashed line joins the models that no other beats in both."""
-    figure = _figure(9, 3.8)
+def _learning_curves(
+    report: ComparisonResults, curves: Mapping[str, list[list[Validation]]], theme: Theme
+) -> "Figure":
+    """Draw the score on validation, a line for each run; runs of one model share a colour."""
+    figure = new_figure(9, 3.8)
     axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
-    costs: list[tuple[str, Callable[[Model], float]]] = [
-        ("minutes of training", lambda model: model.cost.minutes),
+    longest = max(point[1] for runs in curves.values() for points in runs for point in points)
+    unit, size = time_unit(longest)
+    for index, (name, runs) in enumerate(curves.items()):
+        for number, points in enumerate(runs):
+            if not points:
+                continue
+            steps, seconds, values = zip(*points, strict=True)
+            for axis, times in ((axes[0], steps), (axes[1], [second / size for second in seconds])):
+                axis.plot(
+                    times,
+                    [value * report.unit.factor for value in values],
+                    color=theme.colour(index),
+                    marker=MARKERS[index % len(MARKERS)],
+                    markersize=4,
+                    linewidth=1.2,
+                    alpha=0.85,
+                    label=name if number == 0 else None,
+                )
+    axes[0].set_xlabel("step")
+    axes[1].set_xlabel(f"training time ({unit})")
+    axes[0].set_ylabel(f"validation {report.unit.full_label}")
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.suptitle("Learning curves", size=11)
+    return figure
+
+
+def _score_and_cost(report: ComparisonResults, theme: Theme) -> "Figure":
+    """Draw score against cost; a dashed line joins the models that no other beats in both."""
+    figure = new_figure(9, 3.8)
+    axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
+    unit, size = time_unit(max(60 * model.cost.minutes for model in report.models))
+    costs: list[tuple[str, Callable[[ModelSummary], float]]] = [
+        (f"training time ({unit})", lambda model: 60 * model.cost.minutes / size),
         ("parameters", lambda model: model.cost.parameters),
     ]
     for axis, (label, cost) in zip(axes, costs, strict=True):
         points = []
-        for place, model in enumerate(report.models):
-            found = model.scores[report.score]
-            value = found.mean * report.unit.factor
-            spread = (found.standard_deviation or 0.0) * report.unit.factor
-            marker = _MARKERS[place % len(_MARKERS)]
+        for index, model in enumerate(report.models):
+            summary = model.scores[report.score]
+            value = summary.mean * report.unit.factor
+            spread = (summary.standard_deviation or 0.0) * report.unit.factor
             axis.errorbar(
                 cost(model),
                 value,
                 yerr=spread or None,
-                fmt=marker,
-                color=style.colour(place),
+                fmt=MARKERS[index % len(MARKERS)],
+                color=theme.colour(index),
                 capsize=4,
                 label=model.name,
             )
             points.append((cost(model), value))
         front = _front(points, report.unit.higher_is_better is not False)
         axis.plot(
-            *zip(*front, strict=True), color=style.ink, linestyle="--", linewidth=0.8, zorder=0
+            *zip(*front, strict=True), color=theme.ink, linestyle="--", linewidth=0.8, zorder=0
         )
         axis.set_xlabel(label)
         axis.margins(0.15)
@@ -204,13 +150,14 @@ def _pareto(report: Report, style: Style) -> "Figure":
     axes[1].ticklabel_format(axis="x", style="plain")
     axes[1].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes[1].xaxis.set_major_locator(_few_ticks())
-    axes[0].set_ylabel(f"{report.split} {report.unit.told}")
+    axes[0].set_ylabel(f"{report.split} {report.unit.full_label}")
     axes[0].legend()
+    figure.suptitle("Score against cost", size=11)
     return figure
 
 
 def _widen(axis: "Axes") -> None:
-    """Let costs that hardly differ lie side by side: the axis spans a tenth of its middle at least."""
+    """Widen the axis to at least a tenth of its middle, so that nearly equal costs lie side by side."""
     low, high = axis.get_xlim()
     middle, half = (low + high) / 2, (high - low) / 2
     half = max(half, middle / 20)
@@ -224,7 +171,7 @@ def _few_ticks() -> Any:
 
 
 def _front(points: Sequence[tuple[float, float]], higher: bool) -> list[tuple[float, float]]:
-    """The points that no other beats in cost and score, by rising cost."""
+    """Return the points that no other beats in cost and score, by increasing cost."""
     front: list[tuple[float, float]] = []
     for cost, value in sorted(points, key=lambda one: (one[0], -one[1] if higher else one[1])):
         if not front or (value > front[-1][1] if higher else value < front[-1][1]):

@@ -1,22 +1,16 @@
-"""The report as one HTML page: pictures inside, nothing asked of the network, for screen and print."""
+"""The report as one HTML page with its pictures inside, for light and dark screens and for print."""
 
-import base64
 import html
 import re
 from collections.abc import Iterable, Sequence
 
-from .figures import Picture
-from .report import Report
+from nlpseq.reporting.figures import STYLE, Picture
+
+from .results import ComparisonResults
 from .tables import Rows, all_tables
 
-_STYLE = """\
-:root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --faint: #5f656d; --line: #d5d9de;
-  --shade: #f3f5f7; --accent: #0072b2; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #1b1e23; --ink: #e4e6ea; --faint: #a3a9b2; --line: #3b4048; --shade: #24282e;
-    --accent: #56b4e9; }
-}
-body { background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; max-width: 60rem;
+_LAYOUT = """\
+body { font: 1rem/1.55 system-ui, sans-serif; max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin-bottom: .2rem; }
 h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
@@ -36,13 +30,8 @@ img { max-width: 100%; height: auto; }
 pre { background: var(--shade); padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre code { display: block; padding-left: 2ch; text-indent: -2ch; }
 code { overflow-wrap: anywhere; }
-.dark { display: none; }
-@media (prefers-color-scheme: dark) { .dark { display: inline; } .light { display: none; } }
 @media print {
-  :root { color-scheme: light; --paper: #fff; --ink: #000; --faint: #444; --line: #bbb; --shade: #f3f5f7;
-    --accent: #0072b2; }
   body { max-width: none; margin: 0; padding: 0; font-size: .85rem; }
-  .dark { display: none; } .light { display: inline; }
   img { max-height: 6.8cm; }
   th, td { white-space: normal; padding: .2rem .5rem; }
   h2 { break-after: avoid; } tr, figure, .verdict { break-inside: avoid; } .wide { overflow: visible; }
@@ -50,10 +39,9 @@ code { overflow-wrap: anywhere; }
 """
 
 
-def page(report: Report, pictures: Sequence[Picture]) -> str:
-    """Write the page; all that came from data, recipes and paths is escaped."""
-    names = ", ".join(model.name for model in report.models)
-    title = f"{names}: {report.unit.label}"
+def page(report: ComparisonResults, pictures: Sequence[Picture]) -> str:
+    """Return the page; everything that comes from data, recipes and paths is escaped."""
+    title = _title(report)
     return "\n".join(
         [
             "<!doctype html>",
@@ -61,19 +49,15 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
             "<head>",
             '<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width">',
-            # Nothing in here could call home, not even by mistake.
+            # Nothing in the page can load anything from the network, not even by mistake.
             '<meta http-equiv="Content-Security-Policy" '
             "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">",
             f"<title>{_text(title)}</title>",
-            f"<style>\n{_STYLE}</style>",
+            f"<style>\n{STYLE}{_LAYOUT}</style>",
             "</head>",
             "<body>",
-            f"<h1>{_text(title)}</h1>",
-            f'<p class="faint">{_text(_subtitle(report))}</p>',
-            *(f'<p class="verdict">{_sentence(verdict)}</p>' for verdict in report.verdicts),
-            *(_figure(picture) for picture in pictures),
-            *(_table(heading, rows) for heading, rows in all_tables(report)),
-            *_notes(report),
+            report_html(report, pictures),
+            *_method(report),
             *_origin(report),
             "</body>",
             "</html>\n",
@@ -81,29 +65,42 @@ def page(report: Report, pictures: Sequence[Picture]) -> str:
     )
 
 
+def report_html(report: ComparisonResults, pictures: Sequence[Picture]) -> str:
+    """Return title, verdicts, figures, tables and notes as HTML elements."""
+    notes = "".join(f"<li>{_text(note)}</li>" for note in report.notes)
+    return "\n".join(
+        [
+            f"<h1>{_text(_title(report))}</h1>",
+            f'<p class="faint">{_text(_subtitle(report))}</p>',
+            *(f'<p class="verdict">{_sentence(verdict)}</p>' for verdict in report.verdicts),
+            *([f"<ul>{notes}</ul>"] if notes else []),
+            *(_figure(picture) for picture in pictures),
+            *(_table(heading, rows) for heading, rows in all_tables(report)),
+        ]
+    )
+
+
+def _title(report: ComparisonResults) -> str:
+    return f"{', '.join(model.name for model in report.models)}: {report.unit.label}"
+
+
 def _text(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
 def _sentence(text: str) -> str:
-    """No line ends within `p = 0.03`."""
+    """Escape a sentence and keep `p = 0.03` on one line."""
     return re.sub(r"\bp (=|&lt;) (?=\d)", r"p&nbsp;\1&nbsp;", _text(text))
 
 
-def _subtitle(report: Report) -> str:
+def _subtitle(report: ComparisonResults) -> str:
     seeds = sum(len(model.seeds) for model in report.models)
     return f"{report.task}, {report.split} split of {report.examples:,} examples, {seeds} runs"
 
 
 def _figure(picture: Picture) -> str:
-    images = (
-        f'<img class="{theme}" alt="{_text(picture.text)}" '
-        f'src="data:image/png;base64,{base64.b64encode(image).decode()}">'
-        for theme, image in picture.images.items()
-    )
-    return (
-        f"<figure>\n{''.join(images)}\n<figcaption>{_text(picture.text)}.</figcaption>\n</figure>"
-    )
+    caption = _text(picture.caption)
+    return f"<figure>\n{picture.to_html()}\n<figcaption>{caption}.</figcaption>\n</figure>"
 
 
 def _table(heading: str, rows: Rows, kind: str = "numbers") -> str:
@@ -119,24 +116,23 @@ def _table(heading: str, rows: Rows, kind: str = "numbers") -> str:
     )
 
 
-def _notes(report: Report) -> Iterable[str]:
+def _method(report: ComparisonResults) -> Iterable[str]:
     method = (
         f"Scores over seeds: mean ± standard deviation, and the {report.level:.0%} t interval of the mean. "
-        f"Differences: {report.samples:,} resampled test sets, the same for all models. With several seeds for "
-        "both models, seeds are resampled and then examples, and the standard error is read on Student's t; with one, "
-        "the interval is the paired bootstrap's and p is that of approximate randomization, and both speak of the "
-        "trained models only. Holm: p corrected for all pairs of models. Cohen's d_z: the difference by "
-        "the standard deviation of the paired differences of examples."
+        f"Differences use {report.samples:,} resampled test sets, the same for all models. If both models have "
+        "several seeds, seeds and then examples are resampled, and Student's t turns the standard error into "
+        "interval and p-value. With one seed, the interval comes from the paired bootstrap and p from "
+        "approximate randomization; both hold for the trained models only. Holm: p corrected for all pairs of "
+        "models. Cohen's d_z: the difference divided by the standard deviation of the paired differences of "
+        "examples."
     )
     yield "<h2>How to read this</h2>"
     yield f"<p>{_text(method)}</p>"
-    if report.notes:
-        yield f"<ul>{''.join(f'<li>{_text(note)}</li>' for note in report.notes)}</ul>"
 
 
-def _origin(report: Report) -> Iterable[str]:
-    """Commands, seeds, data and versions: what it takes to do it again."""
-    yield "<h2>Where it comes from</h2>"
+def _origin(report: ComparisonResults) -> Iterable[str]:
+    """Yield commands, seeds, data and versions, to reproduce the comparison."""
+    yield "<h2>How to reproduce it</h2>"
     commands = [*(model.command for model in report.models), report.command]
     yield f"<pre>{''.join(f'<code>{_text(command)}</code>' for command in commands)}</pre>"
     rows = [["model", "encoder", "seeds", "trained on (fingerprint)", "versions", "machine"]]
@@ -148,5 +144,5 @@ def _origin(report: Report) -> Iterable[str]:
     yield _table("Models", rows, kind="texts")
     yield (
         f"<p>Fingerprint (SHA-256) of the {_text(report.split)} split: <code>{_text(report.fingerprint)}</code>. "
-        "All figures, and the tests of every other score, are in <code>report.json</code>.</p>"
+        "<code>report.json</code> has all numbers, and the tests of every other score.</p>"
     )

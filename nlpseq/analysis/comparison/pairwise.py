@@ -1,4 +1,4 @@
-"""Two models at a time: how far apart they are by each score, and how sure that is."""
+"""Differences between two models by each score, with intervals, p-values and effect sizes."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from nlpseq.analysis.statistics import (
     Estimate,
     Floats,
     Scorer,
-    Table,
+    ScoreTable,
     bootstrap_estimate,
     examples_needed,
     hedges_g,
@@ -37,18 +37,17 @@ class Difference:
     Attributes:
         difference: of the means over seeds.
         low, high: ends of its interval.
-        p_value: that decides: with several seeds, of resampling over seeds and then examples; with one, of
-            approximate randomization (where the models' statistics cannot be exchanged, of the bootstrap).
+        p_value: decides. With several seeds it comes from resampling seeds and then examples; with one from
+            approximate randomization, or from the bootstrap if the models' statistics cannot be exchanged.
         corrected_p_value: the same after Holm's correction over all pairs of models.
-        bootstrap_p_value: of the paired bootstrap over examples; it speaks of the trained models alone.
-        randomization_p_value: of approximate randomization; it does so, too.
-        sacrebleu_p_value: of the paired bootstrap as sacrebleu counts, of its own scores with one seed.
+        bootstrap_p_value: from the paired bootstrap over examples, for the trained models only.
+        randomization_p_value: from approximate randomization, for the trained models only.
+        sacrebleu_p_value: from the paired bootstrap as sacrebleu counts, for its own scores with one seed.
         standard_error: of the difference.
         cohens_dz: standardised difference over examples.
         hedges_g: standardised difference over seeds.
-        worth: the difference that one would want to see.
-        examples_needed: how many examples would show `worth` (80% power, 5%); None: no number would, with
-            seeds that vary so much.
+        worth: the smallest difference of interest.
+        examples_needed: examples to detect `worth` (80% power, 5%); None if seeds vary too much for any number.
     """
 
     difference: float
@@ -67,13 +66,13 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two models.
+class ModelPair:
+    """Two models and their differences.
 
     Attributes:
         first, second: their names.
-        over_seeds: whether the figures speak of models trained anew; else of the trained ones alone.
-        scores: how they differ by each.
+        over_seeds: the result holds for other seeds too; else for these trained models only.
+        scores: the difference by each score.
     """
 
     first: str
@@ -84,103 +83,106 @@ class Pair:
 
 @dataclass(frozen=True)
 class _Side:
-    """A model as the tests see it: its runs' statistics, their scores, and those of resampled sets."""
+    """A model as the tests need it: statistics and scores of its S runs, and scores on R resampled test sets."""
 
     name: str
     vectors: Sequence[Floats]
     scorer: Scorer
-    scores: Table  # (S,) each
+    scores: ScoreTable  # (S,) each
     resampled: Mapping[str, Floats]  # (R, S) each
 
 
 def compare_pairs(
-    contenders: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     names: Sequence[str],
     worth: Callable[[str], float],
     *,
     samples: int,
     level: float,
     seed: int,
-) -> list[Pair]:
-    """Compare each model with each that is named after it.
+) -> list[ModelPair]:
+    """Compare each model with each later one.
 
     Args:
-        contenders: that passed `checks.check_comparable`.
+        candidates: checked by `check_comparable`.
         names: the scores.
-        worth: the difference of a score that one would want to see, in its own unit.
-        samples: resampled test sets, and exchanges.
+        worth: returns the smallest difference of interest of a score, in its own unit.
+        samples: number of resampled test sets, and of exchanges.
         level: of the intervals.
-        seed: of all that is drawn.
+        seed: for the random numbers.
     """
-    sides = _sides(contenders, names, samples, seed)
+    sides = _sides(candidates, names, samples, seed)
     pairs = []
     for number, (first, second) in enumerate(itertools.combinations(sides, 2)):
         randomization = _randomized(first, second, samples, np.random.default_rng([seed, 1]))
         scores = {}
         for name in names:
-            chance = np.random.default_rng([seed, 2, number])  # the same for every score
-            found = _compare(first, second, name, level, chance)
+            generator = np.random.default_rng([seed, 2, number])  # the same for every score
+            estimates = _compare(first, second, name, level, generator)
             scores[name] = _difference(
-                first, second, name, found, randomization.get(name), worth(name)
+                first, second, name, estimates, randomization.get(name), worth(name)
             )
         over_seeds = _over_seeds(first, second)
-        pairs.append(Pair(first.name, second.name, over_seeds, scores))
+        pairs.append(ModelPair(first.name, second.name, over_seeds, scores))
     return _corrected(pairs)
 
 
 def _sides(
-    contenders: Sequence[Candidate], names: Sequence[str], samples: int, seed: int
+    candidates: Sequence[Candidate], names: Sequence[str], samples: int, seed: int
 ) -> list[_Side]:
-    runs = [run for contender in contenders for run in contender.runs]
+    runs = [run for candidate in candidates for run in candidate.runs]
     scorers = [rowwise(run.task.metric.score) for run in runs]
     vectors = [run.statistics for run in runs]
     draws = resamples(np.random.default_rng([seed, 0]), len(vectors[0]), samples)
     tables = iter(resampled_scores(vectors, scorers, draws))
     sides = []
-    for contender in contenders:
-        own = [next(tables) for _ in contender.runs]
-        whole = [
-            run.task.metric.score(run.statistics.sum(axis=0).tolist()) for run in contender.runs
+    for candidate in candidates:
+        own = [next(tables) for _ in candidate.runs]
+        totals = [
+            run.task.metric.score(run.statistics.sum(axis=0).tolist()) for run in candidate.runs
         ]
         sides.append(
             _Side(
-                contender.name,
-                [run.statistics for run in contender.runs],
-                rowwise(contender.runs[0].task.metric.score),
-                {name: np.array([one[name] for one in whole], dtype=np.float64) for name in names},
-                {name: np.stack([one[name] for one in own], axis=1) for name in names},
+                candidate.name,
+                [run.statistics for run in candidate.runs],
+                rowwise(candidate.runs[0].task.metric.score),
+                {
+                    name: np.array([total[name] for total in totals], dtype=np.float64)
+                    for name in names
+                },
+                {name: np.stack([table[name] for table in own], axis=1) for name in names},
             )
         )
     return sides
 
 
 def _over_seeds(first: _Side, second: _Side) -> bool:
-    """A single run tells nothing of how it would vary."""
+    """Return whether both models have several runs, so that the variation over seeds is known."""
     return min(len(first.vectors), len(second.vectors)) > 1
 
 
 def _compare(
-    first: _Side, second: _Side, name: str, level: float, chance: np.random.Generator
+    first: _Side, second: _Side, name: str, level: float, generator: np.random.Generator
 ) -> tuple[Estimate, Estimate, Floats]:
-    """The estimate that decides, that over examples alone, and the resampled differences of the latter."""
+    """Return the estimate that decides, the one over examples alone, and the latter's resampled differences."""
     resampled = first.resampled[name].mean(axis=1) - second.resampled[name].mean(axis=1)
     difference = float(first.scores[name].mean() - second.scores[name].mean())
     examples = bootstrap_estimate(difference, resampled, level)
     if not _over_seeds(first, second):
         return examples, examples, resampled
     sides = first.scores[name], second.scores[name], first.resampled[name], second.resampled[name]
-    return seeds_then_examples(*sides, chance, level), examples, resampled
+    return seeds_then_examples(*sides, generator, level), examples, resampled
 
 
 def _difference(
     first: _Side,
     second: _Side,
     name: str,
-    found: tuple[Estimate, Estimate, Floats],
+    estimates: tuple[Estimate, Estimate, Floats],
     randomization: float | None,
     worth: float,
 ) -> Difference:
-    estimate, examples, resampled = found
+    estimate, examples, resampled = estimates
     one_seed = not _over_seeds(first, second)
     p_value = randomization if one_seed and randomization is not None else estimate.p_value
     single = len(first.vectors) == len(second.vectors) == 1
@@ -211,12 +213,12 @@ def _difference(
 
 
 def _randomized(
-    first: _Side, second: _Side, samples: int, chance: np.random.Generator
+    first: _Side, second: _Side, samples: int, generator: np.random.Generator
 ) -> dict[str, float]:
-    """The p-values of approximate randomization; nothing where outputs cannot be exchanged.
+    """Return p-values of approximate randomization; none if outputs cannot be exchanged.
 
-    They can where runs come in pairs, and both models' metrics read a vector alike (two classifiers that
-    learnt different classes do not).
+    They can if both models have the same number of runs, and both metrics read a vector in the same way (not so
+    for two classifiers with different classes).
     """
     shapes = {vectors.shape for side in (first, second) for vectors in side.vectors}
     if len(first.vectors) != len(second.vectors) or len(shapes) > 1:
@@ -227,21 +229,21 @@ def _randomized(
         for name, values in first.scorer(total).items()
     ):
         return {}
-    exchanges = swaps(chance, len(first.vectors[0]), samples)
+    exchanges = swaps(generator, len(first.vectors[0]), samples)
     return randomization_test(first.vectors, second.vectors, first.scorer, exchanges)
 
 
-def _corrected(pairs: Sequence[Pair]) -> list[Pair]:
-    """Holm's correction over the pairs, for each score."""
+def _corrected(pairs: Sequence[ModelPair]) -> list[ModelPair]:
+    """Apply Holm's correction over the pairs, for each score."""
     names = list(pairs[0].scores)
     corrected = {name: holm([pair.scores[name].p_value for pair in pairs]) for name in names}
     return [
         replace(
             pair,
             scores={
-                name: replace(one, corrected_p_value=corrected[name][place])
-                for name, one in pair.scores.items()
+                name: replace(found, corrected_p_value=corrected[name][index])
+                for name, found in pair.scores.items()
             },
         )
-        for place, pair in enumerate(pairs)
+        for index, pair in enumerate(pairs)
     ]

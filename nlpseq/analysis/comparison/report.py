@@ -1,119 +1,38 @@
-"""A whole comparison: read, check, test, and say what was found; on disk as report.json."""
+"""The report of a comparison: read the runs, check them, test the differences, state the result."""
 
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import nlpseq
-from nlpseq.analysis.statistics import Summary, summarize
+from nlpseq.analysis.statistics import summarize
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
+from nlpseq.task import Task
 from nlpseq.versions import versions
 
 from .comparability import check_comparable, choose_score, comparable_scores, same_vocabulary
-from .costs import Cost, cost_of
-from .pairwise import Pair, compare_pairs
-from .runs import Candidate, read_contenders
-from .score_units import PER_TOKEN, Unit, unit_of
-from .slices import Slice, inputs, slices
+from .costs import cost_of
+from .figures import draw
+from .html import report_html
+from .pairwise import ModelPair, compare_pairs
+from .results import ComparisonResults, ModelSummary
+from .runs import Candidate, read_candidates
+from .score_units import PER_TOKEN, unit_of
+from .slices import inputs, slices
 from .speed import Speed, measure_speed
 from .verdict import verdict
 
-_REFERENCES = ("floor_", "lead_")  # scores of something else, to read the models' own by
+_BASELINES = ("floor_", "lead_")  # scores of no model here, for comparison with the models' own
 
 
-@dataclass(frozen=True)
-class Model:
-    """One model of a report.
+class Report(ComparisonResults):
+    """A comparison of finished runs; a notebook shows it as the page does."""
 
-    Attributes:
-        name: by which it is told from the others.
-        folders: its run directories.
-        command: that trains it.
-        encoder: kind of encoder.
-        seeds: of its runs.
-        scores: every score over seeds.
-        values: every score of each seed.
-        cost: what it took.
-        data: fingerprint of each split that was read.
-        versions: of what trained it.
-    """
-
-    name: str
-    folders: list[str]
-    command: str
-    encoder: str
-    seeds: list[int]
-    scores: dict[str, Summary]
-    values: dict[str, list[float]]
-    cost: Cost
-    data: dict[str, str]
-    versions: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Report:
-    """A comparison of finished runs.
-
-    Attributes:
-        command: that made it.
-        task: name of the task's class.
-        split: that was scored.
-        examples: how many.
-        score: by which the verdict is given.
-        unit: how that score is told.
-        level, samples: of intervals; resampled test sets.
-        fingerprint: of the split.
-        models: in the order given.
-        references: scores to read the models' by, such as the best possible one.
-        pairs: how each two differ.
-        verdicts: a sentence for each pair.
-        slices: scores of parts of the test set.
-        notes: what a reader should know.
-        versions: of what compared them.
-        contenders: the runs behind it.
-    """
-
-    command: str
-    task: str
-    split: str
-    examples: int
-    score: str
-    unit: Unit
-    level: float
-    samples: int
-    fingerprint: str
-    models: list[Model]
-    references: dict[str, float]
-    pairs: list[Pair]
-    verdicts: list[str]
-    slices: dict[str, list[Slice]]
-    notes: list[str]
-    versions: dict[str, str]
-    contenders: list[Candidate]
-
-    def document(self) -> dict[str, Any]:
-        """All of it but the runs, as JSON: numbers that JSON has no word for are null."""
-        parts = {name: value for name, value in vars(self).items() if name != "contenders"}
-        parts["unit"] = self.unit._asdict()
-        parts["models"] = [asdict(model) for model in self.models]
-        parts["pairs"] = [asdict(pair) for pair in self.pairs]
-        parts["slices"] = {
-            title: [asdict(one) for one in cut] for title, cut in self.slices.items()
-        }
-        return {"nlpseq": nlpseq.__version__, **_finite(parts)}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    def _repr_html_(self) -> str:
+        return report_html(self, list(draw(self)))
 
 
 def compare(
@@ -131,156 +50,172 @@ def compare(
     command: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Report:
-    """Compare finished runs on the split that all of them scored.
+    """Compare finished runs on a split that all of them have scored.
 
     Args:
         folders: run directories, or those of `--seeds`.
         split: whose scores to compare; if None `test`, or the first test split that all have scored.
-        score: by which the verdict is given; the task's main score if None.
-        difference: that one would want to be able to see, as the score is told (0.5 F1 points).
-        data_dir: local files, to cut the test set by length and rare words.
-        samples: resampled test sets, and exchanges of outputs.
+        score: that decides; if None the task's main score.
+        difference: smallest difference of interest, in the unit that people read (0.5 F1 points).
+        data_dir: folder of local files, for scores by length and rare words.
+        samples: number of resampled test sets, and of exchanges of outputs.
         level: of the intervals.
-        seed: of all that is drawn.
-        measure: whether to measure the speed and memory of each model's answers.
+        seed: for the random numbers.
+        measure: whether to measure speed and memory of each model's predictions.
         device: where to measure.
-        command: words that asked for it, where they are not `nlpseq compare` of these folders; what is
-            told here is added to them.
-        notes: what the reader should know of how the models were trained.
+        command: words of the command that trained the models; if () `nlpseq compare` and the folders. Options
+            above are appended.
+        notes: how the models were trained.
 
     Raises:
-        UserError: runs are missing, damaged, or cannot be compared; it says what differs.
+        UserError: runs are missing, damaged, or cannot be compared; the message says what differs.
     """
     check_options(difference, samples)
     if measure:
         choose_device(device)
     words = command or ("nlpseq", "compare", *map(str, folders))
     asked = _command(words, split, score, difference, data_dir)
-    contenders, split = read_contenders(folders, split)
-    check_comparable(contenders, split)
-    chosen = choose_score(contenders, score)
-    task = contenders[0].runs[0].task
-
-    def worth(name: str) -> float:
-        unit = unit_of(name, task)
-        return (unit.worth if difference is None or name != chosen else difference) / unit.factor
-
-    names = comparable_scores(contenders)
-    pairs = compare_pairs(contenders, names, worth, samples=samples, level=level, seed=seed)
-    unit, count = unit_of(chosen, task), len(contenders[0].runs[0].index)
-    by_name = {contender.name: len(contender.runs) for contender in contenders}
-    cut, uncut = slices(contenders, chosen, split, data_dir)
-    speeds: list[Speed | None] = [None] * len(contenders)
-    if measure:
-        speeds, unmeasured = _speeds(contenders, split, data_dir, device)
-        uncut += unmeasured
-    verdicts = [
-        verdict(
-            pair,
-            chosen,
-            unit,
-            seeds=[by_name[pair.first], by_name[pair.second]],
-            examples=count,
-            pairs=len(pairs),
-            level=level,
-        )
-        for pair in pairs
-    ]
+    candidates, split = read_candidates(folders, split)
+    check_comparable(candidates, split)
+    chosen, task = choose_score(candidates, score), candidates[0].runs[0].task
+    pairs = compare_pairs(
+        candidates,
+        comparable_scores(candidates),
+        lambda name: _worth(name, task, difference if name == chosen else None),
+        samples=samples,
+        level=level,
+        seed=seed,
+    )
+    parts, unread = slices(candidates, chosen, split, data_dir)
+    speeds, unmeasured = _speeds(candidates, split, data_dir, device) if measure else ([], [])
     return Report(
         command=asked,
         task=task.recipe.task,
         split=split,
-        examples=count,
+        examples=len(candidates[0].runs[0].index),
         score=chosen,
-        unit=unit,
+        unit=unit_of(chosen, task),
         level=level,
         samples=samples,
-        fingerprint=contenders[0].runs[0].fingerprint,
-        models=[
-            _model(contender, level, same_vocabulary(contenders), speed)
-            for contender, speed in zip(contenders, speeds, strict=True)
-        ],
-        references=_references(contenders),
+        fingerprint=candidates[0].runs[0].fingerprint,
+        models=_models(candidates, level, speeds),
+        baselines=_baselines(candidates),
         pairs=pairs,
-        verdicts=verdicts,
-        slices=cut,
-        notes=[*notes, *_notes(contenders), *uncut],
+        verdicts=_verdicts(candidates, pairs, chosen, level),
+        slices=parts,
+        notes=[*notes, *_notes(candidates), *unread, *unmeasured],
         versions=versions(),
-        contenders=contenders,
+        candidates=candidates,
     )
 
 
 def check_options(difference: float | None, samples: int) -> None:
-    """See that a difference can be worth seeing, and that there are samples to see it by.
+    """Check the smallest difference of interest and the number of resampled test sets.
 
     Raises:
         UserError: the difference is not above 0, or not finite; fewer than two samples.
     """
     if difference is not None and not 0 < difference < math.inf:
-        raise UserError(f"--difference {difference:g}: a difference above 0 can be shown")
+        raise UserError(f"--difference {difference:g}: give a number above 0")
     if samples < 2:
-        raise UserError(f"--samples {samples}: intervals need two resampled test sets or more")
+        raise UserError(f"--samples {samples}: intervals need at least two resampled test sets")
+
+
+def _worth(name: str, task: Task[Any], difference: float | None) -> float:
+    """Return the smallest difference of interest, in the score's own unit."""
+    unit = unit_of(name, task)
+    return (unit.worth if difference is None else difference) / unit.factor
+
+
+def _verdicts(
+    candidates: Sequence[Candidate], pairs: Sequence[ModelPair], score: str, level: float
+) -> list[str]:
+    runs = {candidate.name: len(candidate.runs) for candidate in candidates}
+    first = candidates[0].runs[0]
+    return [
+        verdict(
+            pair,
+            score,
+            unit_of(score, first.task),
+            seeds=[runs[pair.first], runs[pair.second]],
+            examples=len(first.index),
+            pairs=len(pairs),
+            level=level,
+        )
+        for pair in pairs
+    ]
 
 
 def _speeds(
-    contenders: Sequence[Candidate], split: str, data_dir: Path | None, device: str | None
-) -> tuple[list[Speed | None], list[str]]:
-    """Of the first run of each model, one after the other; a note where it is not known."""
+    candidates: Sequence[Candidate], split: str, data_dir: Path | None, device: str | None
+) -> tuple[list[Speed], list[str]]:
+    """Measure the first run of each model, one after the other; a note if there are no texts."""
     try:
-        texts = inputs(contenders[0].runs[0], split, data_dir)
+        texts = inputs(candidates[0].runs[0], split, data_dir)
     except UserError as error:
-        return [None] * len(contenders), [f"the speed of answers was not measured: {error}"]
-    return [measure_speed(one.runs[0].folder, texts, device) for one in contenders], []
+        return [], [f"the speed of predictions was not measured: {error}"]
+    return [measure_speed(model.runs[0].folder, texts, device) for model in candidates], []
 
 
-def _model(contender: Candidate, level: float, same: bool, speed: Speed | None) -> Model:
-    runs, first = contender.runs, contender.runs[0]
+def _models(
+    candidates: Sequence[Candidate], level: float, speeds: Sequence[Speed]
+) -> list[ModelSummary]:
+    same = same_vocabulary(candidates)
+    measured: Sequence[Speed | None] = speeds or [None] * len(candidates)
+    return [
+        _model(candidate, level, same, speed)
+        for candidate, speed in zip(candidates, measured, strict=True)
+    ]
+
+
+def _model(candidate: Candidate, level: float, same: bool, speed: Speed | None) -> ModelSummary:
+    runs, first = candidate.runs, candidate.runs[0]
     names = [
         name
         for name, value in first.scores.items()
         if isinstance(value, int | float)
         and name != "tokens"
-        and not name.startswith(_REFERENCES)
+        and not name.startswith(_BASELINES)
         and all(name in run.scores for run in runs)
         and (same or name not in PER_TOKEN)
     ]
     values = {name: [float(run.scores[name]) for run in runs] for name in names}
-    return Model(
-        name=contender.name,
+    return ModelSummary(
+        name=candidate.name,
         folders=[str(run.folder) for run in runs],
-        command=_training_command(contender),
+        command=_training_command(candidate),
         encoder=str(first.task.recipe.encoder.kind),
-        seeds=contender.seeds,
+        seeds=candidate.seeds,
         scores={name: summarize(numbers, level) for name, numbers in values.items()},
         values=values,
-        cost=cost_of(contender, speed),
+        cost=cost_of(candidate, speed),
         data=dict(first.metrics["data"]),
         versions=dict(first.metrics.get("versions", {})),
     )
 
 
-def _references(contenders: Sequence[Candidate]) -> dict[str, float]:
-    """Those on which all agree."""
-    every = [run.scores for contender in contenders for run in contender.runs]
+def _baselines(candidates: Sequence[Candidate]) -> dict[str, float]:
+    """Return the baselines that are equal in all runs."""
+    first, *others = [run.scores for candidate in candidates for run in candidate.runs]
     return {
         name: float(value)
-        for name, value in every[0].items()
-        if name.startswith(_REFERENCES) and all(one.get(name) == value for one in every)
+        for name, value in first.items()
+        if name.startswith(_BASELINES) and all(scores.get(name) == value for scores in others)
     }
 
 
-def _training_command(contender: Candidate) -> str:
-    metrics = contender.runs[0].metrics
+def _training_command(candidate: Candidate) -> str:
+    metrics = candidate.runs[0].metrics
     words = [
         "nlpseq",
         "run",
         str(metrics.get("recipe", "recipe.toml")),
         *metrics.get("overrides", ()),
     ]
-    if len(contender.runs) > 1:
-        words += ["--seeds", ",".join(map(str, contender.seeds))]
+    if len(candidate.runs) > 1:
+        words += ["--seeds", ",".join(map(str, candidate.seeds))]
     elif not any(word.startswith("seed=") for word in words):
-        words.append(f"seed={contender.seeds[0]}")
+        words.append(f"seed={candidate.seeds[0]}")
     return shlex.join(words)
 
 
@@ -298,22 +233,24 @@ def _command(
     return shlex.join([*words, *options])
 
 
-def _notes(contenders: Sequence[Candidate]) -> list[str]:
-    """What makes a comparison less even than it looks."""
+def _notes(candidates: Sequence[Candidate]) -> list[str]:
+    """Return notes on what limits the comparison."""
     notes = []
-    runs = [run for contender in contenders for run in contender.runs]
+    runs = [run for candidate in candidates for run in candidate.runs]
     if len({run.metrics["data"].get("train") for run in runs}) > 1:
-        notes.append("the models were trained on different data")
+        notes.append("The models were trained on different data.")
     if len({json.dumps(run.metrics.get("machine"), sort_keys=True) for run in runs}) > 1:
-        notes.append("the models were trained on different machines: times do not compare")
-    if len({json.dumps(run.metrics.get("versions"), sort_keys=True) for run in runs}) > 1:
-        notes.append("the models were trained with different versions of the software")
-    if not same_vocabulary(contenders):
-        notes.append("the models have different vocabularies: scores per token are left out")
-    alone = [contender.name for contender in contenders if len(contender.runs) == 1]
-    if alone:
         notes.append(
-            f"one seed of {', '.join(alone)}: how much training again would change is not known, so "
-            "figures with one seed speak of the trained models only"
+            "The models were trained on different machines: training times do not compare."
+        )
+    if len({json.dumps(run.metrics.get("versions"), sort_keys=True) for run in runs}) > 1:
+        notes.append("The models were trained with different software versions.")
+    if not same_vocabulary(candidates):
+        notes.append("The vocabularies differ: scores per token are left out.")
+    single = [candidate.name for candidate in candidates if len(candidate.runs) == 1]
+    if single:
+        who = "per model" if len(single) == len(candidates) else f"for {' and '.join(single)}"
+        notes.append(
+            f"Only one seed {who}: the result holds for these trained models, not for the architectures."
         )
     return notes

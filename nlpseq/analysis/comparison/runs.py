@@ -1,6 +1,6 @@
-"""Finished runs, read from their directories; the runs of several seeds are one model's.
+"""Finished runs, read from their directories; runs that differ only by their seed are one candidate.
 
-A directory is a run's own (it has metrics.json), or that of `--seeds`, with `seed-13` and so on in it.
+A directory holds one run (it has metrics.json), or those of `--seeds` in `seed-13` and so on.
 """
 
 import json
@@ -15,6 +15,7 @@ import numpy as np
 from nlpseq import model_directory
 from nlpseq.analysis.statistics import Floats
 from nlpseq.errors import UserError
+from nlpseq.files import distinct_names
 from nlpseq.run_directory import METRICS, missing_key
 from nlpseq.task import Task
 from nlpseq.training.history import History, Line
@@ -27,12 +28,12 @@ class TrainedRun:
     Attributes:
         folder: its run directory.
         task: restored, without a model.
-        metrics: what stands in metrics.json.
-        scores: of the split.
+        metrics: content of metrics.json.
+        scores: on the split.
         fingerprint: of the split's data.
         history: lines of history.jsonl.
-        index: the place of each example in the split.
-        statistics: (N, K) of each example, in the order of `index`.
+        index: the index of each example in the split.
+        statistics: (N, K) of the examples, in the order of `index`.
         size: bytes of its weights.
     """
 
@@ -48,16 +49,16 @@ class TrainedRun:
 
     @property
     def seed(self) -> int:
-        """What the run began from."""
+        """Return the seed of the run."""
         return int(self.metrics["seed"])
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model of the comparison: its runs differ by their seeds.
+    """One model of the comparison, with a run for each seed.
 
     Attributes:
-        name: by which it is told from the others.
+        name: unique in the comparison.
         runs: in the order of their seeds.
     """
 
@@ -66,43 +67,44 @@ class Candidate:
 
     @property
     def seeds(self) -> list[int]:
-        """Of its runs."""
+        """Return the seeds of its runs."""
         return [run.seed for run in self.runs]
 
 
-def read_contenders(
+def read_candidates(
     folders: Sequence[Path], split: str | None = None
 ) -> tuple[list[Candidate], str]:
-    """Read what is to be compared.
+    """Read the runs to compare.
 
     Args:
         folders: run directories, or those of `--seeds`.
         split: whose scores to read; if None `test`, or the first test split that all have scored.
 
     Returns:
-        The models, and the split.
+        The candidates, and the split.
 
     Raises:
-        UserError: fewer than two, one twice, different tasks, or a run that has not finished, did not score
-            the split, or is damaged.
+        UserError: fewer than two folders, one given twice, different tasks, or a run that has not finished, has
+            no scores on the split, or is damaged.
     """
     if len(folders) < 2:
-        raise UserError("a comparison needs two runs or more: nlpseq compare RUN_A RUN_B")
+        raise UserError("a comparison needs at least two runs: nlpseq compare RUN_A RUN_B")
     seen: set[Path] = set()
     for folder in folders:
         if folder.resolve() in seen:
             raise UserError(f"{folder}: is given twice; a comparison needs different runs")
         seen.add(folder.resolve())
-    found = [run_folders(folder) for folder in folders]
-    everything = [one for runs in found for one in runs]
-    tasks = {folder: model_directory.read_task(folder) for folder in everything}
+    groups = [run_folders(folder) for folder in folders]
+    every = [run for group in groups for run in group]
+    tasks = {folder: model_directory.load_task(folder) for folder in every}
     _check_same_task(tasks)
-    chosen = split or test_split(everything)
-    contenders = []
-    for name, folder, runs in zip(names_of(folders), folders, found, strict=True):
-        read = [_read_run(one, tasks[one], chosen) for one in runs]
-        contenders.append(Candidate(name, _of_seeds(folder, read)))
-    return contenders, chosen
+    chosen = split or test_split(every)
+    names = distinct_names([folder.resolve() for folder in folders])
+    candidates = []
+    for name, folder, group in zip(names, folders, groups, strict=True):
+        runs = [_read_run(run, tasks[run], chosen) for run in group]
+        candidates.append(Candidate(name, _sort_by_seed(folder, runs)))
+    return candidates, chosen
 
 
 def _check_same_task(tasks: Mapping[Path, Task[Any]]) -> None:
@@ -111,12 +113,12 @@ def _check_same_task(tasks: Mapping[Path, Task[Any]]) -> None:
         if other.recipe.task != task.recipe.task:
             raise UserError(
                 f"{first} and {folder}: different tasks, {task.recipe.task} and "
-                f"{other.recipe.task}; runs of one task can be compared"
+                f"{other.recipe.task}; only runs of the same task can be compared"
             )
 
 
 def scored_splits(folder: Path) -> list[str]:
-    """The splits of which a finished run has scores: of its end, then those that `nlpseq evaluate` added.
+    """Return the splits that a finished run has scores on, those of `nlpseq evaluate` last.
 
     Raises:
         UserError: its metrics.json is damaged.
@@ -131,7 +133,7 @@ def _own_splits(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def test_split(folders: Sequence[Path]) -> str:
-    """`test`, or the first of several tests that all runs have scored; else one that the first left alone.
+    """Return `test`, or the first test split that all runs have scored, else one that the first left unscored.
 
     Raises:
         UserError: a metrics.json is damaged.
@@ -145,46 +147,34 @@ def test_split(folders: Sequence[Path]) -> str:
     return "test"
 
 
-def names_of(folders: Sequence[Path]) -> list[str]:
-    """As much of the end of each path as tells them apart."""
-    parts = [folder.resolve().parts for folder in folders]
-    for length in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(part[-length:]) for part in parts]
-        if len(set(names)) == len(names):
-            return names
-    return [str(folder) for folder in folders]
-
-
 def run_folders(folder: Path) -> list[Path]:
-    """The folder itself, or those of its seeds; all have finished.
+    """Return the folder itself, or the folders of its seeds.
 
     Raises:
-        UserError: one has not, or there is no run.
+        UserError: there is no run, or one has not finished.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the directory of a finished run")
     inner = sorted(path for path in folder.glob("seed-*") if path.is_dir())
     own = (folder / METRICS).exists() or (folder / "recipe.toml").exists()
-    found = [folder] if own or not inner else inner
-    for one in found:
-        if (one / METRICS).exists():
+    runs = [folder] if own or not inner else inner
+    for run in runs:
+        if (run / METRICS).exists():
             continue
-        if (one / "recipe.toml").exists():
-            raise UserError(
-                f"{one}: the run has not finished; nlpseq run ... --resume goes on with it"
-            )
-        raise UserError(f"{one}: not a run directory, there is no metrics.json")
-    return found
+        if (run / "recipe.toml").exists():
+            raise UserError(f"{run}: the run has not finished; resume it: nlpseq run ... --resume")
+        raise UserError(f"{run}: not a run directory, there is no metrics.json")
+    return runs
 
 
-def _of_seeds(folder: Path, runs: Sequence[TrainedRun]) -> list[TrainedRun]:
-    """In the order of their seeds, by which alone they differ."""
+def _sort_by_seed(folder: Path, runs: Sequence[TrainedRun]) -> list[TrainedRun]:
+    """Sort runs by seed, and check that they differ by nothing else."""
     ordered = sorted(runs, key=lambda run: run.seed)
     for run in ordered:
         if _without_seed(run) != _without_seed(ordered[0]):
             raise UserError(
                 f"{folder}: {ordered[0].folder.name} and {run.folder.name} differ by more than their seed; "
-                "name the two as runs of their own"
+                "name them as separate runs"
             )
     return ordered
 
@@ -195,22 +185,22 @@ def _without_seed(run: TrainedRun) -> dict[str, Any]:
 
 
 def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
-    """A run that has finished, with its predictions of a split."""
+    """Read a finished run, with the statistics of its predictions on a split."""
     metrics = _metrics(folder)
-    found, predictions = metrics, folder / "predictions" / f"{split}.jsonl"
+    scored, predictions = metrics, folder / "predictions" / f"{split}.jsonl"
     scores = metrics[split] if split in _own_splits(metrics) else None
     later = folder / "evaluations" / f"{split}.json"
     if scores is None and later.exists():  # by `nlpseq evaluate`
-        found, predictions = _object(later), later.with_suffix(".predictions.jsonl")
-        scores = found.get(split)
+        scored, predictions = _read_object(later), later.with_suffix(".predictions.jsonl")
+        scores = scored.get(split)
     if not isinstance(scores, dict):
-        scored = ", ".join(scored_splits(folder)) or "none"
+        others = ", ".join(scored_splits(folder)) or "none"
         raise UserError(
-            f"{folder}: has no scores of split {split!r}, only of {scored}; "
-            f"nlpseq evaluate {folder} --split {split} gives them"
+            f"{folder}: has no scores of split {split!r}, only of {others}; score it: "
+            f"nlpseq evaluate {folder} --split {split}"
         )
     index, statistics = read_statistics(predictions)
-    data = found.get("data")
+    data = scored.get("data")
     fingerprint = data.get(split, "") if isinstance(data, dict) else str(data)
     run = TrainedRun(
         folder,
@@ -229,16 +219,16 @@ def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
 
 def _size(path: Path) -> int:
     if not path.exists():
-        raise UserError(f"{path.parent}: there is no {path.name}; has the run finished?")
+        raise UserError(f"{path.parent}: {path.name} is missing; has the run finished?")
     return path.stat().st_size
 
 
 def read_statistics(path: Path) -> tuple[tuple[int, ...], Floats]:
-    """The vectors of a file of predictions, in the order of their examples.
+    """Read the statistics in a file of predictions, sorted by example.
 
     Returns:
-        The index of each example, and (N, K) vectors; those of an index that stands there twice, as
-        parts of one text may, are added up.
+        The index of each example, and vectors (N, K); those with the same index, such as parts of one text,
+        are added up.
 
     Raises:
         UserError: there is no such file, it is damaged, or examples have no statistics.
@@ -246,20 +236,20 @@ def read_statistics(path: Path) -> tuple[tuple[int, ...], Floats]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; score the split by nlpseq evaluate") from error
+        raise UserError(f"{path}: no such file; score the split with nlpseq evaluate") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: damaged, it is not UTF-8; score the split anew") from error
+        raise UserError(f"{path}: damaged, it is not UTF-8; score the split again") from error
     vectors: dict[int, list[float]] = {}
     for number, line in enumerate(lines, start=1):
         index, vector = _record(line, f"{path}, line {number}")
         known = vectors.get(index, [0.0] * len(vector))
         if len(vector) != len(next(iter(vectors.values()), vector)):
-            raise UserError(f"{path}, line {number}: damaged, its statistics are of another length")
+            raise UserError(f"{path}, line {number}: damaged, its statistics have another length")
         vectors[index] = [sum(pair) for pair in zip(known, vector, strict=True)]
     if not vectors:
-        raise UserError(f"{path}: holds no example; score the split anew")
-    places = sorted(vectors)
-    return tuple(places), np.array([vectors[place] for place in places], dtype=np.float64)
+        raise UserError(f"{path}: holds no example; score the split again")
+    indices = sorted(vectors)
+    return tuple(indices), np.array([vectors[index] for index in indices], dtype=np.float64)
 
 
 def _record(line: str, where: str) -> tuple[int, list[float]]:
@@ -271,7 +261,7 @@ def _record(line: str, where: str) -> tuple[int, list[float]]:
         )
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{where}: damaged, no record of an example; score the split anew"
+            f"{where}: damaged, not the record of an example; score the split again"
         ) from error
     if not vector or not all(map(math.isfinite, vector)):
         raise UserError(f"{where}: no finite statistics; its metric cannot be resampled")
@@ -279,7 +269,7 @@ def _record(line: str, where: str) -> tuple[int, list[float]]:
 
 
 def _check_sum(run: TrainedRun, predictions: Path) -> None:
-    """Predictions that do not add up to the scores are those of something else."""
+    """Check that the statistics of the examples add up to the stored scores."""
     name = run.task.main_metric
     try:
         again = run.task.metric.score(run.statistics.sum(axis=0).tolist()).get(name)
@@ -290,28 +280,28 @@ def _check_sum(run: TrainedRun, predictions: Path) -> None:
     stored = run.scores.get(name)
     if again is None or stored is None:
         raise UserError(
-            f"{run.folder}: {name} has no statistics of single examples; such runs cannot be compared"
+            f"{run.folder}: {name} has no statistics of single examples; runs without them cannot be compared"
         )
     if not np.isclose(again, stored, rtol=1e-6, atol=1e-9, equal_nan=True):
         raise UserError(
             f"{predictions}: its examples give {name} {again:.6g}, metrics.json has {stored:.6g}; "
-            f"score the split anew"
+            f"score the split again"
         )
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
     path = folder / METRICS
-    metrics = _object(path)
+    metrics = _read_object(path)
     if key := missing_key(metrics):
         raise UserError(f"{path}: damaged, key {key} is missing")
     return metrics
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:
-        raise UserError(f"{path}: damaged, no JSON: {error}") from error
+        raise UserError(f"{path}: damaged, not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: damaged, no JSON object")
+        raise UserError(f"{path}: damaged, not a JSON object")
     return content

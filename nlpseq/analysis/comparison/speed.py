@@ -1,6 +1,6 @@
-"""Speed and memory of a model's answers, measured in a process of their own.
+"""Speed and memory of a model's predictions, measured in a process of its own.
 
-A process of its own, because the most memory that a process ever had is not that of one model among several.
+Peak memory belongs to a process, so models that share one cannot be distinguished.
 """
 
 import json
@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 
 from nlpseq.errors import UserError
 
-ALONE, AT_ONCE, BATCHES = 20, 32, 4  # texts answered one by one; texts of a batch; batches
+ALONE, BATCH_SIZE, BATCHES = 20, 32, 4  # texts predicted one by one; in a batch; batches
 
 
 class Speed(NamedTuple):
-    """How fast a model answers.
+    """Speed and memory of predictions.
 
     Attributes:
-        milliseconds: for one text, alone; the median.
-        per_second: texts, 32 at once.
-        megabytes: of memory that the process took at most, Python and torch included.
+        milliseconds: median latency of a single text.
+        per_second: texts per second in batches of 32.
+        megabytes: peak memory of the process, Python and torch included.
     """
 
     milliseconds: float
@@ -37,20 +37,20 @@ def measure_speed(folder: Path, texts: Sequence[str], device: str | None = None)
 
     Args:
         folder: its run directory.
-        texts: to answer; the first that are not empty.
+        texts: to predict for; the first that are not empty are used.
         device: where to run.
 
     Raises:
-        UserError: there is no text, or the model does not answer.
+        UserError: there is no text, or prediction fails.
     """
-    given = [text for text in texts if text.strip()][: AT_ONCE * BATCHES]
+    given = [text for text in texts if text.strip()][: BATCH_SIZE * BATCHES]
     if not given:
-        raise UserError(f"{folder}: no text to measure the speed of answers with")
+        raise UserError(f"{folder}: no text to measure the speed of predictions with")
     command = [sys.executable, "-m", __name__, str(folder), device or ""]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"{folder}: the speed of its answers cannot be measured: {reason}")
+        raise UserError(f"{folder}: the speed of its predictions cannot be measured: {reason}")
     return Speed(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -58,26 +58,26 @@ def speed_of(predictor: Any, texts: Sequence[str]) -> Speed:
     """Measure a predictor in this process.
 
     Args:
-        predictor: whose `predict` answers texts.
-        texts: not empty; the first ones are also answered alone.
+        predictor: as `nlpseq.load` returns it.
+        texts: not empty; the first ones are also predicted one by one.
     """
-    predictor.predict(texts[:AT_ONCE])  # what is made at first use does not count
+    predictor.predict(texts[:BATCH_SIZE])  # caches fill at the first use
     seconds = []
     for text in texts[:ALONE]:
         started = time.perf_counter()
         predictor.predict([text])
         seconds.append(time.perf_counter() - started)
     started = time.perf_counter()
-    for begin in range(0, len(texts), AT_ONCE):
-        predictor.predict(texts[begin : begin + AT_ONCE])
+    for begin in range(0, len(texts), BATCH_SIZE):
+        predictor.predict(texts[begin : begin + BATCH_SIZE])
     rate = len(texts) / (time.perf_counter() - started)
     return Speed(1000 * median(seconds), rate, _peak_memory())
 
 
 def _peak_memory() -> float:
-    """The most memory in megabytes that this process ever had."""
+    """Return the peak memory of this process in megabytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux, where `ru_maxrss` starts from what the parent had
+    if status.exists():  # Linux, where `ru_maxrss` starts from the memory of the parent
         lines = status.read_text("utf-8").splitlines()
         (peak,) = [line for line in lines if line.startswith("VmHWM:")]
         return int(peak.split()[1]) * 1024 / 1e6
@@ -88,5 +88,7 @@ def _peak_memory() -> float:
 if __name__ == "__main__":
     from nlpseq import model_directory
 
-    found = speed_of(model_directory.load(sys.argv[1], sys.argv[2] or None), json.load(sys.stdin))
-    print(json.dumps(found._asdict()))
+    measured = speed_of(
+        model_directory.load(sys.argv[1], sys.argv[2] or None), json.load(sys.stdin)
+    )
+    print(json.dumps(measured._asdict()))

@@ -1,17 +1,16 @@
-"""A comparison on a terminal: scores, costs, parts of the test set, and the verdict."""
+"""The tables of a report, for terminal and page: scores, costs, differences, parts of the test set."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nlpseq.analysis.statistics import Summary
-from nlpseq.reporting.formats import format_number, readable_name
+from nlpseq.reporting.formats import decimals_for, format_count, format_number, readable_name
 
 from .costs import Cost
-from .report import Report
+from .results import ComparisonResults
 from .score_units import unit_of
 from .slices import Slice
-from .verdict import p_words, told
+from .verdict import format_difference, format_p_value
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,8 +19,8 @@ Rows = list[list[str]]
 """Rows of text; the first is the head."""
 
 
-def print_report(report: Report) -> None:
-    """Print it."""
+def print_report(report: ComparisonResults) -> None:
+    """Print tables, notes and verdicts."""
     from rich.console import Console
 
     console = Console(highlight=False, emoji=False)
@@ -34,27 +33,27 @@ def print_report(report: Report) -> None:
         console.print(sentence, markup=False, style="bold")
 
 
-def all_tables(report: Report) -> Iterator[tuple[str, Rows]]:
-    """Titles and rows of every table, for terminal and page alike."""
-    yield f"{report.split}: {report.examples:,} examples", score_rows(report)
+def all_tables(report: ComparisonResults) -> Iterator[tuple[str, Rows]]:
+    """Yield the title and rows of every table."""
+    yield f"{report.split} split: {format_count(report.examples, 'example')}", score_rows(report)
     yield "cost", cost_rows(report)
     yield f"differences in {report.unit.name}", difference_rows(report)
-    for title, cut in report.slices.items():
-        yield f"{report.unit.told} by {title}", slice_rows(report, title, cut)
+    for title, parts in report.slices.items():
+        yield f"{report.unit.full_label} by {title}", slice_rows(report, title, parts)
 
 
-def score_rows(report: Report) -> Rows:
-    """A row for each score, a column for each model: mean ± standard deviation, and interval of the mean."""
-    models, task = report.models, report.contenders[0].runs[0].task
+def score_rows(report: ComparisonResults) -> Rows:
+    """Return a row for each score, a column for each model: mean ± deviation and the interval of the mean."""
+    models, task = report.models, report.candidates[0].runs[0].task
     names = list(dict.fromkeys(name for model in models for name in model.scores))
     names.sort(key=lambda name: name != report.score)
     head = ["score", *(f"{model.name} ({_seeds(model.seeds)})" for model in models)]
     rows = []
     for name in names:
         unit = unit_of(name, task)
-        cells = [summary(model.scores.get(name), unit.factor) for model in models]
-        rows.append([unit.told, *cells])
-    for name, value in report.references.items():
+        cells = [format_summary(model.scores.get(name), unit.factor) for model in models]
+        rows.append([unit.full_label, *cells])
+    for name, value in report.baselines.items():
         rows.append([readable_name(name), *[format_number(value)] * len(models)])
     return [head, *rows]
 
@@ -63,41 +62,41 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
-def summary(found: Summary | None, factor: float = 1) -> str:
-    """`86.83 ± 0.51 [85.57, 88.09]`, as much of it as is known, with two digits of the deviation."""
-    if found is None:
+def format_summary(summary: Summary | None, factor: float = 1) -> str:
+    """Return `86.83 ± 0.51 [85.57, 88.09]`, as far as it is known, with two digits of the deviation."""
+    if summary is None:
         return ""
-    deviation = found.standard_deviation
-    if deviation is None or found.low is None or found.high is None:
-        return _told(found.mean, factor)
-    values = [factor * value for value in (found.mean, deviation, found.low, found.high)]
-    decimals = 1 - math.floor(math.log10(values[1])) if values[1] > 0 else 2
-    mean, spread, low, high = (f"{value:,.{min(max(decimals, 0), 4)}f}" for value in values)
+    deviation = summary.standard_deviation
+    if deviation is None or summary.low is None or summary.high is None:
+        return _format_value(summary.mean, factor)
+    values = [factor * value for value in (summary.mean, deviation, summary.low, summary.high)]
+    decimals = decimals_for(values[1])
+    mean, spread, low, high = (f"{value:,.{decimals}f}" for value in values)
     return f"{mean} ± {spread} [{low}, {high}]"
 
 
-def _told(value: float | None, factor: float) -> str:
+def _format_value(value: float | None, factor: float) -> str:
     if value is None:
         return ""
     return f"{factor * value:.2f}" if factor != 1 else format_number(value)
 
 
-def slice_rows(report: Report, title: str, cut: Sequence[Slice]) -> Rows:
-    """A row for each part of the test set, a column for each model."""
+def slice_rows(report: ComparisonResults, title: str, parts: Sequence[Slice]) -> Rows:
+    """Return a row for each part of the test set, a column for each model."""
     names = [model.name for model in report.models]
     body = [
         [
-            one.name,
-            f"{one.examples:,}",
-            *(_told(one.scores[name], report.unit.factor) for name in names),
+            part.name,
+            f"{part.examples:,}",
+            *(_format_value(part.scores[name], report.unit.factor) for name in names),
         ]
-        for one in cut
+        for part in parts
     ]
     return [[title, "examples", *names], *body]
 
 
-def cost_rows(report: Report) -> Rows:
-    """A row for each cost, a column for each model."""
+def cost_rows(report: ComparisonResults) -> Rows:
+    """Return a row for each cost, a column for each model."""
     costs = [model.cost for model in report.models]
     head = ["", *(model.name for model in report.models)]
     return [head, *([name, *cells] for name, cells in _cost_cells(costs))]
@@ -105,40 +104,46 @@ def cost_rows(report: Report) -> Rows:
 
 def _cost_cells(costs: Sequence[Cost]) -> Iterator[tuple[str, list[str]]]:
     yield "parameters", [f"{cost.parameters:,}" for cost in costs]
-    yield "of these embedding", [f"{cost.embedding:,}" for cost in costs]
+    yield "- embedding", [f"{cost.embedding:,}" for cost in costs]
     if any(cost.output for cost in costs):
-        yield "of these output layer", [f"{cost.output:,}" for cost in costs]
-    yield "all others", [f"{cost.core:,}" for cost in costs]
-    yield "training minutes", [format_number(cost.minutes) for cost in costs]
-    yield "tokens per second", [format_number(round(cost.tokens_per_second)) for cost in costs]
-    yield "updates", [format_number(round(cost.steps)) for cost in costs]
-    yield "megabytes on disk", [format_number(cost.megabytes) for cost in costs]
+        yield "- output layer", [f"{cost.output:,}" for cost in costs]
+    yield "- other", [f"{cost.core:,}" for cost in costs]
+    yield "training time (min)", [format_number(cost.minutes) for cost in costs]
+    yield "training tokens/s", [format_number(round(cost.tokens_per_second)) for cost in costs]
+    yield "steps", [format_number(round(cost.steps)) for cost in costs]
+    yield "size on disk (MB)", [format_number(cost.megabytes) for cost in costs]
     speeds = [cost.speed for cost in costs if cost.speed is not None]
     if len(speeds) == len(costs):
-        yield "ms for one example", [format_number(speed.milliseconds) for speed in speeds]
-        yield "examples per second, 32 at once", [format_number(speed.per_second) for speed in speeds]
-        yield "megabytes of memory at most", [format_number(round(speed.megabytes)) for speed in speeds]
+        yield "latency (ms/example)", [format_number(speed.milliseconds) for speed in speeds]
+        yield "examples/s (batch 32)", [format_number(round(speed.per_second)) for speed in speeds]
+        yield "peak memory (MB)", [format_number(round(speed.megabytes)) for speed in speeds]
 
 
-def difference_rows(report: Report) -> Rows:
-    """A row for each pair of models."""
+def difference_rows(report: ComparisonResults) -> Rows:
+    """Return a row for each pair of models."""
     unit = report.unit
-    head = ["first less second", "difference", f"{report.level:.0%} CI", "p", "Holm", "Cohen's d_z"]
+    head = [
+        "first - second",
+        "difference",
+        f"{report.level:.0%} CI",
+        "p",
+        "p (Holm)",
+        "Cohen's d_z",
+    ]
     rows = []
     for pair in report.pairs:
-        one = pair.scores[report.score]
-        low, high = one.low * unit.factor, one.high * unit.factor
+        found = pair.scores[report.score]
+        middle, low, high = (
+            format_difference(value * unit.factor, found, unit)
+            for value in (found.difference, found.low, found.high)
+        )
+        p_values = [
+            format_p_value(p).removeprefix("p ").removeprefix("= ")
+            for p in (found.p_value, found.corrected_p_value)
+        ]
+        effect = "" if found.cohens_dz is None else f"{found.cohens_dz:.3f}"
         rows.append(
-            [
-                f"{pair.first} - {pair.second}",
-                told(one.difference * unit.factor, one, unit),
-                f"{told(low, one, unit)} to {told(high, one, unit)}",
-                *(
-                    p_words(p).removeprefix("p ").removeprefix("= ")
-                    for p in (one.p_value, one.corrected_p_value)
-                ),
-                "" if one.cohens_dz is None else f"{one.cohens_dz:.3f}",
-            ]
+            [f"{pair.first} - {pair.second}", middle, f"{low} to {high}", *p_values, effect]
         )
     return [head, *rows]
 
@@ -148,8 +153,8 @@ def _table(title: str, rows: Rows) -> "Table":
     from rich.text import Text
 
     table = Table(title=title, title_justify="left")
-    for place, name in enumerate(rows[0]):
-        table.add_column(Text(name), justify="right" if place else "left", overflow="fold")
+    for index, name in enumerate(rows[0]):
+        table.add_column(Text(name), justify="right" if index else "left", overflow="fold")
     for row in rows[1:]:
         table.add_row(*map(Text, row))
     return table

@@ -1,16 +1,16 @@
-"""What a comparison found, in plain words."""
+"""Verdicts: one sentence about each pair of models."""
 
 import math
 from collections.abc import Sequence
 
-from .pairwise import Difference, Pair
+from .pairwise import Difference, ModelPair
 from .score_units import Unit
 
 SIGNIFICANCE = 0.05
 
 
 def verdict(
-    pair: Pair,
+    pair: ModelPair,
     score: str,
     unit: Unit,
     *,
@@ -19,43 +19,40 @@ def verdict(
     pairs: int,
     level: float,
 ) -> str:
-    """One sentence on two models.
+    """Return one sentence about two models.
 
     Args:
         pair: how they differ.
         score: that decides.
-        unit: how it is told.
-        seeds: how many runs each of the two has.
-        examples: of the test split.
-        pairs: of models in the whole comparison, over which p was corrected.
+        unit: of the score.
+        seeds: number of runs of each of the two.
+        examples: number of examples in the split.
+        pairs: number of pairs in the comparison, for which p is corrected.
         level: of the interval.
     """
     found = pair.scores[score]
-    if found.corrected_p_value <= SIGNIFICANCE:
-        return _shown(
-            pair, found, unit, _evidence(found, unit, seeds, pairs, level, pair.over_seeds)
-        )
-    sure = _evidence(found, unit, seeds, pairs, level, pair.over_seeds, unsigned=False)
-    gap = told(found.difference * unit.factor, found, unit)
-    ends = "" if pair.over_seeds else "these trained models of "
+    shown = found.corrected_p_value <= SIGNIFICANCE
+    evidence = _evidence(found, unit, seeds, pairs, level, unsigned=shown)
+    if shown:
+        return _better(pair, found, unit, evidence)
+    gap = format_difference(found.difference * unit.factor, found, unit)
+    which = "" if pair.over_seeds else "these trained models of "
     return (
-        f"No difference can be shown between {ends}{pair.first} and {pair.second}: {gap} {unit.name} ({sure})"
-        f"; {_further(found, unit, examples)}."
+        f"No significant difference between {which}{pair.first} and {pair.second}: {gap} {unit.name} "
+        f"({evidence}); {_outlook(found, unit, examples)}."
     )
 
 
-def _shown(pair: Pair, found: Difference, unit: Unit, evidence: str) -> str:
+def _better(pair: ModelPair, found: Difference, unit: Unit, evidence: str) -> str:
     names = [pair.first, pair.second] if found.difference > 0 else [pair.second, pair.first]
     word = "higher" if unit.higher_is_better is None else "better"
     if unit.higher_is_better is False:
         names.reverse()
-    gap = told(abs(found.difference) * unit.factor, found, unit)
+    gap = format_difference(abs(found.difference) * unit.factor, found, unit)
     sentence = f"{names[0]} is {word} than {names[1]} by {gap} {unit.name} ({evidence})"
     if pair.over_seeds:
         return f"{sentence}."
-    return (
-        f"Of these two trained models, {sentence}; how others of their kind would do is not known."
-    )
+    return f"Of these two trained models, {sentence}; models trained with other seeds may differ."
 
 
 def _evidence(
@@ -64,54 +61,50 @@ def _evidence(
     seeds: Sequence[int],
     pairs: int,
     level: float,
-    over_seeds: bool,
     *,
-    unsigned: bool = True,
+    unsigned: bool,
 ) -> str:
-    """`95% CI 0.5 to 1.9, p = 0.002, 3 seeds`."""
+    """Return `95% CI 0.5 to 1.9, p = 0.002, 3 seeds`."""
     ends = [found.low * unit.factor, found.high * unit.factor]
     if unsigned and found.difference < 0:
         ends = [-ends[1], -ends[0]]
-    low, high = (told(end, found, unit) for end in ends)
+    low, high = (format_difference(end, found, unit) for end in ends)
     counts = " and ".join(map(str, dict.fromkeys(seeds)))
     plural = "seed" if set(seeds) == {1} else "seeds"
     corrected = f" after Holm's correction for {pairs} pairs" if pairs > 1 else ""
-    return f"{level:.0%} CI {low} to {high}, {p_words(found.corrected_p_value)}{corrected}, {counts} {plural}"
+    p_value = format_p_value(found.corrected_p_value)
+    return f"{level:.0%} CI {low} to {high}, {p_value}{corrected}, {counts} {plural}"
 
 
-def _further(found: Difference, unit: Unit, examples: int) -> str:
-    """What it would take to show a difference that is worth it."""
-    worth = f"{found.worth * unit.factor:g}"
+def _outlook(found: Difference, unit: Unit, examples: int) -> str:
+    """Say how many examples would show the smallest difference of interest."""
+    worth = f"{found.worth * unit.factor:g} {unit.name}"
     if found.low == found.high:  # no spread to estimate anything by
-        return "no example tells them apart"
+        return "their scores are equal on every resampled test set"
     if found.examples_needed is None:
-        return f"showing {worth} needs more seeds: with these, no number of examples would do"
+        return f"detecting {worth} needs more seeds; more examples would not be enough"
     more = found.examples_needed - examples
     if more <= 0:
-        return f"a difference of {worth} would probably have been seen (4 times of 5)"
-    return f"showing {worth} would need about {rounded(more):,} more examples"
+        return f"the test set is large enough to detect {worth} (power 80%)"
+    return f"detecting {worth} needs about {round_estimate(more):,} more examples"
 
 
-def rounded(count: int) -> int:
-    """To two digits: it is an estimate."""
+def round_estimate(count: int) -> int:
+    """Round to two digits, as it is an estimate."""
     digits = max(0, len(str(count)) - 2)
     return round(count, -digits)
 
 
-def told(value: float, found: Difference, unit: Unit) -> str:
-    """A difference with as many decimals as its interval has meaning for."""
+def format_difference(value: float, found: Difference, unit: Unit) -> str:
+    """Return a difference with the decimals that the width of its interval supports."""
     width = (found.high - found.low) * unit.factor
     decimals = 1 if not width or not math.isfinite(width) else 1 - math.floor(math.log10(width))
     text = f"{value:.{min(max(decimals, 1), 4)}f}"
     return text.removeprefix("-") if not text.strip("-0.") else text  # no minus before 0.0
 
 
-def p_words(p_value: float) -> str:
-    """`p = 0.012`, `p < 0.001`."""
-    return (
-        "p < 0.001"
-        if p_value < 0.001
-        else f"p = {p_value:.3f}"
-        if p_value < 0.1
-        else f"p = {p_value:.2f}"
-    )
+def format_p_value(p_value: float) -> str:
+    """Return `p = 0.012` or `p < 0.001`."""
+    if p_value < 0.001:
+        return "p < 0.001"
+    return f"p = {p_value:.3f}" if p_value < 0.1 else f"p = {p_value:.2f}"

@@ -1,28 +1,21 @@
-"""Is one model better than another, or was it luck? Tests and intervals over stored statistics of examples.
+"""Significance tests and intervals over stored statistics of examples: is one model better, or was it chance?
 
-file            | holds
-----------------|---------------------------------------------------------------------
-scoring.py      | scores of many sums of statistics; of resampled test sets
-paired.py       | two trained models on one test set: paired bootstrap, approximate randomization
-seeds.py        | two kinds of model, each trained several times: seeds, then examples
-corrections.py  | several comparisons at once: Holm's correction
-effects.py      | how large a difference is, and how many examples would show one
-
-Everything is drawn from a `numpy.random.Generator`: the same one gives the same figures.
+Read `scoring` (scores of many sums at once), `paired` (two trained models: paired bootstrap, approximate
+randomization), `seeds` (models trained with several seeds), `corrections` (Holm), `effects` (effect size, sample size).
 """
 
 from .corrections import holm
 from .effects import examples_needed, hedges_g, standardized_difference
 from .paired import Estimate, bootstrap_estimate, randomization_test, sacrebleu_p_value, swaps
-from .scoring import Floats, Scorer, Table, resampled_scores, rowwise
+from .scoring import Floats, Scorer, ScoreTable, resampled_scores, rowwise
 from .seeds import Summary, seeds_then_examples, summarize
 
 __all__ = [
     "Estimate",
     "Floats",
+    "ScoreTable",
     "Scorer",
     "Summary",
-    "Table",
     "bootstrap_estimate",
     "examples_needed",
     "hedges_g",

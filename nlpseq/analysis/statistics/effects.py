@@ -1,4 +1,4 @@
-"""How large a difference is beside what varies, and how many examples would show a given one."""
+"""Effect sizes, and the number of examples that a difference needs to be detected."""
 
 import math
 from collections.abc import Sequence
@@ -6,27 +6,27 @@ from statistics import NormalDist, fmean, variance
 
 
 def standardized_difference(difference: float, error: float, examples: int) -> float | None:
-    """Cohen's d_z of paired examples (Cohen 1988, 2.3.5; Lakens 2013): difference by standard deviation.
+    """Compute Cohen's d_z of paired examples (Cohen 1988, 2.3.5; Lakens 2013).
 
-    The standard deviation of the paired differences is the standard error times sqrt(N). So it is
-    defined for BLEU or F1 too, which no single example has; of a mean, such as accuracy, it is the
-    usual one.
+    It is the difference divided by the standard deviation of the paired differences, here the standard error
+    times sqrt(N). So it is defined for BLEU and F1 too, which single examples do not have; for a mean, such as
+    accuracy, it is the usual one.
 
     Args:
-        difference: of two scores.
+        difference: between two scores.
         error: its standard error over examples.
-        examples: how many.
+        examples: their number N.
 
     Returns:
-        None where the examples do not vary.
+        None if the examples do not vary.
     """
     return difference / (error * math.sqrt(examples)) if error else None
 
 
 def hedges_g(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Hedges' g (1981): difference of the means over seeds by their pooled standard deviation.
+    """Compute Hedges' g (1981): the difference of the means over seeds by the pooled standard deviation.
 
-    The factor 1 - 3 / (4 m - 1), m = degrees of freedom, takes off the bias of few seeds.
+    The factor 1 - 3 / (4 m - 1), with m degrees of freedom, removes the bias of few seeds.
 
     Returns:
         None with a single seed, or without any variance.
@@ -51,28 +51,28 @@ def examples_needed(
     power: float = 0.8,
     significance: float = 0.05,
 ) -> int | None:
-    """How large a test set would show a difference, as the normal approximation has it (Cohen 1988, 2.4).
+    """Estimate the size of a test set that detects a difference (normal approximation; Cohen 1988, 2.4).
 
-    The part of the variance that examples bring falls with their number; what seeds bring stays.
+    Variance from examples falls with their number; variance from seeds stays.
 
     Args:
-        difference: to be shown, in the unit of the errors.
-        examples: of the test set at hand.
-        examples_error: standard error of the difference there, of examples alone.
-        standard_error: all of it.
-        quantile: standard errors from 0 at which a difference is shown, where that is not the normal's: of
-            few seeds it is Student's.
-        power: chance to show the difference, if there is one.
-        significance: of the two-sided test.
+        difference: to detect, in the unit of the errors.
+        examples: number of examples in the present test set.
+        examples_error: standard error of the difference there, from examples alone.
+        standard_error: from examples and seeds.
+        quantile: standard errors from 0 at which a difference is significant; None: the normal quantile. With
+            few seeds it is that of Student's t.
+        power: chance to detect the difference, if there is one.
+        significance: level of the two-sided test.
 
     Returns:
-        The number of examples; None if no number would do, because seeds vary too much.
+        The number of examples; None if no number is enough, because seeds vary too much.
 
     Raises:
         ValueError: the difference is not above 0.
     """
     if difference <= 0:
-        raise ValueError(f"a difference above 0 can be shown, not {difference}")
+        raise ValueError(f"the difference to detect must be above 0, not {difference}")
     normal = NormalDist()
     shown = normal.inv_cdf(1 - significance / 2) if quantile is None else quantile
     factor = shown + normal.inv_cdf(power)

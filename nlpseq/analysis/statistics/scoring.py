@@ -1,4 +1,4 @@
-"""Scores of many sums of statistics at once, and of resampled test sets."""
+"""Scores for many sums of statistics at once, and for resampled test sets."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -8,16 +8,16 @@ import numpy.typing as npt
 from nlpseq.metrics.base import Scores
 
 Floats = npt.NDArray[np.float64]
-Table = dict[str, Floats]
-"""A column for each score, a row for each sum."""
-Scorer = Callable[[Floats], Table]
-"""Sums (R, K) to scores (R,)."""
+ScoreTable = dict[str, Floats]
+"""Scores by name, (R,) for R sums."""
+Scorer = Callable[[Floats], ScoreTable]
+"""Maps sums (R, K) to scores (R,)."""
 
 
 def rowwise(score: Callable[[Sequence[float]], Scores]) -> Scorer:
-    """A metric's `score`, which takes one sum of vectors, as one that takes many."""
+    """Turn the `score` of a metric, which takes one sum of vectors, into a function of many."""
 
-    def scores(sums: Floats) -> Table:
+    def scores(sums: Floats) -> ScoreTable:
         rows = [score(total) for total in sums.tolist()]
         return {name: np.array([row[name] for row in rows], dtype=np.float64) for name in rows[0]}
 
@@ -26,27 +26,28 @@ def rowwise(score: Callable[[Sequence[float]], Scores]) -> Scorer:
 
 def resampled_scores(
     runs: Sequence[Floats], scorers: Sequence[Scorer], draws: Iterable[Floats]
-) -> list[Table]:
-    """Scores of several models on the same resampled test sets.
+) -> list[ScoreTable]:
+    """Score several models on the same resampled test sets.
 
-    As statistics add up, no example is scored again: how often each was drawn, times its vectors, is
-    the sum of the resampled set, for all models by one product of matrices.
+    Statistics add up, so no example is scored again: the counts of the drawn examples times their vectors are
+    the sums of the resampled sets, one matrix product for all models.
 
     Args:
-        runs: for each model the statistics (N, K) of the same N examples; K may differ.
-        scorers: of each model.
-        draws: counts (rows, N), as `nlpseq.metrics.resampling.resamples` gives them.
+        runs: statistics (N, K) of the same N examples, one for each model; K may differ.
+        scorers: one for each model.
+        draws: counts (rows, N) from `nlpseq.metrics.resampling.resamples`.
 
     Returns:
-        For each model its scores, (R,) each.
+        Scores for each model, (R,) each.
     """
     joined = np.concatenate(runs, axis=1)  # (N, all K)
     ends = np.cumsum([run.shape[1] for run in runs])[:-1]
-    found: list[list[Table]] = [[] for _ in runs]
+    tables: list[list[ScoreTable]] = [[] for _ in runs]
     for counts in draws:
-        for place, sums in enumerate(np.split(counts @ joined, ends, axis=1)):
-            found[place].append(scorers[place](sums))
+        sums = np.split(counts @ joined, ends, axis=1)
+        for run_tables, scorer, run_sums in zip(tables, scorers, sums, strict=True):
+            run_tables.append(scorer(run_sums))
     return [
-        {name: np.concatenate([one[name] for one in tables]) for name in tables[0]}
-        for tables in found
+        {name: np.concatenate([table[name] for table in run_tables]) for name in run_tables[0]}
+        for run_tables in tables
     ]

@@ -1,7 +1,7 @@
-"""Models that were trained several times: what a score would be with other seeds, and other examples too.
+"""Models trained with several seeds: what would a score be with other seeds, and other examples too?
 
-Two sources of chance lie behind a mean over seeds: the training (order of the data, initial weights) and
-the examples of the test set. A test over examples alone takes three lucky seeds for a better model.
+A mean over seeds has two sources of variation: training (order of the data, initial weights) and the examples of
+the test set. A test over examples alone takes three lucky seeds for a better model.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from .scoring import Floats
 
 @dataclass(frozen=True)
 class Summary:
-    """A score over seeds; with one seed nothing is known of how it varies.
+    """A score over seeds; with one seed only the mean is known.
 
     Attributes:
         mean: over seeds.
@@ -30,7 +30,7 @@ class Summary:
 
 
 def summarize(values: Sequence[float], level: float = 0.95) -> Summary:
-    """Mean, standard deviation and interval of a score over seeds (Student 1908)."""
+    """Compute mean, standard deviation and interval of a score over seeds (Student 1908)."""
     mean, count = float(np.mean(values)), len(values)
     if count < 2:
         return Summary(mean)
@@ -44,49 +44,39 @@ def seeds_then_examples(
     second: Floats,
     resampled_first: Floats,
     resampled_second: Floats,
-    chance: np.random.Generator,
+    generator: np.random.Generator,
     level: float = 0.95,
 ) -> Estimate:
-    """The difference of two models' mean scores, resampled over seeds and then over examples.
+    """Estimate the difference of two models' mean scores by resampling seeds and then examples.
 
-    Each resample takes a resampled test set, the same for all runs, and for either model the effects of
-    seeds drawn from its own. Three things make few seeds honest:
+    Each resample takes a resampled test set, the same for all runs, and for each model the effects of seeds drawn
+    from its own. Three corrections make the result honest for few seeds:
 
-    - S - 1 of S seeds are drawn, as S would vary too little (Rao & Wu 1988; McCarthy & Snowden 1985);
-    - runs of one model differ by their seeds, and by how each fell out on these very examples. The
-      resampled test sets hold the second part already; effects of seeds are shrunk by it (a residual
-      bootstrap with adjusted effects, Carpenter, Goldstein & Rasbash 2003), else it would count twice;
-    - the resampled standard error is read on Student's t with the degrees of freedom of Satterthwaite
-      (1946): where seeds decide, the test is Welch's, where examples do, it is the paired bootstrap.
+    - S - 1 of S seeds are drawn, because S would vary too little (Rao & Wu 1988; McCarthy & Snowden 1985);
+    - seed effects are shrunk by the variation of single runs over examples, which the resampled test sets hold
+      already (a residual bootstrap with adjusted effects, Carpenter, Goldstein & Rasbash 2003);
+    - the resampled standard error is read on Student's t with the degrees of freedom of Satterthwaite (1946):
+      Welch's test where seeds dominate, the paired bootstrap where examples do.
 
     Args:
         first: (S,) scores of the first model's runs, S at least 2.
-        second: (Z,) of the second's, Z at least 2.
-        resampled_first: (R, S) the same on resampled test sets.
-        resampled_second: (R, Z) on the same sets.
-        chance: of the seeds drawn.
+        second: (Z,) scores of the second model's runs, Z at least 2.
+        resampled_first: (R, S) scores of the first on resampled test sets.
+        resampled_second: (R, Z) scores of the second on the same sets.
+        generator: for the seeds drawn.
         level: of the interval.
 
     Raises:
-        ValueError: a model has one seed only: its variance is not known.
+        ValueError: a model has only one seed, so its variance is unknown.
     """
     if min(len(first), len(second)) < 2:
-        raise ValueError("seeds are resampled where each model has at least two")
+        raise ValueError("resampling over seeds needs at least two seeds for each model")
     difference = float(first.mean() - second.mean())
     by_examples = resampled_first.mean(axis=1) - resampled_second.mean(axis=1)  # (R,)
     resampled, freedom = by_examples.copy(), 0.0
     for sign, scores, draws in ((1, first, resampled_first), (-1, second, resampled_second)):
-        count = len(scores)
-        variance = float(scores.var(ddof=1))
-        # What of it is luck of a run on these examples: it goes when runs are averaged, not when seeds are.
-        own = draws - draws.mean(axis=1, keepdims=True)  # (R, S)
-        luck = float(own.var(axis=0, ddof=1).sum()) / (count - 1)
-        shrunk = max(0.0, 1 - luck / variance) ** 0.5 if variance else 0.0
-        effects = shrunk * (scores - scores.mean())
-        resampled += sign * effects[chance.integers(count, size=(len(draws), count - 1))].mean(
-            axis=1
-        )
-        freedom += (variance / count) ** 2 / (count - 1)
+        resampled += sign * _mean_seed_effects(scores, draws, generator)
+        freedom += (float(scores.var(ddof=1)) / len(scores)) ** 2 / (len(scores) - 1)
     error = float(resampled.std(ddof=1))
     freedom = error**4 / freedom if freedom else float("inf")
     half = _t_quantile((1 + level) / 2, freedom) * error
@@ -95,17 +85,35 @@ def seeds_then_examples(
     return Estimate(difference, low, high, p_value, error, float(by_examples.std(ddof=1)))
 
 
+def _mean_seed_effects(scores: Floats, draws: Floats, generator: np.random.Generator) -> Floats:
+    """Draw S - 1 shrunk seed effects for each resample, and return their means (R,).
+
+    Args:
+        scores: (S,) of a model's runs.
+        draws: (R, S) the same on resampled test sets.
+        generator: for the seeds drawn.
+    """
+    count, variance = len(scores), float(scores.var(ddof=1))
+    # A run's luck on these examples averages out over runs, but is no effect of its seed.
+    own = draws - draws.mean(axis=1, keepdims=True)  # (R, S)
+    luck = float(own.var(axis=0, ddof=1).sum()) / (count - 1)
+    shrunk = max(0.0, 1 - luck / variance) ** 0.5 if variance else 0.0
+    effects = shrunk * (scores - scores.mean())
+    means: Floats = effects[generator.integers(count, size=(len(draws), count - 1))].mean(axis=1)
+    return means
+
+
 def _t_quantile(probability: float, freedom: float) -> float:
-    # Late: most of what imports this room needs no quantile.
+    # Imported here, because most users of this package need no quantile.
     from scipy.special import ndtri, stdtrit
 
-    if freedom > 1e6:  # where SciPy's root finding ends
+    if freedom > 1e6:  # beyond the range of SciPy's root finding
         return float(ndtri(probability))
     return float(stdtrit(freedom, probability))
 
 
 def _t_p_value(difference: float, error: float, freedom: float) -> float:
-    """Two-sided."""
+    """Return the two-sided p-value of a difference."""
     from scipy.special import ndtr, stdtr
 
     if not difference or not error:

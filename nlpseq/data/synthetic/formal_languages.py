@@ -1,16 +1,16 @@
-"""Formal languages in which a token is determined by one that stands far before it.
+"""Formal languages with long dependencies: a token is determined by another one far before it.
 
-view            a text                  its answers                   their distances
---------------|-----------------------|-----------------------------|--------------------------------
-copy_memory     c a d b . . . > c a d b   the symbols behind `>`        to the symbol that is copied
-delayed_recall  c a d b h f f ? c a d b   the symbols behind `?`        to the symbol that is recalled
-dyck2           ( [ ( ) ] [ ] )         every closing bracket         to the bracket that it closes
+view            a text                    its answers                their distances
+--------------|-------------------------|--------------------------|---------------------------
+copy_memory     c a d b . . . > c a d b   the symbols after `>`      to the copied symbol
+delayed_recall  c a d b h f f ? c a d b   the symbols after `?`      to the recalled symbol
+dyck2           ( [ ( ) ] [ ] )           every closing bracket      to its opening bracket
 
-An answer is a token that follows from what stands before it (of a closing bracket: its kind, once one has to
-be closed); everything else is drawn at random, and nobody can foretell it. Copying is the memory problem of
-Hochreiter and Schmidhuber (1997) as Arjovsky et al. (2016, section 4.1) have it; recall among distractors is
-the latching of Bengio et al. (1994, section III); brackets of two kinds, nested no deeper than a bound, are
-the languages of Hewitt et al. (2020).
+An answer is a token that is determined by the tokens before it (of a closing bracket: its kind, given that a
+bracket closes). All other tokens are random and cannot be predicted. Copying is the memory problem of
+Hochreiter and Schmidhuber (1997) in the form of Arjovsky et al. (2016, section 4.1); recall among distractors
+is the latching problem of Bengio et al. (1994, section III); brackets of two kinds with bounded depth are the
+languages of Hewitt et al. (2020).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,97 +24,100 @@ DEFAULT_SIZES: Mapping[str, int] = {"train": 20_000, "validation": 600, "test": 
 DEFAULT_DISTANCES = (5, 9, 17, 33, 65)
 SYMBOLS = "abcdefgh"
 BRACKETS = {"(": ")", "[": "]"}
-KEPT = 4  # symbols to keep in mind
-DEPTH = 10  # of brackets, the outermost counted
+KEPT = 4  # symbols to remember
+DEPTH = 10  # largest depth of brackets, the outermost pair included
 
 
-class Drawn(NamedTuple):
-    """A text as its tokens, and where its answers stand."""
+class FormalText(NamedTuple):
+    """A text: its tokens, the indices of its answers, and the distance of each answer."""
 
     tokens: list[str]
     answers: list[int]
     distances: list[int]
 
 
-def _copy(distance: int, random: Random) -> Drawn:
-    return _remembered(["."] * (distance - KEPT - 1), ">", distance, random)
+def _draw_copy(distance: int, random: Random) -> FormalText:
+    return _repeated(["."] * (distance - KEPT - 1), ">", distance, random)
 
 
-def _recall(distance: int, random: Random) -> Drawn:
+def _draw_recall(distance: int, random: Random) -> FormalText:
     noise = random.choices(SYMBOLS, k=distance - KEPT - 1)
-    return _remembered(noise, "?", distance, random)
+    return _repeated(noise, "?", distance, random)
 
 
-def _remembered(between: Sequence[str], mark: str, distance: int, random: Random) -> Drawn:
+def _repeated(between: Sequence[str], mark: str, distance: int, random: Random) -> FormalText:
+    """Draw symbols, which are repeated after `between` and a mark."""
     symbols = random.choices(SYMBOLS, k=KEPT)
     tokens = [*symbols, *between, mark, *symbols]
-    return Drawn(tokens, [*range(distance, distance + KEPT)], [distance] * KEPT)
+    return FormalText(tokens, [*range(distance, distance + KEPT)], [distance] * KEPT)
 
 
-def _dyck(distance: int, random: Random) -> Drawn:
-    """A bracket that is closed `distance` tokens later; in between, any brackets."""
+def _draw_dyck(distance: int, random: Random) -> FormalText:
+    """Draw a bracket that is closed `distance` tokens later, with any brackets in between."""
     tokens, answers, distances, opened = [random.choice([*BRACKETS])], [], [], [0]
     while opened:
-        place = len(tokens)
-        left = distance - place  # tokens to come before the outermost bracket has to be closed
-        may_open = len(opened) < DEPTH and len(opened) < left
-        may_close = len(opened) > 1 or not left
+        index = len(tokens)
+        remaining = distance - index  # tokens before the outermost bracket has to be closed
+        may_open = len(opened) < DEPTH and len(opened) < remaining
+        may_close = len(opened) > 1 or not remaining
         if may_open and (not may_close or random.random() < 0.5):
-            opened.append(place)
+            opened.append(index)
             tokens.append(random.choice([*BRACKETS]))
         else:
             begin = opened.pop()
             tokens.append(BRACKETS[tokens[begin]])
-            answers.append(place)
-            distances.append(place - begin)
-    return Drawn(tokens, answers, distances)
+            answers.append(index)
+            distances.append(index - begin)
+    return FormalText(tokens, answers, distances)
 
 
-_DRAW: Mapping[str, Callable[[int, Random], Drawn]] = {
-    "copy_memory": _copy,
-    "delayed_recall": _recall,
-    "dyck2": _dyck,
+_DRAW: Mapping[str, Callable[[int, Random], FormalText]] = {
+    "copy_memory": _draw_copy,
+    "delayed_recall": _draw_recall,
+    "dyck2": _draw_dyck,
 }
 _SHORTEST = {"copy_memory": KEPT + 1, "delayed_recall": KEPT + 1, "dyck2": 1}
 VIEWS = tuple(_DRAW)
 
 
-def answer_places(tokens: Sequence[str]) -> list[int] | None:
-    """Where the answers of a text stand: behind `>` or `?`, or at closing brackets; None if it has none."""
+def answer_indices(tokens: Sequence[str]) -> list[int] | None:
+    """Return the indices of a text's answers: after `>` or `?`, or at closing brackets; None if it has none."""
     for mark in ">?":
         if mark in tokens[:-1]:
             return [*range(tokens.index(mark) + 1, len(tokens))]
     closing = BRACKETS.values()
-    return [place for place, token in enumerate(tokens) if token in closing] or None
+    return [index for index, token in enumerate(tokens) if token in closing] or None
 
 
-def splits(
+def draw_splits(
     view: str, sizes: Mapping[str, int], distances: Sequence[int] = (), seed: int = 0
 ) -> dict[str, list[dict[str, Any]]]:
     """Draw the splits of one language; the same arguments give the same rows on every machine.
 
     Args:
         view: one of `VIEWS`.
-        sizes: rows of each split by its name.
-        distances: each has an equal share of every split; of brackets the outermost pair has it. Empty:
-            `DEFAULT_DISTANCES`.
-        seed: of the random numbers.
+        sizes: number of rows of each split, by its name.
+        distances: each has an equal share of every split; for brackets it is the distance of the outermost
+            pair. Empty: `DEFAULT_DISTANCES`.
+        seed: seed of the random numbers.
 
     Returns:
-        for each split rows of "text", "answers" (places of tokens, from 0) and their "distances" in tokens.
+        For each split rows of "text", "answers" (indices of tokens) and their "distances" in tokens.
 
     Raises:
-        UserError: a distance that the language cannot have.
+        UserError: a distance is impossible in the language.
     """
     chosen = distances or DEFAULT_DISTANCES
     least = _SHORTEST[view]
     for distance in chosen:
         if distance < least:
-            raise UserError(f"data.distances: {distance} is too short for {view}: from {least} on")
+            raise UserError(
+                f"data.distances: {distance} is too short for {view}, the shortest is {least}"
+            )
         if view == "dyck2" and distance % 2 == 0:
             raise UserError(
-                f"data.distances: {distance} is even, but between brackets that belong together there "
-                f"stand whole pairs: make it {distance - 1} or {distance + 1}"
+                f"data.distances: {distance} is even, but a pair of brackets encloses whole pairs; "
+                f"choose {distance - 1} or {distance + 1}"
             )
     return {name: _rows(view, chosen, size, seed, name) for name, size in sizes.items()}
 
@@ -122,9 +125,9 @@ def splits(
 def _rows(
     view: str, distances: Sequence[int], size: int, seed: int, name: str
 ) -> list[dict[str, Any]]:
-    random = Random(f"long dependencies {view} {seed} {name}")
+    random = Random(f"long dependencies {view} {seed} {name}")  # this string fixes the published data
     drawn = (_DRAW[view](distance, random) for distance in islice(cycle(distances), size))
     return [
-        {"text": " ".join(one.tokens), "answers": one.answers, "distances": one.distances}
-        for one in drawn
+        {"text": " ".join(text.tokens), "answers": text.answers, "distances": text.distances}
+        for text in drawn
     ]

@@ -1,19 +1,19 @@
-"""The scores of additive attention, without ever holding what is inside the tanh for all pairs.
+"""The scores of additive attention, without holding the tanh of all pairs in memory.
 
     score(q, k) = v . tanh(q + k)                      for each query (T) and each key (S) of a sentence
 
-Written out, q + k, its tanh and their gradients are five tensors (B, T, S, A), hundreds of megabytes for long
-sentences, and most of an attention model's time goes into filling them. Here pairs are walked through in blocks
-that stay in cache, and the backward pass computes them anew, which is cheaper than to fetch them:
+The plain computation has five tensors (B, T, S, A): q + k, its tanh and their gradients. For long sentences they take
+hundreds of megabytes, and most of an attention model's time. Here pairs are processed in blocks that stay in cache,
+and the backward pass recomputes them, which is cheaper than reading them from memory:
 
     s = sigmoid(2 (q + k))     tanh = 2 s - 1     1 - tanh^2 = 4 s (1 - s)
 
-A sigmoid is a reciprocal, and its exponential splits:
+A sigmoid is a reciprocal, and its exponential factorizes:
 
     s = 1 / (1 + exp(-2 q) exp(-2 k))
 
-so that a query and a key have one exponential each and their pairs none; one a pair doubles what a block costs.
-Sigmoids are taken of sums where each key meets one query alone, and where an exponential leaves the range of its
+so each query and each key needs one exponential, and a pair none; one for each pair would double the cost of a block.
+Sigmoids of sums are used where each key meets a single query, and where an exponential would leave the range of its
 type (|q| or |k| above 43 in float32).
 """
 
@@ -26,14 +26,16 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nlpseq.layers.cpu import uses_cpu_kernels, without_autocast
+
 BLOCK_ELEMENTS = 2**20
-"""Four megabytes of float32: in a processor's last cache, and enough for one call of each function."""
+"""Four megabytes of float32: fits the last cache of a processor, and is enough work for a call."""
 
 
 def additive_scores(queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
-    """Of all pairs: v . tanh(q + k).  Bahdanau et al. (2015), A.1.2.
+    """Compute v . tanh(q + k) for all pairs.  Bahdanau et al. (2015), A.1.2.
 
-    On a CPU it can be differentiated once, and runs in the vector's type whatever autocast says.
+    On a CPU the result can be differentiated once, and is computed in the vector's type, even under autocast.
 
     Args:
         queries: (B, T, A), projected.
@@ -43,11 +45,11 @@ def additive_scores(queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
     Returns:
         (B, T, S).
     """
-    if queries.device.type != "cpu":
+    if not uses_cpu_kernels(queries):
         hidden = queries.unsqueeze(2) + keys.unsqueeze(1)  # (B, T, S, A)
         return F.linear(hidden.tanh_(), vector.unsqueeze(0)).squeeze(3)
     dtype = vector.dtype
-    with torch.autocast("cpu", enabled=False):
+    with without_autocast(queries):
         scores: Tensor = _AdditiveScores.apply(  # type: ignore[no-untyped-call]
             queries.to(dtype), keys.to(dtype), vector
         )
@@ -55,12 +57,12 @@ def additive_scores(queries: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
 
 
 class AdditivePairs:
-    """The keys of a batch, to be scored by any queries; here time is dimension 0.
+    """The keys of a batch, which any queries can score; time is dimension 0 here.
 
     Args:
         keys: (B, S, A).
         vector: (A,).
-        shared: whether each key meets several queries.
+        shared: whether each key meets more than one query.
     """
 
     def __init__(self, keys: Tensor, vector: Tensor, *, shared: bool = True) -> None:
@@ -71,33 +73,33 @@ class AdditivePairs:
         self.buffer = keys.new_empty(max(BLOCK_ELEMENTS, keys.shape[1:].numel()))
 
     def scores(self, queries: Tensor) -> Tensor:
-        """Of queries (T, B, A), or of the first sentences alone (T, b, A): (T, b, S)."""
+        """Return the scores (T, b, S) of queries (T, B, A), or of the first b sentences (T, b, A)."""
         scores = queries.new_empty(*queries.shape[:2], self.keys.size(1))
         for steps, rows, sigmoids in self._blocks(queries):
             pairs = sigmoids.flatten(0, 1).transpose(1, 2)  # (t * b, A, S)
-            # A product a query and sentence: each thread reads what it wrote, where one product over all of
-            # them would share it out anew, at three times the cost (MKL; elsewhere it was not measured).
-            found = torch.bmm(self.vector.expand(len(pairs), 1, -1), pairs)
-            scores[steps, rows] = found.view(sigmoids.shape[:3])
+            # One product for each query and sentence: each thread reads what it wrote. One product over all of
+            # them would redistribute the data, at three times the cost (MKL; other libraries were not measured).
+            sums = torch.bmm(self.vector.expand(len(pairs), 1, -1), pairs)
+            scores[steps, rows] = sums.view(sigmoids.shape[:3])
         return scores.mul_(2).sub_(self.total)
 
     def _blocks(self, queries: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-        """Which queries, of which sentences, and their sigmoids (t, b, S, A), until the next block."""
+        """Yield the steps and the sentences of each block, with its sigmoids (t, b, S, A)."""
         length, sentences, _ = queries.shape
-        a_query = max(1, self.keys.shape[1:].numel())  # elements of its pairs; there may be none
-        t = max(1, len(self.buffer) // a_query)
+        pairs = max(1, self.keys.shape[1:].numel())  # elements for one query; there may be no keys
+        t = max(1, len(self.buffer) // pairs)
         b = max(1, t // max(1, length))
         sigmoids, left, right = self._operands(queries)
         for row in range(0, sentences, b):
             for step in range(0, length, t):
                 steps, rows = slice(step, step + t), slice(row, min(row + b, sentences))
-                some, keys = left[steps, rows], right[rows]  # (t, b, 1, A), (b, S, A)
-                shape = (*some.shape[:2], *keys.shape[1:])
+                block_queries, keys = left[steps, rows], right[rows]  # (t, b, 1, A), (b, S, A)
+                shape = (*block_queries.shape[:2], *keys.shape[1:])
                 block = self.buffer[: math.prod(shape)].view(shape)
-                yield steps, rows, sigmoids(some, keys, block)
+                yield steps, rows, sigmoids(block_queries, keys, block)
 
     def _operands(self, queries: Tensor) -> tuple[Callable[..., Tensor], Tensor, Tensor]:
-        """What sigmoids are made by, and of: (T, B, 1, A) and (B, S, A)."""
+        """Return the function that computes sigmoids, and its operands: (T, B, 1, A) and (B, S, A)."""
         factors = None if self.factors is None else _factors(queries)
         if self.factors is None or factors is None:
             return _sigmoids_of_terms, 2 * queries.unsqueeze(2), self.keys
@@ -105,10 +107,10 @@ class AdditivePairs:
 
 
 class AdditiveGradients(AdditivePairs):
-    """The gradients of what was scored, added up over the calls of `backward`.
+    """The gradients of keys and vector, summed over the calls of `backward`.
 
     Attributes:
-        d_vector: (A,).
+        d_vector: (A,) gradient of the vector.
     """
 
     def __init__(self, keys: Tensor, vector: Tensor, *, shared: bool = True) -> None:
@@ -118,7 +120,7 @@ class AdditiveGradients(AdditivePairs):
         self.d_vector = torch.zeros_like(vector)
 
     def backward(self, grad: Tensor, queries: Tensor) -> Tensor:
-        """From the gradient (T, B, S) of the scores of queries (T, B, A) to the queries' own."""
+        """Return the gradient of queries (T, B, A) from that of their scores (T, B, S)."""
         d_queries = torch.empty_like(queries, memory_format=torch.contiguous_format)
         self.d_vector.sub_(grad.sum())
         for steps, rows, sigmoids in self._blocks(queries):
@@ -133,12 +135,12 @@ class AdditiveGradients(AdditivePairs):
 
     @property
     def d_keys(self) -> Tensor:
-        """(B, S, A)."""
+        """Return the gradient of the keys (B, S, A)."""
         return self._d_keys * self.slope
 
 
 def _factors(terms: Tensor) -> Tensor | None:
-    """exp(-2 x), or None: one is infinite, or nan, or so small that it has lost digits."""
+    """Return exp(-2 x); None if a value is infinite, nan, or so small that it has lost digits."""
     factors = (-2 * terms).exp_()
     if not factors.numel():
         return factors
@@ -148,12 +150,12 @@ def _factors(terms: Tensor) -> Tensor | None:
 
 
 def _sigmoids_of_factors(queries: Tensor, keys: Tensor, out: Tensor) -> Tensor:
-    """1 / (1 + q k)."""
+    """Compute 1 / (1 + q k)."""
     return torch.addcmul(queries.new_ones(()), queries, keys, out=out).reciprocal_()
 
 
 def _sigmoids_of_terms(doubled: Tensor, keys: Tensor, out: Tensor) -> Tensor:
-    """sigmoid(2 q + 2 k)."""
+    """Compute sigmoid(2 q + 2 k)."""
     return torch.add(doubled, keys, alpha=2, out=out).sigmoid_()
 
 
@@ -169,6 +171,6 @@ class _AdditiveScores(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries, keys, vector = ctx.saved_tensors
         gradients = AdditiveGradients(keys, vector, shared=queries.size(1) > 1)
-        with torch.autocast("cpu", enabled=False):
+        with without_autocast(queries):
             d_queries = gradients.backward(grad.transpose(0, 1), queries.transpose(0, 1))
         return d_queries.transpose(0, 1), gradients.d_keys, gradients.d_vector

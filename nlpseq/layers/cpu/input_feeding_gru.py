@@ -1,21 +1,21 @@
-"""A GRU with input feeding and additive attention on a CPU: whole targets, three products a step each way.
+"""A GRU with input feeding and additive attention on a CPU: whole targets, three products for each step.
 
-Input feeding (Luong et al. 2015, section 3.3) makes each step wait for the attention of the one before, so
-that a target is a loop of small steps. Left to autograd, every step allocates, and adds its own share to the
-gradient of every weight and of all keys. Here, as in `kernels.py`, a step does what depends on the step before
-and nothing else: the target vectors' share is projected for all steps at once, and the backward loop collects
-gradients of what the products gave, so that each weight's gradient is a single product at the end.
+Input feeding (Luong et al. 2015, section 3.3) makes each step wait for the attention of the previous one, so a target
+is a loop of small steps. With autograd each step allocates memory and adds to the gradients of all weights and keys.
+Here, as in `recurrent_kernels`, a step only computes what depends on the previous one: target vectors are projected
+for all steps at once, and the backward loop collects the gradients of the products' results, so that each weight
+gradient is a single product at the end.
 
     g = projected_t + W_o o_{t-1}                        gates r, z, n
-    [u; q] = [W_hh; W_q] h + [b_hh; 0]                   read by the next step, and by this one's attention
+    [u; q] = [W_hh; W_q] h + [b_hh; 0]                   u for the next step, q for the attention of this one
     h_t = n + z (h_{t-1} - n)                            the equations of `GRUCell`
     a_t = softmax(v . tanh(q_t + keys))                  c_t = a_t memory
     o_t = keep_t tanh(W_c [h_t; c_t] + b_c)              keep_t: dropout
 
-Inside, a column is a sentence, as the equations are written: with two threads the BLAS of a CPU takes up to
-twice as long for `h W'`, rows being sentences, as for `W h` (measured with MKL at 16 to 128 sentences; with
-one thread it takes a tenth longer). The longest sentences come first, and columns of those that have ended are
-left out. Packed columns (N, R) are those of all steps beside each other.
+Inside, each column is a sentence, as in the equations: with two threads the BLAS of a CPU takes up to twice as long
+for `h W'`, where rows are sentences, as for `W h` (measured with MKL with 16 to 128 sentences; with one thread a tenth
+longer). Longer sentences come first, and the columns of those that have ended are left out. Packed columns (N, R)
+are the columns of all steps side by side.
 """
 
 from collections.abc import Sequence
@@ -27,22 +27,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from nlpseq.layers.cells import GRUCell
+from nlpseq.layers.cells.gru import GRUCell
 from nlpseq.layers.cpu.additive_attention import AdditiveGradients, AdditivePairs
 from nlpseq.layers.cpu.recurrent_kernels import sigmoid_backward, softmax_backward, tanh_backward
 from nlpseq.layers.cross_attention import AdditiveAttention
 
-COLUMNS = 16  # BLAS takes so many at once: a product of a few less is no faster
+COLUMNS = 16  # BLAS processes this many at once: a product with a few less is not faster
 
 
 class FeedingOutput(NamedTuple):
-    """What a sweep gives; behind the lengths it is zero, or what would follow there.
+    """The result of a sweep; after the end of a row it is zero, or what would follow.
 
     Attributes:
         outputs: (B, T, C) after dropout.
-        weights: (B, T, S) of attention.
-        joined: (B, T, H + M) the cell's units and the context, where they are wanted.
-        hidden: (B, H) of the cell after the last step, zero where a row was not read so far.
+        weights: (B, T, S) attention weights.
+        joined: (B, T, H + M) the cell's output and the context, if requested.
+        hidden: (B, H) the cell's output after the last step, zero for rows that end earlier.
     """
 
     outputs: Tensor
@@ -66,21 +66,21 @@ def feeding_sweep(
     *,
     with_joined: bool = False,
 ) -> FeedingOutput:
-    """Read whole targets on a CPU, without autocast.  It can be differentiated once.
+    """Run a decoder over whole targets on a CPU, without autocast. The result can be differentiated once.
 
     Args:
-        cell: reads a target vector and the last output, side by side.
-        attention: from the cell's units to the memory.
-        combine: from units and context to what the tanh of an output is taken of.
+        cell: reads a target vector and the previous output, side by side.
+        attention: from the cell's output to the memory.
+        combine: from the cell's output and the context to the output before its tanh.
         inputs: (B, T, D) target vectors.
-        hidden: (B, H) of the cell, before the first step.
-        output: (B, C) that the first step reads.
-        memory: (B, S, M) what is attended to.
-        keys: (B, S, A) of it.
-        mask: (B, S) True at its real tokens; each row has one.
-        keep: (B, T, C) what outputs are multiplied by; None: nothing is dropped.
-        lengths: (B,) steps that are wanted of each row, at least 1; None: all.
-        with_joined: whether units and contexts are wanted.
+        hidden: (B, H) state of the cell before the first step.
+        output: (B, C) the output that the first step reads.
+        memory: (B, S, M) vectors to attend to.
+        keys: (B, S, A) projected memory.
+        mask: (B, S) True at real tokens of the memory; each row has one.
+        keep: (B, T, C) dropout mask of outputs; None: no dropout.
+        lengths: (B,) steps needed in each row, at least 1; None: all.
+        with_joined: whether to return the cell's outputs and contexts.
     """
     columns = _Columns.of(inputs.shape[:2], lengths)
     weight_ih, weight_hh, bias_ih, bias_hh = cell.weights()
@@ -110,23 +110,23 @@ def feeding_sweep(
 
 
 class _Columns(NamedTuple):
-    """Which sentences are read at each step.
+    """The sentences that each step reads.
 
     Attributes:
-        order: (B,) the longest first.
-        widths: how many of them each of T steps reads.
-        places: (R,) where each packed column is found among (B * T).
+        order: (B,) sentences, the longest first.
+        widths: number of sentences at each of T steps.
+        indices: (R,) index of each packed column in (B * T).
         shape: B and T.
     """
 
     order: Tensor
     widths: list[int]
-    places: Tensor
+    indices: Tensor
     shape: tuple[int, int]
 
     @classmethod
     def of(cls, shape: Sequence[int], lengths: Tensor | None) -> Self:
-        """Of a batch of B sentences with T steps; lengths (B,)."""
+        """Plan the steps for B sentences with T steps and lengths (B,)."""
         batch, length = shape
         steps = torch.arange(length).unsqueeze(1)
         if lengths is None:
@@ -134,45 +134,45 @@ class _Columns(NamedTuple):
         order = lengths.argsort(descending=True, stable=True)
         live = (lengths > steps).sum(1)  # (T,)
         widths = (-(-live // COLUMNS) * COLUMNS).clamp(1, batch)  # whole blocks
-        read = torch.arange(batch) < widths.unsqueeze(1)  # (T, B)
-        return cls(order, widths.tolist(), (order * length + steps)[read], (batch, length))
+        active = torch.arange(batch) < widths.unsqueeze(1)  # (T, B)
+        return cls(order, widths.tolist(), (order * length + steps)[active], (batch, length))
 
     def sorted(self, values: Tensor) -> Tensor:
-        """Of sentences (B, ...), in the order of the columns."""
+        """Sort values of sentences (B, ...) in the order of the columns."""
         return values.index_select(0, self.order)
 
     def pack(self, values: Tensor) -> Tensor:
-        """(B, T, N) -> (N, R)."""
-        return values.flatten(0, 1).index_select(0, self.places).t()
+        """Pack values: (B, T, N) -> (N, R)."""
+        return values.flatten(0, 1).index_select(0, self.indices).t()
 
     def unpack(self, columns: Tensor) -> Tensor:
-        """(N, R) -> (B, T, N), zero where nothing was read."""
+        """Unpack columns: (N, R) -> (B, T, N), zero after the end of a row."""
         batch, length = self.shape
         whole = columns.new_zeros(batch * length, len(columns))
         rows = columns.t().contiguous()
-        return whole.index_copy(0, self.places, rows).view(batch, length, -1)
+        return whole.index_copy(0, self.indices, rows).view(batch, length, -1)
 
     def last(self, columns: Tensor) -> Tensor:
-        """(N, R) -> (B, N) of the last step, zero where nothing was read."""
-        read = self.order[: self.widths[-1]]
-        rows = columns[:, -len(read) :].t()
-        return columns.new_zeros(len(self.order), len(columns)).index_copy(0, read, rows)
+        """Return the columns of the last step: (N, R) -> (B, N), zero for rows that end earlier."""
+        active = self.order[: self.widths[-1]]
+        rows = columns[:, -len(active) :].t()
+        return columns.new_zeros(len(self.order), len(columns)).index_copy(0, active, rows)
 
 
 class _Step(NamedTuple):
-    """What the backward pass needs of a step that n sentences read."""
+    """The values of a step with n sentences that the backward pass needs."""
 
     before: Tensor  # h_{t-1} (H, n)
-    inner: Tensor  # (H, n) what r multiplies
-    read: Tensor  # o_{t-1} (C, n)
+    inner: Tensor  # (H, n) the vector that r multiplies
+    output: Tensor  # o_{t-1} (C, n)
     gates: Tensor  # r, z, n (3H, n)
     queries: Tensor  # (n, A)
     weights: Tensor  # (n, S)
     joined: Tensor  # (H + M, n)
-    values: Tensor  # (C, n) of the tanh
+    values: Tensor  # (C, n) result of the tanh
 
     def gates_backward(self, d_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From the gradient of h_t: those of g_t and u_t, both (3H, n), and what reaches h_{t-1} past u_t."""
+        """Return the gradients of g_t and u_t (3H, n) from that of h_t, and the part of h_{t-1} not through u_t."""
         r, z, new = self.gates.chunk(3)
         d_gates = torch.empty_like(self.gates)
         d_r, d_z, d_n = d_gates.chunk(3)
@@ -245,7 +245,7 @@ class _FeedingSweep(torch.autograd.Function):
         grads = list(zip(*columns, grad_weights.t().split(widths), strict=True))
         back_o, back_h, back_c = (w.t().contiguous() for w in (weight_o, weight_h, weight_c))
         pairs = AdditiveGradients(keys, vector)
-        # Gradients of what the products gave (of values: before the tanh), and those of the step behind.
+        # Gradients of the products' results (for `values` before the tanh), and those of the following step.
         d_gates, d_ahead, d_values, d_contexts = [], [], [], []
         d_g, d_u, d_before = (hidden.new_empty(rows, 0) for rows in (3 * size, 3 * size, size))
         steps.reverse()
@@ -261,7 +261,7 @@ class _FeedingSweep(torch.autograd.Function):
             d_h = torch.addmm(d_joined[:size] + _widened(d_before, n), back_h, d_ahead[-1])
             d_g, d_u, d_before = step.gates_backward(d_h)
             d_gates.append(d_g)
-        d_ahead.append(F.pad(d_u, (0, 0, 0, keys.size(2))))  # nobody attends before the first step
+        d_ahead.append(F.pad(d_u, (0, 0, 0, keys.size(2))))  # there is no attention before the first step
         states = [step.joined[:size] for step in steps] + [hidden]
         weights = _stacked([step.weights for step in steps], batch)  # (T, B, S)
         all_ahead, all_values = _beside(d_ahead), _beside(d_values)
@@ -274,7 +274,7 @@ class _FeedingSweep(torch.autograd.Function):
             pairs.d_keys,
             None,
             None,
-            _beside(d_gates) @ _beside([step.read for step in steps]).t(),
+            _beside(d_gates) @ _beside([step.output for step in steps]).t(),
             all_ahead @ _beside(states).t(),
             all_ahead.sum(1),
             pairs.d_vector,
@@ -284,16 +284,16 @@ class _FeedingSweep(torch.autograd.Function):
 
 
 def _beside(steps: Sequence[Tensor]) -> Tensor:
-    """Of steps (N, n): packed columns (N, R)."""
+    """Pack the columns (N, n) of all steps side by side: (N, R)."""
     return torch.cat(list(steps), dim=1)
 
 
 def _widened(columns: Tensor, total: int) -> Tensor:
-    """Columns (N, n) and zeros for sentences that a later step did not read: (N, total)."""
+    """Pad columns (N, n) with zeros for sentences that a later step did not have: (N, total)."""
     more = total - columns.size(1)
     return F.pad(columns, (0, more)) if more else columns
 
 
 def _stacked(steps: Sequence[Tensor], batch: int) -> Tensor:
-    """Of steps (n, N), with zeros for sentences that were not read: (T, B, N)."""
+    """Stack steps (n, N), with zeros for sentences that have ended: (T, B, N)."""
     return torch.stack([F.pad(step, (0, 0, 0, batch - len(step))) for step in steps])

@@ -1,14 +1,14 @@
-"""Sweeps over time for the CPU: one matrix product a step forwards, one backwards, nothing else.
+"""Sweeps over time on a CPU, with one matrix product for each step forwards and one backwards.
 
-`torch.gru` and `torch.rnn_tanh` sum the gradient of the recurrent weights step by step. Here the
-backward loop only collects the gradients of the pre-activations, writing into buffers allocated
-once, and every weight gradient is a single product at the end. (The LSTM needs no such help on a
-CPU: oneDNN's kernel already runs at the speed of its matrix products.)
+`torch.gru` and `torch.rnn_tanh` sum the gradient of the recurrent weights step by step. Here the backward loop only
+collects the gradients of the pre-activations, in buffers that are allocated once, and each weight gradient is a
+single product at the end. (The LSTM does not need this on a CPU: oneDNN's kernel already runs at the speed of its
+matrix products.)
 
-Inside, time is dimension 0, so that a step is a contiguous block. `projected` (T, B, G*H) is the
-input's share of the pre-activations, computed for the whole window by one product. Outputs are kept
-in `states` (T + 1, B, H), behind the state before the window: what a step reads is states[t], what
-it gives is states[t + 1]. All sweeps return (T, B, H) and are differentiable once, in every tensor.
+Time is dimension 0 here, so that a step is a contiguous block. `projected` (T, B, G*H) is the part of the
+pre-activations that comes from the input, computed for the whole window by one product. Outputs are stored in
+`states` (T + 1, B, H), after the state before the window: step t reads states[t] and writes states[t + 1]. All sweeps
+return (T, B, H) and can be differentiated once, in each tensor.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ softmax_backward = torch.ops.aten._softmax_backward_data  # (gradient, softmax, 
 
 
 def rnn_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, nonlinearity: str) -> Tensor:
-    """h_t = f(projected_t + W_hh h_{t-1}) with f tanh or relu; both biases are in `projected`."""
+    """Compute h_t = f(projected_t + W_hh h_{t-1}), f tanh or relu; both biases are in `projected`."""
     dtype = weight_hh.dtype  # autocast may have made `projected` narrower
     outputs: Tensor = _RNNSweep.apply(  # type: ignore[no-untyped-call]
         projected.to(dtype), hidden.to(dtype), weight_hh, nonlinearity
@@ -32,13 +32,13 @@ def rnn_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, nonlinearity
 
 
 def gru_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, bias_n: Tensor) -> Tensor:
-    """The equations of `GRUCell`.
+    """Compute the equations of `GRUCell`.
 
     Args:
-        projected: (T, B, 3H), gates in the order n, r, z: the gradient then needs no rearranging.
+        projected: (T, B, 3H), gates in the order n, r, z, so that the gradient needs no reordering.
         hidden: (B, H).
         weight_hh: (3H, H), gates in torch's order r, z, n.
-        bias_n: (H,) the one bias inside the reset gate; the others are in `projected`.
+        bias_n: (H,) the bias that the reset gate multiplies; the others are in `projected`.
     """
     dtype = weight_hh.dtype
     outputs: Tensor = _GRUSweep.apply(  # type: ignore[no-untyped-call]
@@ -48,7 +48,7 @@ def gru_sweep(projected: Tensor, hidden: Tensor, weight_hh: Tensor, bias_n: Tens
 
 
 def mingru_sweep(projected: Tensor, hidden: Tensor) -> Tensor:
-    """h_t = (1 - z_t) h_{t-1} + z_t n_t, where `projected` (T, B, 2H) holds z before its sigmoid, n."""
+    """Compute h_t = (1 - z_t) h_{t-1} + z_t n_t; `projected` (T, B, 2H) holds z before its sigmoid, then n."""
     outputs: Tensor = _MinGRUSweep.apply(  # type: ignore[no-untyped-call]
         projected.to(hidden.dtype), hidden
     )
@@ -56,7 +56,7 @@ def mingru_sweep(projected: Tensor, hidden: Tensor) -> Tensor:
 
 
 def _states(hidden: Tensor, length: int) -> Tensor:
-    """An empty (T + 1, B, H) but for the state before the window."""
+    """Allocate (T + 1, B, H) and fill in the state before the window."""
     states = hidden.new_empty(length + 1, *hidden.shape)
     states[0] = hidden
     return states
@@ -124,8 +124,8 @@ class _GRUSweep(torch.autograd.Function):
         length, batch, size = new.shape
         before = states[:-1]
         reset, update = gates.chunk(2, dim=2)
-        # Whatever does not depend on the gradient of h is computed for all steps at once: which part of it
-        # flows into n, r, z and `inner`. A step multiplies these by it, in place, before its matrix product.
+        # Factors that do not depend on the gradient of h are computed for all steps at once: its share that flows
+        # into n, r, z and `inner`. A step multiplies them by that gradient, in place, before its matrix product.
         d_pre = new.new_empty(length, batch, 4 * size)
         d_n, d_r, d_z, d_q = d_pre.chunk(4, dim=2)
         tanh_backward(1 - update, new, grad_input=d_n)
@@ -163,7 +163,7 @@ class _MinGRUSweep(torch.autograd.Function):
         gate, projected, states = ctx.saved_tensors
         candidate = projected.chunk(2, dim=2)[1]
         keep = 1 - gate
-        d_outputs = torch.empty_like(keep)  # all that flows into h_t, from later steps too
+        d_outputs = torch.empty_like(keep)  # gradient of h_t, including that from later steps
         steps, keeps, grads = d_outputs.unbind(0), keep.unbind(0), grad.unbind(0)
         steps[-1].copy_(grads[-1])
         for t in range(len(steps) - 2, -1, -1):

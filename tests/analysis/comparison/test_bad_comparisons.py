@@ -118,7 +118,7 @@ def nothing(runs: Path) -> None:
         ),
         (nothing, "lstm rnn --difference 0", "--difference 0: a difference above 0"),
         (nothing, "lstm rnn --samples 1", "--samples 1: intervals need two resampled test sets"),
-        (nothing, "lstm rnn --device tpu --measure", "error: --device tpu: not to be had"),
+        (nothing, "lstm rnn --device tpu --measure", "error: device .tpu. is not available on this machine"),
         (
             nothing,
             "lstm rnn --split data",

@@ -21,7 +21,8 @@ from nlpseq.analysis.comparison import test_split as split_to_compare
 from nlpseq.analysis.comparison.speed import measure_speed, speed_of
 from nlpseq.cli.main import main
 from nlpseq.errors import UserError
-from nlpseq.experiment import Contest, summarize
+from nlpseq.experiment.comparison_plan import ComparisonPlan
+from nlpseq.experiment.run import summarize
 
 
 def again(folder: Path, asked: dict):
@@ -82,7 +83,7 @@ def test_models_are_called_by_their_recipes(
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         recipe.copy("sentiment/sst2", tmp_path / folder / "lstm.toml")
-    assert [entry.name for entry in Contest(recipes).entries()] == names
+    assert [model.name for model in ComparisonPlan(recipes).planned_models()] == names
 
 
 def test_models_compared_on_validation_leave_the_test_alone(
@@ -177,7 +178,7 @@ def test_a_plan_that_misses_a_model_is_one_line(
     plan = json.loads(path.read_text())
     del plan["changes"]["rnn"]
     path.write_text(json.dumps(plan))
-    with pytest.raises(UserError, match=r"plan.json: damaged; delete it to plan anew"):
+    with pytest.raises(UserError, match=r"plan.json: damaged; delete it to plan again"):
         again(runs, asked)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nlpseq.data.sources import load_splits
 from nlpseq.data.synthetic import formal_languages
-from nlpseq.data.synthetic.formal_languages import DEPTH, KEPT, VIEWS, answer_places, splits
+from nlpseq.data.synthetic.formal_languages import DEPTH, KEPT, VIEWS, answer_indices, draw_splits
 from nlpseq.errors import UserError
 from nlpseq.recipe import DataConfig
 
@@ -15,7 +15,7 @@ DISTANCES = {"copy_memory": (5, 8, 30), "delayed_recall": (5, 12), "dyck2": (1, 
 
 
 def rows(view: str, size: int = 240, seed: int = 0) -> list[dict[str, Any]]:
-    return splits(view, {"train": size}, DISTANCES[view], seed)["train"]
+    return draw_splits(view, {"train": size}, DISTANCES[view], seed)["train"]
 
 
 @pytest.mark.parametrize("view", ["copy_memory", "delayed_recall"])
@@ -71,13 +71,13 @@ def test_brackets_belong_together() -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_where_answers_stand_can_be_seen_from_the_text(view: str) -> None:
     for row in rows(view):
-        assert answer_places(row["text"].split()) == row["answers"]
-    assert answer_places(["the", "cat"]) is None
+        assert answer_indices(row["text"].split()) == row["answers"]
+    assert answer_indices(["the", "cat"]) is None
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_same_seed_gives_the_same_rows_and_splits_differ(view: str) -> None:
-    drawn = splits(view, {"train": 50, "test": 50}, DISTANCES[view])
+    drawn = draw_splits(view, {"train": 50, "test": 50}, DISTANCES[view])
     assert drawn["train"] == rows(view, 50) != rows(view, 50, seed=1)
     assert drawn["test"] != drawn["train"]
 
@@ -85,13 +85,13 @@ def test_the_same_seed_gives_the_same_rows_and_splits_differ(view: str) -> None:
 @pytest.mark.parametrize(
     ("view", "distance", "said"),
     [
-        ("copy_memory", 4, "data.distances: 4 is too short for copy_memory: from 5 on"),
-        ("dyck2", 6, "data.distances: 6 is even, .* make it 5 or 7"),
+        ("copy_memory", 4, "data.distances: 4 is too short for copy_memory, the shortest is 5"),
+        ("dyck2", 6, "data.distances: 6 is even, .* choose 5 or 7"),
     ],
 )
 def test_impossible_distances_are_refused(view: str, distance: int, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        splits(view, {"train": 1}, (distance,))
+        draw_splits(view, {"train": 1}, (distance,))
 
 
 def test_they_are_views_of_the_built_in_corpus() -> None:

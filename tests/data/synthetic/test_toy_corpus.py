@@ -322,7 +322,7 @@ def test_translation_and_headline_follow_from_the_text(examples: list[toy_corpus
 
 
 def test_vocabulary_is_closed_and_reached() -> None:
-    rows = toy_corpus.splits("text", {"train": 8000}, seed=1)["train"]
+    rows = toy_corpus.draw_splits("text", {"train": 8000}, seed=1)["train"]
     words = {word for row in rows for word in row["text"].split()}
     assert words <= set(toy_corpus.VOCABULARY)
     assert len(words) > 0.99 * len(toy_corpus.VOCABULARY)
@@ -333,7 +333,7 @@ def test_vocabulary_is_closed_and_reached() -> None:
 
 
 def test_splits_are_disjoint() -> None:
-    splits = toy_corpus.splits("entities", SIZES, seed=5)
+    splits = toy_corpus.draw_splits("entities", SIZES, seed=5)
     assert {name: len(rows) for name, rows in splits.items()} == SIZES
     texts = {name: [text_of(row) for row in rows] for name, rows in splits.items()}
     assert not set(texts["test"]) & set(texts["train"])
@@ -350,7 +350,7 @@ def test_splits_are_disjoint() -> None:
 
 def test_a_sentence_seen_in_train_is_drawn_again() -> None:
     sizes = {"train": 4000, "test": 3000}
-    splits = toy_corpus.splits("sentiment", sizes, seed=0)
+    splits = toy_corpus.draw_splits("sentiment", sizes, seed=0)
     train, test = ({text_of(row) for row in splits[name]} for name in sizes)
     assert splits.rejected > 0
     assert not train & test
@@ -366,7 +366,7 @@ def used_names(texts: list[str]) -> Counter[str]:
 
 def test_views_show_one_world() -> None:
     sizes = {"train": 20, "test": 10}
-    views = {view: toy_corpus.splits(view, sizes, seed=2) for view in toy_corpus.VIEWS}
+    views = {view: toy_corpus.draw_splits(view, sizes, seed=2) for view in toy_corpus.VIEWS}
     assert set(views["sentiment"]["test"][0]) == {"text", "label"}
     assert set(views["entities"]["test"][0]) == {"tokens", "tags"}
     for split in sizes:
@@ -376,7 +376,7 @@ def test_views_show_one_world() -> None:
 
 
 def test_text_view_is_an_independent_sample() -> None:
-    splits = toy_corpus.splits("text", {"test": 2000, "train": 100}, seed=3)
+    splits = toy_corpus.draw_splits("text", {"test": 2000, "train": 100}, seed=3)
     assert list(splits) == ["train", "test"]
     assert (splits.rejected, splits.unseen_names) == (0, frozenset())
     rows = splits["test"]
@@ -387,15 +387,15 @@ def test_text_view_is_an_independent_sample() -> None:
     surprises = [-row["log_probability"] for row in rows]
     error = stdev(surprises) / math.sqrt(len(rows))
     assert abs(fmean(surprises) - toy_corpus.entropy()) < 4 * error
-    assert rows == toy_corpus.splits("text", {"test": 2000}, seed=3)["test"]
-    assert rows != toy_corpus.splits("text", {"test": 2000}, seed=4)["test"]
+    assert rows == toy_corpus.draw_splits("text", {"test": 2000}, seed=3)["test"]
+    assert rows != toy_corpus.draw_splits("text", {"test": 2000}, seed=4)["test"]
 
 
 def test_bad_requests() -> None:
     with pytest.raises(UserError, match="no view 'speech'; it has text, sentiment"):
-        toy_corpus.splits("speech", SIZES, seed=0)
+        toy_corpus.draw_splits("speech", SIZES, seed=0)
     with pytest.raises(UserError, match="'train' .* -1 rows"):
-        toy_corpus.splits("text", {"train": -1}, seed=0)
+        toy_corpus.draw_splits("text", {"train": -1}, seed=0)
 
 
 @pytest.mark.parametrize("line", ["Text = a | |", "Text 1 = a | b", "Text 1 a | |"])
@@ -409,7 +409,7 @@ def test_bad_notation(line: str) -> None:
 
 def test_a_bag_of_words_does_not_solve_sentiment() -> None:
     torch.manual_seed(0)
-    splits = toy_corpus.splits("sentiment", {"train": 3000, "test": 1000}, seed=0)
+    splits = toy_corpus.draw_splits("sentiment", {"train": 3000, "test": 1000}, seed=0)
     column = {word: place for place, word in enumerate(toy_corpus.VOCABULARY)}
 
     def bags(name: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nlpseq.layers.cells import GRUCell
+from nlpseq.layers.cells.gru import GRUCell
 from nlpseq.layers.cpu.input_feeding_gru import COLUMNS, FeedingOutput, feeding_sweep
 from nlpseq.layers.cross_attention import AdditiveAttention
 from nlpseq.layers.dropout import keep_mask

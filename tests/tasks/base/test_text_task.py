@@ -208,7 +208,7 @@ def test_pretrained_words_are_known_before_and_after_saving(kind: str, tmp_path:
     task = make(kind, embedding={**RICH, "pretrained": str(vectors)})
     model = built(task)
     assert any("unheard" in token for token in task.tokenizer.vocabulary)
-    ids = task.reader.read([["unheard", "Unheard", "dulll"]])[0].ids
+    ids = task.reader.read_words([["unheard", "Unheard", "dulll"]])[0].ids
     assert ids[0] == ids[1] != task.tokenizer.unk_id == ids[2]  # as it is spelt, then in lower case
     assert model.embedding.tokens.lookup(torch.tensor([ids[0]])).tolist() == [[2.5, 1, 0, 0, 0, 0]]
     texts = ["unheard Ann", "dull xyzzy"]
@@ -229,7 +229,7 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     model, split = built(task), split_for(kind)
     train(task, model, split)
     model_directory.save(tmp_path, task, model)
-    loaded, again = model_directory.read(tmp_path)
+    loaded, again = model_directory.load_task_and_model(tmp_path)
     assert equal(weights(model), weights(again))
     assert records(loaded, again, split) == records(task, model, split)
     found = task.predictor(model, CPU).predict(RAW)
@@ -291,7 +291,7 @@ def test_a_model_starts_from_a_language_model(kind: str, layers: str, tmp_path: 
     folder = language_model_of(layers, tmp_path)
     rotary = {"positions": "rotary"} if layers == "transformer" else {}
     task = make(kind, encoder=starting(folder, layers, **rotary), embedding={"characters": "none"})
-    model, (source, given) = built(task), model_directory.read(folder)
+    model, (source, given) = built(task), model_directory.load_task_and_model(folder)
     assert task.tokenizer.vocabulary == source.tokenizer.vocabulary
     assert equal(weights(model.embedding), weights(given.embedding))
     assert equal(weights(model.encoder), weights(given.encoder))
@@ -366,7 +366,7 @@ def test_a_started_model_needs_its_source_no_more(language_model: Path, tmp_path
     for file in copy.iterdir():
         file.unlink()
     copy.rmdir()
-    loaded, again = model_directory.read(tmp_path / "run")
+    loaded, again = model_directory.load_task_and_model(tmp_path / "run")
     assert equal(weights(model), weights(again))
     assert isinstance(loaded, type(task))
 

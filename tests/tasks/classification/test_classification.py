@@ -181,7 +181,7 @@ def corpus_split(view: str, rows: list[dict[str, Any]], name: str) -> Split:
 
 
 def test_learns_the_built_in_corpus_for_real() -> None:
-    drawn = toy_corpus.splits("sentiment", {"train": 3000, "validation": 200}, 0)
+    drawn = toy_corpus.draw_splits("sentiment", {"train": 3000, "validation": 200}, 0)
     splits = {name: corpus_split("sentiment", rows, name) for name, rows in drawn.items()}
     task = make(
         "sentiment",

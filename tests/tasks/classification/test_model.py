@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from small import encoder
 
 from nlpseq.data.batch import Tokens
-from nlpseq.data.batching import padded
+from nlpseq.data.batching import pad_rows
 from nlpseq.layers.feedforward import FeedforwardLayers
 from nlpseq.models.builders import build_embedding
 from nlpseq.recipe import EmbeddingConfig, EncoderConfig
@@ -21,7 +21,7 @@ KINDS = ["lstm", "cnn", "transformer", "feedforward"]
 
 
 def tokens(segments: bool = False) -> Tokens:
-    return Tokens(IDS, LENGTHS, segments=padded(SENTENCES, 0) if segments else None)
+    return Tokens(IDS, LENGTHS, segments=pad_rows(SENTENCES, 0) if segments else None)
 
 
 def classifier(section: dict[str, Any], **head: Any) -> Any:

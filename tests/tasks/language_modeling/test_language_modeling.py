@@ -237,7 +237,7 @@ def test_saved_and_loaded_gives_the_same_output(tmp_path: Any, kind: str) -> Non
     task = make_task(encoder=LAYERS[kind])
     model = task.build().eval()
     model_directory.save(tmp_path, task, model)
-    loaded, again = model_directory.read(tmp_path)
+    loaded, again = model_directory.load_task_and_model(tmp_path)
     assert isinstance(loaded, LanguageModeling)
     again.eval()
     for one in (0, 1):

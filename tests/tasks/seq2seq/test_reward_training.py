@@ -300,7 +300,7 @@ def test_the_reward_rises_after_the_likelihood_stage(learnt: Any, kind: str) -> 
     task = make(splits={"train": rows}, objective=objective, **{**SMALL, "training": training})
     assert any("weights start from" in note for note in task.notes)
     model = built(task)
-    start, trained = model_directory.read(learnt)
+    start, trained = model_directory.load_task_and_model(learnt)
     before = reward_of(start, trained, unseen)
     assert reward_of(task, model, unseen) == before
     fall(task, model, rows, epochs=10)

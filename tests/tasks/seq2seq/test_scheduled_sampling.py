@@ -19,7 +19,7 @@ from small import CPU, KillAt, KilledError, built, equal, history, weights
 from small_pairs import make, pairs
 from torch import Tensor
 
-from nlpseq import experiment
+from nlpseq.experiment.run import run
 from nlpseq.data.batch import Tokens
 from nlpseq.decoding import SamplingOptions, generate
 from nlpseq.errors import UserError
@@ -270,7 +270,7 @@ def test_schedules_that_do_not_fall(config: dict[str, Any], said: str) -> None:
 
 @pytest.mark.parametrize("mode", ["sequential", "parallel"])
 def test_the_ratio_is_in_the_history(tmp_path: Path, mode: str) -> None:
-    result = experiment.run(
+    result = run(
         "translation/quickstart",
         [
             "data.sizes={train=40,validation=4,test=4}",

@@ -9,7 +9,9 @@ import torch
 from small import CPU, TAGGING_ENCODERS, built, encoder, equal, records, split_of, train, weights
 from small_pairs import BOTH, PAIRS, TOYS, fall, make, pairs, toy
 
-from nlpseq import experiment, model_directory
+from nlpseq import model_directory
+from nlpseq.experiment.evaluate import evaluate
+from nlpseq.experiment.run import run
 from nlpseq.errors import UserError
 from nlpseq.task import Cursor, Progress, Shard
 
@@ -116,7 +118,7 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     joint = task.recipe.tokenization.joint
     assert (tmp_path / "target/tokenizer.json").exists() != joint
     assert (task.target_tokenizer is None) == joint
-    loaded, again = model_directory.read(tmp_path)
+    loaded, again = model_directory.load_task_and_model(tmp_path)
     assert equal(weights(model), weights(again))
     assert records(loaded, again, split) == records(task, model, split)
     found = task.predictor(model, CPU).predict(SOURCES)
@@ -251,7 +253,7 @@ def test_a_word_that_training_never_saw_is_copied(joint: bool, tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_run_holds_scores_baselines_intervals_and_signatures(kind: str, tmp_path: Path) -> None:
-    experiment.run(
+    run(
         f"{kind}/quickstart",
         [
             "data.sizes={train=60,validation=8,test=8}",
@@ -274,7 +276,7 @@ def test_a_run_holds_scores_baselines_intervals_and_signatures(kind: str, tmp_pa
     assert len(leads) == (4 if kind == "summarization" else 0)
     lines = (tmp_path / "run/predictions/test.jsonl").read_text().splitlines()
     assert [json.loads(line)["index"] for line in lines] == list(range(8))
-    scored = experiment.evaluate(tmp_path / "run", device="cpu")
+    scored = evaluate(tmp_path / "run", device="cpu")
     assert scored["test"][main] == pytest.approx(metrics["test"][main], abs=1e-6)
     assert {name: scored["test"][name] for name in leads} == {
         name: metrics["test"][name] for name in leads

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nlpseq.tasks.tagging.predictor import SequenceTaggerPredictor, at_words
 from small import CPU, SENTENCES, built, make, sentences, train
 
-from nlpseq.data import tag_schemes as schemes
+from nlpseq.data import tag_schemes
 from nlpseq.data.batch import Tokens
 
 TEXTS = [
@@ -41,14 +41,14 @@ def trained() -> SequenceTaggerPredictor:
 def check(answer: dict[str, Any], text: str) -> None:
     assert answer["text"] == text
     assert len(answer["tokens"]) == len(answer["tags"])
-    assert schemes.convert(answer["tags"], "BIO") == answer["tags"]
+    assert tag_schemes.convert_tags(answer["tags"], "BIO") == answer["tags"]
     ends = [0]
     for entity in answer["entities"]:
         assert text[entity["start"] : entity["end"]] == entity["text"] != ""
         assert 0 <= entity["confidence"] <= 1
         assert entity["start"] >= ends[-1]
         ends.append(entity["end"])
-    spans = schemes.spans(answer["tags"])
+    spans = tag_schemes.tags_to_spans(answer["tags"])
     assert [span.type for span in spans] == [entity["type"] for entity in answer["entities"]]
     for span, entity in zip(spans, answer["entities"], strict=True):
         inside = "".join(answer["tokens"][span.begin : span.end])
@@ -96,7 +96,7 @@ def test_what_is_found_does_not_depend_on_the_batch(
         monkeypatch.setattr("nlpseq.tasks.tagging.predictor.SENTENCES_AT_ONCE", at_once)
         for one, tagged in zip(alone, found.tag(every), strict=True):
             assert tagged.tags == one.tags
-            assert tagged.spans == one.spans == schemes.spans(one.tags)
+            assert tagged.spans == one.spans == tag_schemes.tags_to_spans(one.tags)
             assert tagged.confidences == pytest.approx(one.confidences, abs=1e-5)
 
 
@@ -110,7 +110,7 @@ def test_spans_of_any_paths_are_those_of_their_tags(trained: SequenceTaggerPredi
         expected = [
             (row, span.begin, span.end)
             for row, (path, count) in enumerate(zip(paths.tolist(), counts, strict=True))
-            for span in schemes.spans([trained.tags[number] for number in path[:count]])
+            for span in tag_schemes.tags_to_spans([trained.tags[number] for number in path[:count]])
         ]
         assert torch.stack(trained._spans(paths, mask), dim=1).tolist() == [*map(list, expected)]
 
@@ -121,7 +121,7 @@ def test_confidence_is_the_probability_of_just_that_entity(
     """Against the sum over all paths of a short sentence."""
     words = ["Ann", "Lee", "left"]
     (tagged,) = trained.tag([words])
-    features = trained.reader.read([words])
+    features = trained.reader.read_words([words])
     tokens = trained.reader.collate(features)
     numbers = range(len(trained.tags))
     with torch.no_grad():
@@ -134,7 +134,7 @@ def test_confidence_is_the_probability_of_just_that_entity(
         wanted = math.fsum(
             prob
             for path, prob in zip(paths.tolist(), probs.tolist(), strict=True)
-            if span in schemes.spans([trained.tags[number] for number in path])
+            if span in tag_schemes.tags_to_spans([trained.tags[number] for number in path])
         )
         assert confidence == pytest.approx(wanted, abs=1e-4)
 

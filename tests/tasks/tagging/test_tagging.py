@@ -19,7 +19,7 @@ BIO = [row[1].split() for row in SENTENCES]
 
 
 def in_scheme(scheme: Any) -> Split:
-    return split_of({"tokens": WORDS, "tags": [tag_schemes.convert(one, scheme) for one in BIO]})
+    return split_of({"tokens": WORDS, "tags": [tag_schemes.convert_tags(one, scheme) for one in BIO]})
 
 
 @pytest.mark.parametrize("learnt", ["BIO", "BIOES"])
@@ -30,8 +30,8 @@ def test_files_in_any_scheme_give_the_same_spans_and_scores(learnt: str) -> None
         task = make("ner", {"train": split}, head={"scheme": learnt})
         model = built(task)
         train(task, model, split, epochs=3)
-        assert [tag_schemes.spans(one) for one in task.targets(split)] == [
-            tag_schemes.spans(one) for one in BIO
+        assert [tag_schemes.tags_to_spans(one) for one in task.targets(split)] == [
+            tag_schemes.tags_to_spans(one) for one in BIO
         ]
         found.append((task.tags, scores(task, model, split)))
     assert found[0] == found[1] == found[2]
@@ -49,7 +49,7 @@ def test_an_untrained_tagger_is_always_legal(head: str, scheme: Any) -> None:
         found += [one.tags for one in task.predictor(model, CPU).tag(WORDS)]
         assert any(tag != "O" for path in found for tag in path)
         for path in found:
-            assert tag_schemes.convert(path, scheme) == path
+            assert tag_schemes.convert_tags(path, scheme) == path
             for before, after in pairwise(["O", *path]):
                 assert after[0] != "I" or before[1:] == after[1:], path
 
@@ -182,7 +182,7 @@ def test_learns_from_the_context_of_names_that_train_has_not(head: str) -> None:
 
 def test_learns_the_built_in_corpus_for_real() -> None:
     """Half of the names of validation are unknown words."""
-    drawn = toy_corpus.splits("entities", {"train": 700, "validation": 200}, 0)
+    drawn = toy_corpus.draw_splits("entities", {"train": 700, "validation": 200}, 0)
     splits = {n: Split(n, Dataset.from_list(rows), "built-in corpus") for n, rows in drawn.items()}
     task = make(
         "ner",

@@ -1,14 +1,14 @@
-"""The built-in corpus: sentences about a small invented world, with exactly known probabilities.
+"""The toy corpus (the built-in corpus of the recipes): sentences with exactly known probabilities.
 
-Nothing is downloaded: sentences are drawn from a synchronous probabilistic grammar. One derivation gives the
-sentence, its entities, its sentiment, its translation into a second language and its headline.
+Sentences are drawn from a synchronous probabilistic grammar. One derivation gives the sentence, its entities,
+its sentiment, its translation into an invented language and its headline.
 
-    grammar.py    rules, derivations, samples, probabilities, entropy
-    notation.py   how rules are written
-    lexicon.py    words and inflection
-    world.py      the rules
-    source.py     Example, sample, log_probability, entropy
     views.py      splits for each task
+    source.py     Example, sample, log_probability, entropy
+    world.py      the rules
+    lexicon.py    words and inflection
+    notation.py   the notation of the rules
+    grammar.py    rules, derivations, samples, probabilities, entropy
 """
 
 from nlpseq.data.synthetic.toy_corpus.source import (
@@ -19,7 +19,13 @@ from nlpseq.data.synthetic.toy_corpus.source import (
     log_probability,
     sample,
 )
-from nlpseq.data.synthetic.toy_corpus.views import DEFAULT_SIZES, DETERMINED, VIEWS, Splits, splits
+from nlpseq.data.synthetic.toy_corpus.views import (
+    DEFAULT_SIZES,
+    DETERMINED,
+    VIEWS,
+    Splits,
+    draw_splits,
+)
 
 __all__ = [
     "DEFAULT_SIZES",
@@ -32,5 +38,5 @@ __all__ = [
     "expected_length",
     "log_probability",
     "sample",
-    "splits",
+    "draw_splits",
 ]

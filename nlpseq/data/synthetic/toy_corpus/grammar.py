@@ -1,10 +1,10 @@
-"""A synchronous probabilistic grammar: one derivation, read off in three ways.
+"""A synchronous probabilistic grammar: each derivation has a text, a translation and a headline.
 
-A rule rewrites a symbol as text, as translation and as headline at once; the three sides share their children
-and order them as they please (Aho and Ullman 1969, syntax-directed translation; Chiang 2007, synchronous
-context-free grammars). The probability of a derivation is the product of its rules. The grammar must not be
-recursive, so that its language is finite and every expectation is a short sum, and no symbol may have an empty
-text. Whether it is unambiguous is a property of the rules, not of this code: the tests prove it for ours.
+A rule rewrites a symbol as text, as translation and as headline at once; the three sides share their children,
+each in its own order (Aho and Ullman 1969, syntax-directed translation; Chiang 2007, synchronous context-free
+grammars). The probability of a derivation is the product over its rules. The grammar must not be recursive, so
+that its language is finite and every expectation is a short sum, and no symbol may have an empty text. This
+code does not ensure that a grammar is unambiguous; the tests show it for the rules of world.py.
 """
 
 import math
@@ -18,7 +18,7 @@ from operator import attrgetter
 from random import Random
 from typing import NamedTuple
 
-Side = tuple[str | int, ...]  # words, and places (from 0) of children
+Side = tuple[str | int, ...]  # words, and indices of children
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Rule:
     """One way to rewrite a symbol.
 
     Attributes:
-        probability: Of this rule among those of its symbol.
-        children: Symbols to be rewritten, in the order of the text.
-        text: Words and places of children; each child exactly once, in order.
-        translation: The same children in the order of the other language; a child may be left out.
-        headline: The same children, shortened.
+        probability: probability among the rules of the symbol.
+        children: symbols to rewrite, in the order of the text.
+        text: words and indices of children; each child exactly once, in order.
+        translation: the same for the other language, in its own order; a child may be left out.
+        headline: the same for the headline.
     """
 
     probability: float
@@ -43,7 +43,7 @@ class Rule:
 class Derivation(NamedTuple):
     """A tree of rules: `rule` rewrites `symbol`, and `children` rewrite the symbols of the rule.
 
-    Its `log_probability` (nats) is the sum over its rules.
+    `log_probability` (nats) is the sum over its rules.
     """
 
     symbol: str
@@ -52,39 +52,42 @@ class Derivation(NamedTuple):
     log_probability: float
 
     def translation(self) -> list[str]:
-        """Read off the words in the other language."""
-        return _read(self, attrgetter("translation"), [])
+        """Return the words of the translation."""
+        return _collect_words(self, attrgetter("translation"), [])
 
     def headline(self) -> list[str]:
-        """Read off the words of the headline."""
-        return _read(self, attrgetter("headline"), [])
+        """Return the words of the headline."""
+        return _collect_words(self, attrgetter("headline"), [])
 
     def text(self, entities: Mapping[str, str]) -> tuple[list[str], list[str]]:
-        """Read off the words of the text and their BIO tags.
+        """Return the words of the text and their BIO tags.
 
         Args:
-            entities: Symbols whose words are one entity, and the type of that entity.
+            entities: symbols whose words are one entity, with the type of the entity.
 
         Returns:
-            Words and tags, of one length.
+            Words and tags, equally many.
         """
         words: list[str] = []
         tags: list[str] = []
-        _read_tagged(self, entities, words, tags)
+        _collect_tagged(self, entities, words, tags)
         tags.extend("O" * (len(words) - len(tags)))
         return words, tags
 
 
-def _read(node: Derivation, side: Callable[[Rule], Side], words: list[str]) -> list[str]:
+def _collect_words(
+    node: Derivation, side: Callable[[Rule], Side], words: list[str]
+) -> list[str]:
+    """Append the words of one side to `words`, and return it."""
     for item in side(node.rule):
         if isinstance(item, str):
             words.append(item)
         else:
-            _read(node.children[item], side, words)
+            _collect_words(node.children[item], side, words)
     return words
 
 
-def _read_tagged(
+def _collect_tagged(
     node: Derivation, entities: Mapping[str, str], words: list[str], tags: list[str]
 ) -> None:
     """Append to `words`, and to `tags` up to the end of the last entity."""
@@ -93,7 +96,7 @@ def _read_tagged(
         if isinstance(item, str):
             words.append(item)
         else:
-            _read_tagged(node.children[item], entities, words, tags)
+            _collect_tagged(node.children[item], entities, words, tags)
     if node.symbol in entities:
         kind = entities[node.symbol]
         tags.extend("O" * (begin - len(tags)))
@@ -102,10 +105,10 @@ def _read_tagged(
 
 
 class Grammar:
-    """The rules of every symbol, with what can be computed from them: samples, probabilities, entropy."""
+    """The rules of all symbols; gives samples, probabilities and the entropy."""
 
     def __init__(self, start: str, rules: Mapping[str, Sequence[Rule]]) -> None:
-        """Take rules whose probabilities sum to 1 for every symbol, and prepare their tables."""
+        """Store rules, whose probabilities must sum to 1 for every symbol, and prepare lookup tables."""
         self.start = start
         self.rules = rules
         self._first = _first_words(rules)
@@ -119,17 +122,17 @@ class Grammar:
 
     @property
     def first_words(self) -> frozenset[str]:
-        """Words with which a text can begin."""
+        """Words that a text can begin with."""
         return frozenset(self._first[self.start])
 
     def restrict(self, allowed: Mapping[str, Iterable[str]]) -> "Grammar":
-        """Condition the grammar: keep only those rules of the named symbols whose text is an allowed word.
+        """Condition the grammar on some symbols having allowed words only.
 
         Args:
-            allowed: For each symbol (with rules of one word each), the words that stay.
+            allowed: the words to keep for each symbol, whose rules must be single words.
 
         Returns:
-            The grammar with the other rules of these symbols gone and the probabilities rescaled.
+            A grammar without the other rules of these symbols, with probabilities rescaled.
         """
         rules = dict(self.rules)
         for symbol, words in allowed.items():
@@ -155,18 +158,18 @@ class Grammar:
         return Derivation(symbol, rule, children, log_probability)
 
     def probability(self, words: Sequence[str]) -> float:
-        """Sum the probabilities of all derivations of a text (the inside algorithm, top down).
+        """Return the probability of a text, summed over its derivations (inside algorithm, top down).
 
         Args:
-            words: The text.
+            words: words of the text.
 
         Returns:
-            Its probability, 0 where the grammar does not know it.
+            The probability; 0 if the grammar does not generate the text.
         """
 
         @cache
         def ends(symbol: str, begin: int) -> dict[int, float]:
-            """Give the probability that `symbol` yields `words[begin:end]`, for every `end`."""
+            """Return the probability that `symbol` yields `words[begin:end]`, for every `end`."""
             total: dict[int, float] = defaultdict(float)
             if begin == len(words):
                 return total
@@ -178,28 +181,28 @@ class Grammar:
         def sweep(rule: Rule, begin: int) -> dict[int, float]:
             reached = {begin: rule.probability}
             for item in rule.text:
-                onward: dict[int, float] = defaultdict(float)
-                for place, probability in reached.items():
+                following: dict[int, float] = defaultdict(float)
+                for index, probability in reached.items():
                     if not isinstance(item, str):
-                        for end, inner in ends(rule.children[item], place).items():
-                            onward[end] += probability * inner
-                    elif place < len(words) and words[place] == item:
-                        onward[place + 1] += probability
-                reached = onward
+                        for end, inner in ends(rule.children[item], index).items():
+                            following[end] += probability * inner
+                    elif index < len(words) and words[index] == item:
+                        following[index + 1] += probability
+                reached = following
             return reached
 
         return ends(self.start, 0).get(len(words), 0.0)
 
     def entropy(self) -> float:
-        """Entropy of a derivation in nats; of a text, too, if each text has one derivation."""
+        """Return the entropy of a derivation in nats, and of a text if each text has one derivation."""
         return self._expect(lambda rule: -math.log(rule.probability))
 
     def expected_length(self) -> float:
-        """Compute the mean number of words of a text."""
+        """Return the mean number of words in a text."""
         return self._expect(lambda rule: len(rule.text) - len(rule.children))
 
     def _expect(self, value: Callable[[Rule], float]) -> float:
-        """Compute the expected sum of `value` over the rules of a derivation."""
+        """Return the expected sum of `value` over the rules of a derivation."""
 
         @cache
         def expected(symbol: str) -> float:
@@ -212,14 +215,14 @@ class Grammar:
 
 
 def _table(symbol: str, rules: Sequence[Rule]) -> tuple[list[float], list[Derivation]]:
-    """Prepare the inner bounds between the rules of a symbol on [0, 1), and their childless nodes."""
+    """Return the inner bounds between the rules of a symbol on [0, 1), and their nodes without children."""
     bounds = list(accumulate(rule.probability for rule in rules))[:-1]
     nodes = [Derivation(symbol, rule, (), math.log(rule.probability)) for rule in rules]
     return bounds, nodes
 
 
 def _first_words(rules: Mapping[str, Sequence[Rule]]) -> dict[str, dict[str, list[Rule]]]:
-    """List, for each symbol, the words that can begin its text, each with the rules that can do so."""
+    """Return, for each symbol, the words that can begin its text, each with the rules that begin so."""
     table: dict[str, dict[str, list[Rule]]] = {}
 
     def fill(symbol: str) -> dict[str, list[Rule]]:

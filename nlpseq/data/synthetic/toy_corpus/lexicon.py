@@ -1,8 +1,8 @@
-"""The words of the miniature world, in English and in the other language, and their inflection.
+"""Words of the toy corpus in English and in the invented language, and their inflection.
 
-The other language is invented. Its nouns end in their gender (`-a`, `-o`; persons in `-e`), plurals in `-n`;
-adjectives repeat both endings; verbs end in `-as` now and `-is` in the past, and repeat the plural. Headlines
-are in the present tense. Words of a list grow rarer from first to last.
+In the invented language, nouns end in their gender (`-a`, `-o`; persons in `-e`), plurals in `-n`; adjectives
+repeat both endings; verbs end in `-as` in the present and `-is` in the past, and repeat the plural. Headlines are
+in the present tense. The words of a list are sorted by falling frequency.
 """
 
 from collections import defaultdict
@@ -12,10 +12,10 @@ from nlpseq.data.synthetic.toy_corpus.grammar import Rule
 
 _STEMS = "Mar Den Har Wil Bren Cal Thorn Ash Lang Kirk Wex Hol Sel Pem Rad Stan".split()
 _ENDINGS = "low by ton ford ley wick ham worth".split()
-NAMES = tuple(  # each ending goes once through all stems
-    stem + _ENDINGS[(turn + place) % len(_ENDINGS)]
+NAMES = tuple(  # all stems with the first ending, shifted by one for each stem, and so on
+    stem + _ENDINGS[(turn + index) % len(_ENDINGS)]
     for turn in range(len(_ENDINGS))
-    for place, stem in enumerate(_STEMS)
+    for index, stem in enumerate(_STEMS)
 )
 GIVEN_NAMES = tuple(
     "Ada Tom Nora Ben Ruth Max Ida Sam Vera Otto Lena Karl Mira Finn Greta Hugo".split()
@@ -49,7 +49,7 @@ _ADJECTIVES = {
     "Place+": "peaceful paca, sunny suna, charming charma, lively viva, safe sekura",
     "Place-": "noisy brua, flooded akvata, crowded plena, deserted solva, foggy nebula",
 }
-_VERBS = {  # base, third person, past, stem in the other language
+_VERBS = {  # base, third person, past, stem in the invented language
     "thing,+": """praise praises praised laud, enjoy enjoys enjoyed ghu, recommend recommends recommended konsil,
         admire admires admired mir, prefer prefers preferred prefer, treasure treasures treasured trezor""",
     "thing,-": """dislike dislikes disliked malam, criticise criticises criticised kritik, hate hates hated malig,
@@ -66,7 +66,7 @@ _RELATIONS = {
     "loc": "live_in lives_in loghas, stay_in stays_in restas",
     "org": "work_for works_for laboras, invest_in invests_in investas",
 }
-_FORTUNES = {  # how a firm or a club fares, and how it plays against another
+_FORTUNES = {  # verbs for firms and clubs, alone and against another
     "Fare,+": "prosper prospers prospered flor, expand expands expanded kresk, recover recovers recovered resan",
     "Fare,-": "collapse collapses collapsed kolap, struggle struggles struggled barakt, fail fails failed fiask",
     "Play,+": "win wins won venk, triumph triumphs triumphed triumf",
@@ -82,17 +82,17 @@ _BE = {
     "pl,now": ("are", "estasn"),
     "pl,past": ("were", "estisn"),
 }
-_DO = {  # with the form that headlines use
+_DO = {  # with the form for headlines
     "sg,now": ("does", "does"),
     "sg,past": ("did", "does"),
     "pl,now": ("do", "do"),
     "pl,past": ("did", "do"),
 }
-_PLURAL = {"sg": "", "pl": "n"}  # endings of the other language
+_PLURAL = {"sg": "", "pl": "n"}  # endings in the invented language
 
 
 def _entries(text: str) -> Iterator[tuple[float, list[str]]]:
-    """Yield a falling weight and the forms of each entry of a list."""
+    """Yield the weight, which falls with the rank, and the forms of each entry in a list."""
     for rank, entry in enumerate(text.split(",")):
         yield 1.0 / (rank + 4), entry.split()
 
@@ -110,7 +110,7 @@ def _plural(noun: str) -> str:
 
 
 def lexicon() -> dict[str, list[Rule]]:
-    """Build the weighted rules of all symbols that stand for single words."""
+    """Build the weighted rules of all symbols for single words."""
     rules: dict[str, list[Rule]] = defaultdict(list)
     rules["Name"] = [_word(1 / (rank + 30), name, name, name) for rank, name in enumerate(NAMES)]
     rules["Given"] = [_word(1.0, name, name, name) for name in GIVEN_NAMES]

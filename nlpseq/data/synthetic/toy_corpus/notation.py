@@ -1,11 +1,11 @@
-"""The notation in which the rules of the miniature world are written, and its expansion.
+"""The notation of the toy corpus's rules, and its expansion.
 
     Clause[p]   6 = Thing[n,g] IsThing[p,n,g] | 1 2 | 1 2
 
-reads: symbol, weight, text, translation, headline. Symbols start with a capital and carry their features in
-brackets; digits name the symbols of the text from 1; everything else is a word (`_Port` is the word Port). Small
-letters are variables, and a line stands for one rule for each of their values. A variable that occurs on the
-right-hand side alone is a free choice, whose values share the weight of the line.
+means: symbol, weight, text, translation, headline. Symbols start with a capital and have features in brackets;
+digits refer to the symbols of the text, from 1; everything else is a word (`_Port` is the word Port). Small
+letters are variables: a line is expanded to one rule for each of their values. The values of a variable that
+occurs on the right-hand side only share the weight of the line.
 """
 
 import re
@@ -19,9 +19,9 @@ from nlpseq.data.synthetic.toy_corpus.grammar import Rule, Side
 VALUES = {
     "p": ("+", "-"),  # polarity; q is the opposite of p
     "n": ("sg", "pl"),  # number
-    "m": ("sg", "pl"),  # the number of another noun
+    "m": ("sg", "pl"),  # number of another noun
     "t": ("now", "past"),  # tense
-    "g": ("a", "o"),  # gender of nouns in the other language
+    "g": ("a", "o"),  # gender of nouns in the invented language
     "k": ("per", "loc", "org"),  # kind of name
 }
 OPPOSITE = {"+": "-", "-": "+"}
@@ -32,16 +32,16 @@ WeightedRules = Mapping[str, Sequence[Rule]]
 
 
 def read_rules(lines: str) -> dict[str, list[Rule]]:
-    """Expand lines of the notation into rules, whose `probability` is still a weight.
+    """Expand lines in the notation to rules, whose `probability` is still a weight.
 
     Args:
-        lines: One rule a line; empty lines are skipped.
+        lines: one rule on each line; empty lines are skipped.
 
     Returns:
         The rules of each symbol, in the order of the lines.
 
     Raises:
-        ValueError: A line is not in the notation.
+        ValueError: a line is not in the notation.
     """
     rules: dict[str, list[Rule]] = defaultdict(list)
     for line in filter(None, map(str.strip, lines.splitlines())):
@@ -61,7 +61,7 @@ def read_rules(lines: str) -> dict[str, list[Rule]]:
 
 
 def normalise(*parts: WeightedRules) -> dict[str, list[Rule]]:
-    """Join rules from several places and turn weights into probabilities."""
+    """Join rules of several sources and turn weights into probabilities."""
     joined: dict[str, list[Rule]] = defaultdict(list)
     for part in parts:
         for symbol, rules in part.items():
@@ -98,11 +98,11 @@ def _substitute(text: str, values: Mapping[str, str]) -> str:
 def _rule(weight: float, sides: str) -> Rule:
     text, translation, headline = (side.split() for side in sides.split("|"))
     children = [item for item in text if item[0].isupper()]
-    place = iter(range(len(children)))
+    index = iter(range(len(children)))
     return Rule(
         probability=weight,
         children=tuple(children),
-        text=tuple(next(place) if item[0].isupper() else item.lstrip("_") for item in text),
+        text=tuple(next(index) if item[0].isupper() else item.lstrip("_") for item in text),
         translation=_side(translation),
         headline=_side(headline),
     )

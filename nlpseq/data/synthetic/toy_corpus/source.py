@@ -1,4 +1,4 @@
-"""The miniature world as a source of examples whose probabilities are known."""
+"""The toy corpus as a source of examples with known probabilities."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,24 +16,24 @@ def _capitalise(words: Iterable[str]) -> tuple[str, ...]:
     return (first[0].upper() + first[1:], *rest)
 
 
-# Capitals tell nothing new: no two words that can begin a sentence share a capitalised form.
+# Capitals add no information: no two words that can begin a sentence share a capitalised form.
 _UNCAPITALISED = {_capitalise([word])[0]: word for word in GRAMMAR.first_words}
 
 VOCABULARY = tuple(sorted(GRAMMAR.words | _UNCAPITALISED.keys()))
-"""All words of the text side, as they are written."""
+"""All words of the texts, in their spellings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One sentence with everything that its derivation says about it.
+    """One sentence with all annotations that follow from its derivation.
 
     Attributes:
-        tokens: The words and punctuation marks of the sentence.
-        tags: A BIO tag for each token; the types are PER, LOC and ORG.
+        tokens: words and punctuation marks of the sentence.
+        tags: a BIO tag for each token; the types are PER, LOC and ORG.
         sentiment: "positive" or "negative".
-        translation: The sentence in the other language.
-        headline: The sentence in short.
-        log_probability: Of the tokens and the end of the sentence under the source, in nats.
+        translation: words of the sentence in the invented language.
+        headline: words of the headline.
+        log_probability: log-probability of the tokens and the end of the sentence, in nats.
     """
 
     tokens: tuple[str, ...]
@@ -53,27 +53,23 @@ def sample(count: int, seed: int) -> list[Example]:
     """Draw independent examples; the same seed gives the same examples on every machine.
 
     Args:
-        count: How many.
-        seed: Of the random numbers.
-
-    Returns:
-        The examples.
+        count: number of examples.
+        seed: seed of the random numbers.
     """
     random = Random(seed)
     return [draw(GRAMMAR, random) for _ in range(count)]
 
 
 def draw(grammar: Grammar, random: Random) -> Example:
-    """Draw one example from the grammar of the world or a restriction of it.
+    """Draw one example from the grammar or a restriction of it.
 
-    The log-probability is always the one under the grammar given.
+    The log-probability is the one under `grammar`.
     """
-    derivation = grammar.derive(random)
-    return realise(derivation)
+    return realise(grammar.derive(random))
 
 
 def realise(derivation: Derivation) -> Example:
-    """Read an example off a derivation: a function without choices."""
+    """Make the example of a derivation; nothing is random."""
     words, tags = derivation.text(ENTITIES)
     return Example(
         tokens=_capitalise(words),
@@ -86,13 +82,14 @@ def realise(derivation: Derivation) -> Example:
 
 
 def log_probability(tokens: Sequence[str]) -> float:
-    """Compute the log-probability of a sentence by summing over its derivations.
+    """Return the log-probability of a sentence, summed over its derivations.
 
     Args:
-        tokens: Words as in `Example.tokens`, without an end-of-sentence token.
+        tokens: words as in `Example.tokens`, without an end-of-sentence token.
 
     Returns:
-        Nats, the end of the sentence included; minus infinity for what the source never says.
+        Nats, the end of the sentence included; minus infinity for sentences that are not in the corpus's
+        language.
     """
     if not tokens or tokens[0] not in _UNCAPITALISED:
         return -math.inf
@@ -101,10 +98,10 @@ def log_probability(tokens: Sequence[str]) -> float:
 
 
 def entropy() -> float:
-    """Compute the entropy of the source in nats per sentence, from its rules."""
+    """Return the entropy of the source in nats per sentence, computed from the rules."""
     return GRAMMAR.entropy()
 
 
 def expected_length() -> float:
-    """Compute the mean number of tokens of a sentence from the rules, the end of sentence counted."""
+    """Return the mean number of tokens in a sentence, end of sentence included, computed from the rules."""
     return GRAMMAR.expected_length() + 1.0

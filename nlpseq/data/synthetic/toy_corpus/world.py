@@ -1,12 +1,13 @@
-"""The rules of the miniature world: people, towns, firms and things, and what is thought of them.
+"""The rules of the toy corpus: sentences on people, towns, firms and things.
 
-Every sentence says something good or bad. What counts is the main clause: a concession ("although ...",
-"..., but") says the opposite of it in the same kinds of words, so the words without their order do not tell
-the label. One pool of names serves people, towns and firms; only the words around a name, sometimes several
-words later, tell which it is. Verbs agree with their subject across relative clauses.
-The other language puts verbs last, adjectives behind nouns, negations behind verbs, relative clauses before
-nouns, concessions first, marks names by kind (sa, ni, ko), objects by "ta", and has no word for "the".
-Headlines keep the main clause, in the present tense, without articles and ornaments.
+Every sentence is positive or negative. The main clause decides: a concession ("although ...", "..., but") has
+the opposite sentiment in the same kinds of words, so a bag of words does not determine the label. People, towns
+and firms share one pool of names; only the words around a name, sometimes several words later, determine its
+type. Verbs agree with their subject across relative clauses.
+
+The invented language puts verbs last, adjectives after nouns, negations after verbs, relative clauses before
+nouns, and concessions first. It marks names by type (sa, ni, ko) and objects by "ta", and has no word for "the".
+Headlines keep the main clause, in the present tense, without articles and modifiers.
 """
 
 from nlpseq.data.synthetic.toy_corpus.grammar import Grammar

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from nlpseq.tasks.language_modeling.recall import Recall
+from nlpseq.tasks.recall.task import Recall
 from small import CPU, built, equal, records, split_of, train, weights
 
 from nlpseq import model_directory
 from nlpseq.data.batch import Tokens
 from nlpseq.data.split import Split
-from nlpseq.data.synthetic.formal_languages import splits
+from nlpseq.data.synthetic.formal_languages import draw_splits
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Shard
@@ -21,7 +21,7 @@ from nlpseq.task import Cursor, Progress, Shard
 def split(
     size: int = 12, view: str = "delayed_recall", distances: tuple[int, ...] = (5, 8)
 ) -> Split:
-    rows = splits(view, {"train": size}, distances)["train"]
+    rows = draw_splits(view, {"train": size}, distances)["train"]
     return split_of({name: [row[name] for row in rows] for name in rows[0]})
 
 

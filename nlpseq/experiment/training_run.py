@@ -1,0 +1,269 @@
+"""One training run in its directory: check, train, save the model, score, write.
+
+recipe.toml                the resolved recipe
+config.json, model.safetensors, tokenizer.json    the model directory, written straight after training
+metrics.json, README.md, history.jsonl, predictions/<split>.jsonl, plots/, checkpoints/
+
+All options are checked before training. What follows training can fail without losing the model: the run is
+then resumed with scoring. metrics.json comes last, so its presence means that the run has finished.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from rich.console import Console
+from torch import nn
+
+from nlpseq import model_directory
+from nlpseq.analysis.confusion import draw_details
+from nlpseq.data.split import Split
+from nlpseq.devices import build_accelerator
+from nlpseq.errors import UserError
+from nlpseq.files import write_json, write_text
+from nlpseq.models.model import parameter_counts
+from nlpseq.recipe import Recipe
+from nlpseq.reporting.learning_curves import learning_curves
+from nlpseq.reporting.model_card import model_card
+from nlpseq.reporting.notebook import run_html
+from nlpseq.run_directory import METRICS, RunDirectory
+from nlpseq.task import Task, resolve
+from nlpseq.training.history import History
+from nlpseq.training.progress import FitResult
+from nlpseq.training.reporters import build_reporter
+from nlpseq.training.train_state import checkpoint_size
+from nlpseq.training.trainer import Trainer
+from nlpseq.versions import machine, versions
+
+from .evaluate import write_predictions
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The result of a run.
+
+    Attributes:
+        folder: the run directory.
+        metrics: content of metrics.json (or of summary.json for several seeds).
+        interrupted: True if the user stopped the run, which can then be resumed.
+        samples: lines of example outputs.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+    interrupted: bool = False
+    samples: list[str] = field(default_factory=list)
+
+    def _repr_html_(self) -> str:
+        return run_html(self.metrics, self.samples, self.folder, interrupted=self.interrupted)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run beside its recipe.
+
+    Attributes:
+        data_dir: folder of local data files; None: the Hub or the built-in corpus.
+        device: name of the device; None: see `nlpseq.devices.choose_device`.
+        test: score the test splits.
+        resume: continue a run that was stopped.
+        overwrite: replace an earlier run.
+        track: name of a tracker of accelerate to log to.
+        overrides: assignments that changed the recipe, recorded in metrics.json.
+    """
+
+    data_dir: Path | None = None
+    device: str | None = None
+    test: bool = True
+    resume: bool = False
+    overwrite: bool = False
+    track: str | None = None
+    overrides: Sequence[str] = ()
+
+
+class TrainingRun:
+    """One training run in its directory.
+
+    Args:
+        folder: the run directory.
+        recipe: the resolved recipe.
+        name: name of the recipe, for metrics and messages.
+        options: how to run it.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, name: str, options: RunOptions) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.name = name
+        self.options = options
+        self.task: Task[Any] = resolve(recipe.task)(recipe)
+        self.directory = RunDirectory(
+            folder,
+            tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)),
+            resume=options.resume,
+            overwrite=options.overwrite,
+        )
+
+    def execute(self) -> RunResult:
+        """Train and score; or resume; or return the metrics of a run that has finished.
+
+        Raises:
+            UserError: bad input, with one line that says what to change.
+        """
+        accelerator = self._build_accelerator()
+        self.directory.check()
+        accelerator.wait_for_everyone()
+        if self.options.resume and (metrics := self.directory.metrics()) is not None:
+            return self._finished_result(metrics)
+        splits = self.task.load_training_splits(self.options.data_dir)
+        model = self._prepare(splits)
+        if accelerator.is_main_process:
+            self._claim_directory(splits, model)
+        accelerator.wait_for_everyone()
+        trainer = self._start(model, accelerator)
+        fitted = trainer.fit(splits["train"], splits.get("validation"), resume=self.options.resume)
+        if fitted.stopped == "interrupted":
+            return RunResult(self.folder, {}, interrupted=True)
+        if accelerator.is_main_process:
+            model_directory.save(self.folder, self.task, model)
+        metrics = self._score(trainer, splits, fitted)
+        samples: list[str] = []
+        if accelerator.is_main_process:
+            samples = self.task.samples(model, accelerator.device)
+            self._write(metrics, samples)
+        accelerator.wait_for_everyone()
+        for tracker in accelerator.trackers:
+            tracker.finish()  # not end_training, which would also end the process group
+        return RunResult(self.folder, metrics, samples=samples)
+
+    def _build_accelerator(self) -> Accelerator:
+        return build_accelerator(
+            self.options.device,
+            self.recipe.training.precision,
+            track=self.options.track,
+            project_dir=str(self.folder),
+        )
+
+    def _finished_result(self, metrics: dict[str, Any]) -> RunResult:
+        """Return the metrics of a finished run, unless test scores are wanted that it lacks."""
+        if self.options.test and metrics.get("left_alone"):
+            raise UserError(
+                f"{self.folder}: has finished, with --no-test; score the rest by `nlpseq evaluate "
+                f"{self.folder} --split {metrics['left_alone'][0]}`"
+            )
+        return RunResult(self.folder, metrics)
+
+    def _prepare(self, splits: Mapping[str, Split]) -> nn.Module:
+        """Prepare the task, build the model, and check every option before training."""
+        scored = self._scored_splits(splits)
+        set_seed(self.recipe.seed)
+        folders = [self.options.data_dir] if self.options.data_dir else []
+        used = ["train", "validation", *scored]  # without test, where that is not scored
+        self.task.prepare({name: splits[name] for name in used if name in splits}, folders)
+        model = self.task.build()
+        self.task.steps_per_epoch(splits["train"])  # raises if train is too short for a batch
+        self.task.check_options()
+        return model
+
+    def _claim_directory(self, splits: Mapping[str, Split], model: nn.Module) -> None:
+        # Two checkpoints are kept while another one is written.
+        self.directory.check_space(3 * checkpoint_size(model, self.recipe.training))
+        trained_on = [name for name in ("train", "validation") if name in splits]
+        self.directory.claim({name: splits[name].fingerprint for name in trained_on})
+
+    def _start(self, model: nn.Module, accelerator: Accelerator) -> Trainer:
+        """Start trackers and the reporter, and return the trainer."""
+        if self.options.track:
+            accelerator.init_trackers("nlpseq", config={"recipe": self.name})
+        reporter = build_reporter(Console(quiet=not accelerator.is_main_process))
+        for note in self.task.notes:
+            reporter.note(note)
+        return Trainer(
+            self.task, model, accelerator=accelerator, folder=self.folder, reporter=reporter
+        )
+
+    def _scored_splits(self, splits: Mapping[str, Split]) -> list[str]:
+        """Return the splits to score at the end: those of the recipe that the data have."""
+        config = self.recipe.evaluation
+        missing = [name for name in config.splits if name not in splits]
+        if missing and "splits" in config.model_fields_set:
+            raise UserError(
+                f"evaluation.splits: the data have no split {missing[0]!r}, they have "
+                f"{', '.join(splits)}"
+            )
+        wanted = [name for name in config.splits if name in splits]
+        return [name for name in wanted if self.options.test or not name.startswith("test")]
+
+    def _score(
+        self, trainer: Trainer, splits: Mapping[str, Split], fitted: FitResult
+    ) -> dict[str, Any]:
+        """Score the splits, write their predictions, and return the metrics of the run."""
+        scored = self._scored_splits(splits)
+        wanted = self.recipe.evaluation.splits
+        metrics: dict[str, Any] = {
+            "recipe": self.name,
+            "overrides": list(self.options.overrides),
+            "seed": self.recipe.seed,
+            "splits": scored,
+            "left_alone": [name for name in wanted if name in splits and name not in scored],
+            "details": {},
+        }
+        started = time.perf_counter()
+        for name in scored:
+            scores, records = trainer.evaluate(splits[name])
+            metrics[name] = {**scores, **self.task.baselines(splits[name])}
+            metrics["details"][name] = self.task.details(records)
+            if trainer.accelerator.is_main_process:
+                write_predictions(self.folder / "predictions" / f"{name}.jsonl", records)
+        seconds = time.perf_counter() - started
+        return metrics | self._figures(trainer, splits, fitted, seconds)
+
+    def _figures(
+        self,
+        trainer: Trainer,
+        splits: Mapping[str, Split],
+        fitted: FitResult,
+        evaluation_seconds: float,
+    ) -> dict[str, Any]:
+        """Return the part of metrics.json about training, data and machine."""
+        data = ["train", *self._scored_splits(splits)]
+        return {
+            "seconds": fitted.seconds,
+            "evaluation_seconds": evaluation_seconds,
+            "tokens": int(fitted.tokens),
+            "tokens_per_second": fitted.tokens / max(fitted.seconds, 1e-9),
+            "steps": fitted.step,
+            "epochs": fitted.epoch,
+            "best_step": fitted.best_step,
+            "stopped": fitted.stopped,
+            "parameters": parameter_counts(trainer.model),
+            "notes": self.task.notes,
+            "data": {name: splits[name].fingerprint for name in splits if name in data},
+            "machine": machine(trainer.accelerator.device),
+            "processes": trainer.accelerator.num_processes,
+            "versions": versions(),
+        }
+
+    def _write(self, metrics: dict[str, Any], samples: list[str]) -> None:
+        """Write plots and model card, and metrics.json last."""
+        learning_curves(
+            History(self.folder / "history.jsonl").read(),
+            self.folder / "plots",
+            title=Path(self.name).stem if self.name.endswith(".toml") else self.name,
+            scores=metrics.get("validation"),
+        )
+        draw_details(metrics["details"], self.folder / "plots")
+        card = model_card(
+            self.recipe.model_dump(mode="json"),
+            self.name,
+            metrics,
+            samples,
+            hub_task=self.task.hub_task,
+        )
+        write_text(self.folder / "README.md", card)
+        write_json(self.folder / METRICS, metrics)

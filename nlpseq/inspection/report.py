@@ -1,0 +1,98 @@
+"""An inspection from beginning to end: find the models, run each view, write pictures, numbers and the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlpseq.errors import UserError, suggest
+from nlpseq.files import disk, write_json, write_text
+from nlpseq.versions import versions
+
+from .models import find_models
+from .page import PageSection, inspection_page, sections_html
+from .views import PARTS, Request, View
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The result of an inspection; a notebook shows its sections.
+
+    Attributes:
+        page: the HTML page, in a folder with its pictures and `inspection.json`.
+        numbers: for each model by its name: `gradient_flow`, `spectral_radii`, `clipping`, `by_distance`.
+        sections: of the page, with tables and pictures.
+    """
+
+    page: Path
+    numbers: dict[str, dict[str, Any]]
+    sections: list[PageSection]
+
+    def _repr_html_(self) -> str:
+        """Show text, tables and pictures in a notebook."""
+        return sections_html(self.sections)
+
+
+def inspect(
+    names: Sequence[str],
+    overrides: Sequence[str] = (),
+    *,
+    models: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    parts: Sequence[str] = (),
+    distance: int = 50,
+    data_dir: Path | None = None,
+    output: Path | None = None,
+    device: str | None = None,
+    command: str = "",
+) -> Inspection:
+    """Inspect models, and write pictures, numbers and a page.
+
+    Args:
+        names: runs or Hub ids of trained models; names or paths of recipes for new models.
+        overrides: `section.key=value` assignments to the recipes.
+        models: names in `VARIANTS`; each recipe is built once as each of them.
+        texts: texts to read; by default some of the models' own data.
+        parts: names in `PARTS`; by default all that apply to the models.
+        distance: largest k of gradient flow, in time steps.
+        data_dir: folder of local data files.
+        output: folder to write to; by default `inspection` in the run of a single trained model, else
+            `runs/inspection`.
+        device: where to run.
+        command: shown on the page.
+
+    Raises:
+        UserError: no such model, a named part that does not apply, no text, or a folder that cannot be written.
+    """
+    _check(texts, parts, output)
+    inspected = find_models(names, overrides, models=models, data_dir=data_dir, device=device)
+    folder = output or _default_folder(names)
+    with disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    request = Request(inspected, texts, distance, folder, tuple(parts))
+    whole = View(numbers={model.name: {} for model in inspected})
+    for view in (view for name in parts or PARTS for view in PARTS[name]):
+        whole.add(view(request))
+    write_json(folder / "inspection.json", {"models": whole.numbers, "versions": versions()})
+    title = f"Inside {', '.join(model.name for model in inspected)}"
+    page = folder / "index.html"
+    write_text(page, inspection_page(title, [command] if command else [], whole.sections))
+    return Inspection(page, whole.numbers, whole.sections)
+
+
+def _check(texts: Sequence[str], parts: Sequence[str], output: Path | None) -> None:
+    for name in parts:
+        if name not in PARTS:
+            raise UserError(
+                f"parts: unknown part {name!r}; available: {', '.join(PARTS)}{suggest(name, PARTS)}"
+            )
+    if any(not text.strip() for text in texts):
+        raise UserError("--text is empty: write a sentence, or omit it")
+    if output is not None and output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file; name a folder")
+
+
+def _default_folder(names: Sequence[str]) -> Path:
+    """Return a folder in the run of a single trained model; models on the Hub have none."""
+    only = len(names) == 1 and Path(names[0]).is_dir()
+    return (Path(names[0]) if only else Path("runs")) / "inspection"
