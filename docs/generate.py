@@ -32,14 +32,13 @@ ORDER = [
     "nlpseq.tasks",
     "nlpseq.cli",
 ]
-"""Pages of the API reference, in the order in which to read them; other modules stand on the first."""
+"""Packages and modules with a page of their own; modules directly in `nlpseq` share the first page."""
 
 
 def pages(folder: Path) -> None:
     """Write every generated page into a folder; unchanged files are left alone."""
     names = ORDER + sorted(_packages() - set(ORDER))
     written = {folder / f"{name}.rst": _api_page(name) for name in names}
-    written[folder / "api.rst"] = _index(names)
     written[folder / "keys.md"] = _keys()
     folder.mkdir(parents=True, exist_ok=True)
     for path in set(folder.iterdir()) - set(written):
@@ -86,18 +85,6 @@ def _top_modules() -> list[str]:
     return ["nlpseq", *sorted(set(names) - set(ORDER))]
 
 
-def _index(names: list[str]) -> str:
-    entries = "\n".join(f"   {name}" for name in names)
-    title = "API reference"
-    return (
-        f"{title}\n{'=' * len(title)}\n\n"
-        "One page per package. Shapes use the letters B (batch), T (tokens), S (source tokens), D (input),\n"
-        "H (hidden), V (vocabulary), K (classes or tags) and L (layers). What users call is in ``nlpseq``\n"
-        "and ``nlpseq.predictor``; the rest is for those who extend nlpseq.\n\n"
-        f".. toctree::\n   :maxdepth: 2\n\n{entries}\n"
-    )
-
-
 def _keys() -> str:
     """Return the page of recipe keys: sections that all tasks share, then those that each task adds or changes."""
     from nlpseq.recipe import Recipe
@@ -106,19 +93,11 @@ def _keys() -> str:
     from nlpseq.tasks import TASKS
 
     shared = describe(Recipe)
-    parts = [KEYS_INTRODUCTION, "## All tasks\n", *_key_tables(shared)]
+    parts = ["## All tasks\n", *_key_tables(shared)]
     for task in TASKS:
         own = [key for key in describe(resolve(task).Config) if key not in shared]
         parts += [f"## {task}\n", *_key_tables(own)]
     return "\n".join(parts)
-
-
-KEYS_INTRODUCTION = """# Recipe keys
-
-Every key of a recipe, generated from the schema. The same tables are printed by `nlpseq recipes keys [TASK] [SECTION]`. A key
-is set in a recipe (`[training]`, then `epochs = 3`), on the command line (`training.epochs=3`) or in Python
-(`training={"epochs": 3}`). An unknown key is an error with the nearest known key.
-"""
 
 
 def _key_tables(keys: list[Any]) -> list[str]:

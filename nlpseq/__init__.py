@@ -73,15 +73,13 @@ def run(
     """
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
+    from nlpseq.experiment.run import run as run_recipe
+    from nlpseq.recipe import to_assignments
 
     name = checked(recipe=recipe)["recipe"]
     options = checked(data_dir=data_dir, output=output, seeds=seeds)
     options |= {"device": device, "test": test, "resume": resume, "overwrite": overwrite}
     register(code)
-
-    from nlpseq.experiment.run import run as run_recipe
-    from nlpseq.recipe import to_assignments
-
     return run_recipe(name, to_assignments(overrides), track=track, **options)
 
 
@@ -112,13 +110,11 @@ def quickstart(
         nlpseq.errors.UserError: bad input; one line says what to change.
     """
     from nlpseq.argument_checks import checked
+    from nlpseq.experiment.quickstart import quickstart as run_quickstart
     from nlpseq.recipe import to_assignments
 
     chosen = [tasks] if isinstance(tasks, str) else checked(tasks=tasks)["tasks"]
     options = checked(output=output, seed=seed)
-
-    from nlpseq.experiment.quickstart import quickstart as run_quickstart
-
     return run_quickstart(chosen, to_assignments(overrides), device=device, **options)
 
 
@@ -176,14 +172,12 @@ def load(
     Raises:
         nlpseq.errors.UserError: there is no model of this format and task.
     """
+    from nlpseq import model_directory
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
 
     name = checked(run=run)["run"]
     register(code)
-
-    from nlpseq import model_directory
-
     return model_directory.load(name, device, task)
 
 
@@ -219,6 +213,7 @@ def inspect(
     Raises:
         nlpseq.errors.UserError: bad input; one line says what to change.
     """
+    from nlpseq import inspection
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
     from nlpseq.recipe import to_assignments
@@ -227,9 +222,6 @@ def inspect(
     options = checked(models=models, texts=texts, parts=parts, data_dir=data_dir, output=output)
     options |= {"distance": distance, "device": device}
     register(code)
-
-    from nlpseq import inspection
-
     return inspection.inspect(chosen, to_assignments(overrides), **options)
 
 
@@ -274,6 +266,7 @@ def compare(
     """
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
+    from nlpseq.experiment.compare import compare as compare_models
     from nlpseq.recipe import to_assignments
 
     options = checked(models=models, seeds=seeds, data_dir=data_dir, output=output)
@@ -281,6 +274,4 @@ def compare(
     options |= {"difference": difference, "samples": samples, "device": device}
     names = checked(names=named)["names"]
     register(code)
-    from nlpseq.experiment.compare import compare as compare_models
-
     return compare_models(names, to_assignments(overrides), measure=measure, **options)[0]

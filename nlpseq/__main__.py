@@ -1,4 +1,4 @@
-"""`python -m nlpseq` is `nlpseq`; launchers of several processes want a module: `torchrun ... -m nlpseq`."""
+"""Entry point of `python -m nlpseq`, which launchers need: `torchrun ... -m nlpseq run ...`."""
 
 import sys
 

@@ -105,13 +105,16 @@ def _import(file: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None  # it is a .py file
+    assert spec is not None  # it is a .py file
+    assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise UserError(f"--code {file.name}, line {_line(error, file)}: {_reason(error)}") from error
+        raise UserError(
+            f"--code {file.name}, line {_line(error, file)}: {_reason(error)}"
+        ) from error
     return module
 
 

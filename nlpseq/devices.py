@@ -3,6 +3,8 @@
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import LoggerType
 
 from nlpseq.errors import UserError
 
@@ -50,6 +52,9 @@ def build_accelerator(
     Raises:
         UserError: this machine has no such device or tracker, or the device lacks the precision.
     """
+    installed = [str(tracker) for tracker in get_available_trackers()]
+    if track in LoggerType.list() and track not in (*installed, "all"):  # accelerate ignores these
+        raise UserError(f"--track {track}: its package is not installed; pip install {track}")
     chosen = choose_device(device)
     if chosen.type == "cuda" and chosen.index is not None:
         torch.cuda.set_device(chosen)
@@ -64,8 +69,6 @@ def build_accelerator(
         )
     except (ValueError, ImportError) as error:
         raise UserError(f"accelerate refuses: {error}") from error
-    if track and not accelerator.log_with:  # accelerate ignores trackers that are not installed
-        raise UserError(f"--track {track}: its package is not installed; pip install {track}")
     if accelerator.device.type != chosen.type:
         raise UserError(f"device {device!r}: this process runs on {accelerator.device.type}")
     return accelerator

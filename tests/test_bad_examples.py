@@ -176,7 +176,7 @@ def test_a_format(
         ("ner", "embedding.characters=lstm embedding.character_size=5", "character_size"),
         ("ner", "embedding.characters=cnn tokenization.kind=byte_bpe", "it is 'byte_bpe'"),
         ("ner", "embedding.pretrained=v.txt", "vectors v.txt not found, nor with .gz"),
-        ("ner", "encoder.kind=hierarchical", "encoder.kind = hierarchical reads whole documents"),
+        ("ner", "encoder.kind=hierarchical", "encoder.kind = hierarchical gives one vector for a document"),
         ("ner", "head.scheme=IOB1", "head.scheme = 'IOB1': .*'BIOES'"),
         ("ner", "training.label_smoothing=0.1", "head.kind = 'softmax'"),
         ("ner", "training.class_weights=balanced", "unknown key training.class_weights"),
@@ -246,14 +246,14 @@ def test_odd_examples_of_texts(here: Path, answers: Command) -> None:
     assert [row["index"] for row in predictions("test")] == [0, 1, 2, 3, 4]
     metrics = json.loads(Path("out/metrics.json").read_text())
     notes = " ".join(metrics["notes"])
-    assert "train: 2 texts are empty" in notes
-    assert "test: 1 examples have a label that train does not have (9)" in notes
+    assert "train: 2 empty texts" in notes
+    assert "test: 1 example with a label that train lacks (9)" in notes
     assert metrics["test"]["accuracy"] <= 0.8
     assert metrics["details"]["test"]["confusion_matrix"]["labels"] == ["0", "1", "7", "9"]
     answers("evaluate out --split test --data-dir sentiment --device cpu")
     again = json.loads(Path("out/evaluations/test.json").read_text())
     assert again["test"]["accuracy"] == metrics["test"]["accuracy"]
-    assert any("test: 1 examples have a label that train does not" in n for n in again["notes"])
+    assert any("test: 1 example with a label that train lacks" in n for n in again["notes"])
 
 
 def test_odd_examples_of_sentences(here: Path, answers: Command) -> None:
@@ -275,8 +275,8 @@ def test_odd_examples_of_sentences(here: Path, answers: Command) -> None:
     assert [len(row["prediction"]) for row in found] == [0, 1, 5000, 2, 1]
     metrics = json.loads(Path("out/metrics.json").read_text())
     notes = " ".join(metrics["notes"])
-    assert "test: 1 sentences have no token" in notes
-    assert "test: 1 entities are of a type that train does not have (ORG)" in notes
+    assert "test: 1 sentence without a token" in notes
+    assert "test: 1 entity of a type that train lacks (ORG)" in notes
     assert metrics["test"]["recall"] <= 0.75
 
 

@@ -123,10 +123,10 @@ def test_a_file(
             "data.format=lines 'data.files={ train = \"train.en\" }'",
             "no column 'source', it has text",
         ),
-        ("encoder.kind=hierarchical", "gives no vector a token"),
+        ("encoder.kind=hierarchical", "gives one vector for a document"),
         (
             "decoder.kind=perceptron",
-            "decoder.kind = 'perceptron': choose lstm, gru, rnn, mingru, tran",
+            "decoder.kind = 'perceptron': choose gru, lstm, mingru, minlstm, rnn, tran",
         ),
         (
             "decoder.kind=transformer decoder.input_feeding=true",
@@ -154,7 +154,7 @@ def test_a_file(
         ("decoder.attention=dot decoder.hidden_size=3", "3 units do not fit the encoder's outputs"),
         ("decoder.attention=multi_head decoder.attention_size=7", "is not a multiple"),
         ("decoder.attention=bilinear", "decoder.attention = 'bilinear': "),
-        ("decoder.kind=mingru decoder.weight_drop=0.5", "weight_drop: a minGRU"),
+        ("decoder.kind=mingru decoder.weight_drop=0.5", "weight_drop: a cell of kind mingru"),
         ("embedding.casing_dim=2", "set head.shared = false"),
         ("embedding.frozen=true", "would freeze the target's side too"),
         ("decoding.replace_unknown=true decoder.copying=true", "without decoder.copying"),
@@ -180,7 +180,7 @@ def test_empty_sides_keep_their_place(here: Path, answers: Command) -> None:
         (here / f"data/{name}.de").write_text(f"Hund\n{DE}\n")
     answers(RUN)
     metrics = json.loads(Path("out/metrics.json").read_text())
-    assert any("train: 1 sources and 1 targets are empty" in note for note in metrics["notes"])
+    assert any("train: 1 empty source and 1 empty target" in note for note in metrics["notes"])
     lines = Path("out/predictions/test.jsonl").read_text().splitlines()
     found = [json.loads(line) for line in lines]
     assert [row["index"] for row in found] == list(range(6))
@@ -205,7 +205,7 @@ def test_long_texts_are_cut_and_it_is_said(here: Path, answers: Command) -> None
     cut = "tokenization.max_source_length=4"
     answers(f"{RUN} {cut}")
     notes = json.loads(Path("out/metrics.json").read_text())["notes"]
-    assert "train: of 2 long sources only the first 4 tokens are read" in notes
+    assert "train: 2 sources of more than 4 tokens, truncated" in notes
     said = answers(f"predict out --device cpu --format json '{'dog ' * 2000}' dogs")
     found = [json.loads(line) for line in said.splitlines()]
     assert [answer.get("truncated", False) for answer in found] == [True, False]
@@ -239,8 +239,8 @@ def test_a_text_that_is_refused_is_named_by_its_line(
         ("--prefix 'bad\udcff'", "--prefix .*: not UTF-8"),
         ("--set max_length_ratio=1e308", "max_length_ratio = 1e\\+308"),
         ("--set min_length_ratio=3 --set max_length_ratio=1", "min_length_ratio = 3.0 is above"),
-        ("--top-k 3", "top_k is of sampling, and method = beam: set method = sample"),
-        ("--method sample --attention maps", "attention is told of outputs that are found again"),
+        ("--top-k 3", "top_k is an option of sampling, and method = beam: set method = sample"),
+        ("--method sample --attention maps", "attention weights need outputs that can be found again"),
     ],
 )
 def test_options_of_predict(here: Path, fails: Command, options: str, said: str) -> None:

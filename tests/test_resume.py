@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and resumed ends with the same bytes as one never stopped."""
+"""A run that is killed at any moment and resumed ends with the same bytes as an uninterrupted run."""
 
 import random
 import signal
@@ -66,7 +66,7 @@ def untimed(folder: Path) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run that was never stopped, by a Python of its own."""
+    """Return the folder of an uninterrupted run, in a process of its own."""
     folder = tmp_path_factory.mktemp("resume") / "whole"
     run_anew(words(folder))
     return folder
@@ -82,7 +82,7 @@ def test_sigkill_at_ten_moments_changes_nothing(whole: Path, tmp_path: Path) -> 
         command = Command(words(killed, "--resume"))
         wait_for_progress(command, killed, before)
         if number % 3 == 1:
-            # Strike inside the writing of a checkpoint: its temporary folder is there.
+            # Kill while a checkpoint is written: its temporary folder exists.
             while command.running() and not half_written(killed):
                 pass
         else:

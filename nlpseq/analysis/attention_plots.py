@@ -121,6 +121,7 @@ def heat_map(attention: AttentionMap, theme: Theme = LIGHT) -> "Figure":
     bar_height = min(max(height, 0.9), 2.0)
     left, bottom = (1.6 + width) / total_width, (0.4 + height - bar_height) / total_height
     bar = figure.add_axes((left, bottom, 0.1 / total_width, bar_height / total_height))
+    axis.set_title(attention.name, y=0, pad=-8, va="top", size=9)  # above are the tokens
     figure.colorbar(image, cax=bar).ax.tick_params(labelsize=7)
     bar.set_ylabel("attention weight", fontsize=7)
     return figure

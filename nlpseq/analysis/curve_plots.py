@@ -31,6 +31,7 @@ def gradient_flow_figure(norms: Mapping[str, Sequence[float]], theme: Theme = LI
         axis.plot(shown, label=name, **_style(index, theme), markevery=max(1, len(values) // 8))
     axis.set_yscale("log")
     axis.set_xlabel("k: time steps back from the loss")
+    axis.set_title("Gradient flow through time")
     axis.set_ylabel("norm of d loss(t) / d h(t - k)\nrelative to k = 0")
     _finish(axis)
     log_ticks(axis.yaxis)
@@ -66,6 +67,7 @@ def distance_figure(
     axis.set_ylim(0, 103)
     axis.set_xlabel("distance: tokens between a prediction and the input that decides it")
     axis.set_ylabel("accuracy (%)")
+    axis.set_title("Accuracy against distance")
     _finish(axis)
     return figure
 
@@ -110,7 +112,7 @@ def clipping_figure(points: Sequence[Point], clip_norm: float, theme: Theme = LI
     """
     steps, before = zip(*points, strict=True)
     figure, axis = _figure()
-    axis.plot(steps, before, label="before clipping", color=theme.colour(1), **_THIN)
+    axis.plot(steps, before, label="before clipping", color=theme.colour(1), **(_THIN | {"linewidth": 4}))
     if clip_norm:
         after = [min(norm, clip_norm) for norm in before]
         axis.axhline(clip_norm, color=theme.faint, linewidth=0.8)
@@ -118,8 +120,10 @@ def clipping_figure(points: Sequence[Point], clip_norm: float, theme: Theme = LI
         axis.plot(steps, after, label=label, color=theme.colour(0), **_THIN)
     axis.set_yscale("log")
     axis.set_xlabel("step")
+    axis.set_title("Gradient clipping")
     axis.set_ylabel("norm of the gradient")
     _finish(axis)
+    axis.set_xlim(left=0)
     log_ticks(axis.yaxis)
     return figure
 

@@ -52,7 +52,9 @@ def gate_figure(sweep: Sweep, tokens: Sequence[str], theme: Theme = LIGHT) -> "F
         axis.set_yticks([])
         if not row:
             name_tokens(axis.xaxis, names, cell, rotation=90)
-    axis.set_xlabel(f"units sorted by {sorted_by(sweep)}, longest memory on top", fontsize=8)
+    where = f"{sweep.kind} layer {sweep.layer}, {sweep.direction}"
+    order_text = f"units sorted by {sorted_by(sweep)}, longest memory on top"
+    axis.set_xlabel(f"{where}; {order_text}", fontsize=8)
     return figure
 
 

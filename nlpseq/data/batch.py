@@ -96,19 +96,19 @@ class Tokens:
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        return replace(self, **{name: part.to(device) for name, part in self._parts()})
+        moved: dict[str, Any] = {name: part.to(device) for name, part in self._parts()}
+        return replace(self, **moved)
 
     def select_rows(self, kept: slice) -> Self:
         """Select rows of the batch."""
-        return replace(
-            self,
-            **{
-                name: part[kept] if isinstance(part, Tensor) else part.select_rows(kept)
-                for name, part in self._parts()
-            },
-        )
+        selected: dict[str, Any] = {
+            name: part[kept] if isinstance(part, Tensor) else part.select_rows(kept)
+            for name, part in self._parts()
+        }
+        return replace(self, **selected)
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
+    def _parts(self) -> Iterator[tuple[str, Tensor | CharacterFeatures | CopySource]]:
+        """Yield the fields that hold tensors."""
         for field in fields(self):
             part = getattr(self, field.name)
             if isinstance(part, (Tensor, CharacterFeatures, CopySource)):

@@ -209,7 +209,9 @@ class FeatureReader:
         if features[0].segments:
             tokens = replace(tokens, segments=pad_rows([row.segments for row in features], 0))
         if features[0].word_starts:
-            tokens = replace(tokens, word_starts=pad_rows([row.word_starts for row in features], -1))
+            tokens = replace(
+                tokens, word_starts=pad_rows([row.word_starts for row in features], -1)
+            )
         return tokens
 
     @property

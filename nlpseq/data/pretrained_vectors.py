@@ -28,7 +28,7 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of a vocabulary has a pretrained vector.
+    """Share of a vocabulary that has a pretrained vector.
 
     Attributes:
         file: file of the vectors.
@@ -157,7 +157,9 @@ def find_vectors(name: str, folders: Sequence[str | Path]) -> Path:
     searched = dict.fromkeys(path.parent for path in tried)
     where = ", ".join(map(str, searched))
     stem = Path(name).name.split(".txt")[0]
-    near = sorted({str(file) for folder in searched for file in folder.glob("*") if stem in file.name})
+    near = sorted(
+        {str(file) for folder in searched for file in folder.glob("*") if stem in file.name}
+    )
     hint = f"; there is {near[0]}" if near else ""
     raise UserError(f"vectors {name} not found, nor with .gz, in {where}{hint}")
 

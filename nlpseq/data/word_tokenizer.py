@@ -107,7 +107,9 @@ def split_into_sentences(text: str) -> list[list[Word]]:
     for line in re.finditer(r"[^\n\r]+", text):
         words, begin = split_words(line.group()), line.start()
         sentences: list[list[Word]] = []
-        for word, number in zip(words, sentence_numbers([word.text for word in words]), strict=True):
+        for word, number in zip(
+            words, sentence_numbers([word.text for word in words]), strict=True
+        ):
             if number == len(sentences):
                 sentences.append([])
             sentences[-1].append(Word(word.text, begin + word.begin, begin + word.end))

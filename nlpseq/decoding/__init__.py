@@ -7,13 +7,13 @@ between steps beam search reorders the state alone. What may be chosen is said i
 """
 
 from nlpseq.decoding.beam import Hypothesis, beam_search
-from nlpseq.decoding.constraints import Constraints
+from nlpseq.decoding.constraints import SearchConstraints
 from nlpseq.decoding.options import BeamOptions, SamplingOptions
 from nlpseq.decoding.sampling import choose, generate, stream
 
 __all__ = [
     "BeamOptions",
-    "Constraints",
+    "SearchConstraints",
     "Hypothesis",
     "SamplingOptions",
     "beam_search",

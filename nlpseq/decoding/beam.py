@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nlpseq.decoding.constraints import Constraints, per_sentence
+from nlpseq.decoding.constraints import SearchConstraints, per_sentence
 from nlpseq.decoding.coverage import Coverage
 from nlpseq.decoding.options import BeamOptions
-from nlpseq.types import Rows, State, StepFunction, select
+from nlpseq.types import SentenceRows, State, StepFunction, select
 
 BLOCK = 64  # tokens whose maximum is looked at first where the best of many are sought
 
@@ -87,7 +87,7 @@ def beam_search(
         UserError: a prefix has an id that the model cannot choose; a coverage penalty without attention weights.
     """
     sentences = list(range(len(ids)))  # those still in the batch
-    constraints = Constraints.of(
+    constraints = SearchConstraints.of(
         len(ids),
         ids.device,
         options,
@@ -99,7 +99,7 @@ def beam_search(
     limits = per_sentence("max_lengths", max_lengths, options.max_new_tokens, len(ids), 1)
     coverage = Coverage(options.coverage_penalty, source_mask)
     finished: list[list[Hypothesis]] = [[] for _ in sentences]
-    rows = Rows.of(torch.ones_like(ids), len(ids))
+    rows = SentenceRows.of(torch.ones_like(ids), len(ids))
     totals = torch.zeros(len(ids), device=ids.device)  # (R,)
     histories = ids.new_empty(len(ids), 0)  # (R, length)
     for length in range(1, max(limits, default=0) + 1):
@@ -128,7 +128,7 @@ def beam_search(
         alive = found.log_probs > -torch.inf  # (N, K)
         totals, parents, ids = (part[alive] for part in found)  # (R,)
         counts = alive.sum(dim=1)
-        rows = Rows.of(counts, len(ids))
+        rows = SentenceRows.of(counts, len(ids))
         if memory:
             memory = (counts, *memory[1:])
         histories = torch.cat([histories[parents], ids.unsqueeze(1)], dim=1)
@@ -137,7 +137,7 @@ def beam_search(
     return [sorted(each, key=lambda h: -h.score)[: options.num_return] for each in finished]
 
 
-def _expand(log_probs: Tensor, totals: Tensor, rows: Rows, beam_size: int) -> _Candidates:
+def _expand(log_probs: Tensor, totals: Tensor, rows: SentenceRows, beam_size: int) -> _Candidates:
     """Best K continuations of each sentence; log_probs (R, V), totals (R,)."""
     # No more than K of one row's tokens can be among its sentence's best K.
     count = min(beam_size, log_probs.shape[1])

@@ -18,7 +18,7 @@ FREE = -1  # in `prefix`: no token is forced here
 
 
 @dataclass(frozen=True)
-class Constraints:
+class SearchConstraints:
     """The rules for a batch of R rows: at first one a sentence, then those that are followed (`select`).
 
     A prefix comes before all other rules: its tokens are taken even where they are forbidden, repeat an n-gram or

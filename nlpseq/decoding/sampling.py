@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from nlpseq.decoding.constraints import Constraints, per_sentence
+from nlpseq.decoding.constraints import SearchConstraints, per_sentence
 from nlpseq.decoding.options import SamplingOptions
 from nlpseq.types import State, StepFunction, select
 
@@ -36,7 +36,9 @@ def choose(
         ids (B,).
     """
     uniforms = _uniforms(len(log_probs), options, generator, log_probs.device)
-    constraints = Constraints.of(len(log_probs), log_probs.device, options, forbidden=forbidden)
+    constraints = SearchConstraints.of(
+        len(log_probs), log_probs.device, options, forbidden=forbidden
+    )
     first = torch.empty(len(log_probs), 0, dtype=torch.long, device=log_probs.device)
     return _pick(constraints.apply(log_probs.clone(), first, 1), options, uniforms)
 
@@ -59,7 +61,7 @@ def stream(
     """Continue every row, yielding one token of each as soon as it is chosen.
 
     Rows that have chosen `eos_id` or reached their length leave the batch, and the stream ends with the last of
-    them. A step that allows a row nothing is dealt with as `Constraints` says.
+    them. A step that allows a row nothing is dealt with as `SearchConstraints` says.
 
     Args:
         step: reads ids (A,) of the rows that go on, and gives the distribution of the tokens that follow.
@@ -85,7 +87,7 @@ def stream(
     """
     batch_size = alive = len(ids)
     rows = torch.arange(batch_size, device=ids.device)  # (A,) rows still alive
-    constraints = Constraints.of(
+    constraints = SearchConstraints.of(
         batch_size,
         ids.device,
         options,

@@ -74,8 +74,17 @@ class View:
 def view_gradients(request: Request) -> View:
     """Show gradient flow through time, and spectral radii."""
     view, flows = View(), dict[str, Flow]()
-    head = ["model", "measured at", "distance k", "gradient left at k", "decay per step"]
-    table = [[*head, "spectral radius"]]
+    # Line breaks keep the table within 80 columns.
+    table = [
+        [
+            "model",
+            "measured\nat",
+            "distance\nk",
+            "gradient left\nat k",
+            "decay\nper step",
+            "spectral\nradius",
+        ]
+    ]
     for model in request.models:
         model_input = model.predictor.read_texts(request.texts or model.texts)
         flow = gradient_flow(model.model, model_input, distance=request.distance)

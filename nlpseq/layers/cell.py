@@ -17,8 +17,8 @@ sweep uses one mask for its whole window.
 """
 
 import math
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -131,7 +131,7 @@ class RecurrentCell(Cell):
         UserError: `weight_drop` is not in [0, 1).
     """
 
-    options = ("weight_drop",)
+    options: ClassVar[tuple[str, ...]] = ("weight_drop",)
 
     def __init__(self, input_size: int, hidden_size: int, *, weight_drop: float = 0.0) -> None:
         super().__init__(input_size, hidden_size)
@@ -189,9 +189,7 @@ class _SigmoidRecorder(TorchFunctionMode):
         super().__init__()
         self.sigmoids: list[Tensor] = []
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if getattr(func, "__name__", "") == "sigmoid":
             self.sigmoids.append(result)

@@ -71,7 +71,9 @@ class CharacterEncoder(nn.Module):
 def _num_groups(words: int, *, on_cpu: bool) -> int:
     """Return the number of groups in which to encode so many words."""
     least = GROUPS if on_cpu and words >= SMALLEST_GROUP * GROUPS else 1
-    return max(least, math.ceil(words / (LARGEST_GROUP_ON_CPU if on_cpu else LARGEST_GROUP_ELSEWHERE)))
+    return max(
+        least, math.ceil(words / (LARGEST_GROUP_ON_CPU if on_cpu else LARGEST_GROUP_ELSEWHERE))
+    )
 
 
 class CharacterCNN(CharacterEncoder):

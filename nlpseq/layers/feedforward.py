@@ -14,7 +14,6 @@ from nlpseq.layers.encoder import Encoder, without_padding
 from nlpseq.layers.normalization import build_normalization
 from nlpseq.types import EncoderOutput, State
 
-
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "relu": nn.ReLU,

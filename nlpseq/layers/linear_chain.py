@@ -202,7 +202,9 @@ def scaled_sums(lattice: Lattice, steps: int) -> PathSums:
     predicted = torch.cat([start.expand_as(forward[:, :1]), forward[:, :-1] @ transitions], dim=1)
     joint = predicted * backward
     total = joint.sum(2, keepdim=True).clamp(min=TINY)  # Z_t; 0 only where no path is allowed
-    counts = torch.bmm(forward[:, :-1].transpose(1, 2), (backward / total * mask)[:, 1:])  # (B, K, K)
+    counts = torch.bmm(
+        forward[:, :-1].transpose(1, 2), (backward / total * mask)[:, 1:]
+    )  # (B, K, K)
     at_end = lattice.at_last(forward) @ end  # (B,)
     log_scales = (scales[:, 0].transpose(0, 1).log() + shift).masked_fill(~mask, 0)  # (B, T, 1)
     log_z = at_end.log() + log_scales.sum((1, 2)) + tops[0] + tops[1] * lattice.last + tops[2]
@@ -251,7 +253,9 @@ def scaled_messages(lattice: Lattice, steps: int) -> LogMessages:
     shifts = torch.stack([shift, reverse(shift, lattice.padding)]).permute(2, 0, 1, 3)
     divisors = (scales.log() + shifts).cumsum(0)  # (T, 2, B, 1)
     steps_before = torch.arange(len(states), device=states.device)
-    divisors += (steps_before * tops[1]).view(-1, 1, 1, 1) + torch.stack([tops[0], tops[2]]).view(2, 1, 1)
+    divisors += (steps_before * tops[1]).view(-1, 1, 1, 1) + torch.stack([tops[0], tops[2]]).view(
+        2, 1, 1
+    )
     return _with_log_z(lattice, states.log() + divisors)
 
 
@@ -277,7 +281,9 @@ def best_paths(lattice: Lattice, n: int = 1) -> Paths:
     at_end = lattice.at_last(torch.stack(states, dim=1))
     scores, last = _largest(at_end + chain.end.repeat_interleave(n), n)  # (B, n)
     indices = [last]
-    if origins:  # follow them from each row's own end; a placeholder stands for t = 0, which has none
+    if (
+        origins
+    ):  # follow them from each row's own end; a placeholder stands for t = 0, which has none
         backwards = reverse(torch.stack([origins[0], *origins], dim=1), lattice.padding)
         for origin in backwards[:, :-1].unbind(1):
             indices.append(origin.gather(1, indices[-1]))

@@ -108,7 +108,11 @@ class RecurrentEncoder(Encoder):
         self.output_dim = 2 * hidden_size if bidirectional else hidden_size
         self.causal = not bidirectional
         self.num_directions = 2 if bidirectional else 1
-        options: dict[str, Any] = {"kernel": kernel, "nonlinearity": nonlinearity, "weight_drop": weight_drop}
+        options: dict[str, Any] = {
+            "kernel": kernel,
+            "nonlinearity": nonlinearity,
+            "weight_drop": weight_drop,
+        }
         make_dropout = LockedDropout if variational else Dropout
         layers = []
         for depth in range(num_layers):

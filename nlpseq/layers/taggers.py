@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.layers.crf import (
-    ConstrainedChain,
     ChainConstraints,
+    ConstrainedChain,
     LinearChainCRF,
     Spans,
     between,

@@ -1,4 +1,4 @@
-"""What every metric is: a vector for each example, and scores from the sum of the vectors."""
+"""The interface of all metrics: statistics of an example, and scores from the sum of statistics."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,17 +8,17 @@ Scores = dict[str, float]
 
 
 class Metric(Protocol):
-    """Additive statistics and their scores."""
+    """Scores that are computed from additive statistics."""
 
     def statistics(self, prediction: Any, target: Any) -> tuple[float, ...]:
-        """The vector of one example."""
+        """Return the statistics vector of one example."""
         ...
 
     def score(self, total: Sequence[float]) -> Scores:
-        """The scores of a set of examples, from the sum of their vectors."""
+        """Return the scores of a set of examples from the sum of their vectors."""
         ...
 
 
 def sum_statistics(vectors: Iterable[Sequence[float]]) -> list[float]:
-    """Return the component-wise sum of the vectors of examples, exact in whatever order they come."""
+    """Return the component-wise sum of the examples' vectors; it does not depend on their order."""
     return [math.fsum(components) for components in zip(*vectors, strict=True)]

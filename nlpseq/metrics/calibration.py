@@ -1,4 +1,4 @@
-"""Does a model's confidence mean what it says?"""
+"""Calibration: how well the confidence of a classifier agrees with its accuracy."""
 
 import math
 from collections.abc import Sequence
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 def expected_calibration_error(
     confidences: Sequence[float], correct: Sequence[bool], bins: int = 15
 ) -> float:
-    """Mean distance of confidence and accuracy over bins of equal width (Guo et al. 2017, eq. 3).
+    """Return the mean distance of confidence and accuracy over bins of equal width (Guo et al. 2017, eq. 3).
 
-    It does not add up: the distance within a bin is taken after all of its examples are in, so it is computed
-    from all records of a split, never from the errors of its parts.
+    This error is not additive: the distance within a bin needs all examples of the bin, so it is computed
+    from all records of a split.
 
     Args:
-        confidences: the probability of each predicted label, in [0, 1].
-        correct: was it the right one?
-        bins: how many; bin m holds the confidences in ((m - 1) / bins, m / bins].
+        confidences: probability of each predicted label, in [0, 1].
+        correct: whether each predicted label is correct.
+        bins: number of bins; bin m holds the confidences in ((m - 1) / bins, m / bins].
 
     Raises:
-        ValueError: no prediction, or a confidence that is no number.
+        ValueError: there is no prediction, or a confidence is not a number.
     """
     if not confidences:
         raise ValueError("calibration of no predictions")
-    gaps = [0.0] * bins  # of a bin: right answers minus the confidence that was put in them
-    for confidence, right in zip(confidences, correct, strict=True):
-        # Rounding may put a probability a little outside of [0, 1].
-        place = min(max(math.ceil(confidence * bins) - 1, 0), bins - 1)
-        gaps[place] += right - confidence
+    gaps = [0.0] * bins  # for each bin: number of correct labels minus sum of confidences
+    for confidence, is_correct in zip(confidences, correct, strict=True):
+        # A rounded probability may be slightly outside of [0, 1].
+        index = min(max(math.ceil(confidence * bins) - 1, 0), bins - 1)
+        gaps[index] += is_correct - confidence
     return math.fsum(map(abs, gaps)) / len(confidences)

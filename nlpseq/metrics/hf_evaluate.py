@@ -1,10 +1,10 @@
-"""Our metrics as `evaluate.Metric`, for those who score with Hugging Face's tools.
+"""The metrics as `evaluate.Metric`, for scoring with Hugging Face's tools.
 
     from nlpseq.metrics.hf_evaluate import SpanF1
     SpanF1().compute(predictions=[["B-PER", "O"]], references=[["B-PER", "I-PER"]])
 
-They need no network: nothing is loaded by name. Nobody in the library imports this module, for `evaluate`
-is slow to import.
+They need no network, because nothing is loaded by name. The rest of the library does not import this module,
+because `evaluate` is slow to import.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,11 @@ import evaluate
 from datasets import Features, Value
 from datasets import Sequence as ListOf
 
+from nlpseq.metrics.base import sum_statistics
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.metrics.summarization import SummaryScores, SummaryTarget
 from nlpseq.metrics.translation import TranslationScores, TranslationTarget
-
-
-def _sum(vectors: Iterable[Sequence[float]]) -> list[float]:
-    return [sum(column) for column in zip(*vectors, strict=True)]
 
 
 def _info(description: str, inputs: str, kind: Any, **more: Any) -> evaluate.MetricInfo:
@@ -34,7 +31,7 @@ def _info(description: str, inputs: str, kind: Any, **more: Any) -> evaluate.Met
 
 
 class SpanF1(evaluate.Metric):  # type: ignore[misc]  # untyped
-    """The scores of `SpanScores`, and its table as `per_type`, over all types that occur."""
+    """Scores of `SpanScores`, with its table as `per_type`, for all types that occur."""
 
     def _info(self) -> evaluate.MetricInfo:
         return _info(
@@ -49,20 +46,20 @@ class SpanF1(evaluate.Metric):  # type: ignore[misc]  # untyped
         references: Sequence[Sequence[str]],
         scheme: Literal["BIO", "BIOES"] = "BIO",
     ) -> dict[str, Any]:
-        every = [tag for tags in (*predictions, *references) for tag in tags]
-        metric = SpanScores({tag[2:] for tag in every if tag != "O"}, scheme)
-        total = _sum(map(metric.statistics, predictions, references))
+        all_tags = [tag for tags in (*predictions, *references) for tag in tags]
+        metric = SpanScores({tag[2:] for tag in all_tags if tag != "O"}, scheme)
+        total = sum_statistics(map(metric.statistics, predictions, references))
         return {**metric.score(total), "per_type": metric.per_type(total)}
 
 
 class Classification(evaluate.Metric):  # type: ignore[misc]  # untyped
-    """The scores of `ClassificationScores` for labels that are integers, and its table as `per_class`."""
+    """Scores of `ClassificationScores` for integer labels, with its table as `per_class`."""
 
     def _info(self) -> evaluate.MetricInfo:
         return _info(
             "Accuracy, macro and weighted F1.",
-            "predictions, references: a label for each example. labels: the classes that training "
-            "knew; by default all that occur.",
+            "predictions, references: a label for each example. labels: the classes of the training "
+            "data; by default all that occur.",
             Value("int64"),
         )
 
@@ -75,12 +72,14 @@ class Classification(evaluate.Metric):  # type: ignore[misc]  # untyped
         classes = sorted({*predictions, *references}) if labels is None else labels
         metric = ClassificationScores([str(label) for label in classes])
         pairs = zip(predictions, references, strict=True)
-        total = _sum(metric.statistics(str(label), str(target)) for label, target in pairs)
+        total = sum_statistics(
+            metric.statistics(str(label), str(target)) for label, target in pairs
+        )
         return {**metric.score(total), "per_class": metric.per_class(total)}
 
 
 class Translation(evaluate.Metric):  # type: ignore[misc]  # untyped
-    """The scores of `TranslationScores` and its `signatures`; one reference for each translation."""
+    """Scores of `TranslationScores`, with its `signatures`; one reference for each translation."""
 
     def _info(self) -> evaluate.MetricInfo:
         return _info(
@@ -103,17 +102,17 @@ class Translation(evaluate.Metric):  # type: ignore[misc]  # untyped
             targets = map(
                 TranslationTarget._make, zip(references, tokenized_references, strict=True)
             )
-        total = _sum(map(metric.statistics, predictions, targets))
+        total = sum_statistics(map(metric.statistics, predictions, targets))
         return {**metric.score(total), "signatures": metric.signatures}
 
 
 class Summary(evaluate.Metric):  # type: ignore[misc]  # untyped
-    """The scores of `SummaryScores` and its `signatures`; `compute` and `add_batch` want `sources` too."""
+    """Scores of `SummaryScores`, with its `signatures`; `compute` and `add_batch` need `sources`, too."""
 
     def _info(self) -> evaluate.MetricInfo:
         return _info(
             "ROUGE-1, 2, L and Lsum by rouge-score; novel n-grams, copying, repetition, length.",
-            "predictions, references: a summary for each text, one sentence a line. sources: the texts.",
+            "predictions, references: a summary of each text, one sentence on each line. sources: the texts.",
             Value("string"),
             sources=Value("string"),
         )
@@ -123,5 +122,5 @@ class Summary(evaluate.Metric):  # type: ignore[misc]  # untyped
     ) -> dict[str, Any]:
         metric = SummaryScores()
         targets = map(SummaryTarget._make, zip(references, sources, strict=True))
-        total = _sum(map(metric.statistics, predictions, targets))
+        total = sum_statistics(map(metric.statistics, predictions, targets))
         return {**metric.score(total), "signatures": metric.signatures}

@@ -1,7 +1,7 @@
-"""Perplexity and its kin: exp(total nll / total tokens), never a mean of means.
+"""Perplexity, exp(total nll / total tokens), and bits per character and per byte.
 
-The statistics of a text are (nll in nats, tokens, characters, bytes), so any set of texts is scored by
-adding up, whatever the batches were.
+The statistics of a text are (nll in nats, tokens, characters, bytes); they add up, so scores do not depend
+on batches.
 """
 
 import math
@@ -11,18 +11,18 @@ from nlpseq.metrics.base import Scores
 
 
 class Perplexity:
-    """Scores of a language model, from the nll and the size of each text.
+    """Scores of a language model from the nll and the size of each text.
 
-    Perplexity compares models over one vocabulary only; bits per character and per byte compare across
+    Perplexities are comparable for one vocabulary only; bits per character and per byte are comparable across
     tokenizations of the same raw text.
     """
 
     def statistics(self, prediction: Sequence[float], target: str) -> tuple[float, ...]:
-        """Vector of one text.
+        """Return the statistics vector of one text.
 
         Args:
-            prediction: the nll in nats of each of its tokens.
-            target: the raw text that they spell, line end included where it was predicted.
+            prediction: nll of each token, in nats.
+            target: the raw text of these tokens, with its line end if that was predicted.
         """
         return (
             math.fsum(prediction),
@@ -32,10 +32,10 @@ class Perplexity:
         )
 
     def score(self, total: Sequence[float]) -> Scores:
-        """Scores from a sum of vectors; the nll per token is in nats.
+        """Return scores from a sum of vectors; the nll per token is in nats.
 
         Raises:
-            ValueError: no token was scored.
+            ValueError: there is no token.
         """
         nll, tokens, characters, size = total
         if tokens == 0:

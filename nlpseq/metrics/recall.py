@@ -1,6 +1,6 @@
-"""How many of the tokens that can be known are known: accuracy over answers, and against their distance.
+"""Recall over long distances: accuracy on the determined tokens (answers), in total and by distance.
 
-The statistics of a sequence are (nll in nats of its answers, answers, correct ones).
+The statistics of a sequence are (nll of its answers in nats, number of answers, number of correct answers).
 """
 
 from collections import Counter
@@ -12,19 +12,19 @@ from nlpseq.metrics.perplexity import Perplexity
 
 
 class RecallScores:
-    """Accuracy and perplexity of the answers alone; whatever else a sequence holds counts nothing."""
+    """Accuracy and perplexity of the answers; the other tokens of a sequence do not count."""
 
     def statistics(self, prediction: Sequence[float], target: Sequence[bool]) -> tuple[float, ...]:
-        """Vector of one sequence.
+        """Return the statistics vector of one sequence.
 
         Args:
-            prediction: the nll in nats of each of its answers.
-            target: whether the likeliest token was the right one.
+            prediction: nll of each answer, in nats.
+            target: for each answer, whether the most probable token was correct.
         """
         return (float(sum(prediction)), len(target), sum(target))
 
     def score(self, total: Sequence[float]) -> Scores:
-        """Scores from a sum of vectors.
+        """Return scores from a sum of vectors.
 
         Raises:
             ValueError: there is no answer.
@@ -37,16 +37,16 @@ class RecallScores:
 def accuracy_by_distance(
     answers: Iterable[tuple[int, bool]],
 ) -> dict[str, dict[str, float]]:
-    """Accuracy and number of the answers at each distance, the nearest first.
+    """Return accuracy and number of answers at each distance, sorted by distance.
 
     Args:
-        answers: the distance of each, and whether it was right.
+        answers: distance of each answer, and whether it was correct.
     """
     counts: Counter[int] = Counter()
     correct: Counter[int] = Counter()
-    for distance, right in answers:
+    for distance, is_correct in answers:
         counts[distance] += 1
-        correct[distance] += right
+        correct[distance] += is_correct
     return {
         str(distance): {"accuracy": correct[distance] / counts[distance], "answers": count}
         for distance, count in sorted(counts.items())
@@ -54,6 +54,6 @@ def accuracy_by_distance(
 
 
 def best_constant(answers: Iterable[Any]) -> float:
-    """The accuracy of who always gives the most frequent answer; 0 if there is none."""
+    """Return the accuracy of always predicting the most frequent answer; 0 if there is no answer."""
     counts = Counter(answers)
     return max(counts.values(), default=0) / max(counts.total(), 1)

@@ -1,4 +1,4 @@
-"""How sure is a score? Confidence intervals by resampling the examples of a split."""
+"""Confidence intervals of scores by resampling the examples of a split (bootstrap)."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nlpseq.metrics.base import Scores
 
-_CELLS = 2**22  # of counts held at once: 32 MB
+_CELLS = 2**22  # counts in memory at a time: 32 MB
 
 
 def bootstrap_interval(
@@ -18,21 +18,21 @@ def bootstrap_interval(
     samples: int = 1000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of the scores of a split (Efron 1979; for BLEU, Koehn 2004).
+    """Return percentile intervals of the scores of a split (Efron 1979; for BLEU, Koehn 2004).
 
-    As statistics add up, an example is never scored again: how often each was drawn, times its vector, is the
-    sum of a resampled split. They tell what other examples of the same kind would do to the scores of *one*
-    trained model; training again with another seed moves scores too.
+    Statistics are additive, so no example is scored again: the sum of a resampled split is the sum of the
+    vectors times how often each was drawn. The intervals say how the scores of *one* trained model vary with
+    the examples; scores also vary with the seed of training.
 
     Args:
-        vectors: (N, K) the statistics of each example.
-        score: makes scores of a sum of vectors, as `Metric.score` does.
-        level: how much of the resampled scores an interval holds, between 0 and 1.
-        samples: how many resampled splits there are.
-        seed: of the draws.
+        vectors: (N, K) statistics of each example.
+        score: returns scores for a sum of vectors, as `Metric.score` does.
+        level: share of the resampled scores within an interval, between 0 and 1.
+        samples: number of resampled splits.
+        seed: seed of the draws.
 
     Returns:
-        Lower and upper end for each score, in the score's own unit.
+        Lower and upper end for each score, in the unit of the score.
 
     Raises:
         ValueError: there is no example, no sample, or the level is not between 0 and 1.
@@ -47,22 +47,22 @@ def bootstrap_interval(
     ends = [(1 - level) / 2, (1 + level) / 2]
     intervals = {}
     for name in scores[0]:
-        low, high = np.quantile([one[name] for one in scores], ends)
+        low, high = np.quantile([sample[name] for sample in scores], ends)
         intervals[name] = (float(low), float(high))
     return intervals
 
 
 def chunk_sizes(samples: int, examples: int) -> Iterator[int]:
-    """How many of `samples` rows of `examples` numbers to hold at once, piece after piece."""
-    most = max(1, _CELLS // max(1, examples))
-    for done in range(0, samples, most):
-        yield min(most, samples - done)
+    """Yield the sizes of chunks that split `samples` rows of `examples` numbers to fit in memory."""
+    largest = max(1, _CELLS // max(1, examples))
+    for done in range(0, samples, largest):
+        yield min(largest, samples - done)
 
 
 def resamples(
     chance: np.random.Generator, examples: int, samples: int
 ) -> Iterator[npt.NDArray[np.float64]]:
-    """Resampled splits as counts, (rows, examples) at a time until there are `samples` rows."""
+    """Yield chunks (rows, examples) of resampled splits as counts, `samples` rows in total."""
     for rows in chunk_sizes(samples, examples):
         yield resampled_counts(chance, examples, rows)
 
@@ -70,12 +70,12 @@ def resamples(
 def resampled_counts(
     chance: np.random.Generator, examples: int, rows: int
 ) -> npt.NDArray[np.float64]:
-    """How often each example is drawn when as many are drawn as there are, with replacement.
+    """Draw as many examples as there are, with replacement, and count them.
 
     Returns:
         (rows, examples) counts; each row is a multinomial draw and sums to `examples`.
     """
-    # Quicker than `multinomial`, and free of the rounding of its probabilities.
+    # Faster than `multinomial`, and without rounded probabilities.
     draws = chance.integers(examples, size=(rows, examples))
     counts = [np.bincount(row, minlength=examples) for row in draws]
     return np.stack(counts).astype(np.float64)

@@ -1,7 +1,7 @@
-"""How good is one sentence? Rewards in [0, 1], quick enough for training by reward.
+"""Rewards of single sentences in [0, 1], fast enough for training by reward.
 
-They compare sequences of any hashables by equality: words, or ids as plain integers (`tensor.tolist()`; two
-elements of a tensor are never equal keys). They are means to train by, not figures to report.
+They compare sequences of hashable items: words, or ids as plain integers (`tensor.tolist()`; elements of a
+tensor are not equal as keys). They are for training, not for reported results.
 """
 
 import math
@@ -9,54 +9,56 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 
 def sentence_bleu(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -> float:
-    """Smoothed BLEU of one sentence: one is added to found and made n-grams, n > 1 (Lin and Och 2004).
+    """Return the smoothed BLEU of one sentence (Lin and Och 2004).
 
-    N-grams go up to 4, however short the sentence is. It equals sacrebleu's with `add-k` and k = 1.
+    One is added to the matched and to all n-grams for n > 1; n is at most 4 in short sentences, too. This
+    equals sacrebleu with `add-k` and k = 1.
 
     Args:
-        hypothesis: its tokens.
-        reference: the tokens that were wanted.
+        hypothesis: predicted tokens.
+        reference: tokens of the reference.
 
     Returns:
-        BLEU in [0, 1]: 1 for equal sentences, 0 where no token is common, or there is none.
+        BLEU in [0, 1]: 1 for equal sentences, 0 without a common token.
     """
-    made, wanted = len(hypothesis), len(reference)
-    found = _common(hypothesis, reference)
-    if not found:
+    length, reference_length = len(hypothesis), len(reference)
+    matches = _count_common(hypothesis, reference)
+    if not matches:
         return 0.0
-    log_precision = math.log(found / made)
+    log_precision = math.log(matches / length)
     for order in (2, 3, 4):
-        found = _common(_ngrams(hypothesis, order), _ngrams(reference, order))
-        log_precision += math.log((found + 1) / (max(made - order + 1, 0) + 1))
-    return math.exp(min(0.0, 1 - wanted / made) + log_precision / 4)
+        matches = _count_common(_ngrams(hypothesis, order), _ngrams(reference, order))
+        log_precision += math.log((matches + 1) / (max(length - order + 1, 0) + 1))
+    return math.exp(min(0.0, 1 - reference_length / length) + log_precision / 4)
 
 
 def rouge_l(hypothesis: Sequence[Hashable], reference: Sequence[Hashable]) -> float:
-    """F1 of the longest common subsequence of two sentences (Lin 2004, section 3.1, beta = 1).
+    """Return the F1 of the longest common subsequence of two sentences (Lin 2004, section 3.1, beta = 1).
 
     Args:
-        hypothesis: its tokens.
-        reference: the tokens that were wanted.
+        hypothesis: predicted tokens.
+        reference: tokens of the reference.
 
     Returns:
-        ROUGE-L in [0, 1]: 1 for equal sentences, 0 where no token is common, or there is none.
+        ROUGE-L in [0, 1]: 1 for equal sentences, 0 without a common token.
     """
     common = longest_common_subsequence(hypothesis, reference)
     return 2 * common / (len(hypothesis) + len(reference)) if common else 0.0
 
 
 def longest_common_subsequence(left: Sequence[Hashable], right: Sequence[Hashable]) -> int:
-    """Its length, by a row of the usual table as the bits of one integer (Hyyro 2004).
+    """Return the length of the longest common subsequence (Hyyro 2004).
 
-    Bit i of `row` is 0 where the table rises from column i to i + 1, so one addition carries a whole row on.
+    A row of the dynamic program is one integer. Bit i of `row` is 0 where the table increases from column i
+    to i + 1, so one addition computes the next row.
     """
-    places: dict[Hashable, int] = {}
-    for place, token in enumerate(left):
-        places[token] = places.get(token, 0) | 1 << place
+    positions: dict[Hashable, int] = {}  # bits of the indices at which each token occurs
+    for index, token in enumerate(left):
+        positions[token] = positions.get(token, 0) | 1 << index
     full = (1 << len(left)) - 1
     row = full
     for token in right:
-        if matches := row & places.get(token, 0):
+        if matches := row & positions.get(token, 0):
             row = (row + matches | row - matches) & full
     return len(left) - row.bit_count()
 
@@ -65,14 +67,14 @@ def _ngrams(tokens: Sequence[Hashable], order: int) -> Iterator[tuple[Hashable, 
     return zip(*[tokens[start:] for start in range(order)], strict=False)
 
 
-def _common(hypothesis: Iterable[Hashable], reference: Iterable[Hashable]) -> int:
-    """How many of one are in the other, each used once. Half the time of two `Counter`s, on sentences."""
+def _count_common(hypothesis: Iterable[Hashable], reference: Iterable[Hashable]) -> int:
+    """Count common items, each used once; on sentences twice as fast as two `Counter`s."""
     unused: dict[Hashable, int] = {}
-    for one in reference:
-        unused[one] = unused.get(one, 0) + 1
-    found = 0
-    for one in hypothesis:
-        if left := unused.get(one, 0):
-            unused[one] = left - 1
-            found += 1
-    return found
+    for item in reference:
+        unused[item] = unused.get(item, 0) + 1
+    common = 0
+    for item in hypothesis:
+        if remaining := unused.get(item, 0):
+            unused[item] = remaining - 1
+            common += 1
+    return common

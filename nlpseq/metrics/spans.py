@@ -1,15 +1,15 @@
-"""Scores of a tagger: precision, recall and F1 of whole entities, found in the tags by seqeval.
+"""Scores of a tagger: precision, recall and F1 of whole entities, which seqeval extracts from the tags.
 
-An entity counts when its type and both of its ends are right (Tjong Kim Sang and De Meulder 2003). Two
-readings of the same tags, which differ only where a tagger breaks its scheme:
+An entity is correct if its type and both ends are correct (Tjong Kim Sang and De Meulder 2003). Tags are
+converted to entities in two ways, which differ only where tags violate their scheme:
 
-- strict: only what the scheme allows is an entity. These are `precision`, `recall` and `f1`, and the table
-  per type.
-- conlleval: an entity may open anyhow, as the script of the shared tasks reads it.
+- strict: only sequences that the scheme allows are entities. This gives `precision`, `recall` and `f1`, and the
+  scores of each type.
+- conlleval: an entity may begin with any prefix, as in the script of the shared tasks.
 
-The statistics of a sentence are (tokens right, tokens), three counts (right, predicted, gold) of the strict
-reading, three of conlleval's, and three strict ones for each type that training knew. The totals count every
-type: gold spans of a type that training never saw are missed.
+The statistics of a sentence are (correct tokens, tokens), three strict counts (correct, predicted, gold), the
+same three by conlleval, and three strict counts for each type of the training data. The totals count all types:
+gold entities of a type that does not occur in training are missed.
 """
 
 from collections import Counter
@@ -19,20 +19,20 @@ from typing import Literal
 from nlpseq.metrics.base import Scores
 from nlpseq.metrics.classification import precision_recall_f1, table_of_counts
 
-Entity = tuple[str, int, int]  # its type, the places of its first and its last token
+Entity = tuple[str, int, int]  # type, index of the first token, index of the last token
 
 
 def strict_entities(tags: Sequence[str], scheme: Literal["BIO", "BIOES"]) -> set[Entity]:
-    """The entities that are spelt just as the scheme wants it."""
-    # Late, here and below: seqeval brings scikit-learn, which takes 2 s that mere tagging can save.
+    """Return the entities whose tags obey the scheme."""
+    # Late, here and below: seqeval imports scikit-learn, which takes 2 s.
     from seqeval.scheme import IOB2, IOBES, Tokens
 
-    found = Tokens(list(tags), IOB2 if scheme == "BIO" else IOBES).entities
-    return {(entity.tag, entity.start, entity.end - 1) for entity in found}
+    entities = Tokens(list(tags), IOB2 if scheme == "BIO" else IOBES).entities
+    return {(entity.tag, entity.start, entity.end - 1) for entity in entities}
 
 
 def conlleval_entities(tags: Sequence[str]) -> set[Entity]:
-    """The entities that conlleval sees, in any scheme of the prefixes B, I, E and S."""
+    """Return the entities by the rule of conlleval, in any scheme with the prefixes B, I, E and S."""
     from seqeval.metrics.sequence_labeling import get_entities
 
     return set(get_entities(list(tags)))
@@ -44,32 +44,32 @@ def _counts(prediction: Iterable[Entity], target: Iterable[Entity]) -> list[int]
 
 
 class SpanScores:
-    """Span scores of sequences of tags, from the tags that were predicted and the right ones.
+    """Entity scores from predicted and gold tags.
 
-    Both are written in `scheme`: a data set in another one is converted when it is read.
+    Both are in `scheme`; data sets in another scheme are converted beforehand.
     """
 
     def __init__(self, types: Iterable[str], scheme: Literal["BIO", "BIOES"] = "BIO") -> None:
-        """Take the types that training knew, each of which gets its own row."""
+        """Store the types of the training data, which have scores of their own."""
         self.types = sorted({*types})
         self.scheme = scheme
 
     def statistics(self, prediction: Sequence[str], target: Sequence[str]) -> tuple[float, ...]:
-        """Vector of one sentence.
+        """Return the statistics vector of one sentence.
 
         Args:
-            prediction: a tag for each token.
-            target: the right tag for each token.
+            prediction: predicted tag of each token.
+            target: gold tag of each token.
 
         Raises:
-            ValueError: there are more of one than of the other.
+            ValueError: the numbers of tags differ.
         """
-        right = sum(map(str.__eq__, prediction, target))
+        correct = sum(map(str.__eq__, prediction, target))
         if len(prediction) != len(target):
             raise ValueError(f"{len(prediction)} tags predicted for {len(target)} tokens")
         gold, gold_lenient = strict_entities(target, self.scheme), conlleval_entities(target)
         predicted, predicted_lenient = gold, gold_lenient
-        if right < len(target):  # else they are the same, and need not be searched twice
+        if correct < len(target):  # otherwise both are the same
             predicted = strict_entities(prediction, self.scheme)
             predicted_lenient = conlleval_entities(prediction)
         strict = _counts(predicted, gold)
@@ -79,18 +79,18 @@ class SpanScores:
             for entities in (predicted & gold, predicted, gold)
         ]
         table = [counter[type] for type in self.types for counter in by_type]
-        return (right, len(target), *strict, *lenient, *table)
+        return (correct, len(target), *strict, *lenient, *table)
 
     def score(self, total: Sequence[float]) -> Scores:
-        """Scores in [0, 1] from a sum of vectors; where there is nothing to find or found, 0."""
-        right, tokens = total[:2]
+        """Return scores in [0, 1] from a sum of vectors; 0 / 0 is 0."""
+        correct, tokens = total[:2]
         lenient = precision_recall_f1(*total[5:8])
         return {
             **precision_recall_f1(*total[2:5]),
             **{f"conlleval_{name}": value for name, value in lenient.items()},
-            "token_accuracy": right / tokens if tokens else 0.0,
+            "token_accuracy": correct / tokens if tokens else 0.0,
         }
 
     def per_type(self, total: Sequence[float]) -> dict[str, Scores]:
-        """Strict precision, recall, F1 and support of each type that training knew."""
+        """Return strict precision, recall, F1 and support of each type of the training data."""
         return table_of_counts(self.types, total[8:])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator
 
 from nlpseq import custom_code
+from nlpseq.errors import UserError
 
 
 def _cells() -> dict[str, str]:
@@ -39,7 +40,7 @@ def _check_registered(kind: str) -> str:
         )
     try:
         custom_code.lookup(kind)
-    except custom_code.UserError as error:
+    except UserError as error:
         raise ValueError(str(error)) from error
     return kind
 

@@ -211,6 +211,18 @@ class DecodingConfig(Section):
     )
     stop_at_eos: bool = Field(True, description="stop at the end-of-text token")
 
+    def check_lengths(self) -> None:
+        """Check that the shortest output is not longer than the longest.
+
+        Raises:
+            ValueError: `min_new_tokens` is above `max_new_tokens`.
+        """
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(
+                f"min_new_tokens = {self.min_new_tokens} is above "
+                f"max_new_tokens = {self.max_new_tokens}"
+            )
+
 
 class EvaluationConfig(Section):
     """Evaluation at the end of a run."""

@@ -1,4 +1,4 @@
-"""What all figures share: colours for light and dark pages, PNG images, and their HTML.
+"""Shared parts of all figures: colours for light and dark pages, PNG images, and their HTML.
 
 A figure is drawn by a function of a `Theme`. Matplotlib's objects are used directly: no global figure, no
 display, nothing to close.

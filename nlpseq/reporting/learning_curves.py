@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 SIZE, LOSS = "tokens", "nll_per_token"  # among the scores: no score, and what training minimises
-_FIRST_STEPS = 0.05  # share of the logged steps whose loss may lie outside the panel
+_FIRST_STEPS = 0.05  # share of the logged steps whose loss may lie outside the panel,
+_SQUASHED = 2.5  # if it makes the panel's range that many times larger
 
 
 def learning_curves(
@@ -152,8 +153,8 @@ def _hide_first_steps(axis: "Axes", training: Sequence[Point], validation: Seque
     if len(values) < 10 or not later:
         return
     low, high = min(later), max(later)
-    margin = 0.08 * (high - low) or 0.08 * abs(high) or 1.0
-    if max(values) > high + 3 * margin and low < high:
+    if max(values) - low > _SQUASHED * (high - low) > 0:
+        margin = 0.08 * (high - low)
         axis.set_ylim(min(low, *values) - margin, high + margin)
 
 

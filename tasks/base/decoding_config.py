@@ -47,19 +47,6 @@ def _refuse_unused(config: DecodingConfig, options: Mapping[str, Any]) -> None:
         )
 
 
-def check_lengths(config: DecodingConfig) -> None:
-    """Check that the shortest output is not longer than the longest.
-
-    Raises:
-        ValueError: `min_new_tokens` is above `max_new_tokens`.
-    """
-    if config.min_new_tokens > config.max_new_tokens:
-        raise ValueError(
-            f"min_new_tokens = {config.min_new_tokens} is above "
-            f"max_new_tokens = {config.max_new_tokens}"
-        )
-
-
 def build_generator(seed: int | None, device: torch.device) -> torch.Generator:
     """Build a random generator; its draws are repeatable if a seed is given.
 
@@ -105,3 +92,15 @@ def beam_options(config: DecodingConfig, num_return: int) -> BeamOptions:
         min_new_tokens=config.min_new_tokens,
         early_stopping=config.early_stopping,
     )
+
+
+def check_decoding(config: DecodingConfig) -> None:
+    """Check the options of a `[decoding]` section for its method, before they are used after training.
+
+    Raises:
+        UserError: an option is out of range.
+    """
+    if config.method == "beam":
+        beam_options(config, getattr(config, "num_return", 1))
+    else:
+        sampling_options(config)

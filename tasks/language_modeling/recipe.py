@@ -15,8 +15,6 @@ from nlpseq.recipe import (
     TrainingConfig,
 )
 
-from ..base.decoding_config import check_lengths
-
 FREQUENCY_ORDERED = ("word", "character", "unigram")
 """Tokenizations whose ids are ordered by frequency."""
 
@@ -26,7 +24,9 @@ Penalty = Annotated[float, Field(ge=0)]
 class SoftmaxConfig(Section):
     """The output layer: one softmax over the vocabulary, or the adaptive one (Grave et al. 2017)."""
 
-    kind: Literal["full", "adaptive"] = "full"
+    kind: Literal["full", "adaptive"] = Field(
+        "full", description="softmax over all tokens, or adaptive softmax (Grave et al. 2017)"
+    )
     tied: bool = Field(True, description="share the embedding's table (full softmax)")
     cutoffs: Integers = Field(
         (), description="adaptive: ranks at which a cluster of rarer tokens begins"
@@ -104,7 +104,7 @@ class LanguageModelingRecipe(Recipe):
         reason = "a language model reads texts unchanged, and words are separated by white space"
         self.tokenization.refuse(("split",), reason, "tokenization")
         try:
-            check_lengths(self.decoding)
+            self.decoding.check_lengths()
         except ValueError as error:
             raise ValueError(f"decoding: {error}") from error
         return self

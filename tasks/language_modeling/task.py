@@ -29,6 +29,7 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import Cursor, LossSum, Progress, Record, Shard, Task
 from nlpseq.types import State
 
+from ..base.decoding_config import check_decoding
 from .metrics import context_details, floor_perplexity
 from .model import LanguageModel, build_language_model
 from .predictor import LanguageModelPredictor
@@ -171,6 +172,10 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         """Return a predictor that continues prompts and scores texts."""
         assert isinstance(model, Model)
         return LanguageModelPredictor(self.tokenizer, self.recipe, model, device)
+
+    def check_options(self) -> None:
+        """Check `[decoding]`, by which samples are generated after training."""
+        check_decoding(self.recipe.decoding)
 
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:
         """Generate a few texts as `[decoding]` of the recipe says; greedy search has only one."""

@@ -7,6 +7,7 @@ from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import DecoderConfig, TransformerDecoderConfig
 
+from ..base.notes import counted
 from .pairs import Pair
 from .recipe import PairTokenizationConfig
 
@@ -22,17 +23,17 @@ def pair_notes(
     targets = sum(not pair.text.strip() for _, pair in examples)
     if sources or targets:
         notes.append(
-            f"{split.name}: {sources} sources and {targets} targets are empty; training leaves them "
-            "out, and the output for an empty source is empty"
+            f"{split.name}: {counted(sources, 'empty source')} and {counted(targets, 'empty target')}, "
+            "left out of training; the output for an empty source is empty"
         )
     if truncated:
         notes.append(
-            f"{split.name}: only the first {config.max_source_length} tokens of {truncated} long "
-            "sources are read"
+            f"{split.name}: {counted(truncated, 'source')} of more than {config.max_source_length} "
+            "tokens, truncated"
         )
     if limit := _target_limit(split, config):
         long = sum(len(pair.ids) > limit for _, pair in examples)
-        notes.append(f"train: only the first {limit} tokens of {long} long targets are learnt")
+        notes.append(f"train: {counted(long, 'target')} of more than {limit} tokens, truncated")
     return notes
 
 

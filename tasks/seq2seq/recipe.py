@@ -1,7 +1,7 @@
 """Recipe sections of translation and summarization."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,10 +17,11 @@ from nlpseq.recipe import (
     TokenizationConfig,
     TransformerDecoderConfig,
 )
-from nlpseq.task import Progress
 
-from ..base.decoding_config import check_lengths
 from ..base.text_recipe import TextRecipe
+
+if TYPE_CHECKING:
+    from nlpseq.task import Progress
 
 LengthRatio = Annotated[float, Field(ge=0, le=1000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -83,7 +84,7 @@ class ScheduledSamplingConfig(Section):
             raise ValueError(f"k = {self.k}: inverse_sigmoid needs at least 1, such as 1000")
         return self
 
-    def ratio(self, progress: Progress) -> float:
+    def ratio(self, progress: "Progress") -> float:
         """Return the teacher forcing ratio at this point of the training."""
         match self.schedule:
             case "linear":
@@ -143,7 +144,7 @@ class TextDecodingConfig(DecodingConfig):
                 f"num_return = {self.num_return}: a beam of {self.beam_size} has no more hypotheses; set "
                 f"beam_size = {self.num_return}"
             )
-        check_lengths(self)
+        self.check_lengths()
         if 0 < self.max_length_ratio < self.min_length_ratio:
             raise ValueError(
                 f"min_length_ratio = {self.min_length_ratio} is above max_length_ratio = {self.max_length_ratio}"
@@ -225,3 +226,7 @@ class TranslationRecipe(Seq2SeqRecipe):
     """A recipe of translation."""
 
     evaluation: TranslationEvaluationConfig = TranslationEvaluationConfig()
+
+
+SummarizationRecipe = Seq2SeqRecipe
+"""The schema of summarization, which adds no keys."""

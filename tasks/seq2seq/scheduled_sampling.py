@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nlpseq.data.batch import Tokens
-from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, joined
+from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, concatenate_steps
 from nlpseq.types import State
 
 from .decoding import run_decoder, shift_right
@@ -81,13 +81,13 @@ def _decode_stepwise(
     ids = gold[:, 0]
     for following in [*gold.unbind(1)[1:], None]:
         vectors = decoder.embedding(Tokens.unpadded(decoder.readable(ids).unsqueeze(1)))
-        steps.append(decoder.read_one(vectors.squeeze(1), memory, state))
+        steps.append(decoder.decode_step(vectors.squeeze(1), memory, state))
         state = steps[-1].state
         if following is not None:
             with torch.no_grad():
                 own = own_tokens(steps[-1]).squeeze(1)
             ids = torch.where(_toss_coins(own, ratio), following, own)
-    return joined(steps)
+    return concatenate_steps(steps)
 
 
 def _mix(gold: Tensor, own: Tensor, ratio: float) -> Tensor:

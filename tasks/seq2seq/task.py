@@ -25,6 +25,7 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Scores, Shard
 from nlpseq.types import State
 
+from ..base.decoding_config import check_decoding
 from ..base.text_recipe import check_same_layers
 from ..base.text_task import TextTask
 from .data_checks import check_positions, pair_notes
@@ -317,6 +318,10 @@ class Seq2Seq(TextTask[Seq2SeqRecipe, Pair]):
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
         """Return confidence intervals of the scores, and how the scores were computed."""
         return interval_details(records, self.text_metric, detokenized=self.pairs.detokenizes)
+
+    def check_options(self) -> None:
+        """Check `[decoding]`, by which outputs are generated when a split is scored."""
+        check_decoding(self.recipe.decoding)
 
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:
         """Return a few sources of validation with the model's outputs."""

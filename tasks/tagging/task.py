@@ -23,6 +23,7 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
+from ..base.notes import counted
 from ..base.text_task import TextTask, names_by_id
 from .metrics import type_table
 from .model import TaggerModel, build_tagger, word_outputs
@@ -72,7 +73,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         notes = super().inspect(split)
         empty = sum(not len(features) for features, _ in self.examples(split))
         if empty:
-            notes.append(f"{split.name}: {empty} sentences have no token; nothing is read there")
+            notes.append(f"{split.name}: {counted(empty, 'sentence')} without a token")
         spans = [
             span for _, tags in self.examples(split) for span in tag_schemes.tags_to_spans(tags)
         ]
@@ -82,8 +83,8 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         if unseen:
             count = sum(span.type in unseen for span in spans)
             notes.append(
-                f"{split.name}: {count} entities are of a type that train does not have "
-                f"({', '.join(sorted(unseen))}); they count as missed"
+                f"{split.name}: {counted(count, 'entity', 'entities')} of a type that train lacks "
+                f"({', '.join(sorted(unseen))}), counted as missed"
             )
         return notes
 

@@ -1,5 +1,6 @@
 """Gates recomputed by the equations, and their pictures."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from nlpseq.analysis.gate_plots import draw_gates
+from nlpseq.analysis.gate_plots import gate_figure
 from nlpseq.analysis.gates import Sweep, by_memory, sweeps
 from nlpseq.layers.recurrent import RecurrentEncoder
+from nlpseq.reporting.figures import save
 
 T, D, H = 7, 4, 6
 GATES = {
@@ -35,12 +37,12 @@ def test_states_are_those_of_the_fused_kernels(kind: str, options: dict[str, Any
     found = sweeps(encoder, vectors)
     encoded = encoder(vectors.unsqueeze(0), None)
     assert len(found) == len(encoder.layers) * encoder.num_directions
-    for place, sweep in enumerate(found):
+    for index, sweep in enumerate(found):
         assert list(sweep.gates) == GATES[kind]
         last = 0 if sweep.direction == "backward" else -1
         for part, name in zip(encoded.state, sweep.states, strict=True):
             torch.testing.assert_close(
-                sweep.states[name][last], part[0, place], atol=1e-5, rtol=1e-5
+                sweep.states[name][last], part[0, index], atol=1e-5, rtol=1e-5
             )
         for gate in sweep.gates.values():
             assert gate.shape == (T, H)
@@ -78,15 +80,17 @@ def test_a_picture_has_a_panel_each_and_is_dark_where_gates_are_open(tmp_path: P
     tokens = ["<bos>", "a", "$b$", "c", "日本", "\n", "e"]
     opened = torch.zeros(T, H)
     opened[3:] = 1
-    draw_gates(sweep_of({"update": opened}), tokens, tmp_path / "one.png")
-    draw_gates(sweep_of({"update": opened, "reset": opened}), tokens, tmp_path / "two.png")
+    one = sweep_of({"update": opened})
+    save(partial(gate_figure, one, tokens), tmp_path / "one.png", trim=True)
+    two = sweep_of({"update": opened, "reset": opened})
+    save(partial(gate_figure, two, tokens), tmp_path / "two.png", trim=True)
     pictures = []
     for name in ("one", "two"):
         with Image.open(tmp_path / f"{name}.png") as image:
             pictures.append(np.asarray(image.convert("RGB"), dtype=int))
-    assert pictures[1].shape[0] > pictures[0].shape[0] + 100
+    assert pictures[1].shape[0] > pictures[0].shape[0] + 160
     picture = pictures[0]
-    panel = picture[:, : picture.shape[1] - 90]  # without the bar
+    panel = picture[:, : picture.shape[1] - 170]  # without the bar
     dark = (panel[..., 0] < 30) & (panel[..., 2] > 90)
     rows, columns = np.nonzero(dark)
     spread = columns.max() - columns.min()
@@ -97,5 +101,5 @@ def test_a_picture_has_a_panel_each_and_is_dark_where_gates_are_open(tmp_path: P
 
 def test_a_text_of_one_token_can_be_drawn(tmp_path: Path) -> None:
     (sweep,) = sweeps(RecurrentEncoder(D, H, cell="rnn"), torch.randn(1, D))
-    draw_gates(sweep, ["a"], tmp_path / "one.png")
+    save(partial(gate_figure, sweep, ["a"]), tmp_path / "one.png", trim=True)
     assert (tmp_path / "one.png").stat().st_size > 1000

@@ -198,7 +198,7 @@ def test_answers_alone_count_where_only_they_are_predicted() -> None:
     model = model_of(RecurrentEncoder(D, H, cell="gru"))
     targets = torch.tensor([[-1, -1, -1, -1, 4, -1]])
     found = gradient_flow(model, reading([[2, 5, 3, 7, 4, 4]], targets), distance=3)
-    assert (found.losses, found.of) == (1, "states")
+    assert (found.losses, found.measured_at) == (1, "states")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_any_head_will_do_and_padding_changes_nothing(head: nn.Module) -> None:
     rows, targets = [[2, 5, 3, 7, 4, 9, 8], [3, 3, 6, 5, 4]], "next" if adaptive else None
     found = gradient_flow(model, reading(rows, targets), distance=3)
     each = [gradient_flow(model, reading([row], targets), distance=3) for row in rows]
-    assert found.of == "inputs"
+    assert found.measured_at == "inputs"
     if adaptive:
         total = sum(one.losses for one in each)
         means = [

@@ -1,6 +1,6 @@
 import torch
 
-from nlpseq.data.batch import Batch, Tokens, shard
+from nlpseq.data.batch import Batch, CharacterFeatures, CopySource, Tokens, shard
 from nlpseq.data.batching import collate
 
 
@@ -38,14 +38,42 @@ def test_rows_of_every_part() -> None:
     assert Batch(batch.source, None, batch.index).select_rows(slice(0, 1)).target is None
 
 
+def test_rows_and_devices_of_every_feature() -> None:
+    ids = torch.tensor([[4, 5], [6, 0]])
+    words = CharacterFeatures(torch.tensor([[0, 1], [2, 0]]), torch.tensor([[2], [3], [4]]))
+    copies = CopySource(ids + 10, torch.zeros(2, 3, dtype=torch.bool))
+    tokens = Tokens(
+        ids, torch.tensor([2, 1]), characters=words, casing=ids, segments=ids, copies=copies
+    )
+    second = tokens.select_rows(slice(1, 2))
+    assert second.characters is not None
+    assert second.characters.rows.tolist() == [[2, 0]]
+    assert second.characters.ids is words.ids  # the words of the whole batch
+    assert second.copies is not None
+    assert second.copies.ids.tolist() == [[16, 10]]
+    assert second.copies.extras.shape == (1, 3)
+    assert second.casing is not None
+    assert second.casing.tolist() == [[6, 0]]
+    assert second.word_starts is None
+    moved = tokens.to(torch.device("meta"))
+    assert moved.characters is not None
+    assert moved.characters.ids is not None
+    assert moved.copies is not None
+    parts = [moved.ids, moved.lengths, moved.casing, moved.segments, moved.characters.ids]
+    parts += [moved.characters.rows, moved.copies.ids, moved.copies.extras]
+    assert {part.device.type for part in parts if part is not None} == {"meta"}
+    vectors = CharacterFeatures(words.rows, None, torch.ones(3, 2))
+    assert vectors.to(torch.device("meta")).vectors is not None
+
+
 def test_processes_share_every_row_once() -> None:
     batch = a_batch()
-    for processes in range(1, 6):
-        parts = [shard(batch, rank, processes) for rank in range(processes)]
+    for world_size in range(1, 6):
+        parts = [shard(batch, rank, world_size) for rank in range(world_size)]
         counted = [int(n) for part, counts in parts if counts for n in part.index]
         assert sorted(counted) == [10, 11, 12]
         assert all(part.size >= 1 for part, _ in parts)
-        assert [counts for _, counts in parts] == [rank < 3 for rank in range(processes)]
+        assert [counts for _, counts in parts] == [rank < 3 for rank in range(world_size)]
 
 
 def test_moving_keeps_everything() -> None:

@@ -56,7 +56,7 @@ def test_order_depends_on_seed_and_epoch_only() -> None:
     different = [order(1, 2), order(1, 3), order(2, 2), order(2, 1)]
     assert all(a != b for n, a in enumerate(different) for b in different[:n])
     grouped = [{frozenset(batch) for batch in one} for one in different[:2]]
-    assert grouped[0] != grouped[1]  # not only the order of batches: their members too
+    assert grouped[0] != grouped[1]  # other batches, not only another order
 
 
 def test_training_batches_hold_like_lengths_in_any_order() -> None:
@@ -64,7 +64,7 @@ def test_training_batches_hold_like_lengths_in_any_order() -> None:
     batches = bucket_batches(lengths, batch_size=20, seed=3, shuffle=True)
     real = sum(lengths)
     padded = sum(len(batch) * max(lengths[n] for n in batch) for batch in batches)
-    assert padded < 1.15 * real  # in random order it would be about twice
+    assert padded < 1.15 * real  # about 2 in random order
     means = [sum(lengths[n] for n in batch) / len(batch) for batch in batches]
     rising = sum(a < b for a, b in zip(means, means[1:], strict=False))
     assert 0.3 * len(means) < rising < 0.7 * len(means)
@@ -81,7 +81,7 @@ def test_neither_side_of_pairs_is_padded_much(budget: int) -> None:
     )
     for side in sides:
         padded = sum(len(batch) * max(side[n] for n in batch) for batch in batches)
-        assert padded < 1.1 * sum(side)  # sorted by the sum of both it would be 1.2
+        assert padded < 1.1 * sum(side)  # 1.2 if sorted by the sum of both
 
 
 def test_equal_lengths_are_shuffled_too() -> None:

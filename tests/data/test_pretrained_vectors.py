@@ -116,7 +116,7 @@ def test_words_that_the_vocabulary_lacks(folder) -> None:
     assert plain.extra_words == []
     assert plain.extra.shape == (0, 3)
     vectors = load_vectors("v.txt", VOCABULARY, 3, extend=str.isalpha)
-    assert vectors.extra_words == ["cat", "DOG"]  # CAT is known, a'b is not asked for
+    assert vectors.extra_words == ["cat", "DOG"]  # CAT is known, a'b is not alphabetic
     assert vectors.extra.tolist() == [WORDS["cat"], [1, 1, 1]]
     assert torch.equal(vectors.table, torch.cat([plain.weight, vectors.extra]))
     assert vectors.coverage == plain.coverage

@@ -1,4 +1,4 @@
-"""Phrases beside the sentences of train: which are added, which are left out and counted."""
+"""Phrases as training examples: those that are added, and those that are left out and counted."""
 
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,14 @@ def test_nodes_of_trees(tmp_path: Path) -> None:
     splits = load_splits(config, data_dir=tmp_path, fields=("text", "label"))
     assert [*splits] == [*TREES]
     assert pairs(splits["train"]) == [
-        ("It works .", "3"),  # sentences of train stay, whatever the other splits have
+        ("It works .", "3"),  # sentences of train stay, even if another split has them
         ("It fails", "1"),
         ("It", "2"),
         ("works .", "4"),
         ("works", "4"),
         ("fails", "1"),
     ]
-    # "." is the test sentence, "It works ." as a node says the validation's; "It" comes twice.
+    # "." is the test sentence, the node "It works ." equals the validation sentence; "It" occurs twice.
     assert (
         "4 phrases added to the sentences (2 equal to a sentence of another split and 2 repeated ones left out)"
         in splits["train"].note
@@ -57,8 +57,8 @@ def test_a_split_of_phrases_in_any_spelling() -> None:
         "phrases": split(
             "phrases",
             [
-                ("it's the film", "1"),  # the test sentence, spelt otherwise
-                ("ITS  THE FILM", "0"),  # the same, whatever its label
+                ("it's the film", "1"),  # the test sentence in another spelling
+                ("ITS  THE FILM", "0"),  # the same with another label
                 (". . .", "1"),  # without letters, spaces do not count
                 ("!", "1"),
                 ("dull", "0"),  # train has it

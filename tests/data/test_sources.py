@@ -21,7 +21,7 @@ def load(folder: Path, fields: tuple[str, ...] = ("text",), **options: object) -
     return load_splits(config(**options), data_dir=folder, fields=fields)
 
 
-# Where files are
+# Location of files
 
 
 def test_gz_and_subfolders_are_found_unasked(tmp_path) -> None:
@@ -111,7 +111,11 @@ def test_fingerprints_follow_the_content_alone() -> None:
 def test_shares_are_exact_decimals(tmp_path) -> None:
     (tmp_path / "all.txt").write_text("".join(f"{n}\n" for n in range(10)))
     splits = load(tmp_path, files={"train": "all.txt"}, hold_out={"validation": 0.6, "test": 0.3})
-    assert [len(split) for split in splits.values()] == [1, 6, 3]  # in floats train keeps 0
+    assert [len(split) for split in splits.values()] == [
+        1,
+        6,
+        3,
+    ]  # with floats, train would be empty
 
 
 def test_hold_out_of_rows(tmp_path) -> None:
@@ -191,7 +195,7 @@ def test_the_hub_without_network(monkeypatch) -> None:
 
 
 def test_a_set_of_the_hubs_kind(tmp_path, monkeypatch) -> None:
-    """A folder is a data set to `datasets` as a repository of the Hub is."""
+    """For `datasets`, a folder is a data set like a repository of the Hub."""
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     import datasets
 

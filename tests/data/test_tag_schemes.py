@@ -1,4 +1,4 @@
-"""Tag schemes: every way round between spans and tags, and what a decoder may write."""
+"""Tag schemes: conversions between spans and tags in both directions, and constraints for decoders."""
 
 import os
 from collections import Counter
@@ -28,7 +28,7 @@ TYPES = ["LOC", "PER", "a-b"]
 
 @st.composite
 def sentences(draw: st.DrawFn) -> tuple[list[Span], int]:
-    """Spans side by side or with gaps between, and the length of their sentence."""
+    """Draw spans, adjacent or with gaps, and the length of their sentence."""
     found, place = [], 0
     for gap, count, type in draw(
         st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.sampled_from(TYPES)))
@@ -71,7 +71,9 @@ def test_spans_survive_every_conversion(sentence, first, second) -> None:
 @given(WILD, st.sampled_from(SCHEMES))
 @settings(deadline=None, max_examples=200)
 def test_any_tags_are_read_as_conlleval_reads_them(tags, scheme) -> None:
-    assert tags_to_spans(tags) == [Span(type, begin, last + 1) for type, begin, last in get_entities(tags)]
+    assert tags_to_spans(tags) == [
+        Span(type, begin, last + 1) for type, begin, last in get_entities(tags)
+    ]
     assert tags_to_spans(convert_tags(tags, scheme)) == tags_to_spans(tags)
 
 
@@ -79,7 +81,9 @@ def test_any_tags_are_read_as_conlleval_reads_them(tags, scheme) -> None:
 def test_other_spellings_of_bioes(tags) -> None:
     for letters in ("BILU", "BMEW"):
         spelling = dict(zip("BIES", letters, strict=True))
-        assert tags_to_spans([spelling.get(tag[0], "O") + tag[1:] for tag in tags]) == tags_to_spans(tags)
+        assert tags_to_spans(
+            [spelling.get(tag[0], "O") + tag[1:] for tag in tags]
+        ) == tags_to_spans(tags)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -170,7 +174,9 @@ def test_a_tag_of_no_scheme_is_named_with_its_place(tag) -> None:
 
 
 def test_tags_of_every_spelling_pass() -> None:
-    tag_schemes.check_tags([[], ["O"], [f"{prefix}-a-b" for prefix in "BIESLUMW"], ["B-X", "I-é"]], "here")
+    tag_schemes.check_tags(
+        [[], ["O"], [f"{prefix}-a-b" for prefix in "BIESLUMW"], ["B-X", "I-é"]], "here"
+    )
 
 
 @pytest.mark.parametrize(

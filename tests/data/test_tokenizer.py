@@ -152,7 +152,7 @@ def test_lower_case(trained) -> None:
 
 
 def test_same_texts_give_the_same_file(trained, tmp_path) -> None:
-    """In another process too, where strings hash otherwise."""
+    """Also in another process, where hashes of strings differ."""
     script = (
         "import json, sys; from pathlib import Path\n"
         "from nlpseq.data.tokenizer import Tokenizer\n"
@@ -240,7 +240,7 @@ def test_a_foreign_tokenizer_keeps_its_ids(tmp_path) -> None:
 @pytest.mark.parametrize("texts", [[], ["", "  "]])
 def test_nothing_to_learn_from(kind, texts) -> None:
     if kind in ("character", "bpe", "unigram") and texts:
-        texts = [""]  # a space is a token of theirs
+        texts = [""]  # here, a space is a token
     with pytest.raises(UserError, match="no token to learn from"):
         Tokenizer.train(config(kind), texts)
 

@@ -16,7 +16,7 @@ from slow import (
 )
 from torch import Tensor
 
-from nlpseq.decoding import BeamOptions, Constraints, SamplingOptions, beam_search, generate
+from nlpseq.decoding import BeamOptions, SamplingOptions, SearchConstraints, beam_search, generate
 from nlpseq.types import State, Step
 
 CPU = torch.device("cpu")
@@ -196,7 +196,7 @@ def test_no_repeat_rules_out_what_a_naive_check_does(
     histories = torch.randint(0, vocab, (6, length - 1), generator=generator)
     options = SamplingOptions(no_repeat_ngram=n)
     given_log_probs = torch.zeros(6, vocab + 1)  # the last one has not been chosen: some are free
-    constraints = Constraints.of(3, CPU, options)
+    constraints = SearchConstraints.of(3, CPU, options)
     found = constraints.apply(given_log_probs, histories, length)
     assert found is given_log_probs
     sentence = Sentence(histories[0], (), (), vocab + 1, 100, no_repeat_ngram=n)
@@ -208,11 +208,11 @@ def test_no_repeat_rules_out_what_a_naive_check_does(
 
 def test_without_constraints_nothing_is_computed() -> None:
     log_probs, histories = torch.zeros(2, 4), torch.zeros(2, 0, dtype=torch.long)
-    plain = Constraints.of(2, CPU, SamplingOptions(), eos_id=EOS)
+    plain = SearchConstraints.of(2, CPU, SamplingOptions(), eos_id=EOS)
     assert plain.apply(log_probs, histories, 1) is log_probs
     assert plain.select(torch.tensor([1])) is plain
     options = SamplingOptions(min_new_tokens=2, no_repeat_ngram=9)
-    passed = Constraints.of(2, CPU, options, eos_id=EOS, prefix=[[], [1]])
+    passed = SearchConstraints.of(2, CPU, options, eos_id=EOS, prefix=[[], [1]])
     assert not torch.equal(passed.apply(log_probs.clone(), histories, 1), log_probs)
     assert passed.apply(log_probs, histories, 2) is log_probs
     assert bool((log_probs == 0).all())
@@ -228,7 +228,7 @@ def test_a_view_of_wider_rows_is_constrained_as_a_copy_and_what_lies_beside_it_i
     whole, histories = wide.clone(), torch.tensor([[1, 2, 1]] * 4 + [[2, 2, 2]])
     options = SamplingOptions(min_new_tokens=6, no_repeat_ngram=2)
     prefix = [[], [1, 2, 1, 3], [1, 2, 1, 5], [], [2, 2, 2, 2]]
-    constraints = Constraints.of(
+    constraints = SearchConstraints.of(
         5, CPU, options, eos_id=eos_id, forbidden=[3], prefix=prefix, min_lengths=[0, 6, 6, 5, 6]
     )
     expected = constraints.apply(wide[:, :7].clone(), histories, 4)

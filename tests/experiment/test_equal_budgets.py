@@ -1,4 +1,4 @@
-"""Models made equal: counted on models that are built anew, and on histories by hand."""
+"""Equal budgets: parameters counted on newly built models, and minutes on histories written by hand."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SMALL = ["data.sizes={ train = 80, validation = 10, test = 10 }", "embedding.dim
 
 
 def counted(matcher: ParameterMatcher, overrides: list[str]) -> dict[str, int]:
-    """All trained weights of a fresh model by the first part of their names."""
+    """Return the numbers of trained weights of a new model by the first part of their names."""
     task = type(matcher.task)(read_recipe(matcher.name, [*matcher.overrides, *overrides]))
     task.target_tokenizer = matcher.task.target_tokenizer
     task.restore(matcher.task.tokenizer, matcher.task.state())
@@ -35,7 +35,7 @@ def test_another_kind_gets_as_many_parameters(kind: str) -> None:
 
 @pytest.mark.parametrize("width", [0, 24])
 def test_in_seq2seq_a_name_stands_for_encoder_and_decoder(width: int) -> None:
-    """A decoder of its own width keeps its ratio to the encoder; 0 is as wide as the encoder's outputs."""
+    """A decoder keeps the ratio of its width to the encoder's; width 0 is that of the encoder's outputs."""
     small = [*SMALL, "tokenization.kind=word"]
     sizes = ["encoder.hidden_size=48", f"decoder.hidden_size={width}"]
     wanted = ParameterMatcher("translation/quickstart", [*small, *sizes], None).count()
@@ -52,7 +52,7 @@ def test_in_seq2seq_a_name_stands_for_encoder_and_decoder(width: int) -> None:
 
 
 def test_tables_over_the_vocabulary_do_not_count() -> None:
-    """A tied table is the embedding's; an untied one has a row and a bias for each token."""
+    """A tied table belongs to the embedding; an untied one has a row and a bias for each token."""
     sizes = [*SMALL, "encoder.hidden_size=10"]
     tied = ParameterMatcher("language_modeling/quickstart", sizes, None)
     untied = ParameterMatcher("language_modeling/quickstart", [*sizes, "head.tied=false"], None)
@@ -70,7 +70,7 @@ def line(step: int, seconds: float, **values) -> dict:
 
 
 def test_minutes_become_updates() -> None:
-    # 0.1 s an update; a validation takes 2 s, and comes once an epoch of 20 updates.
+    # An update takes 0.1 s; a validation takes 2 s, once for each epoch of 20 updates.
     score = {"validation": {"accuracy": 0.5}}
     history = [
         line(10, 1.5, loss=1.0),  # the first ones are slower

@@ -1,4 +1,4 @@
-"""The quickstart of all tasks, on a few sentences, by the command itself."""
+"""The quickstart command on a few sentences of each task."""
 
 import contextlib
 import io
@@ -34,13 +34,13 @@ def call(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder, and what the command printed."""
+    """Return the folder, and the output of the command."""
     folder = tmp_path_factory.mktemp("runs") / "quickstart"
     return folder, call("--output", str(folder))
 
 
 def row_of(printed: str, task: str) -> list[str]:
-    """The cells of a task's row in the table of scores."""
+    """Return the cells of a task's row in the table of scores."""
     (line,) = [line for line in printed.splitlines() if line.startswith(f"│ {task}")]
     return [cell.strip() for cell in line.strip("│").split("│")]
 
@@ -55,8 +55,8 @@ def test_scores_stand_beside_the_best_possible_one(done: tuple[Path, str]) -> No
         for cell, kind in zip(cells[2:], ("lstm", "transformer"), strict=False):
             metrics = json.loads((folder / task / kind / "metrics.json").read_text())
             assert float(cell) == pytest.approx(metrics["test"][score] * factor, abs=0.01)
-    assert row_of(printed, "sentiment")[-1] == "100"
-    # So few sentences leave words of the test split unknown: nobody knows the best perplexity.
+    assert row_of(printed, "sentiment")[-1] == "100.00"
+    # With so few sentences the test split has unknown words, so the best perplexity is unknown.
     assert row_of(printed, "language modeling")[-1] == "-"
 
 
@@ -90,7 +90,7 @@ def test_the_summary_holds_what_was_printed(done: tuple[Path, str]) -> None:
     assert sentiment["reference"] == SENTENCE.sentiment
 
 
-def test_what_it_tells_to_do_next_works(
+def test_suggested_next_steps_work(
     done: tuple[Path, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, printed = done
@@ -105,7 +105,7 @@ def test_what_it_tells_to_do_next_works(
 def test_what_has_finished_is_not_trained_again(done: tuple[Path, str]) -> None:
     folder, printed = done
     stopped = folder / "sentiment" / "transformer"
-    (stopped / "metrics.json").unlink()  # as it is when a run was stopped
+    (stopped / "metrics.json").unlink()  # as after an interruption
     kept = list(folder.glob("*/*/metrics.json"))
     times = [path.stat().st_mtime_ns for path in kept]
     again = call("--output", str(folder))
@@ -117,7 +117,7 @@ def test_what_has_finished_is_not_trained_again(done: tuple[Path, str]) -> None:
     assert row_of(again, "sentiment") == row_of(printed, "sentiment")
 
 
-def test_an_interruption_says_how_to_go_on(
+def test_an_interruption_says_how_to_continue(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun = tmp_path / "sentiment" / "lstm" / "data.json"
@@ -166,7 +166,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_trained(
     assert sorted(folder.rglob("*")) == before
 
 
-def test_python_goes_on_with_what_the_command_did(done: tuple[Path, str]) -> None:
+def test_python_continues_a_quickstart_of_the_command_line(done: tuple[Path, str]) -> None:
     folder, _ = done
     found = nlpseq.quickstart(
         "sentiment",

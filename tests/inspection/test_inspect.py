@@ -74,8 +74,15 @@ def save(folder: Path, kind: str, encoder: dict[str, Any], **sections: Any) -> N
 def pictures(folder: Path) -> list[str]:
     found = sorted(file.stem for file in folder.glob("*.png"))
     page = (folder / "index.html").read_text(encoding="utf-8")
-    inside = {base64.b64decode(data) for data in re.findall(r"base64,([^\"]*)", page)}
-    assert inside == {(folder / f"{name}.png").read_bytes() for name in found}
+    inside = {
+        theme: {
+            base64.b64decode(data)
+            for data in re.findall(f'class="{theme}"[^>]*base64,([^"]*)', page)
+        }
+        for theme in ("light", "dark")
+    }
+    assert inside["light"] == {(folder / f"{name}.png").read_bytes() for name in found}
+    assert len(inside["dark"]) == len(found)
     return found
 
 
@@ -165,8 +172,8 @@ def test_a_reading_spells_every_token(runs: Path) -> None:
     texts = ["a good film .", "Ann met Bob . she left ."]
     for folder in runs.iterdir():
         predictor = nlpseq.load(folder, "cpu")
-        tokens, spelt, targets = predictor.read_texts(texts)
-        assert list(map(len, spelt)) == tokens.lengths.tolist()
+        tokens, token_texts, targets = predictor.read_texts(texts)
+        assert list(map(len, token_texts)) == tokens.lengths.tolist()
         assert predictor.model.encode(tokens).outputs.shape[:2] == tokens.ids.shape
         assert targets is None or targets.shape == tokens.ids.shape
 
@@ -198,19 +205,22 @@ def test_fresh_models_from_python(tmp_path: Path) -> None:
             ["language_modelling/quickstart"],
             "nor is it a recipe; did you mean 'language_modeling/quickstart'",
         ),
-        (["{again}", "encoder.kind=gru"], "encoder.kind=gru: is for a recipe"),
-        (["{again}", "--models", "gru"], "--models gru: is for a recipe"),
-        ([LONG, "--models", "lstn"], "--models lstn: there are rnn, .*; did you mean 'lstm'"),
+        (["{again}", "encoder.kind=gru"], "encoder.kind=gru: applies to recipes only"),
+        (["{again}", "--models", "gru"], "--models gru: applies to recipes only"),
+        (
+            [LONG, "--models", "lstn"],
+            "--models lstn: unknown model; available: rnn, .*; did you mean 'lstm'",
+        ),
         ([LONG, "--models", "rnn,rnn"], "write different names"),
         ([LONG, "encoder.kin=gru"], "unknown key encoder.kin; did you mean 'kind'"),
         (["{again}", "{again}"], "is given twice"),
-        (["{again}", "--attention"], "--attention: not for again: nothing in it attends"),
+        (["{again}", "--attention"], "--attention: not available for again: it has no attention"),
         (
             ["{transformer}", "--gates", "--text", "Ann"],
-            "--gates: not for transformer: its encoder is not",
+            "--gates: not available for transformer: its encoder is not",
         ),
-        (["{transformer}", "--distances"], "--distances: not for transformer"),
-        (["{again}", "--text", " "], "--text: is empty"),
+        (["{transformer}", "--distances"], "--distances: not available for transformer"),
+        (["{again}", "--text", " "], "--text is empty"),
         (["{again}", "--output", "{again}/metrics.json"], "is a file; name a folder"),
         (["{again}", "--max-distance", "0"], "write a whole number above 0"),
         (["{again}", "--gradient"], "unknown option '--gradient'; did you mean '--gradients'"),
@@ -239,5 +249,5 @@ def test_bad_input_is_one_line(
 
 
 def test_an_unknown_part_is_named() -> None:
-    with pytest.raises(UserError, match="parts: 'gate': there are gradients"):
+    with pytest.raises(UserError, match="parts: unknown part 'gate'; available: gradients"):
         nlpseq.inspect(LONG, parts=["gate"])

@@ -4,11 +4,11 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 from PIL import Image
 
-from nlpseq.inspection.page import Picture, Section, inspection_page
+from nlpseq.inspection.page import PageSection, inspection_page
+from nlpseq.reporting.figures import Picture
 
 
 class Reader(HTMLParser):
@@ -42,20 +42,31 @@ class Reader(HTMLParser):
             self.text += data
 
 
-def page(tmp_path: Path) -> str:
-    pictures = []
-    for width in (40, 2000):
-        path = tmp_path / f"{width}.png"
-        Image.new("RGB", (width, 30), "red").save(path)
-        pictures.append(Picture(path, f'{width} "wide" <b>'))
-    section = Section(
+def png(width: int, colour: str) -> bytes:
+    image = io.BytesIO()
+    Image.new("RGB", (width, 30), colour).save(image, "png")
+    return image.getvalue()
+
+
+def page() -> str:
+    pictures = [
+        Picture(
+            str(width),
+            f'{width} "wide" <b>',
+            {"light": png(width, "white"), "dark": png(width, "black")},
+        )
+        for width in (40, 4000)
+    ]
+    section = PageSection(
         "Gates & states", ["What <i>is</i>."], pictures, [["model", "of"], ["<rnn>", "1"]]
     )
-    return inspection_page("Inside <me>", ['nlpseq inspect "x & y"'], [section, Section("Empty")])
+    return inspection_page(
+        "Inside <me>", ['nlpseq inspect "x & y"'], [section, PageSection("Empty")]
+    )
 
 
-def test_every_image_is_in_the_page_and_decodes(tmp_path: Path) -> None:
-    found = Reader(page(tmp_path))
+def test_every_image_is_in_the_page_and_decodes() -> None:
+    found = Reader(page())
     sizes = []
     for image in found.images:
         kind, _, data = str(image["src"]).partition(",")
@@ -64,12 +75,14 @@ def test_every_image_is_in_the_page_and_decodes(tmp_path: Path) -> None:
             decoded.load()
             sizes.append(decoded.size)
         assert image["alt"]
-    assert sizes == [(40, 30), (2000, 30)]
-    assert [image.get("class") for image in found.images] == [None, "wide"]
+    assert sizes == [(40, 30)] * 2 + [(4000, 30)] * 2
+    assert [image["class"] for image in found.images] == ["light", "dark"] * 2
+    assert [image["width"] for image in found.images] == ["20"] * 2 + ["2000"] * 2
+    assert page().count('<figure class="wide">') == 1
 
 
-def test_what_is_said_is_said_as_it_is(tmp_path: Path) -> None:
-    found = Reader(page(tmp_path))
+def test_what_is_said_is_said_as_it_is() -> None:
+    found = Reader(page())
     assert found.cells == ["model", "of", "<rnn>", "1"]
     for said in (
         "Inside <me>",
@@ -81,12 +94,11 @@ def test_what_is_said_is_said_as_it_is(tmp_path: Path) -> None:
         assert said in found.text
 
 
-def test_the_page_asks_nothing_of_the_network_and_knows_dark_screens_and_paper(
-    tmp_path: Path,
-) -> None:
-    text = page(tmp_path)
+def test_the_page_loads_nothing_and_fits_dark_screens_and_paper() -> None:
+    text = page()
     assert not re.search(
         r"https?:|//|href=|url\(|@import|<script|<link", re.sub(r"base64,[^\"]*", "", text)
     )
     assert "color-scheme: light dark" in text
     assert "@media print" in text
+    assert "prefers-color-scheme: dark" in text

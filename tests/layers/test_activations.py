@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nlpseq.errors import UserError
-from nlpseq.layers.activations import build_activation, initialize_before
+from nlpseq.layers.feedforward import build_activation, initialize_before
 
 FUNCTIONS = {"tanh": torch.tanh, "relu": F.relu, "leaky_relu": F.leaky_relu, "gelu": F.gelu}
 

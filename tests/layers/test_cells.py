@@ -5,7 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.cells import Cell, GRUCell, LSTMCell, MinGRUCell, RNNCell
+from nlpseq.layers.cells import KINDS, Cell, build_cell, cell_class
+from nlpseq.layers.cells.gru import GRUCell
+from nlpseq.layers.cells.lstm import LSTMCell
+from nlpseq.layers.cells.rnn import RNNCell
 from nlpseq.types import State
 
 BATCH, TIME, INPUT, HIDDEN = 5, 7, 6, 8
@@ -16,8 +19,8 @@ PAIRS = {
     "gru": (GRUCell, nn.GRU, {}),
     "lstm": (LSTMCell, nn.LSTM, {}),
 }
-ALL = {name: (cell, options) for name, (cell, _, options) in PAIRS.items()}
-ALL["mingru"] = (MinGRUCell, {})
+ALL = {kind: (cell_class(kind), {}) for kind in KINDS}
+ALL |= {name: (cell, options) for name, (cell, _, options) in PAIRS.items()}
 PRECISIONS = [(torch.float64, 1e-10), (torch.float32, 1e-5)]
 
 
@@ -123,7 +126,7 @@ def test_library_sweep_is_the_same(name: str) -> None:
     torch.testing.assert_close(cell.library_sweep(inputs, state), cell.sweep(inputs, state)[0])
 
 
-@pytest.mark.parametrize("name", ["rnn-tanh", "gru", "mingru"])
+@pytest.mark.parametrize("name", ["rnn-tanh", "gru", "mingru", "minlstm"])
 def test_gradcheck_of_our_kernels(name: str) -> None:
     torch.manual_seed(0)
     cell = ALL[name][0](2, 3).double()
@@ -188,6 +191,69 @@ def test_sweep_under_autocast(name: str) -> None:
     assert all(parameter.grad is not None for parameter in cell.parameters())
     assert (outputs[0] - exact[0]).abs().max() < 0.05
     assert (stepped[0] - exact[:, 0]).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_equations_can_be_run_instead_of_the_kernels(kind: str) -> None:
+    fast = make(kind)
+    readable = build_cell(kind, INPUT, HIDDEN, kernel="equations").double()
+    readable.load_state_dict(fast.state_dict())
+    assert type(readable).__name__ == type(fast).__name__
+    assert isinstance(readable, type(fast))
+    inputs, state = window(fast)
+    lengths = torch.tensor([7, 3, 1, 0, 5])
+    wrt = [inputs, *state]
+    expected, last = fast.sweep(inputs, state, lengths)
+    outputs, after = readable.sweep(inputs, state, lengths)
+    real = torch.arange(TIME) < lengths.unsqueeze(1)
+    assert_all_close([outputs[real], *after], [expected[real], *last], 1e-10)
+    assert_all_close(
+        [*gradients((outputs[real], *after), [*wrt, *readable.parameters()])],
+        [*gradients((expected[real], *last), [*wrt, *fast.parameters()])],
+        1e-9,
+    )
+    assert_all_close(
+        list(readable.step(inputs[:, 0], state)), list(fast.step(inputs[:, 0], state)), 1e-10
+    )
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_the_equations_drop_the_same_weights(kind: str) -> None:
+    torch.manual_seed(4)
+    fast = cell_class(kind)(INPUT, HIDDEN, weight_drop=0.5).double()
+    readable = build_cell(kind, INPUT, HIDDEN, kernel="equations", weight_drop=0.5).double()
+    readable.load_state_dict(fast.state_dict())
+    inputs, state = window(fast)
+    results = []
+    for cell in (fast, readable):
+        torch.manual_seed(5)
+        results.append([*cell.sweep(inputs, state)[0].unbind(0), *cell.step(inputs[:, 0], state)])
+    assert_all_close(*results, 1e-10)
+    assert isinstance(readable.weight_hh, nn.Parameter)
+    assert [*readable.state_dict()] == [*fast.state_dict()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_changed_equation_changes_the_result(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = build_cell(kind, INPUT, HIDDEN, kernel="equations")
+    inputs, state = window(cell, torch.float32)
+    old = type(cell).equations
+    monkeypatch.setattr(
+        cell_class(kind), "equations", lambda *given: tuple(2 * part for part in old(*given))
+    )
+    before = old(cell, inputs[:, 0], state)
+    torch.testing.assert_close(cell.step(inputs[:, 0], state)[0], 2 * before[0])
+    torch.testing.assert_close(cell.sweep(inputs, state)[0][:, 0], 2 * before[0])
+
+
+def test_gates_of_equations_alone_are_their_sigmoids() -> None:
+    cell = make("gru")
+    inputs, state = window(cell)
+    gates = Cell.gates(cell, inputs[:, 0], state)
+    own = cell.gates(inputs[:, 0], state)
+    assert [*gates] == ["gate 1", "gate 2"]
+    assert_all_close([*gates.values()], [own["reset"], own["update"]], 1e-12)
+    assert make("rnn").gates(inputs[:, 0], state) == {}
 
 
 def test_bad_options() -> None:

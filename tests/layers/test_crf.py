@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nlpseq.errors import UserError
-from nlpseq.layers.crf import Constraints, LinearChainCRF, Spans
+from nlpseq.layers.crf import ChainConstraints, LinearChainCRF, Spans
 from nlpseq.layers.linear_chain import (
     Lattice,
     log_messages,
@@ -30,8 +30,8 @@ def follows(tag: str, before: str) -> bool:
     return tag[0] != "I" or before in (f"B{tag[1:]}", tag)
 
 
-def bio() -> Constraints:
-    return Constraints(
+def bio() -> ChainConstraints:
+    return ChainConstraints(
         torch.tensor([tag[0] != "I" for tag in BIO]),
         torch.tensor([[follows(tag, before) for tag in BIO] for before in BIO]),
         torch.ones(len(BIO), dtype=torch.bool),
@@ -43,14 +43,14 @@ def closing() -> Tensor:
     return torch.tensor([[tag != f"I{before[1:]}" for tag in BIO] for before in BIO])
 
 
-def random_constraints(tags: int, seed: int) -> Constraints:
+def random_constraints(tags: int, seed: int) -> ChainConstraints:
     """About a third forbidden, any graph, even one without a path."""
     rng = torch.Generator().manual_seed(seed)
     shapes = ((tags,), (tags, tags), (tags,))
-    return Constraints(*(torch.rand(shape, generator=rng) > 0.35 for shape in shapes))
+    return ChainConstraints(*(torch.rand(shape, generator=rng) > 0.35 for shape in shapes))
 
 
-def make(constraints: Constraints | None = None, tags: int = 5, scale: float = 1.0):
+def make(constraints: ChainConstraints | None = None, tags: int = 5, scale: float = 1.0):
     torch.manual_seed(0)
     crf = LinearChainCRF(tags, constraints).double()
     for parameter in crf.parameters():
@@ -81,7 +81,7 @@ def all_paths(crf: LinearChainCRF, emissions: Tensor) -> tuple[list[tuple[int, .
 
 
 @pytest.mark.parametrize("constraints", [None, bio()], ids=["free", "bio"])
-def test_nll_and_gradients_are_brute_force(constraints: Constraints | None) -> None:
+def test_nll_and_gradients_are_brute_force(constraints: ChainConstraints | None) -> None:
     crf = make(constraints)
     emissions, _, mask = ragged(LENGTHS)
     emissions.requires_grad_()
@@ -103,7 +103,7 @@ def test_nll_and_gradients_are_brute_force(constraints: Constraints | None) -> N
 
 
 @pytest.mark.parametrize("constraints", [None, bio()], ids=["free", "bio"])
-def test_paths_and_marginals_are_brute_force(constraints: Constraints | None) -> None:
+def test_paths_and_marginals_are_brute_force(constraints: ChainConstraints | None) -> None:
     crf = make(constraints)
     emissions, _, mask = ragged(LENGTHS)
     crf.requires_grad_(False)
@@ -226,7 +226,7 @@ def test_exp_space_is_left_in_time() -> None:
 def test_two_worlds_that_never_meet() -> None:
     """One world falls behind by 800 nats and catches up again: exp space would lose it."""
     one, other = torch.eye(2).bool(), torch.ones(2).bool()
-    crf = make(Constraints(other, one, other), tags=2, scale=0.0)
+    crf = make(ChainConstraints(other, one, other), tags=2, scale=0.0)
     emissions = torch.zeros(1, 160, 2).double()
     emissions[0, :80, 1], emissions[0, 80:, 1] = -10, 10
     tags = torch.ones(1, 160, dtype=torch.long)
@@ -235,7 +235,7 @@ def test_two_worlds_that_never_meet() -> None:
 
 
 @pytest.mark.parametrize("constraints", [None, bio()], ids=["free", "bio"])
-def test_huge_scores(constraints: Constraints | None) -> None:
+def test_huge_scores(constraints: ChainConstraints | None) -> None:
     crf = make(constraints).float()
     emissions, _, mask = ragged([40, 7, 1], scale=1e4)
     emissions = emissions.float().requires_grad_()
@@ -306,7 +306,7 @@ def test_forbidden_gold_is_infinite() -> None:
 
 
 def test_no_path_at_all() -> None:
-    nothing = Constraints(*(torch.zeros(s).bool() for s in ((5,), (5, 5), (5,))))
+    nothing = ChainConstraints(*(torch.zeros(s).bool() for s in ((5,), (5, 5), (5,))))
     crf, (emissions, tags, mask) = make(nothing), ragged(LENGTHS)
     assert (crf.nll(emissions, tags, mask) == math.inf).all()
     assert (crf.marginals(emissions, mask) == 0).all()

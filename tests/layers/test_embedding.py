@@ -57,7 +57,7 @@ def test_words_of_several_batches_are_read_once(monkeypatch) -> None:
     assert len(tables) == 1
     torch.testing.assert_close(torch.cat(found), embedding(TOKENS))
     plain = Embedding(table())
-    assert plain.read_words(batches) == batches
+    assert plain.encode_words(batches) == batches
     assert embedding.encode_words([]) == []
     with pytest.raises(ValueError, match="reads characters"):
         embedding.encode_words([replace(TOKENS, characters=None)])
@@ -97,5 +97,5 @@ def test_what_is_missing_is_said() -> None:
         embedding(replace(TOKENS, characters=None))
     with pytest.raises(ValueError, match="reads casing"):
         embedding(replace(TOKENS, casing=None))
-    with pytest.raises(TypeError, match="bare ids"):
+    with pytest.raises(TypeError, match="needs more than ids"):
         embedding.lookup(torch.tensor([3]))

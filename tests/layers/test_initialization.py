@@ -5,7 +5,10 @@ import torch
 from torch import Tensor
 
 from nlpseq.errors import UserError
-from nlpseq.layers.cells import GRUCell, LSTMCell, MinGRUCell, RNNCell
+from nlpseq.layers.cells.gru import GRUCell
+from nlpseq.layers.cells.lstm import LSTMCell
+from nlpseq.layers.cells.mingru import MinGRUCell
+from nlpseq.layers.cells.rnn import RNNCell
 from nlpseq.layers.initialization import SCHEMES, initialize
 from nlpseq.layers.recurrent import RecurrentEncoder
 

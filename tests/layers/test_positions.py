@@ -37,8 +37,8 @@ def test_positions_may_begin_anywhere_in_each_row(kind: torch.nn.Module) -> None
 def test_rotation_by_hand() -> None:
     """Su et al. (2021), equation 34, with pairs (i, i + size / 2)."""
     vectors = torch.randn(2, 3, 5, 6, dtype=torch.float64)
-    turned = Rotation.of(5, 6, vectors).turn(vectors)
-    behind = Rotation.of(5, 6, vectors).turn(vectors[:, :, 2:])  # the last places
+    turned = Rotation.of(5, 6, vectors).rotate(vectors)
+    behind = Rotation.of(5, 6, vectors).rotate(vectors[:, :, 2:])  # the last places
     torch.testing.assert_close(behind, turned[:, :, 2:])
     for t in range(5):
         for i in range(3):
@@ -52,8 +52,8 @@ def test_rotation_by_hand() -> None:
 def test_a_rotated_score_depends_on_the_distance_alone() -> None:
     query, key = torch.randn(2, 8, dtype=torch.float64)
     rotation = Rotation.of(9, 8, query)
-    queries = rotation.turn(query.expand(1, 1, 9, 8))[0, 0]
-    keys = rotation.turn(key.expand(1, 1, 9, 8))[0, 0]
+    queries = rotation.rotate(query.expand(1, 1, 9, 8))[0, 0]
+    keys = rotation.rotate(key.expand(1, 1, 9, 8))[0, 0]
     scores = queries @ keys.t()  # (T, T)
     for distance in range(-8, 9):
         diagonal = scores.diagonal(distance)

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
+from nlpseq.layers.cells import KINDS, cell_class
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.types import State
 
 INPUT, HIDDEN = 6, 8
-CELLS = ["lstm", "gru", "rnn", "mingru"]
+CELLS = KINDS
 LIBRARY = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
@@ -180,7 +181,7 @@ def test_one_backward_touches_every_parameter(
         residual=True,
         dropout=0.2,
         output_dropout=0.2,
-        weight_drop=0.0 if cell == "mingru" else 0.2,
+        weight_drop=0.2 if "weight_drop" in cell_class(cell).options else 0.0,
     ).train()
     outputs, _ = encoder(torch.randn(4, 7, HIDDEN), mask_of([7, 2, 5, 1]))
     outputs.square().sum().backward()
@@ -262,8 +263,9 @@ def test_built_on_the_meta_device(cell: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cell": "ltsm"}, "choose lstm"),
+        ({"cell": "ltsm"}, "did you mean 'lstm'"),
         ({"cell": "mingru", "weight_drop": 0.5}, "no recurrent weights"),
+        ({"kernel": "fast"}, "choose auto or equations"),
         ({"normalization": "group"}, "none, layer or batch"),
     ],
 )

@@ -58,5 +58,5 @@ def test_contexts_at_the_ends_are_learnt_and_start_at_zero() -> None:
 
 
 def test_a_cell_that_it_does_not_know() -> None:
-    with pytest.raises(UserError, match="'mingru': choose rnn, gru, lstm"):
-        RecurrentConvolutionalEncoder(4, 6, cell="mingru")
+    with pytest.raises(UserError, match="unknown cell 'perceptron': choose gru, lstm"):
+        RecurrentConvolutionalEncoder(4, 6, cell="perceptron")

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nlpseq.layers.crf import Constraints, Spans
+from nlpseq.layers.crf import ChainConstraints, Spans
 from nlpseq.layers.taggers import CRFTagger, SoftmaxTagger, Tagger
 
 HIDDEN, TAGS = 6, 3  # O, B, I
@@ -16,10 +16,10 @@ CLOSING = torch.tensor([[True, True, True], [True, True, False], [True, True, Fa
 HEADS = pytest.mark.parametrize("kind", [SoftmaxTagger, CRFTagger])
 
 
-def bio() -> Constraints:
+def bio() -> ChainConstraints:
     transitions = torch.ones(3, 3).bool()
     transitions[0, 2] = False
-    return Constraints(torch.tensor([True, True, False]), transitions, torch.ones(3).bool())
+    return ChainConstraints(torch.tensor([True, True, False]), transitions, torch.ones(3).bool())
 
 
 def make(kind: type[Tagger]) -> Tagger:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_twins import HEADS, INNER, SIZE, decoder_twin, sinusoids
 
 from nlpseq.layers.transformer_decoder import TransformerDecoderStack
-from nlpseq.types import Rows
+from nlpseq.types import SentenceRows
 
 MEMORY = 10
 
@@ -29,8 +29,8 @@ def make(memory_dim: int = SIZE, **options: object) -> TransformerDecoderStack:
     return stack
 
 
-def rows_of(*counts: int) -> Rows:
-    return Rows.of(torch.tensor(counts), sum(counts))
+def rows_of(*counts: int) -> SentenceRows:
+    return SentenceRows.of(torch.tensor(counts), sum(counts))
 
 
 def sides(dtype: torch.dtype, memory_dim: int = SIZE) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,7 +98,7 @@ def test_weights_are_those_of_torchs_last_layer() -> None:
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
 @torch.no_grad()
 def test_hypotheses_read_token_by_token(positions: str) -> None:
-    """Rows of a sentence beside each other, a memory of another width."""
+    """SentenceRows of a sentence beside each other, a memory of another width."""
     stack = make(MEMORY, positions=positions, max_length=7).double().eval()
     _, memory, mask = sides(torch.float64, MEMORY)
     targets, rows = torch.randn(6, 7, SIZE, dtype=torch.float64), rows_of(2, 1, 3)

@@ -1,4 +1,4 @@
-"""Scores of a classifier: by hand, and against scikit-learn's."""
+"""Scores of a classifier: computed by hand, and compared with scikit-learn."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: on simulated data, and against resampling by hand."""
+"""Bootstrap intervals: on simulated data, and compared with explicit resampling."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_intervals_of_a_normal_mean_hold_it_as_often_as_they_say() -> None:
         )["mean"]
         held += low <= 5 <= high
         widths.append(high - low)
-    # 0.9 less the little that a bootstrap of 60 loses; four standard deviations of 300 throws are 0.07.
+    # 0.9 minus the small loss of a bootstrap of 60; four standard deviations of 300 trials are 0.07.
     assert 0.83 < held / 300 < 0.96
     assert np.mean(widths) == pytest.approx(2 * 1.645 * 2 / 60**0.5, rel=0.05)
 
@@ -74,7 +74,7 @@ def test_a_seed_fixes_it_whatever_the_size_of_the_pieces(monkeypatch) -> None:
     whole = bootstrap_interval(vectors, mean, samples=50)
     assert bootstrap_interval(vectors, mean, samples=50, seed=1) != whole
     monkeypatch.setattr(resampling, "_CELLS", 100)  # 3 samples at once
-    # No more than rounding may differ: the product of another shape adds up in another order.
+    # Equal up to rounding: a product of another shape sums in another order.
     assert bootstrap_interval(vectors, mean, samples=50)["mean"] == pytest.approx(whole["mean"])
 
 

@@ -1,4 +1,4 @@
-"""Rewards of a sentence: against sacrebleu's sentence score, rouge-score and brute force."""
+"""Rewards of a sentence, compared with sacrebleu's sentence score, rouge-score and brute force."""
 
 import math
 from itertools import combinations
@@ -37,7 +37,7 @@ def test_rewards_of_any_tokens(left, right) -> None:
         for side in (left, right)
     ]
     assert longest_common_subsequence(left, right) == max(map(len, parts[0] & parts[1]))
-    # Any hashables: the same sentences as ids, and as tuples.
+    # Any hashable items: the same sentences as ids, and as tuples.
     for change in (ord, lambda token: (token, 1)):
         changed = [*map(change, left)], tuple(map(change, right))
         assert sentence_bleu(*changed) == sentence_bleu(left, right)

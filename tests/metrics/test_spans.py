@@ -1,4 +1,4 @@
-"""Span scores: by hand, and against seqeval's own on sound, broken and real tags."""
+"""Span scores: computed by hand, and compared with seqeval on valid, invalid and real tags."""
 
 import os
 import random
@@ -26,7 +26,7 @@ def total(metric, predictions, targets) -> list[float]:
 
 
 def agree(predictions, targets, types, scheme) -> None:
-    """Every score and every row of the table is the one that seqeval computes."""
+    """Compare every score and every row of the table with seqeval."""
     metric = SpanScores(types, scheme)
     summed = total(metric, predictions, targets)
     scores = metric.score(summed)

@@ -1,4 +1,4 @@
-"""Scores of summaries: by hand, and against rouge-score's own."""
+"""Scores of summaries: computed by hand, and compared with rouge-score."""
 
 import math
 

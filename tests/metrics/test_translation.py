@@ -1,4 +1,4 @@
-"""Translation scores from summed statistics: sacrebleu's own of the same lists, and one of the set's files."""
+"""Translation scores from summed statistics equal sacrebleu's corpus scores."""
 
 import gzip
 import json
@@ -118,7 +118,7 @@ def test_the_tokenized_bleu_is_a_figure_of_its_own() -> None:
     raw = [target.text for target in targets]
     assert scores == METRIC.score(total(METRIC, hypotheses, raw))
     assert scores["bleu"] != pytest.approx(expected)
-    # A target read back from JSON is a list; a metric without the second figure takes it too.
+    # A target from JSON is a list; a metric without the tokenized BLEU accepts it, too.
     stored = json.loads(json.dumps(targets))
     assert total(metric, hypotheses, stored) == total(metric, hypotheses, targets)
     assert total(METRIC, hypotheses, stored) == total(METRIC, hypotheses, raw)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nlpseq.data.batch import CopySource, Tokens
 from nlpseq.errors import UserError
+from nlpseq.layers.cells import KINDS
 from nlpseq.layers.cpu.token_by_token import for_single_steps
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
@@ -25,7 +26,7 @@ from nlpseq.recipe import (
 )
 from nlpseq.types import EncoderOutput, State, Step
 
-CELLS = ["lstm", "gru", "rnn", "mingru"]
+CELLS = KINDS
 ATTENTIONS = ["additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"]
 PAD, UNK, BOS = 0, 1, 2
 V, X, DIM, WIDTH = 9, 2, 5, 8
@@ -173,7 +174,7 @@ def test_without_feeding_a_target_is_one_call_of_layers_and_of_attention(
 
     counted("encoder")
     counted("attention")
-    for owner, name in ((decoder, "read_one"), (decoder.encoder, "step")):
+    for owner, name in ((decoder, "decode_step"), (decoder.encoder, "step")):
         monkeypatch.setattr(owner, name, lambda *_: calls.append("step"))
     whole.read()
     steps = TARGETS.ids.size(1) if decoder.attention.sequential else 1

@@ -10,6 +10,7 @@ from nlpseq.errors import UserError
 from nlpseq.layers.encoder import Encoder
 from nlpseq.models.builders import build_encoder
 from nlpseq.recipe import Recipe, validate
+from nlpseq.recipe.cells import CELLS
 from nlpseq.recipe.encoders import FAMILIES
 
 INPUT = 6
@@ -19,10 +20,9 @@ TRANSFORMER = {"kind": "transformer", "num_heads": 2, "feedforward_size": 12}
 
 # Small sizes, and the options that could let padding in; each family is there (see below).
 SECTIONS = {
-    "lstm": {"kind": "lstm", "bidirectional": True, **STACK},
-    "gru": {"kind": "gru", **STACK},
-    "rnn": {"kind": "rnn", "bidirectional": True},
-    "mingru": {"kind": "mingru", "normalization": "layer"},
+    **{kind: {"kind": kind, "bidirectional": True, **STACK} for kind in CELLS},
+    "gru forward": {"kind": "gru", **STACK},
+    "rnn layer": {"kind": "rnn", "normalization": "layer"},
     "feedforward": {"kind": "feedforward"},
     "feedforward batch": {"kind": "feedforward", "normalization": "batch"},
     "identity": {"kind": "feedforward", "num_layers": 0},
@@ -139,7 +139,7 @@ def test_a_long_sentence_gives_finite_numbers(name: str) -> None:
 
 def test_hierarchical_is_for_documents() -> None:
     recipe = validate(Recipe, {"task": "x:Y", "encoder": {"kind": "hierarchical"}}, "test")
-    with pytest.raises(UserError, match="hierarchical reads whole documents"):
+    with pytest.raises(UserError, match="hierarchical gives one vector for a document"):
         build_encoder(recipe.encoder, INPUT)
 
 

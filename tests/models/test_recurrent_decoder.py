@@ -50,7 +50,7 @@ def test_the_kernel_is_the_loop(copying: bool, monkeypatch: pytest.MonkeyPatch) 
     outputs = torch.randn(3, S, WIDTH, dtype=torch.float64, requires_grad=True)
     swept = loss_and_gradients(decoder, outputs)
     monkeypatch.setattr(AttentionDecoder, "_sweep", None)  # whoever calls it fails
-    monkeypatch.setattr(AttentionDecoder, "_swept_cell", lambda *_: None)
+    monkeypatch.setattr(AttentionDecoder, "_cell_for_sweep", lambda *_: None)
     for one, other in zip(swept, loss_and_gradients(decoder, outputs), strict=True):
         torch.testing.assert_close(one, other)
 
@@ -64,6 +64,7 @@ def test_the_kernel_is_the_loop(copying: bool, monkeypatch: pytest.MonkeyPatch) 
         ({"attention": "general"}, False),
         ({"attention": "coverage"}, False),
         ({"num_layers": 2}, False),
+        ({"kernel": "equations"}, False),
     ],
 )
 def test_who_is_swept(config: dict[str, Any], swept: bool, monkeypatch: pytest.MonkeyPatch) -> None:

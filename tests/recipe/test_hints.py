@@ -4,16 +4,14 @@ import pytest
 from nlpseq.tasks import TASKS
 
 from nlpseq import recipe
+from nlpseq.cli.schemas import schema_of
 from nlpseq.errors import UserError
 from nlpseq.recipe.hints import ALIASES, all_keys, matching_keys
-from nlpseq.task import resolve
 
 
 def refusal(task: str, assignment: str) -> str:
     with pytest.raises(UserError) as refused:
-        recipe.validate(
-            resolve(task).Config, recipe.override({"task": task}, [assignment]), "recipe x"
-        )
+        recipe.validate(schema_of(task), recipe.override({"task": task}, [assignment]), "recipe x")
     return str(refused.value)
 
 
@@ -59,7 +57,7 @@ def test_a_key_like_nothing_is_only_refused() -> None:
 
 
 def test_every_alias_suggests_an_existing_key_and_is_none_itself() -> None:
-    known = {key for task in TASKS for key in all_keys(resolve(task).Config)}
+    known = {key for task in TASKS for key in all_keys(schema_of(task))}
     names = {key.rpartition(".")[2] for key in known}
     assert len(ALIASES) > 150
     for alias, keys in ALIASES.items():
@@ -68,6 +66,6 @@ def test_every_alias_suggests_an_existing_key_and_is_none_itself() -> None:
 
 
 def test_keys_of_the_named_section_are_suggested_alone() -> None:
-    schema = resolve("translation").Config
+    schema = schema_of("translation")
     assert matching_keys(schema, "hidden_dim", "decoder") == ["decoder.hidden_size"]
     assert matching_keys(schema, "hidden-dim") == ["encoder.hidden_size", "decoder.hidden_size"]

@@ -3,15 +3,15 @@
 import pytest
 from nlpseq.tasks import TASKS
 
+from nlpseq.cli.schemas import schema_of
 from nlpseq.errors import UserError
 from nlpseq.recipe import Recipe, validate
 from nlpseq.recipe.keys import describe, select_section
-from nlpseq.task import resolve
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_no_key_is_without_description_and_type(task: str) -> None:
-    keys = describe(resolve(task).Config)
+    keys = describe(schema_of(task))
     assert len(keys) > 100
     assert [key.full_name for key in keys if not key.description] == []
     words = {"integer", "number", "boolean", "string", "list", "table", "of", "or"}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nlpseq.reporting.learning_curves import learning_curves
+from nlpseq.reporting.figures import LIGHT
+from nlpseq.reporting.learning_curves import _draw, learning_curves, time_unit
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TRAINING = [
@@ -34,9 +35,9 @@ def test_one_panel_for_each_curve(tmp_path: Path) -> None:
     assert both == tmp_path / "both" / "learning_curves.png"
     assert both is not None
     assert only is not None
-    assert size(both)[1] == pytest.approx(120 * (0.6 + 3 * 2.3), abs=2)
-    assert size(only)[1] == pytest.approx(120 * (0.6 + 2 * 2.3), abs=2)
-    assert size(both)[0] == size(only)[0] == 960
+    assert size(both)[1] == pytest.approx(200 * (0.9 + 3 * 2.2), abs=2)
+    assert size(only)[1] == pytest.approx(200 * (0.9 + 2 * 2.2), abs=2)
+    assert size(both)[0] == size(only)[0] == 1600
     assert [path.name for path in (tmp_path / "both").iterdir()] == ["learning_curves.png"]
 
 
@@ -69,6 +70,44 @@ def test_short_and_odd_histories_are_drawn_without_a_warning(
     assert path is not None
     assert path.read_bytes().startswith(PNG)
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_first_steps_do_not_squash_the_loss_panel() -> None:
+    steep = [
+        line | {"loss": 2.0 + (500.0 if line["step"] == 10 else 0.1 * line["step"] / 200)}
+        for line in TRAINING
+    ]
+    (low, high) = _draw(steep, VALIDATIONS, "", {}, LIGHT).axes[0].get_ylim()
+    assert low < 2.0
+    assert 4.0 < high < 5.0  # the loss on validation is 4
+    (_, high) = _draw(TRAINING, [], "", {}, LIGHT).axes[0].get_ylim()
+    assert high >= 0.5  # nothing is hidden where the first steps are not extreme
+
+
+def test_the_floor_the_title_and_percent_are_drawn() -> None:
+    figure = _draw(TRAINING, VALIDATIONS, "a title", {"floor_perplexity": 0.25}, LIGHT)
+    assert figure.get_suptitle() == "a title"
+    assert [text.get_text() for text in figure.axes[1].texts] == ["best possible"]
+    lines = [line.get_ydata() for line in figure.axes[1].lines]
+    assert [0.25, 0.25] in [list(line) for line in lines]
+    scores = [{"step": 100, "validation": {"accuracy": 0.75}}]
+    panel = _draw([], scores, "", {}, LIGHT).axes[0]
+    assert panel.get_ylabel() == "validation\naccuracy (%)"
+    assert list(panel.lines[0].get_ydata()) == [75.0]
+
+
+def test_times_are_round_and_in_a_fitting_unit() -> None:
+    assert [time_unit(seconds)[0] for seconds in (5, 59, 61, 7000, 90_000)] == [
+        "seconds",
+        "seconds",
+        "minutes",
+        "minutes",
+        "hours",
+    ]
+    top = _draw(TRAINING, VALIDATIONS, "", {}, LIGHT).axes[-1]
+    assert top.get_xlabel() == "seconds of training"
+    assert [label.get_text() for label in top.get_xticklabels()] == ["0", "5", "10", "15", "20"]
+    assert list(top.get_xticks()) == [0, 50, 100, 150, 200]
 
 
 @pytest.mark.parametrize("history", [[], [{"step": 3, "note": "resumed"}]])

@@ -76,9 +76,9 @@ def test_no_score_no_results() -> None:
 
 def test_text_has_command_scores_samples_and_a_recipe_that_parses() -> None:
     text = card().text
-    assert "nlpseq run language_modeling/quickstart\n" in text
+    assert "nlpseq run language_modeling/quickstart seed=13\n" in text
     assert "| perplexity | 9.900 | 10.50 |" in text
-    assert "(the floor) |  | 8.000 |" in text
+    assert "| best possible perplexity |  | 8.000 |" in text
     assert "nlpseq.load(" in text
     assert nlpseq.__version__ in text
     assert "100 (encoder 60, embedding 40)" in text
@@ -89,6 +89,20 @@ def test_text_has_command_scores_samples_and_a_recipe_that_parses() -> None:
     document = tomllib.loads(resolved[1])
     assert document["training"] == RECIPE["training"]
     assert "revision" not in document["data"]
+
+
+def test_scores_are_in_percent_and_the_command_has_its_overrides() -> None:
+    metrics = METRICS | {
+        "test": {"accuracy": 0.875, "tokens": 20},
+        "validation": {"accuracy": 0.5},
+        "overrides": ["training.epochs=1", "data.sizes={ train = 9 }"],
+        "epochs": 2.5,
+    }
+    text = model_card(RECIPE, "x", metrics)
+    assert "| accuracy (%) | 50.00 | 87.50 |" in text
+    assert "nlpseq run x training.epochs=1 'data.sizes={ train = 9 }' seed=13\n" in text
+    assert "| length | 7 steps, 2.5 epochs |" in text
+    assert "seed=13" not in model_card(RECIPE, "x", metrics | {"overrides": ["seed=4"]})
 
 
 def test_a_recipe_file_is_named_without_its_folder() -> None:
@@ -103,8 +117,11 @@ def test_scores_by_class_are_those_of_the_last_split() -> None:
         "test": {"per_type": {"PER": scores, "a|b": scores}},
     }
     text = model_card(RECIPE, "x", METRICS | {"details": details}, hub_task="token-classification")
-    assert "### test by type\n\n| type | precision | recall | f1 | support |\n|---|---:|" in text
-    assert "| PER | 0.750 | 0.500 | 0.600 | 1,234 |\n" in text
+    assert (
+        "### test by type\n\n| type | precision (%) | recall (%) | F1 (%) | support |\n|---|---:|"
+        in text
+    )
+    assert "| PER | 75.00 | 50.00 | 60.00 | 1,234 |\n" in text
     assert "| a\\|b | " in text
     assert "unseen" not in text
     assert ModelCard(text).data.pipeline_tag == "token-classification"

@@ -1,4 +1,4 @@
-"""Tests of training share `tiny.py`, a task small enough to be trained in every one of them."""
+"""Tests of training share `tiny.py`, a task small enough to train in every test."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(autouse=True)
 def _own_accelerator() -> Iterator[None]:
-    """accelerate keeps the precision for the whole process; each test has its own."""
+    """Reset accelerate, which keeps the precision for the whole process, before and after each test."""
     AcceleratorState._reset_state(reset_partial_state=True)
     yield
     AcceleratorState._reset_state(reset_partial_state=True)

@@ -78,7 +78,7 @@ def test_the_swap_restores_every_bit(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["none", "ema", "last_k"])
-def test_a_reloaded_average_goes_on_the_same(kind: str) -> None:
+def test_a_reloaded_average_continues_the_same(kind: str) -> None:
     made = model()
     average = build_average(made, config(average=kind, average_last=2))
     for number in range(3):

@@ -33,7 +33,7 @@ def latest(store: CheckpointStore) -> tuple[str | None, list[str]]:
     return checkpoint.name if checkpoint else None, notes
 
 
-def test_what_is_saved_comes_back_bit_for_bit(store: CheckpointStore) -> None:
+def test_saved_tensors_are_restored_bit_for_bit(store: CheckpointStore) -> None:
     store.save(12, FILES, STATE)
     checkpoint = store.open("step-00000012")
     assert checkpoint.document == STATE

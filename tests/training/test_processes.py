@@ -1,4 +1,4 @@
-"""Two gloo processes against one, with the same global batches."""
+"""Two gloo processes give the results of one process with the same global batches."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes left, each job in its folder (torch starts slowly: all in one launch)."""
+    """Run all jobs in one launch of two processes, since torch starts slowly; one folder for each job."""
     folder = tmp_path_factory.mktemp("two")
     common = {
         "MASTER_ADDR": "127.0.0.1",

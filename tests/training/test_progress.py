@@ -7,7 +7,7 @@ from nlpseq.training.progress import Best, RunLength, RunState
 
 
 def steps(batches: int, **training) -> int:
-    """Updates until the length is over, when every epoch has as many batches as was said."""
+    """Count the updates of a run in which every epoch has the estimated number of batches."""
     made = config(**training)
     length, run = RunLength(batches, made), RunState()
     while not length.is_over(run):

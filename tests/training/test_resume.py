@@ -41,7 +41,7 @@ RECIPES = {
 
 
 class KilledError(Exception):
-    """Stands for a kill: nothing more is written."""
+    """Simulates a kill: nothing more is written."""
 
 
 class StopAt(SilentReporter):
@@ -160,7 +160,7 @@ def test_when_all_checkpoints_are_damaged_nothing_is_lost(tmp_path: Path) -> Non
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_damaged_best_checkpoint_is_told(tmp_path: Path) -> None:
+def test_a_damaged_best_checkpoint_is_reported(tmp_path: Path) -> None:
     made = recipe({"rising": True}, epochs=4.0)
     first, expected = run(made, tmp_path)
     best = first.store.folder / f"step-{expected.best_step:08d}"
@@ -180,7 +180,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
         other.fit(TRAIN, VALIDATION, resume=True)
 
 
-def test_other_versions_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_versions_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(recipe(epochs=1.0), tmp_path)
     monkeypatch.setattr("platform.python_version", lambda: "2.7")
     reporter = StopAt(-1, kill=True)

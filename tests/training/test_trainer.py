@@ -190,7 +190,7 @@ def test_train_without_a_batch(tmp_path: Path) -> None:
 
 
 def test_float16_gradients_that_overflow_skip_their_step_only(tmp_path: Path) -> None:
-    """The scaler is the real one; it exists for CPU tensors too, where nothing underflows."""
+    """This uses the real scaler, which exists for CPU tensors too, where nothing underflows."""
 
     def run(name: str, scale: float | None) -> tuple[Trainer, list[dict[str, Any]]]:
         made = trainer(recipe(EXACT, log_steps=1, max_steps=6, l1=0.001), tmp_path / name)
@@ -238,7 +238,7 @@ class ListTracker(GeneralTracker):
 
 
 def test_a_score_without_bound_ends_training(tmp_path: Path) -> None:
-    """Weights that have run away may still give a finite loss; validation then tells of it."""
+    """Diverged weights may still give a finite loss; validation then reports them."""
     made = trainer(recipe({"boundless": True}, epochs=2.0), tmp_path)
     with pytest.raises(
         TrainingDivergedError, match=r"diverged at step \d+: loss \S+, learning rate"
@@ -279,7 +279,7 @@ def test_evaluation_leaves_the_mode_and_takes_no_gradient(tmp_path: Path) -> Non
 def test_the_seed_decides(tmp_path: Path) -> None:
     def run(name: str, seed: int) -> dict[str, bytes]:
         made = trainer(recipe(seed=seed, epochs=1.0), tmp_path / name)
-        torch.manual_seed(torch.seed() % 1000)  # whatever was drawn before
+        torch.manual_seed(torch.seed() % 1000)  # any state of the generator
         made.fit(texts("train", 24, 0), None)
         return weights(made)
 

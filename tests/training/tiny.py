@@ -1,4 +1,4 @@
-"""A real but tiny task: the next symbol of short random texts, by a GRU with tied embedding."""
+"""A tiny task: predict the next symbol of short random texts, with a GRU and a tied embedding."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ class TinyConfig(Section):
     poison: int = -1
     """The loss of this batch of each epoch is not a number."""
     rising: bool = False
-    """The validation score gets worse by itself."""
+    """The validation score gets worse at each validation."""
     boundless: bool = False
     """The validation score is infinite."""
 
@@ -148,7 +148,7 @@ class TinyTask(Task[TinyRecipe]):
 
 
 def texts(name: str, count: int, seed: int) -> Split:
-    """Texts in which a symbol is mostly the one before plus one."""
+    """Draw texts in which a symbol is mostly the previous one plus one."""
     draw = random.Random(f"{name}/{seed}")
     rows = []
     for _ in range(count):
@@ -182,6 +182,6 @@ def trainer(made: TinyRecipe, folder: Path, dtype: torch.dtype = torch.float32) 
 
 
 def weights(made: Trainer) -> dict[str, bytes]:
-    """Every byte of the model, by name."""
+    """Return the bytes of every tensor of the model, by name."""
     state = made.model.state_dict()
     return {name: tensor.detach().numpy().tobytes() for name, tensor in state.items()}

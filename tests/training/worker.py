@@ -17,9 +17,9 @@ from nlpseq.training.reporters import SilentReporter
 OPTIONS: dict[str, Any] = {"epochs": 2.0, "optimizer": "adam", "clip_norm": 0.3, "l2": 0.01}
 
 JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    # 24 texts in batches of 5: the last one has 4; of uneven length.
+    # 24 texts of different lengths in batches of 5; the last batch has 4.
     "texts": ({"stream": False, "dropout": 0.0}, {"batch_size": 5}),
-    # The last batch has one row, so that one process has none.
+    # The last batch has one row, so one process has none.
     "alone": ({"stream": False, "dropout": 0.0}, {"batch_size": 23, "learning_rate": 0.1}),
     "accumulated": ({"stream": False, "dropout": 0.0}, {"batch_size": 3, "accumulation": 3}),
     "windows": ({"stream": True, "dropout": 0.0}, {"batch_size": 4, "average": "ema"}),
@@ -41,7 +41,7 @@ class Interrupt(SilentReporter):
 
 
 def train(folder: Path, job: str, stop: int = 0, report: str = "report") -> None:
-    """Train, or go on, and write down what came out."""
+    """Train or resume, and write the results."""
     folder.mkdir(parents=True, exist_ok=True)
     tiny, training = JOBS[job]
     made = trainer(recipe(tiny, **OPTIONS | training), folder, torch.float64)

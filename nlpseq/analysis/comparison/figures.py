@@ -43,10 +43,12 @@ def _differences(report: ComparisonResults, theme: Theme) -> "Figure":
     figure = new_figure(8, 1.6 + 0.3 * len(pairs))
     axis: Axes = figure.subplots()
     for index, pair in enumerate(pairs):
-        found, factor = pair.scores[report.score], report.unit.factor
-        middle, low, high = (factor * value for value in (found.difference, found.low, found.high))
+        result, factor = pair.scores[report.score], report.unit.factor
+        middle, low, high = (
+            factor * value for value in (result.difference, result.low, result.high)
+        )
         bars = [[max(0.0, middle - low)], [max(0.0, high - middle)]]
-        shown = found.corrected_p_value <= SIGNIFICANCE
+        shown = result.corrected_p_value <= SIGNIFICANCE
         colour = theme.colour(0) if shown else theme.faint
         axis.errorbar(middle, index, xerr=bars, fmt="o", color=colour, capsize=4)
     axis.axvline(0, color=theme.ink, linewidth=0.8, linestyle="--")
@@ -109,6 +111,7 @@ def _learning_curves(
     axes[0].set_ylabel(f"validation {report.unit.full_label}")
     for axis in axes:
         axis.grid(alpha=0.3)
+        axis.set_xlim(left=0)
     axes[0].legend()
     figure.suptitle("Learning curves", size=11)
     return figure
@@ -167,7 +170,7 @@ def _widen(axis: "Axes") -> None:
 def _few_ticks() -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(5, integer=True)
+    return MaxNLocator(4, integer=True)
 
 
 def _front(points: Sequence[tuple[float, float]], higher: bool) -> list[tuple[float, float]]:

@@ -241,8 +241,8 @@ def _corrected(pairs: Sequence[ModelPair]) -> list[ModelPair]:
         replace(
             pair,
             scores={
-                name: replace(found, corrected_p_value=corrected[name][index])
-                for name, found in pair.scores.items()
+                name: replace(result, corrected_p_value=corrected[name][index])
+                for name, result in pair.scores.items()
             },
         )
         for index, pair in enumerate(pairs)

@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nlpseq.analysis.statistics import Summary
-from nlpseq.reporting.formats import decimals_for, format_count, format_number, readable_name
+from nlpseq.reporting.formats import (
+    decimals_for,
+    format_count,
+    format_duration,
+    format_number,
+    readable_name,
+)
 
 from .costs import Cost
 from .results import ComparisonResults
@@ -108,7 +114,7 @@ def _cost_cells(costs: Sequence[Cost]) -> Iterator[tuple[str, list[str]]]:
     if any(cost.output for cost in costs):
         yield "- output layer", [f"{cost.output:,}" for cost in costs]
     yield "- other", [f"{cost.core:,}" for cost in costs]
-    yield "training time (min)", [format_number(cost.minutes) for cost in costs]
+    yield "training time", [format_duration(60 * cost.minutes) for cost in costs]
     yield "training tokens/s", [format_number(round(cost.tokens_per_second)) for cost in costs]
     yield "steps", [format_number(round(cost.steps)) for cost in costs]
     yield "size on disk (MB)", [format_number(cost.megabytes) for cost in costs]
@@ -132,16 +138,16 @@ def difference_rows(report: ComparisonResults) -> Rows:
     ]
     rows = []
     for pair in report.pairs:
-        found = pair.scores[report.score]
+        result = pair.scores[report.score]
         middle, low, high = (
-            format_difference(value * unit.factor, found, unit)
-            for value in (found.difference, found.low, found.high)
+            format_difference(value * unit.factor, result, unit)
+            for value in (result.difference, result.low, result.high)
         )
         p_values = [
             format_p_value(p).removeprefix("p ").removeprefix("= ")
-            for p in (found.p_value, found.corrected_p_value)
+            for p in (result.p_value, result.corrected_p_value)
         ]
-        effect = "" if found.cohens_dz is None else f"{found.cohens_dz:.3f}"
+        effect = "" if result.cohens_dz is None else f"{result.cohens_dz:.3f}"
         rows.append(
             [f"{pair.first} - {pair.second}", middle, f"{low} to {high}", *p_values, effect]
         )

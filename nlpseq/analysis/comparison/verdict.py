@@ -30,25 +30,25 @@ def verdict(
         pairs: number of pairs in the comparison, for which p is corrected.
         level: of the interval.
     """
-    found = pair.scores[score]
-    shown = found.corrected_p_value <= SIGNIFICANCE
-    evidence = _evidence(found, unit, seeds, pairs, level, unsigned=shown)
+    result = pair.scores[score]
+    shown = result.corrected_p_value <= SIGNIFICANCE
+    evidence = _evidence(result, unit, seeds, pairs, level, unsigned=shown)
     if shown:
-        return _better(pair, found, unit, evidence)
-    gap = format_difference(found.difference * unit.factor, found, unit)
+        return _better(pair, result, unit, evidence)
+    gap = format_difference(result.difference * unit.factor, result, unit)
     which = "" if pair.over_seeds else "these trained models of "
     return (
         f"No significant difference between {which}{pair.first} and {pair.second}: {gap} {unit.name} "
-        f"({evidence}); {_outlook(found, unit, examples)}."
+        f"({evidence}); {_outlook(result, unit, examples)}."
     )
 
 
-def _better(pair: ModelPair, found: Difference, unit: Unit, evidence: str) -> str:
-    names = [pair.first, pair.second] if found.difference > 0 else [pair.second, pair.first]
+def _better(pair: ModelPair, result: Difference, unit: Unit, evidence: str) -> str:
+    names = [pair.first, pair.second] if result.difference > 0 else [pair.second, pair.first]
     word = "higher" if unit.higher_is_better is None else "better"
     if unit.higher_is_better is False:
         names.reverse()
-    gap = format_difference(abs(found.difference) * unit.factor, found, unit)
+    gap = format_difference(abs(result.difference) * unit.factor, result, unit)
     sentence = f"{names[0]} is {word} than {names[1]} by {gap} {unit.name} ({evidence})"
     if pair.over_seeds:
         return f"{sentence}."
@@ -56,7 +56,7 @@ def _better(pair: ModelPair, found: Difference, unit: Unit, evidence: str) -> st
 
 
 def _evidence(
-    found: Difference,
+    result: Difference,
     unit: Unit,
     seeds: Sequence[int],
     pairs: int,
@@ -65,25 +65,25 @@ def _evidence(
     unsigned: bool,
 ) -> str:
     """Return `95% CI 0.5 to 1.9, p = 0.002, 3 seeds`."""
-    ends = [found.low * unit.factor, found.high * unit.factor]
-    if unsigned and found.difference < 0:
+    ends = [result.low * unit.factor, result.high * unit.factor]
+    if unsigned and result.difference < 0:
         ends = [-ends[1], -ends[0]]
-    low, high = (format_difference(end, found, unit) for end in ends)
+    low, high = (format_difference(end, result, unit) for end in ends)
     counts = " and ".join(map(str, dict.fromkeys(seeds)))
     plural = "seed" if set(seeds) == {1} else "seeds"
     corrected = f" after Holm's correction for {pairs} pairs" if pairs > 1 else ""
-    p_value = format_p_value(found.corrected_p_value)
+    p_value = format_p_value(result.corrected_p_value)
     return f"{level:.0%} CI {low} to {high}, {p_value}{corrected}, {counts} {plural}"
 
 
-def _outlook(found: Difference, unit: Unit, examples: int) -> str:
+def _outlook(result: Difference, unit: Unit, examples: int) -> str:
     """Say how many examples would show the smallest difference of interest."""
-    worth = f"{found.worth * unit.factor:g} {unit.name}"
-    if found.low == found.high:  # no spread to estimate anything by
+    worth = f"{result.worth * unit.factor:g} {unit.name}"
+    if result.low == result.high:  # no spread to estimate anything by
         return "their scores are equal on every resampled test set"
-    if found.examples_needed is None:
+    if result.examples_needed is None:
         return f"detecting {worth} needs more seeds; more examples would not be enough"
-    more = found.examples_needed - examples
+    more = result.examples_needed - examples
     if more <= 0:
         return f"the test set is large enough to detect {worth} (power 80%)"
     return f"detecting {worth} needs about {round_estimate(more):,} more examples"
@@ -95,9 +95,9 @@ def round_estimate(count: int) -> int:
     return round(count, -digits)
 
 
-def format_difference(value: float, found: Difference, unit: Unit) -> str:
+def format_difference(value: float, result: Difference, unit: Unit) -> str:
     """Return a difference with the decimals that the width of its interval supports."""
-    width = (found.high - found.low) * unit.factor
+    width = (result.high - result.low) * unit.factor
     decimals = 1 if not width or not math.isfinite(width) else 1 - math.floor(math.log10(width))
     text = f"{value:.{min(max(decimals, 1), 4)}f}"
     return text.removeprefix("-") if not text.strip("-0.") else text  # no minus before 0.0

@@ -125,7 +125,9 @@ def draw_splits(
 def _rows(
     view: str, distances: Sequence[int], size: int, seed: int, name: str
 ) -> list[dict[str, Any]]:
-    random = Random(f"long dependencies {view} {seed} {name}")  # this string fixes the published data
+    random = Random(
+        f"long dependencies {view} {seed} {name}"
+    )  # this string fixes the published data
     drawn = (_DRAW[view](distance, random) for distance in islice(cycle(distances), size))
     return [
         {"text": " ".join(text.tokens), "answers": text.answers, "distances": text.distances}

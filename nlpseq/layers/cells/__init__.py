@@ -39,7 +39,9 @@ def cell_class(kind: str) -> type[Cell]:
     return next(
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Cell) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, Cell)
+        and value.__module__ == module.__name__
     )
 
 

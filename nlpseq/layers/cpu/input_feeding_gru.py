@@ -261,7 +261,9 @@ class _FeedingSweep(torch.autograd.Function):
             d_h = torch.addmm(d_joined[:size] + _widened(d_before, n), back_h, d_ahead[-1])
             d_g, d_u, d_before = step.gates_backward(d_h)
             d_gates.append(d_g)
-        d_ahead.append(F.pad(d_u, (0, 0, 0, keys.size(2))))  # there is no attention before the first step
+        d_ahead.append(
+            F.pad(d_u, (0, 0, 0, keys.size(2)))
+        )  # there is no attention before the first step
         states = [step.joined[:size] for step in steps] + [hidden]
         weights = _stacked([step.weights for step in steps], batch)  # (T, B, S)
         all_ahead, all_values = _beside(d_ahead), _beside(d_values)

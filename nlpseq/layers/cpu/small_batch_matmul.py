@@ -14,7 +14,9 @@ from nlpseq.layers.cpu import is_cpu_inference
 
 MOST_VOCABULARY_ROWS = 16  # with more, transposing the result costs what the product gains
 MOST_CELL_ROWS = 128
-MOST_SMALL_ELEMENTS = 2**18  # in a weight: up to this size the extra calls cost what the product gains
+MOST_SMALL_ELEMENTS = (
+    2**18
+)  # in a weight: up to this size the extra calls cost what the product gains
 
 
 def pays_off_for_few_rows(rows: Tensor, *weights: Tensor, most: int) -> bool:
@@ -66,7 +68,9 @@ def lstm_step(
 ) -> tuple[Tensor, Tensor]:
     """Compute `torch.lstm_cell`: inputs (R, D), h and c (R, H) -> the next h and c."""
     h, c = state
-    gates = linear_transposed(inputs, weight_ih, bias_ih + bias_hh).addmm_(weight_hh, h.t())  # (4H, R)
+    gates = linear_transposed(inputs, weight_ih, bias_ih + bias_hh).addmm_(
+        weight_hh, h.t()
+    )  # (4H, R)
     size = h.size(1)
     opened, new, out = gates.split([2 * size, size, size])
     i, f = opened.sigmoid_().chunk(2)

@@ -95,7 +95,7 @@ def nothing(runs: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words", "said"),
     [
-        (nothing, "lstm", "needs two runs or more"),
+        (nothing, "lstm", "needs at least two runs"),
         (nothing, "lstm ./lstm", "is given twice"),
         (nothing, "lstm nowhere", "nowhere: no such folder"),
         (nothing, "lstm words", "different tasks, classification and language_modeling"),
@@ -107,18 +107,26 @@ def nothing(runs: Path) -> None:
         (
             nothing,
             "lstm rnn --score calibration_error",
-            "no sum over examples gives it, .*accuracy",
+            "not computed from sums over examples, .*accuracy",
         ),
         (nothing, "lstm rnn --score acuracy", "no such score; did you mean 'accuracy'"),
-        (nothing, "lstm rnn --score bleu", "no such score; there are accuracy, macro_f1"),
+        (nothing, "lstm rnn --score bleu", "no such score; available: accuracy, macro_f1"),
         (
             nothing,
             "lstm rnn --split tset",
             "has no scores of split 'tset', only of validation, test",
         ),
-        (nothing, "lstm rnn --difference 0", "--difference 0: a difference above 0"),
-        (nothing, "lstm rnn --samples 1", "--samples 1: intervals need two resampled test sets"),
-        (nothing, "lstm rnn --device tpu --measure", "error: device .tpu. is not available on this machine"),
+        (nothing, "lstm rnn --difference 0", "--difference 0: give a number above 0"),
+        (
+            nothing,
+            "lstm rnn --samples 1",
+            "--samples 1: intervals need at least two resampled test sets",
+        ),
+        (
+            nothing,
+            "lstm rnn --device tpu --measure",
+            "error: device .tpu. is not available on this machine",
+        ),
         (
             nothing,
             "lstm rnn --split data",
@@ -139,7 +147,7 @@ def nothing(runs: Path) -> None:
         (without_statistics, "lstm rnn", "test.jsonl, line 1: no finite statistics"),
         (half_a_line, "lstm rnn", "test.jsonl, line 120: damaged"),
         (no_predictions, "lstm rnn", "test.jsonl: no such file"),
-        (broken_metrics, "lstm rnn", "metrics.json: damaged, no JSON"),
+        (broken_metrics, "lstm rnn", "metrics.json: damaged, not JSON"),
         (no_test, "lstm rnn", "has no scores of split 'test', only of validation; nlpseq evaluate"),
         (untold, "lstm rnn", "key parameters is missing"),
         (no_list, "lstm rnn", "seed-13/metrics.json: damaged, key splits is missing"),
@@ -183,7 +191,7 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
         ),
         (
             f"ner/quickstart {SMALL} --models lstm,hierarchical --match steps",
-            "gives no vector a token",
+            "gives one vector for a document",
         ),
         (f"{QUICK} --models lstm,gru --seeds 13,4294967296", "seed = 4294967296"),
         (f"{QUICK} --models lstm,gru --samples 1", "--samples 1: intervals need"),
@@ -208,7 +216,7 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
             "seed=5: .* --seeds, 13,14,15; write --seeds 5, or leave",
         ),
         (f"{QUICK} {SMALL} --models lstm,gru --split tset", "--split tset: .* did you mean 'test'"),
-        (f"{QUICK} --models lstm,gru --difference 0", "--difference 0: a difference above 0"),
+        (f"{QUICK} --models lstm,gru --difference 0", "--difference 0: give a number above 0"),
         (
             "lstm rnn --seeds 13",
             "--seeds: for recipes to train; these are finished runs: lstm, rnn",

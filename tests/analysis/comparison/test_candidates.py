@@ -139,7 +139,7 @@ def test_a_split_of_several_tests_that_was_left_alone_is_named(runs: Path) -> No
     ("words", "folder"),
     [
         ("sentiment/quickstart --models lstm,rnn", "sentiment-quickstart/lstm-rnn"),
-        ("sentiment/quickstart sentiment/sst2 --seeds 13", "sentiment/quickstart-sst2"),
+        ("sentiment/quickstart sentiment/sst2 --seeds 13", "classification/quickstart-sst2"),
     ],
 )
 def test_models_are_trained_where_their_recipe_or_task_is_named(
@@ -187,7 +187,7 @@ def test_a_comparison_of_other_runs_is_left_alone(
 ) -> None:
     words = ["compare", "lstm", "rnn", "--samples", "20"]
     assert main(words) == 0
-    report = runs / "runs" / "compare" / "sentiment" / "lstm-rnn" / "report.json"
+    report = runs / "runs" / "compare" / "classification" / "lstm-rnn" / "report.json"
     before = report.read_bytes()
     other = runs / "other"
     for name in ("lstm", "rnn"):
@@ -196,12 +196,12 @@ def test_a_comparison_of_other_runs_is_left_alone(
     assert main(["compare", "other/lstm", "other/rnn", "--samples", "20"]) == 2
     said = capsys.readouterr().err
     assert re.search(
-        "sentiment/lstm-rnn: holds a comparison of other runs, as .*lstm/seed-13", said
+        r"classification/lstm-rnn: holds a comparison of other runs \(.*lstm/seed-13\)", said
     )
     assert said.count("\n") == 1
     assert report.read_bytes() == before
 
-    # Of the same models, be it on another split or with fewer seeds, it is written anew.
+    # Of the same models, on another split or with fewer seeds, it is replaced.
     shutil.rmtree(runs / "rnn" / "seed-14")
     assert main([*words, "--split", "validation"]) == 0
     assert json.loads(report.read_text())["split"] == "validation"
@@ -244,7 +244,7 @@ def test_what_cannot_be_measured_is_one_line(tmp_path: Path) -> None:
         measure_speed(tmp_path, ["", " "])
 
 
-def test_the_process_that_measures_answers(trained: Path) -> None:
+def test_memory_is_that_of_a_process_of_its_own(trained: Path) -> None:
     large = b"1" * 1_500_000_000  # what this process holds is not the model's
     found = measure_speed(trained / "words", ["Denby was proud ."] * 3, "cpu")
     assert min(found) > 0

@@ -59,7 +59,7 @@ def test_one_seed_speaks_of_the_trained_models_only(trained: Path) -> None:
     assert not found.pairs[0].over_seeds
     assert "trained models" in found.verdicts[0]
     assert "1 and 2 seeds" in found.verdicts[0]
-    assert any("one seed of seed-13" in note for note in found.notes)
+    assert any("Only one seed for seed-13:" in note for note in found.notes)
 
 
 def test_three_models_are_corrected_for_three_pairs(trained: Path) -> None:
@@ -91,7 +91,7 @@ def test_language_models_by_bits_per_byte(trained: Path) -> None:
 
 
 def test_slices_hold_all_examples_and_add_up(report: Report, trained: Path) -> None:
-    assert list(report.slices) == ["words of the input", "rarest word of the input"]
+    assert list(report.slices) == ["input length (words)", "rarest input word"]
     for cut in report.slices.values():
         assert sum(one.examples for one in cut) == 120
         for model in report.models:
@@ -115,12 +115,12 @@ def test_slices_are_cut_by_the_words_of_train(report: Report) -> None:
     assert [places.tolist() for places in parts.values()] == [[0], [1, 2], [3, 4]]
 
 
-def test_texts_that_are_not_at_hand_leave_a_note(report: Report, tmp_path: Path) -> None:
-    contenders = report.contenders
-    found, notes = slices(contenders, "accuracy", "test", tmp_path)
+def test_texts_that_are_not_available_leave_a_note(report: Report, tmp_path: Path) -> None:
+    candidates = report.candidates
+    found, notes = slices(candidates, "accuracy", "test", tmp_path)
     assert found == {}
     assert len(notes) == 1
-    assert "not at hand" in notes[0]
+    assert "not available" in notes[0]
 
 
 def test_the_command_prints_and_writes(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,12 +130,12 @@ def test_the_command_prints_and_writes(runs: Path, capsys: pytest.CaptureFixture
     for said in (
         "accuracy",
         "parameters",
-        "updates",
+        "steps",
         "2 seeds",
         "runs/compare/classification/lstm-rnn/report.html",
     ):
         assert said in printed, said
-    folder = runs / "runs" / "compare" / "sentiment" / "lstm-rnn"
+    folder = runs / "runs" / "compare" / "classification" / "lstm-rnn"
     written = json.loads((folder / "report.json").read_text())
     assert written["command"] == "nlpseq compare lstm rnn --difference 2"
     assert written["verdicts"][0].split() == " ".join(written["verdicts"]).split()

@@ -13,16 +13,13 @@ from matplotlib.image import imread
 
 from nlpseq.analysis.comparison import Report, compare
 from nlpseq.analysis.comparison.figures import (
-    LIGHT,
-    Picture,
-    _curves,
-    _figure,
     _front,
     _widen,
     draw,
 )
 from nlpseq.analysis.comparison.html import page
 from nlpseq.analysis.comparison.tables import all_tables
+from nlpseq.reporting.figures import Picture, new_figure
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script>&"\''
 VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -95,7 +92,7 @@ def test_nothing_outside_is_asked_for_and_every_image_decodes(report, pictures) 
 
 def test_it_is_made_for_light_dark_and_print(report, pictures) -> None:
     style = page(report, pictures).partition("<style>")[2].partition("</style>")[0]
-    assert "@media (prefers-color-scheme: dark)" in style
+    assert "@media screen and (prefers-color-scheme: dark)" in style
     assert "@media print" in style
     light, dark = (
         imread(io.BytesIO(pictures[0].images[theme]))[0, 0, :3] for theme in ("light", "dark")
@@ -119,7 +116,7 @@ def test_every_command_is_a_line_of_its_own(report) -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(1_821_836, 1_822_002), (10, 90), (7, 7)])
 def test_costs_that_hardly_differ_stand_side_by_side(low: float, high: float) -> None:
-    axis = _figure(4, 3).subplots()
+    axis = new_figure(4, 3).subplots()
     axis.plot([low, high], [80, 90], "o")
     before = axis.get_xlim()
     _widen(axis)
@@ -155,7 +152,7 @@ def test_texts_cannot_become_tags(report, pictures) -> None:
         fingerprint=EVIL,
         command=EVIL,
     )
-    found = read(page(evil, [pictures[0]._replace(text=EVIL)]))
+    found = read(page(evil, [replace(pictures[0], caption=EVIL)]))
     assert not any(tag == "script" for tag, _ in found.tags)
     assert "".join(found.texts).count(EVIL) >= 6
     assert any(attributes.get("alt") == EVIL for _, attributes in found.tags)
@@ -168,9 +165,17 @@ def test_the_front_is_what_none_beats_in_both() -> None:
 
 
 def test_runs_without_validations_have_no_curves(report) -> None:
-    contenders = [
+    candidates = [
         replace(one, runs=[replace(run, history=[]) for run in one.runs])
-        for one in report.contenders
+        for one in report.candidates
     ]
-    assert _curves(report, LIGHT) is not None
-    assert _curves(replace(report, contenders=contenders), LIGHT) is None
+    names = [picture.name for picture in draw(replace(report, candidates=candidates))]
+    assert names == ["differences", "score_and_cost"]
+
+
+def test_a_notebook_shows_verdicts_figures_and_tables(report) -> None:
+    found = read(report._repr_html_())
+    texts = " ".join(found.texts).replace("\xa0", " ")
+    assert all(verdict in texts for verdict in report.verdicts)
+    assert "Cost" in texts
+    assert sum(tag == "img" for tag, _ in found.tags) == 6

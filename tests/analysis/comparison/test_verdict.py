@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from nlpseq.analysis.comparison.pairwise import Difference, Pair
+from nlpseq.analysis.comparison.pairwise import Difference, ModelPair
 from nlpseq.analysis.comparison.score_units import Unit
-from nlpseq.analysis.comparison.verdict import p_words, rounded, verdict
+from nlpseq.analysis.comparison.verdict import format_p_value, round_estimate, verdict
 
 F1 = Unit(True, 100, 0.5, "F1", "F1")
 PERPLEXITY = Unit(False, 1, 0.5, "perplexity", "perplexity")
@@ -29,7 +29,7 @@ DOUBTFUL = replace(SHOWN, low=-0.004, corrected_p_value=0.21, examples_needed=52
 
 
 def say(found: Difference, unit: Unit = F1, *, over_seeds: bool = True, pairs: int = 1) -> str:
-    pair = Pair("LSTM", "GRU", over_seeds, {"score": found})
+    pair = ModelPair("LSTM", "GRU", over_seeds, {"score": found})
     count = 3 if over_seeds else 1
     return verdict(
         pair, "score", unit, seeds=[count, count], examples=1000, pairs=pairs, level=0.95
@@ -48,8 +48,8 @@ def test_models_that_answer_alike_promise_nothing() -> None:
         SHOWN, difference=0.0, low=0.0, high=0.0, corrected_p_value=1.0, examples_needed=0
     )
     assert say(alike) == (
-        "No difference can be shown between LSTM and GRU: 0.0 F1 (95% CI 0.0 to 0.0, p = 1.00, "
-        "3 seeds); no example tells them apart."
+        "No significant difference between LSTM and GRU: 0.0 F1 (95% CI 0.0 to 0.0, p = 1.00, "
+        "3 seeds); their scores are equal on every resampled test set."
     )
 
 
@@ -76,17 +76,17 @@ def test_a_score_of_which_neither_way_is_better() -> None:
 def test_one_seed() -> None:
     said = say(SHOWN, over_seeds=False)
     assert said.startswith("Of these two trained models, LSTM is better")
-    assert said.endswith("1 seed); how others of their kind would do is not known.")
+    assert said.endswith("1 seed); models trained with other seeds may differ.")
     assert "these trained models of LSTM and GRU" in say(DOUBTFUL, over_seeds=False)
 
 
 def test_no_difference_and_what_would_show_one() -> None:
     assert say(DOUBTFUL) == (
-        "No difference can be shown between LSTM and GRU: 1.2 F1 (95% CI -0.4 to 1.9, p = 0.21, 3 seeds); "
-        "showing 0.5 would need about 4,300 more examples."
+        "No significant difference between LSTM and GRU: 1.2 F1 (95% CI -0.4 to 1.9, p = 0.21, 3 seeds); "
+        "detecting 0.5 F1 needs about 4,300 more examples."
     )
     assert "needs more seeds" in say(replace(DOUBTFUL, examples_needed=None))
-    assert "0.5 would probably have been seen" in say(replace(DOUBTFUL, examples_needed=900))
+    assert "large enough to detect 0.5 F1" in say(replace(DOUBTFUL, examples_needed=900))
 
 
 def test_several_pairs_are_said_to_be_corrected() -> None:
@@ -97,9 +97,15 @@ def test_several_pairs_are_said_to_be_corrected() -> None:
     ("value", "words"),
     [(0.0001, "p < 0.001"), (0.0124, "p = 0.012"), (0.4, "p = 0.40"), (1.0, "p = 1.00")],
 )
-def test_p_in_words(value: float, words: str) -> None:
-    assert p_words(value) == words
+def test_p_values(value: float, words: str) -> None:
+    assert format_p_value(value) == words
 
 
 def test_estimates_have_two_digits() -> None:
-    assert [rounded(count) for count in (7, 99, 101, 4296, 123_456)] == [7, 99, 100, 4300, 120_000]
+    assert [round_estimate(count) for count in (7, 99, 101, 4296, 123_456)] == [
+        7,
+        99,
+        100,
+        4300,
+        120_000,
+    ]

@@ -133,7 +133,7 @@ def test_a_model_is_no_better_than_itself() -> None:
 
 def test_runs_that_do_not_pair_are_refused() -> None:
     ones = [counted([1, 2])]
-    with pytest.raises(ValueError, match="in pairs"):
+    with pytest.raises(ValueError, match="same number of runs"):
         randomization_test(ones, ones * 2, mean, [])
     with pytest.raises(ValueError, match="of one shape"):
         randomization_test(ones, [counted([1, 2, 3])], mean, [])

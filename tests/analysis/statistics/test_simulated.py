@@ -18,7 +18,7 @@ from nlpseq.analysis.statistics import (
     seeds_then_examples,
     swaps,
 )
-from nlpseq.analysis.statistics.scoring import Floats, Table
+from nlpseq.analysis.statistics.scoring import Floats, ScoreTable
 from nlpseq.metrics.resampling import resamples
 
 LEVELS = (0.01, 0.05, 0.1, 0.2)
@@ -28,11 +28,11 @@ DRAWS = 199
 World = Callable[[np.random.Generator], tuple[Floats, Floats]]
 
 
-def mean(sums: Floats) -> Table:
+def mean(sums: Floats) -> ScoreTable:
     return {"score": sums[:, 1] / sums[:, 0]}
 
 
-def f1(sums: Floats) -> Table:
+def f1(sums: Floats) -> ScoreTable:
     correct, predicted, gold = sums.T
     return {"score": 2 * correct / (predicted + gold)}
 
@@ -72,7 +72,7 @@ def spans(chance: np.random.Generator) -> tuple[Floats, Floats]:
     return one(), one()
 
 
-def p_values(world: World, scorer: Callable[[Floats], Table], seed: int) -> dict[str, Floats]:
+def p_values(world: World, scorer: Callable[[Floats], ScoreTable], seed: int) -> dict[str, Floats]:
     """p of each test in worlds of one kind."""
     chance = np.random.default_rng(seed)
     found: dict[str, list[float]] = {"bootstrap": [], "randomization": [], "sacrebleu": []}

@@ -1,4 +1,4 @@
-"""Formal languages: what they say of themselves, checked by other means."""
+"""Formal languages: answers and distances, recomputed from the tokens."""
 
 from collections import Counter
 from typing import Any
@@ -30,12 +30,12 @@ def test_answers_repeat_the_token_that_stands_so_far_before(view: str) -> None:
         counts[row["distances"][0]] += 1
         between = tokens[KEPT : row["answers"][0] - 1]
         assert set(between) <= ({"."} if view == "copy_memory" else set(formal_languages.SYMBOLS))
-    assert len({*counts.values()}) == 1  # each distance has its share
+    assert len({*counts.values()}) == 1  # equal shares
     assert set(counts) == set(DISTANCES[view])
 
 
 def matching(tokens: list[str]) -> dict[int, int]:
-    """Closing place -> opening place, by crossing out innermost pairs until nothing is left."""
+    """Match closing to opening indices by removing innermost pairs until none is left."""
     left, found = list(enumerate(tokens)), {}
     while left:
         for (a, one), (b, two) in zip(left, left[1:], strict=False):

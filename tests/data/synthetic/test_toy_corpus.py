@@ -1,4 +1,4 @@
-"""The built-in corpus: its probabilities are exact, its strings unambiguous, its tasks not for a bag of words."""
+"""The toy corpus: exact probabilities, unambiguous sentences, and tasks that a bag of words cannot solve."""
 
 import math
 from collections import Counter, defaultdict
@@ -38,7 +38,7 @@ def uncapitalised(tokens: tuple[str, ...]) -> list[str]:
 
 
 def one_word_a_class(grammar: Grammar) -> Grammar:
-    """Let one word stand for all words that occur as rules of the same symbols: ambiguity stays as it is."""
+    """Replace all words that are rules of the same symbols by one word, which does not change ambiguity."""
     symbols: dict[str, set[str]] = defaultdict(set)
     inside_longer = set()
     for symbol, rules in grammar.rules.items():
@@ -65,7 +65,7 @@ def one_word_a_class(grammar: Grammar) -> Grammar:
 
 
 def expand(grammar: Grammar, stack: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Rewrite the leftmost symbol until a word comes first; yield that word and what is still to come."""
+    """Rewrite the leftmost symbol until a word is first; yield the word and the remaining symbols."""
     head, *rest = stack
     if head not in grammar.rules:
         yield head, tuple(rest)
@@ -76,7 +76,7 @@ def expand(grammar: Grammar, stack: tuple[str, ...]) -> Iterator[tuple[str, tupl
 
 
 def ambiguous_prefix(grammar: Grammar) -> list[str] | None:
-    """Determinise the grammar; two ways from one prefix to one continuation are an ambiguity.
+    """Determinise the grammar; two paths from a prefix to the same continuation are an ambiguity.
 
     Every continuation can be completed and the language is finite, so None is a proof of unambiguity.
     """
@@ -318,7 +318,7 @@ def test_translation_and_headline_follow_from_the_text(examples: list[toy_corpus
         assert example.translation[-1] == "."
         assert 1 < len(example.headline) <= len(example.tokens)
     assert all(len(found) == 1 for found in sides.values())
-    assert len(sides) < len(examples)  # some sentences did occur twice
+    assert len(sides) < len(examples)  # some sentences occur twice
 
 
 def test_vocabulary_is_closed_and_reached() -> None:
@@ -404,7 +404,7 @@ def test_bad_notation(line: str) -> None:
         read_rules(line)
 
 
-# ---- What must not be easy
+# ---- Difficulty
 
 
 def test_a_bag_of_words_does_not_solve_sentiment() -> None:
@@ -444,7 +444,7 @@ def test_a_bag_of_words_does_not_solve_sentiment() -> None:
             best = max(best, right.float().mean().item())
         assert best < 0.75, hidden_size
         fitted = ((model(train).squeeze(1) > 0) == (labels > 0)).float().mean().item()
-        assert fitted > 0.6, hidden_size  # it did learn what there is to learn
+        assert fitted > 0.6, hidden_size  # the classifier did learn from train
 
 
 def test_a_name_alone_does_not_tell_its_kind(examples: list[toy_corpus.Example]) -> None:

@@ -8,10 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.layers import cells, linear_cross_entropy
-from nlpseq.layers.cells import GRUCell, LSTMCell, RecurrentCell
+from nlpseq.layers import linear_cross_entropy
+from nlpseq.layers.cells import RecurrentCell
+from nlpseq.layers.cells import gru as gru_file
+from nlpseq.layers.cells import lstm as lstm_file
+from nlpseq.layers.cells.gru import GRUCell
+from nlpseq.layers.cells.lstm import LSTMCell
 from nlpseq.layers.cpu import small_batch_matmul
-from nlpseq.layers.cpu.small_batch_matmul import MOST_CELL_ROWS, MOST_VOCABULARY_ROWS, columns_pay
+from nlpseq.layers.cpu.small_batch_matmul import (
+    MOST_CELL_ROWS,
+    MOST_VOCABULARY_ROWS,
+    pays_off_for_few_rows,
+)
 from nlpseq.layers.softmax import SoftmaxLayer
 from nlpseq.types import State
 
@@ -31,11 +39,12 @@ def pays(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     told: list[bool] = []
 
     def listen(*args: Any, **options: Any) -> bool:
-        told.append(columns_pay(*args, **options))
+        told.append(pays_off_for_few_rows(*args, **options))
         return told[-1]
 
-    monkeypatch.setattr(cells, "columns_pay", listen)
-    monkeypatch.setattr(linear_cross_entropy, "columns_pay", listen)
+    monkeypatch.setattr(gru_file, "pays_off_for_few_rows", listen)
+    monkeypatch.setattr(lstm_file, "pays_off_for_few_rows", listen)
+    monkeypatch.setattr(linear_cross_entropy, "pays_off_for_few_rows", listen)
     return told
 
 
@@ -130,9 +139,9 @@ def elsewhere(rows: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def test_what_is_left_to_torch(change: Callable[..., tuple[Tensor, Tensor]]) -> None:
     rows, weight = torch.randn(4, 6), torch.randn(9, 6)
-    assert columns_pay(rows, weight, most=4)
-    assert not columns_pay(rows, weight, most=3)
-    assert not columns_pay(*change(rows, weight), most=4)
+    assert pays_off_for_few_rows(rows, weight, most=4)
+    assert not pays_off_for_few_rows(rows, weight, most=3)
+    assert not pays_off_for_few_rows(*change(rows, weight), most=4)
 
 
 @torch.no_grad()
@@ -141,13 +150,13 @@ def test_autocast_a_single_thread_and_small_weights_are_left_to_torch(
 ) -> None:
     rows, weight = torch.randn(4, 6), torch.randn(9, 6)
     with torch.enable_grad():
-        assert not columns_pay(rows, weight, most=4)
+        assert not pays_off_for_few_rows(rows, weight, most=4)
     with torch.autocast("cpu"):
-        assert not columns_pay(rows, weight, most=4)
-    assert columns_pay(rows, weight, most=4)
+        assert not pays_off_for_few_rows(rows, weight, most=4)
+    assert pays_off_for_few_rows(rows, weight, most=4)
     monkeypatch.setattr(small_batch_matmul, "MOST_SMALL_ELEMENTS", 54)
-    assert not columns_pay(rows, weight, most=4)
+    assert not pays_off_for_few_rows(rows, weight, most=4)
     monkeypatch.setattr(small_batch_matmul, "MOST_SMALL_ELEMENTS", 53)
-    assert columns_pay(rows, weight, most=4)
+    assert pays_off_for_few_rows(rows, weight, most=4)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert not columns_pay(rows, weight, most=4)
+    assert not pays_off_for_few_rows(rows, weight, most=4)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from nlpseq.tasks.base.text_task import by_number
-from nlpseq.tasks.language_modeling.task import LanguageModeling, LanguageModelingRecipe
+from nlpseq.tasks.base.text_task import names_by_id
+from nlpseq.tasks.language_modeling.recipe import LanguageModelingRecipe
+from nlpseq.tasks.language_modeling.task import LanguageModeling
 from small import (
     BOTH,
     CPU,
@@ -28,6 +29,7 @@ from small import (
 from nlpseq import model_directory
 from nlpseq.data.batch import Batch
 from nlpseq.errors import UserError
+from nlpseq.predictor import Classification, Prediction, TaggedText
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Shard, Task
 from nlpseq.training.optimization import build_optimizer, set_learning_rate
@@ -118,11 +120,8 @@ def test_evaluation_depends_on_no_batch_size(kind: str, name: str) -> None:
         )
         model = built(task)
         rows = records(task, model, split_for(kind))
-        confidences = [
-            entity["confidence"]
-            for row in task.predictor(model, CPU).predict(RAW)
-            for entity in row.get("entities", [{"confidence": c} for c in _shares(row)])
-        ]
+        predictions = task.predictor(model, CPU).predict(RAW)
+        confidences = [value for prediction in predictions for value in _confidences(prediction)]
         found.append((rows, confidences))
     (one, sure), (many, sure_too) = found
     assert [r.statistics for r in one] == [r.statistics for r in many]
@@ -131,8 +130,11 @@ def test_evaluation_depends_on_no_batch_size(kind: str, name: str) -> None:
     assert sure
 
 
-def _shares(row: dict[str, Any]) -> list[float]:
-    return list(row.get("probabilities", {}).values())
+def _confidences(prediction: Prediction) -> list[float]:
+    if isinstance(prediction, Classification):
+        return list(prediction.probabilities.values())
+    assert isinstance(prediction, TaggedText)
+    return [entity.confidence for entity in prediction.entities]
 
 
 def _hard(prediction: Any) -> Any:
@@ -185,7 +187,7 @@ def test_any_tokenizer_under_both_tasks(kind: str, name: str, tmp_path: Path) ->
     model_directory.save(tmp_path, task, model)
     odd = [*RAW, "\x07", "\u200b", "\ufeff x", "日本 語", "e\u0301" * 60]
     found = task.predictor(model, CPU).predict(odd)
-    assert [row["text"] for row in found] == odd
+    assert [row.text for row in found] == odd
     assert model_directory.load(tmp_path, "cpu").predict(odd) == found
 
 
@@ -234,7 +236,7 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     assert records(loaded, again, split) == records(task, model, split)
     found = task.predictor(model, CPU).predict(RAW)
     assert loaded.predictor(again, CPU).predict(RAW) == found
-    assert [row["text"] for row in found] == RAW
+    assert [row.text for row in found] == RAW
     config = json.loads((tmp_path / "config.json").read_text())["learnt"]
     names = task.labels if kind == "sentiment" else task.tags
     assert config["id2label"] == {str(number): name for number, name in enumerate(names)}
@@ -245,12 +247,12 @@ def test_trained_saved_and_loaded_gives_the_same_output(
 )
 def test_damaged_names_are_told_of(damaged: Any) -> None:
     with pytest.raises(UserError, match="id2label is damaged"):
-        by_number(damaged)
+        names_by_id(damaged)
 
 
 def test_names_come_in_the_order_of_their_numbers() -> None:
     shuffled = {str(number): f"n{number}" for number in (10, 2, 0, 1, 9, 3, 5, 4, 8, 6, 7)}
-    assert by_number(shuffled) == [f"n{number}" for number in range(11)]
+    assert names_by_id(shuffled) == [f"n{number}" for number in range(11)]
 
 
 # From a language model

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from datasets import ClassLabel, Dataset, Features, Value
+from nlpseq.tasks.classification.model import classify
 from small import CPU, REVIEWS, built, encoder, make, records, reviews, scores, train
 
 from nlpseq.data.split import Split
@@ -38,7 +39,7 @@ def test_a_class_that_data_labels_names_and_train_lacks() -> None:
     model = built(task)
     train(task, model, reviews())
     assert task.labels == ["-", "0", "+", "+-"]
-    assert set(task.predictor(model, CPU).predict(["dull"])[0]["probabilities"]) == {*task.labels}
+    assert set(task.predictor(model, CPU).predict(["dull"])[0].probabilities) == {*task.labels}
 
 
 def class_labels(names: list[str], numbers: list[int]) -> Split:
@@ -60,9 +61,7 @@ def test_class_labels_of_the_hub_count_by_name() -> None:
 def test_labels_that_train_lacks_are_told_of_and_count_as_wrong() -> None:
     test = reviews([("a fine film", "superb"), ("dull", "negative")], "test")
     task = make("sentiment", {"train": reviews(), "test": test})
-    assert any(
-        "test: 1 examples have a label that train does not have (superb)" in n for n in task.notes
-    )
+    assert any("test: 1 example with a label that train lacks (superb)" in n for n in task.notes)
     model = built(task)
     found = records(task, model, test)
     assert len(found) == 2
@@ -86,7 +85,7 @@ def test_empty_texts_are_counted_read_as_unknown_and_not_dropped() -> None:
     rows = [*REVIEWS, ("", "negative"), (" \t", "positive")]
     for kind in ("word", "character"):
         task = make("sentiment", {"train": reviews(rows)}, tokenization={"kind": kind})
-        assert any("train: 2 texts are empty" in note for note in task.notes)
+        assert any("train: 2 empty texts" in note for note in task.notes)
         assert len(records(task, built(task), reviews(rows))) == len(rows)
         features = task.features(reviews(rows))
         assert list(features[-2].ids) == [task.tokenizer.unk_id]
@@ -101,7 +100,7 @@ def test_class_weights_and_smoothing_are_of_training_only(weighted: str, smoothi
     task = make("sentiment", {"train": reviews(rows)}, training=training)
     model = built(task)
     (batch,) = task.batches(reviews(rows), training=True, seed=1, start=Cursor())
-    logits = task.classify(model, batch.source).logits
+    logits = classify(model, batch.source).logits
     plain = F.cross_entropy(logits, batch.target)
     counts = batch.target.bincount()  # 12, 6, 6
     weights = len(rows) / 3 / counts if weighted == "balanced" else None
@@ -123,8 +122,8 @@ def test_scores_and_tables_agree_with_the_answers() -> None:
     found = records(task, model, split)
     answers = task.predictor(model, CPU).predict([text for text, _ in REVIEWS])
     # Raw text is cut into words by rule, which leaves these as they are.
-    assert [answer["label"] for answer in answers] == [r.prediction["label"] for r in found]
-    right = [a["label"] == label for a, (_, label) in zip(answers, REVIEWS, strict=True)]
+    assert [answer.label for answer in answers] == [r.prediction["label"] for r in found]
+    right = [a.label == label for a, (_, label) in zip(answers, REVIEWS, strict=True)]
     assert scores(task, model, split)["accuracy"] == pytest.approx(sum(right) / len(right))
     again = task.predictor(model, CPU).evaluate(*zip(*REVIEWS, strict=True))
     assert again == pytest.approx(scores(task, model, split))
@@ -144,20 +143,18 @@ def test_answers_show_what_was_attended_to(kind: str, tokenization: str) -> None
     )
     texts = ["Dull. Nobody laughed! We left", "", "fine", "🙂 It isn't bad."]
     answers = task.predictor(built(task), CPU).predict(texts)
-    assert [answer["text"] for answer in answers] == texts
-    assert answers[1] == {"text": "", "label": None, "probabilities": {}}
+    assert [answer.text for answer in answers] == texts
+    assert answers[1].to_json() == {"text": "", "label": None, "probabilities": {}}
     for answer in (answers[0], *answers[2:]):
-        assert math.fsum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-        assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
-        assert len(answer["tokens"]) == len(answer["weights"])
-        assert math.fsum(answer.get("sentence_weights", answer["weights"])) == pytest.approx(
-            1, abs=1e-5
-        )
+        assert math.fsum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert answer.label == max(answer.probabilities, key=answer.probabilities.get)
+        assert len(answer.tokens) == len(answer.weights)
+        assert math.fsum(answer.sentence_weights or answer.weights) == pytest.approx(1, abs=1e-5)
         if kind == "hierarchical":
-            assert math.fsum(answer["weights"]) == pytest.approx(len(answer["sentences"]), abs=1e-4)
+            assert math.fsum(answer.weights) == pytest.approx(len(answer.sentences), abs=1e-4)
     if kind == "hierarchical" and tokenization == "word":
-        assert len(answers[0]["sentences"]) == 3
-        assert answers[0]["tokens"] == "Dull . Nobody laughed ! We left".split()
+        assert len(answers[0].sentences) == 3
+        assert list(answers[0].tokens) == "Dull . Nobody laughed ! We left".split()
 
 
 @pytest.mark.parametrize("kind", ["word", "bpe"])
@@ -171,7 +168,7 @@ def test_raw_words_of_train_are_cut_where_the_recipe_says_so(kind: str) -> None:
     model = built(task)
     found = [r.prediction for r in records(task, model, reviews(rows))]
     answers = task.predictor(model, CPU).predict([text for text, _ in rows])
-    assert [a["probabilities"][a["label"]] for a in answers] == pytest.approx(
+    assert [a.probabilities[a.label] for a in answers] == pytest.approx(
         [one["confidence"] for one in found], abs=1e-5
     )
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from nlpseq.tasks.classification.model import ClassifierConfig, build_classifier
+from nlpseq.tasks.classification.model import build_classifier
+from nlpseq.tasks.classification.recipe import ClassifierConfig
 from pydantic import TypeAdapter
 from small import encoder
 

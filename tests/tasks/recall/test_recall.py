@@ -132,14 +132,14 @@ def test_saved_and_loaded_it_says_the_same(tmp_path: Path) -> None:
     assert answer == task.predictor(model, CPU).predict([text])[0]
     at = data.rows[0]["answers"]
     _, found = by_hand(task, model, data.rows[0])
-    assert [answer["predictions"][place] for place in at] == found
-    assert predictor.predict([""])[0]["tokens"] == []
+    assert [answer.predictions[place] for place in at] == found
+    assert predictor.predict([""])[0].tokens == ()
 
 
 def test_a_reading_asks_for_answers_only() -> None:
     data = split(2, distances=(5,))
     task = make(data)
-    reading = task.predictor(built(task), CPU).read(list(data.texts("text")))
+    reading = task.predictor(built(task), CPU).read_texts(list(data.texts("text")))
     assert reading.targets is not None
     assert reading.token_texts[0] == ["<bos>", *data.rows[0]["text"].split()]
     asked = (reading.targets[0] >= 0).nonzero().flatten().tolist()

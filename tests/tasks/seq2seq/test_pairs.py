@@ -21,8 +21,8 @@ def test_pairs_with_an_empty_side_are_counted_and_not_learnt(kind: str, copying:
     rows = [("", "Hund"), ("dog", ""), ("\t ", " "), *PAIRS]
     split, test = pairs(rows), pairs([("", "Hund"), (" ", "")], "test")
     task = make(kind, {"train": split, "test": test}, decoder={"copying": copying})
-    assert any("train: 2 sources and 2 targets are empty" in note for note in task.notes)
-    assert any("test: 2 sources and 1 targets are empty" in note for note in task.notes)
+    assert any("train: 2 empty sources and 2 empty targets" in note for note in task.notes)
+    assert any("test: 2 empty sources and 1 empty target" in note for note in task.notes)
     model = built(task)
     seen = [
         place
@@ -51,25 +51,25 @@ def test_long_sources_are_cut_or_refused(copying: bool) -> None:
         "encoder": {"kind": "lstm", "hidden_size": 4},
     }
     task = make(**given, tokenization={"max_source_length": 9, "max_target_length": 2})
-    cut = "train: of 1 long sources only the first 9 tokens are read"
-    assert [note for note in task.notes if "long sources" in note] == [cut]
+    cut = "train: 1 source of more than 9 tokens, truncated"
+    assert [note for note in task.notes if " source of" in note] == [cut]
     model = built(task)
     train(task, model, rows)
     batch = next(task.batches(rows, training=True, seed=1, start=Cursor()))
     for mode, lengths in ((True, batch.target.lengths.clamp(max=2)), (False, batch.target.lengths)):
         loss, _ = task.loss(model.train(mode), batch, (), Progress())
         assert int(loss.count) == int(lengths.sum())  # cut in training, whole where it is scored
-    assert any("long targets only the first 2 tokens are learnt" in note for note in task.notes)
+    assert any(" of more than 2 tokens, truncated" in note for note in task.notes)
     predictor = task.predictor(model, CPU)
     whole, short = predictor.predict([long, "dog " * 9])
-    assert (whole["output"], whole["truncated"]) == (short["output"], True)
-    assert whole["score"] == pytest.approx(short["score"])
-    assert "truncated" not in short
-    assert predictor.attention([long])[0]["source_tokens"] == ["dog"] * 9
+    assert (whole.output, whole.truncated) == (short.output, True)
+    assert whole.score == pytest.approx(short.score)
+    assert "truncated" not in short.to_json()
+    assert predictor.attention([long])[0].source_tokens == ("dog",) * 9
     with pytest.raises(UserError, match=r"test, train: source 13 has more than .* = 9 tokens"):
         make(**given, tokenization={"max_source_length": 9, "too_long": "refuse"})
     refusing = make(tokenization={"max_source_length": 9, "too_long": "refuse"})
-    with pytest.raises(UserError, match="^text 2: has more than"):
+    with pytest.raises(UserError, match=r"^texts\[1\]: has more than"):
         refusing.predictor(built(refusing), CPU).predict(["dog", long])
 
 
@@ -99,10 +99,8 @@ def test_any_tokenizer(name: str, joint: bool, copying: bool, tmp_path: Path) ->
         decoding={"max_new_tokens": 30},
     )
     for text in (two for _, two in PAIRS):
-        assert (
-            task.pairs.spell(task.pairs.encode([text])[0], task.pairs.pairs([""], [text])[0])
-            == text
-        )
+        [ids], [pair] = task.pairs.encode_targets([text]), task.pairs.make_pairs([""], [text])
+        assert task.pairs.decode(ids, pair) == text
     model = built(task)
     train(task, model, pairs())
     model_directory.save(tmp_path, task, model)
@@ -118,10 +116,10 @@ def test_any_tokenizer(name: str, joint: bool, copying: bool, tmp_path: Path) ->
         "<eos> <pad>",
     ]
     found = task.predictor(model, CPU).predict(odd)
-    assert [row["text"] for row in found] == odd
+    assert [row.text for row in found] == odd
     assert model_directory.load(tmp_path, "cpu").predict(odd) == found
     if copying:
-        assert all("<unk>" not in row["output"] for row in found)
+        assert all("<unk>" not in row.output for row in found)
 
 
 MARKED = [
@@ -141,8 +139,8 @@ def test_outputs_are_spelt_as_raw_text(name: str, split: str, copying: bool) -> 
         decoder={"copying": copying},
     )
     for source, target in MARKED[:2]:
-        [pair] = task.pairs.pairs([source], [target])
-        assert task.pairs.spell(pair.ids, pair) == target
+        [pair] = task.pairs.make_pairs([source], [target])
+        assert task.pairs.decode(pair.ids, pair) == target
     made = task.details(records(task, built(task), pairs(MARKED)))["signatures"]
     assert ("outputs" in made) == (split == "words")
     assert made.get("outputs", "detokenize:moses-en|sacremoses:").startswith(
@@ -155,8 +153,8 @@ def test_marks_are_not_left_alone_by_wordpiece() -> None:
     text = "The dog sleeps, and sees the old cat; here it is."
     split = pairs([("dog", text)] * 12)
     task = make(splits={"train": split}, tokenization={"kind": "wordpiece", "vocabulary_size": 200})
-    [pair] = task.pairs.pairs(["dog"], [text])
-    assert task.pairs.spell(pair.ids, pair) == text
+    [pair] = task.pairs.make_pairs(["dog"], [text])
+    assert task.pairs.decode(pair.ids, pair) == text
 
 
 @pytest.mark.parametrize("name", TOKENIZATIONS)
@@ -169,13 +167,13 @@ def test_what_is_copied_is_spelt_as_in_the_source(name: str, joint: bool) -> Non
         decoder={"copying": True},
     )
     for text in ("the Жük sees λ", "a cat", "Ж"):
-        [pair] = task.pairs.pairs([text], [text])
-        assert task.pairs.spell(pair.ids, pair) == text
-        features, _ = task.read([text])
+        [pair] = task.pairs.make_pairs([text], [text])
+        assert task.pairs.decode(pair.ids, pair) == text
+        features, _ = task.pairs.encode_sources([text])
         assert len(pair.copies) == len(features[0])
         if name == "byte_bpe":
             continue  # a byte alone is no text
-        spelt = "".join(task.pairs.spell([id], pair) for id in pair.copies)
+        spelt = "".join(task.pairs.decode([id], pair) for id in pair.copies)
         assert spelt.replace("##", "").replace(" ", "") == text.replace(" ", "")
 
 
@@ -199,7 +197,7 @@ def test_words_of_vectors_are_read_and_copied_but_never_written(tmp_path: Path) 
         model = built(task)
         train(task, model, rows)
         records(task, model, rows)
-        [pair] = task.pairs.pairs(["the unheard dog"], ["unheard unseen"])
+        [pair] = task.pairs.make_pairs(["the unheard dog"], ["unheard unseen"])
         unk = task.target.unk_id
         assert list(pair.ids[:2]) == ([size, unk] if copying else [unk, unk])
         with pytest.raises(UserError, match="prefix 'unheard': has a part that the model's"):
@@ -246,6 +244,6 @@ def test_copying_is_learnt_from_hidden_words() -> None:
     model = built(task)
     train(task, model, rows, epochs=4, rate=0.02)
     answers = task.predictor(model, CPU).predict(["see Zyx run", "see n3 run"])
-    assert [row["output"] for row in answers] == ["Zyx sieht", "n3 sieht"]
+    assert [row.output for row in answers] == ["Zyx sieht", "n3 sieht"]
     with pytest.raises(UserError, match=r"decoder\.copy_dropout: set decoder\.copying = true"):
         make(decoder={"copy_dropout": 0.3})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nlpseq.tasks.seq2seq.recipe import TextDecodingConfig
 from nlpseq.tasks.seq2seq.search import (
     STEP_ELEMENTS,
-    Translator,
+    OutputSearch,
     length_limits,
     search_batches,
 )
@@ -32,19 +32,19 @@ def test_options_of_predict() -> None:
     texts = [one for one, _ in PAIRS[:4]]
     best = predictor.predict(texts, beam_size=4, num_return=3, max_new_tokens=6)
     for row in best:
-        found = row["hypotheses"]
-        assert [one["output"] for one in found[:1]] == [row["output"]]
-        assert len({one["output"] for one in found}) == 3
-        scores = [one["score"] for one in found]
+        found = row.hypotheses
+        assert [one.output for one in found[:1]] == [row.output]
+        assert len({one.output for one in found}) == 3
+        scores = [one.score for one in found]
         assert scores == sorted(scores, reverse=True)
-        assert all(one["log_prob"] < 0 for one in found)
+        assert all(one.log_prob < 0 for one in found)
     narrow, greedy = (predictor.predict(texts, **one) for one in ({"beam_size": 1}, GREEDY))
-    assert [row["output"] for row in narrow] == [row["output"] for row in greedy]
+    assert [row.output for row in narrow] == [row.output for row in greedy]
     for method in ("beam", "greedy", "sample"):
         led = predictor.predict(texts, method=method, prefix="Katze und", seed=1)
-        assert all(row["output"].startswith("Katze und") for row in led)
+        assert all(row.output.startswith("Katze und") for row in led)
         once = predictor.predict(texts, method=method, no_repeat_ngram=1, seed=1)
-        assert all(len(set(w)) == len(w) for w in (row["output"].split() for row in once))
+        assert all(len(set(w)) == len(w) for w in (row.output.split() for row in once))
         lengths = ratios(predictor, texts, method=method, min_length_ratio=1.5)
         assert all(made + 1 >= int(1.5 * given) for made, given in lengths)
         lengths = ratios(predictor, texts, method=method, max_length_ratio=0.5, min_new_tokens=9)
@@ -57,7 +57,7 @@ def test_options_of_predict() -> None:
 def ratios(predictor: Any, texts: list[str], **options: Any) -> list[tuple[int, int]]:
     """Words made and given; an output's end counts as one that is made."""
     answers = predictor.predict(texts, seed=2, **options)
-    return [(len(row["output"].split()), len(row["text"].split())) for row in answers]
+    return [(len(row.output.split()), len(row.text.split())) for row in answers]
 
 
 @pytest.mark.parametrize(
@@ -92,26 +92,32 @@ def test_attention_has_a_row_for_each_token_that_was_written() -> None:
     predictor = task.predictor(built(task), CPU)
     for limit in (1, 2, 12):
         for row in predictor.attention([one for one, _ in PAIRS[:4]], max_new_tokens=limit):
-            words = row["output"].split()
+            words = row.output.split()
             ended = ["</s>"] if len(words) < limit else []
-            assert row["output_tokens"] == [*words, *ended]
-            assert [len(weights) for weights in row["weights"]] == (
-                [len(row["source_tokens"])] * len(row["output_tokens"])
+            assert row.output_tokens == (*words, *ended)
+            assert [len(weights) for weights in row.weights] == (
+                [len(row.source_tokens)] * len(row.output_tokens)
             )
-    with pytest.raises(UserError, match="attention is told of outputs that are found again"):
+    with pytest.raises(UserError, match="attention weights need outputs that can be found again"):
         predictor.attention(["a cat"], method="sample", seed=1)
 
 
 def test_options_of_sampling_are_not_given_in_vain() -> None:
     predictor = make().predictor(built(make()), CPU)
-    with pytest.raises(UserError, match="top_k is of sampling, and method = beam: set method = s"):
+    with pytest.raises(
+        UserError, match="top_k is an option of sampling, and method = beam: set method = s"
+    ):
         predictor.predict(["a cat"], top_k=3)
-    with pytest.raises(UserError, match="temperature is of sampling, and method = greedy"):
+    with pytest.raises(
+        UserError, match="temperature is an option of sampling, and method = greedy"
+    ):
         predictor.predict(["a cat"], temperature=0.5, **GREEDY)
-    with pytest.raises(UserError, match="num_return is of a beam, and method = greedy"):
+    with pytest.raises(
+        UserError, match="num_return is an option of beam search, and method = greedy"
+    ):
         predictor.predict(["a cat"], num_return=2, **GREEDY)
     predictor.predict(["a cat"], temperature=0.5, method="sample", seed=np.int64(3))
-    predictor.predict(["a cat"], **predictor.task.recipe.decoding.model_dump())
+    predictor.predict(["a cat"], **predictor.recipe.decoding.model_dump())
     several = make(decoding={"num_return": 2})
     assert len(several.predictor(built(several), CPU).predict(["a cat"], **GREEDY)) == 1
 
@@ -119,10 +125,10 @@ def test_options_of_sampling_are_not_given_in_vain() -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        ("a cat", "texts is the one text 'a cat': give a list"),
-        (["a cat", 5], "texts\\[1\\]: 5 is no text"),
-        ([None], "texts\\[0\\]: None is no text"),
-        (["caf\udce9"], "texts\\[0\\]: .* is not UTF-8"),
+        ("a cat", "takes a list of texts, not one text"),
+        (["a cat", 5], "texts\\[1\\]: 5 is not a string"),
+        ([None], "texts\\[0\\]: None is not a string"),
+        (["caf\udce9"], "texts\\[0\\]: .* is not valid Unicode"),
     ],
 )
 def test_what_is_no_text(texts: Any, said: str) -> None:
@@ -131,7 +137,10 @@ def test_what_is_no_text(texts: Any, said: str) -> None:
         with pytest.raises(UserError, match=said):
             ask(texts)
     assert len(predictor.predict(text for text in ("a cat", "dogs"))) == 2
-    for options, wrong in (({"prefix": 5}, "prefix: 5 is no text"), ({"seed": "x"}, "seed = x: ")):
+    for options, wrong in (
+        ({"prefix": 5}, "prefix: 5 is not valid Unicode text"),
+        ({"seed": "x"}, "seed = x: "),
+    ):
         with pytest.raises(UserError, match=wrong):
             predictor.predict(["a cat"], **options)
 
@@ -144,7 +153,7 @@ def test_a_model_without_probabilities(method: str, copying: bool) -> None:
     model = built(task)
     with torch.no_grad():
         model.head.combine.weight.fill_(torch.nan)
-    with pytest.raises(UserError, match=r"the model's probabilities are no numbers \(nan\)"):
+    with pytest.raises(UserError, match=r"the model's probabilities are nan"):
         task.predictor(model, CPU).predict(["a cat", "an unheard word", "dogs"])
     assert all(math.isnan(sum(one.statistics)) for one in records(task, model, pairs()))
 
@@ -179,34 +188,32 @@ def test_the_score_of_greedy_and_sampled_outputs_is_their_log_probability(copyin
         given = {"max_new_tokens": limit, "length_penalty": "none"}
         greedy = predictor.predict(texts, method="greedy", **given)
         beam = predictor.predict(texts, method="beam", beam_size=1, **given)
-        assert [row["output"] for row in greedy] == [row["output"] for row in beam]
-        assert [row["score"] for row in greedy] == pytest.approx(
-            [row["score"] for row in beam], abs=1e-4
-        )
+        assert [row.output for row in greedy] == [row.output for row in beam]
+        assert [row.score for row in greedy] == pytest.approx([row.score for row in beam], abs=1e-4)
 
 
 def test_an_unknown_token_becomes_the_most_attended_word(monkeypatch: pytest.MonkeyPatch) -> None:
     copying = make(decoder={"copying": True})
-    with pytest.raises(UserError, match="replace_unknown: this model writes no unknown token"):
+    with pytest.raises(UserError, match="replace_unknown: this model generates no unknown token"):
         copying.predictor(built(copying), CPU).predict(["a"], replace_unknown=True)
     task = make()
     model = built(task)
     predictor = task.predictor(model, CPU)
     unk = task.target.unk_id
     ids = [unk, 5, unk]
-    real = Translator._hypotheses
+    real = OutputSearch._hypotheses
 
-    def forged(self: Translator, *given: Any) -> Any:
+    def forged(self: OutputSearch, *given: Any) -> Any:
         return [[one._replace(ids=ids) for one in row] for row in real(self, *given)]
 
-    monkeypatch.setattr(Translator, "_hypotheses", forged)
+    monkeypatch.setattr(OutputSearch, "_hypotheses", forged)
     text = "the Zyx sees"
-    answer = predictor.predict([text], replace_unknown=True)[0]["output"].split()
-    weights = predictor.attention([text])[0]["weights"]
+    answer = predictor.predict([text], replace_unknown=True)[0].output.split()
+    weights = predictor.attention([text])[0].weights
     words = text.split()
     most = [words[max(range(3), key=weights[place].__getitem__)] for place in (0, 2)]
     assert answer == [most[0], task.target.vocabulary[5], most[1]]
-    assert predictor.predict([text])[0]["output"].split()[0] == "<unk>"
+    assert predictor.predict([text])[0].output.split()[0] == "<unk>"
 
 
 def test_scores_of_given_texts() -> None:
@@ -217,8 +224,8 @@ def test_scores_of_given_texts() -> None:
     with pytest.raises(UserError, match="2 texts and 1 targets"):
         predictor.evaluate(["a", "b"], ["c"])
     assert predictor.predict([]) == []
-    assert predictor.predict(["", " "])[1] == {"text": " ", "output": "", "score": None}
-    assert predictor.attention([""])[0]["weights"] == []
+    assert predictor.predict(["", " "])[1].to_json() == {"text": " ", "output": "", "score": None}
+    assert predictor.attention([""])[0].weights == ()
 
 
 @given(

@@ -8,13 +8,9 @@ from typing import Any
 import pytest
 import torch
 from nlpseq.tasks.seq2seq import reward_training
-from nlpseq.tasks.seq2seq.reward_training import (
-    REWARDS,
-    ObjectiveConfig,
-    closure,
-    log_probability,
-    reward_loss,
-)
+from nlpseq.tasks.seq2seq.decoding import log_probability, step_function
+from nlpseq.tasks.seq2seq.recipe import ObjectiveConfig
+from nlpseq.tasks.seq2seq.reward_training import REWARDS, RewardObjective
 from nlpseq.tasks.seq2seq.translation import Translation
 from small import CPU, built, scores, train
 from small_pairs import BOTH, document, fall, make, pairs, toy
@@ -60,18 +56,10 @@ class World:
         return self.model.head.start(self.model.encode(self.source), self.source)
 
     def loss(self, **config: Any) -> Tensor:
-        return reward_loss(
-            self.model.head,
-            *self.start(),
-            self.target,
-            ObjectiveConfig(**config),
-            at_test=self.start(),
-            bos_id=BOS,
-            eos_id=EOS,
-            pad_id=PAD,
-            forbidden=self.task.forbidden,
-            max_length=LENGTH,
+        objective = RewardObjective(
+            ObjectiveConfig(**config), self.task.target, self.task.forbidden, LENGTH
         )
+        return objective.loss(self.model.head, *self.start(), self.target, at_test=self.start())
 
     def log_probs(self, outputs: Sequence[Sequence[int]]) -> list[float]:
         """By single steps."""
@@ -79,7 +67,7 @@ class World:
         found = []
         for row, ids in enumerate(outputs):
             alone = tuple(part[row : row + 1] for part in state)
-            step, total, last = closure(self.model.head), 0.0, torch.tensor([BOS])
+            step, total, last = step_function(self.model.head), 0.0, torch.tensor([BOS])
             for id in ids:
                 made = step(last, alone, *(part[row : row + 1] for part in memory.parts))
                 total, alone, last = total + made.log_probs[0, id].item(), made.state, last * 0 + id
@@ -192,7 +180,7 @@ def test_outputs_are_compared_with_those_of_the_model_at_test(
     start = torch.full((batch.size,), BOS)
     options = {"eos_id": EOS, "forbidden": task.forbidden, "memory": memory.parts}
     greedy = SamplingOptions(greedy=True, max_new_tokens=LENGTH)
-    wanted = generate(closure(model.head), start, state, greedy, **options)
+    wanted = generate(step_function(model.head), start, state, greedy, **options)
     baselines = []
 
     def listen(*given: Any, **options: Any) -> list[list[int]]:
@@ -227,17 +215,12 @@ def test_a_reward_and_the_likelihood_are_sums_over_sentences(
     assert nll.count == batch.target.lengths.sum()
     assert loss.count == batch.size
     torch.manual_seed(4)
-    reward = reward_loss(
+    longest = task.recipe.decoding.max_new_tokens
+    reward = RewardObjective(task.recipe.objective, task.target, task.forbidden, longest).loss(
         model.head,
         *model.head.start(model.encode(batch.source), batch.source),
         batch.target,
-        task.recipe.objective,
         at_test=model.head.start(model.encode(batch.source), batch.source),
-        bos_id=BOS,
-        eos_id=EOS,
-        pad_id=PAD,
-        forbidden=task.forbidden,
-        max_length=task.recipe.decoding.max_new_tokens,
     )
     torch.testing.assert_close(loss.total, 0.3 * nll.total + reward)
     loss, _ = task.loss(model.eval(), batch, (), Progress())
@@ -312,14 +295,14 @@ def reward_of(task: Any, model: Any, split: Any) -> float:
     answers = task.predictor(model, CPU).predict(list(split.texts("source")))
     wanted = split.texts("target")
     found = [
-        REWARDS["bleu"](answer["output"].split(), target.split())
+        REWARDS["bleu"](answer.output.split(), target.split())
         for answer, target in zip(answers, wanted, strict=True)
     ]
     return sum(found) / len(found)
 
 
 def test_runs_that_do_not_fit(learnt: Any) -> None:
-    with pytest.raises(UserError, match=r"is of another task, nlpseq\.tasks\.translation"):
+    with pytest.raises(UserError, match=r"is of another task, translation"):
         make("summarization", objective={"init_from": str(learnt)}, **SMALL)
     other = {**SMALL, "decoder": {"attention": "additive"}}
     task = make(objective={"init_from": str(learnt)}, **other)

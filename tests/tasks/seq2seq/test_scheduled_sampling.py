@@ -8,21 +8,17 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
-from nlpseq.tasks.seq2seq.reward_training import closure
-from nlpseq.tasks.seq2seq.scheduled_sampling import (
-    ScheduledSamplingConfig,
-    decode,
-    read,
-    shifted,
-)
+from nlpseq.tasks.seq2seq.decoding import run_decoder, shift_right, step_function
+from nlpseq.tasks.seq2seq.recipe import ScheduledSamplingConfig
+from nlpseq.tasks.seq2seq.scheduled_sampling import decode
 from small import CPU, KillAt, KilledError, built, equal, history, weights
 from small_pairs import make, pairs
 from torch import Tensor
 
-from nlpseq.experiment.run import run
 from nlpseq.data.batch import Tokens
 from nlpseq.decoding import SamplingOptions, generate
 from nlpseq.errors import UserError
+from nlpseq.experiment.run import run
 from nlpseq.models.decoder import Decoder, Memory
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress
@@ -103,9 +99,9 @@ def test_a_ratio_of_one_is_teacher_forcing(
 ) -> None:
     world = World(decoder)
     assert world.task.recipe.embedding.dropout == 0
-    expected = read(
+    expected = run_decoder(
         world.decoder,
-        shifted(world.target.ids, BOS),
+        shift_right(world.target.ids, BOS),
         world.memory,
         world.state,
         world.target.lengths,
@@ -115,7 +111,7 @@ def test_a_ratio_of_one_is_teacher_forcing(
     assert torch.equal(torch.get_rng_state(), generator)
     assert torch.equal(found.outputs, expected.outputs)
     assert torch.equal(found.weights, expected.weights)
-    assert torch.equal(world.inputs[0], shifted(world.target.ids, BOS))
+    assert torch.equal(world.inputs[0], shift_right(world.target.ids, BOS))
     one, two = (make(scheduled_sampling=part) for part in ({}, {"mode": mode}))
     losses = []
     for task in (one, two):
@@ -138,7 +134,7 @@ def test_a_ratio_of_zero_with_argmax_reads_what_greedy_decoding_writes(
     length = world.target.ids.size(1)
     assert inputs.shape == world.target.ids.shape
     written = generate(
-        closure(world.decoder),
+        step_function(world.decoder),
         torch.full((len(inputs),), BOS),
         world.state,
         SamplingOptions(greedy=True, max_new_tokens=length - 1),
@@ -161,13 +157,13 @@ def test_in_parallel_the_last_pass_reads_the_choices_of_the_one_before(
     world = World(decoder)
     found = world.decode(monkeypatch, 0.0, choose="argmax", mode="parallel", passes=passes)
     assert len(world.inputs) == 1 + passes
-    mixed = shifted(world.target.ids, BOS)
+    mixed = shift_right(world.target.ids, BOS)
     for inputs in world.inputs:
         assert torch.equal(inputs, mixed)
-        decoded = read(world.decoder, mixed, world.memory, world.state, world.target.lengths)
+        decoded = run_decoder(world.decoder, mixed, world.memory, world.state, world.target.lengths)
         log_probs = world.decoder.log_probs(decoded, world.memory).detach()
         log_probs[:, :, list(world.task.forbidden)] = -torch.inf
-        mixed = shifted(log_probs.argmax(2), BOS)
+        mixed = shift_right(log_probs.argmax(2), BOS)
     torch.testing.assert_close(found.outputs, decoded.outputs)
     assert found.outputs.requires_grad
 
@@ -192,7 +188,7 @@ def test_a_coin_for_every_token(monkeypatch: pytest.MonkeyPatch, mode: str) -> N
         if mode == "sequential":
             inputs = torch.cat([ids.view(-1, 1) for ids in world.inputs], 1)
         assert inputs[:, 0].eq(BOS).all()
-        wanted = shifted(world.target.ids, BOS)[:, 1:]
+        wanted = shift_right(world.target.ids, BOS)[:, 1:]
         taken = inputs[:, 1:] == wanted
         assert (taken | (inputs[:, 1:] == own)).all()
         tosses, gold = tosses + taken.numel(), gold + int(taken.sum())
@@ -255,8 +251,8 @@ def test_schedules_fall_within_their_ends(config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"schedule": "exponential", "k": 1}, "exponential decay wants it below 1"),
-        ({"schedule": "inverse_sigmoid", "k": 0.5}, "inverse_sigmoid wants at least 1"),
+        ({"schedule": "exponential", "k": 1}, "exponential decay needs k below 1"),
+        ({"schedule": "inverse_sigmoid", "k": 0.5}, "inverse_sigmoid needs at least 1"),
         ({"schedule": "linear", "start": 0.2, "end": 0.5}, "start = 0.2 is below end = 0.5"),
         ({"start": 1.5}, "start = 1.5"),
     ],

@@ -10,9 +10,9 @@ from small import CPU, TAGGING_ENCODERS, built, encoder, equal, records, split_o
 from small_pairs import BOTH, PAIRS, TOYS, fall, make, pairs, toy
 
 from nlpseq import model_directory
+from nlpseq.errors import UserError
 from nlpseq.experiment.evaluate import evaluate
 from nlpseq.experiment.run import run
-from nlpseq.errors import UserError
 from nlpseq.task import Cursor, Progress, Shard
 
 ATTENTIONS = ["additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"]
@@ -123,13 +123,13 @@ def test_trained_saved_and_loaded_gives_the_same_output(
     assert records(loaded, again, split) == records(task, model, split)
     found = task.predictor(model, CPU).predict(SOURCES)
     assert model_directory.load(tmp_path, "cpu").predict(SOURCES) == found
-    assert [row["text"] for row in found] == SOURCES
-    assert [row["score"] is None for row in found] == [False, True, False, False, True]
-    assert [found[row]["output"] for row in (1, 4)] == ["", ""]
+    assert [row.text for row in found] == SOURCES
+    assert [row.score is None for row in found] == [False, True, False, False, True]
+    assert [found[row].output for row in (1, 4)] == ["", ""]
     looked = task.predictor(model, CPU).attention(SOURCES[:1])[0]
-    assert looked["output"] == found[0]["output"]
-    assert [len(row) for row in looked["weights"]] == [6] * len(looked["output_tokens"])
-    assert [sum(row) for row in looked["weights"]] == pytest.approx([1.0] * len(looked["weights"]))
+    assert looked.output == found[0].output
+    assert [len(row) for row in looked.weights] == [6] * len(looked.output_tokens)
+    assert [sum(row) for row in looked.weights] == pytest.approx([1.0] * len(looked.weights))
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_evaluation_depends_on_no_batch_size(form: str, method: str) -> None:
             assert one.prediction == other.prediction
             assert one.statistics == pytest.approx(other.statistics, abs=1e-5)
         for one, other in zip(answers, found[0][1], strict=True):
-            assert one["output"] == other["output"]
-            assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+            assert one.output == other.output
+            assert one.score == pytest.approx(other.score, abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -238,14 +238,14 @@ def test_a_word_that_training_never_saw_is_copied(joint: bool, tmp_path: Path) -
     train(task, model, rows, epochs=4, rate=0.02)
     texts = ["see Zyx run", "see Ünal run"]
     answers = task.predictor(model, CPU).predict(texts)
-    assert [row["output"] for row in answers] == ["Zyx sieht", "Ünal sieht"]
+    assert [row.output for row in answers] == ["Zyx sieht", "Ünal sieht"]
     model_directory.save(tmp_path, task, model)
     assert model_directory.load(tmp_path, "cpu").predict(texts) == answers
     looked = task.predictor(model, CPU).attention(texts[:1])[0]
-    assert looked["source_tokens"] == ["see", "Zyx", "run"]
-    assert looked["output_tokens"] == ["Zyx", "sieht", "</s>"]
-    assert [len(row) for row in looked["weights"]] == [3, 3, 3]
-    assert max(range(3), key=looked["weights"][0].__getitem__) == 1
+    assert looked.source_tokens == ("see", "Zyx", "run")
+    assert looked.output_tokens == ("Zyx", "sieht", "</s>")
+    assert [len(row) for row in looked.weights] == [3, 3, 3]
+    assert max(range(3), key=looked.weights[0].__getitem__) == 1
 
 
 # Runs

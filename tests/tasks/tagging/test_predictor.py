@@ -8,11 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlpseq.tasks.tagging.predictor import SequenceTaggerPredictor, at_words
+from nlpseq.tasks.tagging.model import word_outputs
+from nlpseq.tasks.tagging.predictor import SequenceTaggerPredictor
 from small import CPU, SENTENCES, built, make, sentences, train
 
 from nlpseq.data import tag_schemes
 from nlpseq.data.batch import Tokens
+from nlpseq.predictor import TaggedText
 
 TEXTS = [
     "Ann Lee met Bob in Paris. Nobody left New York!",
@@ -38,21 +40,21 @@ def trained() -> SequenceTaggerPredictor:
     return predictor()
 
 
-def check(answer: dict[str, Any], text: str) -> None:
-    assert answer["text"] == text
-    assert len(answer["tokens"]) == len(answer["tags"])
-    assert tag_schemes.convert_tags(answer["tags"], "BIO") == answer["tags"]
+def check(answer: TaggedText, text: str) -> None:
+    assert answer.text == text
+    assert len(answer.tokens) == len(answer.tags)
+    assert tag_schemes.convert_tags(answer.tags, "BIO") == list(answer.tags)
     ends = [0]
-    for entity in answer["entities"]:
-        assert text[entity["start"] : entity["end"]] == entity["text"] != ""
-        assert 0 <= entity["confidence"] <= 1
-        assert entity["start"] >= ends[-1]
-        ends.append(entity["end"])
-    spans = tag_schemes.tags_to_spans(answer["tags"])
-    assert [span.type for span in spans] == [entity["type"] for entity in answer["entities"]]
-    for span, entity in zip(spans, answer["entities"], strict=True):
-        inside = "".join(answer["tokens"][span.begin : span.end])
-        assert inside == "".join(entity["text"].split())
+    for entity in answer.entities:
+        assert text[entity.start : entity.end] == entity.text != ""
+        assert 0 <= entity.confidence <= 1
+        assert entity.start >= ends[-1]
+        ends.append(entity.end)
+    spans = tag_schemes.tags_to_spans(answer.tags)
+    assert [span.type for span in spans] == [entity.type for entity in answer.entities]
+    for span, entity in zip(spans, answer.entities, strict=True):
+        inside = "".join(answer.tokens[span.begin : span.end])
+        assert inside == "".join(entity.text.split())
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])
@@ -62,8 +64,8 @@ def test_entities_lie_where_they_are_said_to(head: str, kind: str) -> None:
     answers = found.predict(TEXTS)
     for answer, text in zip(answers, TEXTS, strict=True):
         check(answer, text)
-    assert answers[1] == {"text": "", "entities": [], "tokens": [], "tags": []}
-    assert any(answer["entities"] for answer in answers)
+    assert answers[1].to_json() == {"text": "", "entities": [], "tokens": [], "tags": []}
+    assert any(answer.entities for answer in answers)
 
 
 @settings(deadline=None, max_examples=25)
@@ -75,10 +77,10 @@ def test_any_text_is_answered(trained: SequenceTaggerPredictor, text: str) -> No
 def test_a_text_is_read_sentence_by_sentence(trained: SequenceTaggerPredictor) -> None:
     whole = trained.predict(["Ann Lee met Bob. nobody left Paris."])[0]
     parts = trained.predict(["Ann Lee met Bob.", "nobody left Paris."])
-    assert whole["tags"] == [tag for part in parts for tag in part["tags"]]
-    confidences = [e["confidence"] for part in parts for e in part["entities"]]
-    assert [e["confidence"] for e in whole["entities"]] == pytest.approx(confidences, abs=1e-5)
-    assert all(part["entities"] for part in parts)
+    assert list(whole.tags) == [tag for part in parts for tag in part.tags]
+    confidences = [e.confidence for part in parts for e in part.entities]
+    assert [e.confidence for e in whole.entities] == pytest.approx(confidences, abs=1e-5)
+    assert all(part.entities for part in parts)
 
 
 @pytest.mark.parametrize("characters", ["none", "cnn", "lstm"])
@@ -125,7 +127,7 @@ def test_confidence_is_the_probability_of_just_that_entity(
     tokens = trained.reader.collate(features)
     numbers = range(len(trained.tags))
     with torch.no_grad():
-        outputs, mask = at_words(trained.model.encode(tokens).outputs, tokens)
+        outputs, mask = word_outputs(trained.model.encode(tokens).outputs, tokens)
         paths = torch.tensor(list(product(numbers, repeat=len(words))))
         probs = (-trained.model.head.nll(outputs.expand(len(paths), -1, -1), paths)).exp()
     assert math.fsum(probs.tolist()) == pytest.approx(1, abs=1e-4)
@@ -143,13 +145,13 @@ def test_the_vector_of_a_word_is_that_of_its_first_piece() -> None:
     outputs = torch.arange(24.0).view(2, 4, 3)
     starts = torch.tensor([[0, 2], [1, -1]])
     ids = torch.ones(2, 4, dtype=torch.long)
-    found, mask = at_words(
+    found, mask = word_outputs(
         outputs, Tokens(ids, torch.tensor([4, 4]), full=True, word_starts=starts)
     )
     assert mask is not None
     assert mask.tolist() == [[True, True], [True, False]]
     assert torch.equal(found[0], outputs[0, [0, 2]])
     assert torch.equal(found[1, 0], outputs[1, 1])
-    same, none = at_words(outputs, Tokens.unpadded(ids))
+    same, none = word_outputs(outputs, Tokens.unpadded(ids))
     assert same is outputs
     assert none is None

@@ -19,7 +19,9 @@ BIO = [row[1].split() for row in SENTENCES]
 
 
 def in_scheme(scheme: Any) -> Split:
-    return split_of({"tokens": WORDS, "tags": [tag_schemes.convert_tags(one, scheme) for one in BIO]})
+    return split_of(
+        {"tokens": WORDS, "tags": [tag_schemes.convert_tags(one, scheme) for one in BIO]}
+    )
 
 
 @pytest.mark.parametrize("learnt", ["BIO", "BIOES"])
@@ -106,7 +108,7 @@ def test_bad_columns_are_told_of(rows: dict[str, Any], said: str) -> None:
 def test_sentences_without_a_token_are_counted_and_not_dropped(tokenization: str) -> None:
     split = split_of({"tokens": [*WORDS, [], []], "tags": [*BIO, [], []]})
     task = make("ner", {"train": split}, tokenization={"kind": tokenization, "vocabulary_size": 90})
-    assert any("train: 2 sentences have no token" in note for note in task.notes)
+    assert any("train: 2 sentences without a token" in note for note in task.notes)
     model = built(task)
     train(task, model, split)
     found = records(task, model, split)
@@ -119,9 +121,7 @@ def test_sentences_without_a_token_are_counted_and_not_dropped(tokenization: str
 def test_types_that_train_lacks_are_told_of_and_count_as_missed() -> None:
     test = sentences([("Ann visited Acme and Ubu", "B-PER O B-ORG O B-ORG")], "test")
     task = make("ner", {"train": sentences(), "test": test})
-    assert any(
-        "test: 2 entities are of a type that train does not have (ORG)" in n for n in task.notes
-    )
+    assert any("test: 2 entities of a type that train lacks (ORG)" in n for n in task.notes)
     model = built(task)
     train(task, model, sentences(), epochs=20)
     (record,) = records(task, model, test)

@@ -75,9 +75,7 @@ class Derivation(NamedTuple):
         return words, tags
 
 
-def _collect_words(
-    node: Derivation, side: Callable[[Rule], Side], words: list[str]
-) -> list[str]:
+def _collect_words(node: Derivation, side: Callable[[Rule], Side], words: list[str]) -> list[str]:
     """Append the words of one side to `words`, and return it."""
     for item in side(node.rule):
         if isinstance(item, str):
