@@ -1,6 +1,6 @@
 """Run the Python of README.md in an empty folder, and compare what it prints with what README.md says.
 
-    python .ci/readme.py
+python .ci/readme.py
 """
 
 import re

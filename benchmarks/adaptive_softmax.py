@@ -56,7 +56,7 @@ def measure_adaptive(
 def learning_curve(
     name: str, data_dir: Path | None, overrides: Sequence[str]
 ) -> list[dict[str, float]]:
-    """Seconds of training so far and perplexity, at each validation."""
+    """Return seconds of training and perplexity at each validation."""
     recipe = read_recipe(name, overrides)
     task = resolve(recipe.task)(recipe)
     splits = load_splits(recipe.data, data_dir=data_dir, fields=task.fields)
@@ -75,7 +75,7 @@ def learning_curve(
 
 
 def curve(lines: Sequence[Line]) -> list[dict[str, float]]:
-    """Validations of a history, with the seconds that went into training alone before each."""
+    """Return the validations of a history, each with the seconds of training before it."""
     points, seconds, tokens = [], 0.0, 0.0
     for line in lines:
         if "validation" in line:
@@ -88,7 +88,7 @@ def curve(lines: Sequence[Line]) -> list[dict[str, float]]:
 
 
 def seconds_to(points: Sequence[dict[str, float]], perplexity: float) -> float:
-    """When a curve first came down to a perplexity; straight lines between validations."""
+    """Return the time at which a curve first reaches a perplexity, by linear interpolation."""
     before = points[0]
     for point in points:
         if point["perplexity"] <= perplexity:

@@ -28,7 +28,7 @@ INPUTS, UNITS, LAYERS = 100, 100, 2
 
 
 class Sides:
-    """One batch, and two CRFs of equal parameters."""
+    """A batch, and two CRFs with equal parameters."""
 
     def __init__(self, sentences: int, tokens: int, tags: int) -> None:
         torch.manual_seed(SEED)
@@ -50,7 +50,7 @@ class Sides:
         )
 
     def pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """Each of our parameters, and theirs."""
+        """Yield each of our parameters with theirs."""
         ours, theirs = self.ours, self.theirs
         return [
             (ours.start, theirs.start_transitions),
@@ -59,37 +59,37 @@ class Sides:
         ]
 
     def our_step(self) -> Tensor:
-        """Loss and gradients."""
+        """Compute loss and gradients."""
         loss = self.ours.nll(self.emissions, self.tags, self.mask).sum()
         loss.backward()
         return loss
 
     def their_step(self) -> Tensor:
-        """Loss and gradients."""
+        """Compute loss and gradients."""
         loss = -self.theirs(self.emissions, self.tags, self.mask, reduction="sum")
         loss.backward()
         return loss
 
     def encoder_step(self) -> Tensor:
-        """Gradients of the encoder and of the linear layer above it."""
+        """Compute gradients of the encoder and of the linear layer above it."""
         recurrent, linear = self.encoder
         loss = linear(recurrent(self.vectors, self.mask).outputs).sum()
         loss.backward()
         return loss
 
     def our_decoding(self) -> list[list[int]]:
-        """The best paths."""
+        """Compute the best paths."""
         lengths = self.mask.sum(1).tolist()
         paths = self.ours.decode(self.emissions, self.mask).tolist()
         return [path[:length] for path, length in zip(paths, lengths, strict=True)]
 
     def their_decoding(self) -> list[list[int]]:
-        """The best paths."""
+        """Compute the best paths."""
         paths: list[list[int]] = self.theirs.decode(self.emissions, self.mask)
         return paths
 
     def check_same(self) -> None:
-        """Loss, gradients and best paths of both sides."""
+        """Compare loss, gradients and best paths of both sides."""
         torch.testing.assert_close(self.our_step(), self.their_step(), rtol=1e-5, atol=1e-3)
         for own, other in self.pairs():
             torch.testing.assert_close(own.grad, other.grad, rtol=1e-4, atol=1e-4)
@@ -104,7 +104,7 @@ class Sides:
 
 
 def milliseconds(work: Callable[[], object], repeats: int) -> float:
-    """Median over some calls."""
+    """Return the median time of some calls."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -114,7 +114,7 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def measure(sides: Sides, repeats: int, rounds: int) -> Result:
-    """All in turns; the first round warms up."""
+    """Run all in turns; the first round warms up."""
     turns = []
     for _ in range(rounds + 1):
         ours = milliseconds(sides.our_step, repeats)
@@ -139,7 +139,7 @@ def measure(sides: Sides, repeats: int, rounds: int) -> Result:
 
 
 def show(result: Result) -> None:
-    """One row a turn, and the medians."""
+    """Build a table with a row for each turn, and the medians."""
     columns = {
         "nlpseq ms": ("nlpseq_ms", ".2f"),
         "pytorch-crf ms": ("pytorch_crf_ms", ".2f"),

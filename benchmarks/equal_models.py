@@ -1,4 +1,4 @@
-"""One model for both sides of a benchmark: of any sizes, on random text, with equal weights."""
+"""The same model for both sides of a benchmark: any sizes, random text, equal weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SEED = 13
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a model; `hidden_size` is the embedding's too where that is 0."""
+    """The sizes of a model; an embedding size of 0 means `hidden_size`."""
 
     vocabulary: int
     hidden_size: int
@@ -30,11 +30,11 @@ class Shape:
 
     @property
     def inputs(self) -> int:
-        """Components of a token's vector."""
+        """Return the components of a token's vector."""
         return self.embedding_dim or self.hidden_size
 
     def task(self, kind: str, **training: Any) -> LanguageModeling:
-        """A task of nlpseq's, with a vocabulary of just this size."""
+        """Build a task of nlpseq with a vocabulary of exactly this size."""
         document = {
             "task": "language_modeling",
             "seed": SEED,
@@ -51,7 +51,7 @@ class Shape:
         return task
 
     def plain(self, model: LanguageModel) -> PlainLanguageModel:
-        """The plain model with the weights of nlpseq's."""
+        """Build the plain model with the weights of nlpseq's model."""
         plain = PlainLanguageModel(
             self.vocabulary, self.inputs, self.hidden_size, self.layers, self.tied
         )
@@ -68,19 +68,19 @@ class Shape:
 
 
 def words(kind: str, vocabulary: int) -> list[str]:
-    """As many words or characters as leave room for the four special tokens."""
+    """Return as many words or characters as leave room for the four special tokens."""
     if kind == "word":
         return [f"w{rank}" for rank in range(vocabulary - 4)]
     return [chr(ord("!") + rank) for rank in range(vocabulary - 4)]
 
 
 def text_split(text: str) -> Split:
-    """A train split of one text."""
+    """Build a train split with one text."""
     return Split("train", Dataset.from_dict({"text": [text]}), "random tokens")
 
 
 def zipf_split(vocabulary: int, length: int) -> Split:
-    """`length` random words, the one of rank r with a probability in proportion to 1 / (r + 2.7)."""
+    """Draw `length` random words; the probability of rank r is proportional to 1 / (r + 2.7)."""
     known = words("word", vocabulary)
     weights = 1 / (torch.arange(len(known)) + 2.7)
     rng = torch.Generator().manual_seed(SEED)
@@ -89,5 +89,5 @@ def zipf_split(vocabulary: int, length: int) -> Split:
 
 
 def medians(turns: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each figure over the turns."""
+    """Return the median of each figure over the turns."""
     return {name: median(turn[name] for turn in turns) for name in turns[0]}

@@ -1,4 +1,4 @@
-"""Flair's side of tagging.py, run by it in an environment of Flair's own; nothing here is nlpseq's.
+"""Flair's side of tagging.py, run in a separate environment with Flair; nothing here uses nlpseq.
 
     python flair_tagger.py CONFIG FOLDER SEED THREADS
 
@@ -37,17 +37,17 @@ class EpochClock(TrainerPlugin):
 
     @TrainerPlugin.hook
     def before_training_epoch(self, **_: Any) -> None:
-        """An epoch begins."""
+        """Note the start of an epoch."""
         self.started = time.perf_counter()
 
     @TrainerPlugin.hook
     def after_training_epoch(self, **_: Any) -> None:
-        """The last batch of an epoch was learnt from."""
+        """Note the end of an epoch's last batch."""
         self.seconds += time.perf_counter() - self.started
 
 
 def read(folder: Path) -> tuple[Corpus, list[Sentence]]:
-    """Train, which has no other split (Flair would score it in between), and validation."""
+    """Build the corpus of train and validation, without test (Flair would score it during training)."""
     corpus = ColumnCorpus(
         folder,
         {0: "text", 1: LABEL},
@@ -62,7 +62,7 @@ def read(folder: Path) -> tuple[Corpus, list[Sentence]]:
 
 
 def dictionary(items: list[str]) -> Dictionary:
-    """The unknown one, then the items."""
+    """Build a dictionary: the unknown item, then the others."""
     known = Dictionary(add_unk=True)
     for item in items:
         known.add_item(item)
@@ -70,7 +70,7 @@ def dictionary(items: list[str]) -> Dictionary:
 
 
 def build(config: dict[str, Any], corpus: Corpus, folder: Path) -> SequenceTagger:
-    """Words and characters side by side, BiLSTM, CRF."""
+    """Build the tagger: word and character vectors, BiLSTM, CRF."""
     known = json.loads((folder / "vocabulary.json").read_text("utf-8"))
     words = OneHotEmbeddings(dictionary(known["words"]), **config["words"])
     characters = CharacterEmbeddings(dictionary(known["characters"]), **config["characters"])
@@ -83,7 +83,7 @@ def build(config: dict[str, Any], corpus: Corpus, folder: Path) -> SequenceTagge
 
 
 def train(config: dict[str, Any], tagger: SequenceTagger, corpus: Corpus, folder: Path) -> float:
-    """Seconds of all epochs."""
+    """Train, and return the seconds of all epochs."""
     clock = EpochClock()
     ModelTrainer(tagger, corpus).train(
         folder / "training",
@@ -101,7 +101,7 @@ def train(config: dict[str, Any], tagger: SequenceTagger, corpus: Corpus, folder
 
 
 def predict(tagger: SequenceTagger, sentences: list[Sentence], batch_size: int) -> float:
-    """Label the sentences; returns the seconds."""
+    """Label the sentences, and return the seconds."""
     tagger.eval()
     started = time.perf_counter()
     tagger.predict(sentences, mini_batch_size=batch_size, label_name=PREDICTED)
@@ -109,7 +109,7 @@ def predict(tagger: SequenceTagger, sentences: list[Sentence], batch_size: int) 
 
 
 def spans(sentence: Sentence) -> list[tuple[str, int, int]]:
-    """Type, place of the first token and of the one behind the last of each entity found."""
+    """Return type, first token and end (exclusive) of each predicted entity."""
     found = sentence.get_spans(PREDICTED)
     return [(one.get_label(PREDICTED).value, one[0].idx - 1, one[-1].idx) for one in found]
 

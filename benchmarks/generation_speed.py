@@ -1,4 +1,4 @@
-"""Sampling one text: nlpseq's single steps against calling `nn.LSTM` on one token at a time.
+"""Sampling one text: nlpseq's single steps against `nn.LSTM` called on one token at a time.
 
 Both sides have the same weights, and read and sample one token after another at batch 1; that they
 predict the same probabilities is checked first. Torch's LSTM on a CPU repacks its weights at every
@@ -61,7 +61,7 @@ def measure_generation(kind: str, length: int, rounds: int) -> dict[str, Any]:
 
 
 def sample(predictor: LanguageModelPredictor, length: int) -> Iterator[int]:
-    """Token ids, drawn as `nlpseq generate` draws them."""
+    """Sample token ids as `nlpseq generate` does."""
     tokenizer, recipe = predictor.tokenizer, predictor.recipe
     stream = nlpseq.decoding.stream(
         predictor.step,
@@ -76,7 +76,7 @@ def sample(predictor: LanguageModelPredictor, length: int) -> Iterator[int]:
 
 @torch.no_grad()
 def check_same_probabilities(predictor: LanguageModelPredictor, plain: PlainLanguageModel) -> None:
-    """After a few tokens, both must say the same."""
+    """Check that both sides agree after a few tokens."""
     state, plain_state = predictor.model.encoder.initial_state(1), None
     for token in range(4, 12):
         log_probs, state, _ = predictor.step(torch.tensor([token]), state)

@@ -1,4 +1,4 @@
-"""JoeyNMT's side of both benchmarks of translation: what it reads and gives back, and whether both sides are equal.
+"""JoeyNMT's side of both benchmarks of translation: its inputs and outputs, and a check that both sides are equal.
 
 `joeynmt_translation.py` runs in JoeyNMT's own environment; everything here runs in nlpseq's.
 """
@@ -21,7 +21,7 @@ from nlpseq.data.tokenizer_training import SPECIAL_TOKENS
 from nlpseq.errors import UserError
 
 SCRIPT = Path(__file__).parent / "joeynmt_translation.py"
-# JoeyNMT's order of the special tokens, as places in nlpseq's: unknown, padding, beginning, end.
+# JoeyNMT's order of the special tokens, as indices in nlpseq's: unknown, padding, beginning, end.
 SPECIAL_ORDER = [1, 0, 2, 3]
 NAMES = {
     "embedding.tokens": "src_embed.lut",
@@ -61,18 +61,18 @@ class JoeyNMT:
         write_inputs(folder, config, task, splits)
 
     def train(self) -> tuple[Result, dict[str, torch.Tensor]]:
-        """Figures of its training, and its weights."""
+        """Train, and return its figures and weights."""
         result = self._run("train")
         if result["tokens"] != self.training_tokens:
             raise SystemExit("JoeyNMT did not read the same tokens")
         return result, torch.load(self.folder / "weights.pt", weights_only=True)
 
     def take(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Weights to decode with, in place of trained ones."""
+        """Set the weights for decoding, instead of trained ones."""
         torch.save(dict(weights), self.folder / "weights.pt")
 
     def decode(self, batch_size: int) -> tuple[list[list[str]], float]:
-        """The pieces that it finds with its weights for the test split, and the seconds."""
+        """Decode the test split with its weights; return the pieces and the seconds."""
         result = self._run("decode", batch_size)
         return result["outputs"], result["seconds"]
 
@@ -93,7 +93,7 @@ class JoeyNMT:
 def for_turn(
     config: Mapping[str, Any], seed: int, epochs: int, *, input_feeding: bool
 ) -> dict[str, Any]:
-    """JoeyNMT's configuration, with what differs between benchmarks and turns filled in."""
+    """Fill in JoeyNMT's configuration for a benchmark and a turn."""
     model, training = config["model"], config["training"]
     decoder = {**model["decoder"], "input_feeding": input_feeding}
     return {
@@ -107,7 +107,7 @@ def for_turn(
 def write_inputs(
     folder: Path, config: Mapping[str, Any], task: Translation, splits: Mapping[str, Split]
 ) -> None:
-    """The files that joeynmt_translation.py reads: pieces are written as their ids."""
+    """Write the files that joeynmt_translation.py reads, with pieces as ids."""
     for name, split in splits.items():
         examples = task.examples(split)
         sides = {
@@ -128,7 +128,7 @@ def write_inputs(
 
 
 def with_weights(task: Translation, weights: Mapping[str, torch.Tensor]) -> Any:
-    """A model of nlpseq with the weights that JoeyNMT trained; what JoeyNMT lacks is zero."""
+    """Build a model of nlpseq with JoeyNMT's weights; parameters that JoeyNMT lacks are zero."""
     model = task.build()
     order = _order(task)
     state = model.state_dict()
@@ -143,7 +143,7 @@ def with_weights(task: Translation, weights: Mapping[str, torch.Tensor]) -> Any:
 
 
 def handed_over(task: Translation, model: Any) -> dict[str, torch.Tensor]:
-    """JoeyNMT's weights from a model of nlpseq, the other way round."""
+    """Return JoeyNMT's weights from a model of nlpseq."""
     places = torch.argsort(_order(task))
     weights = {}
     for name, value in model.state_dict().items():
@@ -157,7 +157,7 @@ def handed_over(task: Translation, model: Any) -> dict[str, torch.Tensor]:
 
 
 def _order(task: Translation) -> torch.Tensor:
-    """For each of nlpseq's ids the one of JoeyNMT."""
+    """Return JoeyNMT's id for each id of nlpseq."""
     order = torch.arange(len(task.tokenizer))
     order[: len(SPECIAL_ORDER)] = torch.tensor(SPECIAL_ORDER)
     return order
@@ -174,7 +174,7 @@ def _their_name(name: str) -> str:
 def check_nll(
     task: Translation, model: Any, split: Split, theirs: Sequence[float], batch_size: int
 ) -> None:
-    """See that both sides give the first sentences the same nll with the same weights."""
+    """Check that both sides give the first sentences the same nll with the same weights."""
     search = OutputSearch(task.pairs, task.forbidden, model, CPU)
     examples = task.examples(split)
     for number, wanted in enumerate(theirs):
@@ -186,7 +186,7 @@ def check_nll(
 
 
 def check_parameters(task: Translation, ours: int, theirs: int) -> None:
-    """See that nlpseq's side is larger only by biases of the softmax layer and of the attention's keys."""
+    """Check that nlpseq's side is larger only by biases of the softmax layer and of the attention's keys."""
     vocabulary = len(task.tokenizer)
     keys = task.recipe.decoder.hidden_size
     if ours - theirs != vocabulary + keys:

@@ -1,4 +1,4 @@
-"""JoeyNMT's side of both benchmarks of translation, run by it in an environment of its own; nothing here is nlpseq's.
+"""JoeyNMT's side of both benchmarks of translation, run in a separate environment with JoeyNMT; nothing here uses nlpseq.
 
     python joeynmt_translation.py train FOLDER THREADS
     python joeynmt_translation.py decode FOLDER THREADS BATCH_SIZE
@@ -28,17 +28,17 @@ SCORED_BATCHES = 4
 
 
 class TimedBatches:
-    """A loader that says how long an epoch took, and how long of that was waiting for it."""
+    """A loader that measures the time of an epoch, and the time spent waiting for batches."""
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
         self.batch_sampler = loader.batch_sampler
         self.seconds = 0.0
         self.waiting = 0.0
-        self.cells = 0  # of target tokens, padding among them
+        self.cells = 0  # target tokens, padding included
 
     def __iter__(self) -> Iterator[Any]:
-        """The loader's batches."""
+        """Yield the loader's batches."""
         started = asked = time.perf_counter()
         for batch in self.loader:
             self.waiting += time.perf_counter() - asked
@@ -65,12 +65,12 @@ class TimedSearch:
 
 
 def without_end(encode: Callable[..., Any], sentences: Any, bos: bool, eos: bool) -> Any:
-    """Source ids as nlpseq reads them: JoeyNMT would set the end of sentence behind them."""
+    """Build source ids as in nlpseq; JoeyNMT would append the end of sentence."""
     return encode(sentences, bos=bos, eos=False)
 
 
-def anew(folder: Path) -> tuple[Any, Any, list[Any]]:
-    """JoeyNMT's arguments, a new model in an empty folder, and the splits: train, validation, test."""
+def new_model(folder: Path) -> tuple[Any, Any, list[Any]]:
+    """Prepare JoeyNMT: its arguments, a new model in an empty folder, and the splits."""
     config = load_config(folder / "config.yaml")
     make_model_dir(Path(config["model_dir"]), overwrite=True)
     args = parse_global_args(config, rank=0, mode="train")
@@ -85,8 +85,8 @@ def anew(folder: Path) -> tuple[Any, Any, list[Any]]:
 
 
 def train(folder: Path) -> dict[str, Any]:
-    """All epochs; seconds, tokens, parameters, and the nll afterwards."""
-    args, model, (training, validation, _) = anew(folder)
+    """Train all epochs; return seconds, tokens, parameters, and the final nll."""
+    args, model, (training, validation, _) = new_model(folder)
     manager = TrainManager(
         rank=0,
         model=model,
@@ -117,7 +117,7 @@ def train(folder: Path) -> dict[str, Any]:
 
 @torch.no_grad()
 def score(args: Any, model: Any, data: Any) -> list[float]:
-    """The nll of each of the first batches, summed, in the order of the data."""
+    """Return the summed nll of each of the first batches, in the order of the data."""
     model.eval()
     batches = data.make_iter(
         batch_size=args.test.batch_size,
@@ -134,8 +134,8 @@ def score(args: Any, model: Any, data: Any) -> list[float]:
 
 
 def decode(folder: Path, batch_size: int) -> dict[str, Any]:
-    """Beam search over the test split; the seconds of searching alone."""
-    args, model, (*_, test) = anew(folder)
+    """Run beam search over the test split; return the seconds of searching alone."""
+    args, model, (*_, test) = new_model(folder)
     model.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
     prediction.search = search = TimedSearch(prediction.search)
     *_, found, _, _ = predict(

@@ -40,7 +40,7 @@ CLIP_NORM = 0.25
 
 
 def seconds_per_step(times: Sequence[float]) -> float:
-    """Mean over the steps after the warm-up."""
+    """Return the mean over the steps after the warm-up."""
     return (times[-1] - times[WARMUP - 1]) / (len(times) - WARMUP)
 
 
@@ -50,7 +50,7 @@ def seconds_per_step(times: Sequence[float]) -> float:
 def measure_training(
     shape: Shape, batch_size: int, steps: int, optimizer: str, rounds: int
 ) -> Result:
-    """Train in turns with nlpseq and with the plain script, the bare products between them."""
+    """Train in turns with nlpseq and with the plain script, and run the bare products between them."""
     steps += WARMUP
     task = shape.task(
         "word",
@@ -93,13 +93,13 @@ def measure_training(
 
 
 def train_nlpseq(task: LanguageModeling, split: Split) -> tuple[float, float]:
-    """Seconds a step and mean loss of nlpseq's own trainer."""
+    """Return seconds per step and mean loss of nlpseq's trainer."""
     _, clock = timed_training(task, split, SEED)
     return seconds_per_step(clock.times), clock.mean_loss
 
 
 def train_plain(shape: Shape, task: LanguageModeling, split: Split) -> tuple[float, float]:
-    """Seconds a step and mean loss of the plain script, from the same weights, in the same order."""
+    """Return seconds per step and mean loss of the plain script, with the same weights and order."""
     set_seed(SEED)
     model = shape.plain(task.build())
     config = task.recipe.training
@@ -188,7 +188,7 @@ def adaptive(arguments: argparse.Namespace) -> list[Result]:
 
 
 def numbers(text: str) -> list[int]:
-    """Whole numbers with commas between them."""
+    """Parse whole numbers separated by commas."""
     return [int(part) for part in text.split(",")]
 
 

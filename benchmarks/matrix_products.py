@@ -1,4 +1,4 @@
-"""The floor under a training step: its matrix products, and nothing else.
+"""The lower bound of a training step: its matrix products alone.
 
 Whatever code trains a language model of stacked LSTM layers on a CPU must multiply these matrices.
 Each is one `torch.mm` into a buffer that is there already; activations, the look-up of vectors, the
@@ -21,7 +21,7 @@ from torch import Tensor
 
 
 class Product(NamedTuple):
-    """left @ right, written into `out`, so many times a step."""
+    """A product left @ right into `out`, and how often a step computes it."""
 
     left: Tensor
     right: Tensor
@@ -30,7 +30,7 @@ class Product(NamedTuple):
 
 
 class MatrixProducts:
-    """The products of one training step.
+    """The matrix products of a training step.
 
     Args:
         batch_size: B.
@@ -63,14 +63,14 @@ class MatrixProducts:
 
     @property
     def operations(self) -> int:
-        """Floating-point operations of a step, a multiplication and an addition counted as two."""
+        """Return the floating-point operations of a step; a multiplication and an addition count as two."""
         sizes = (
             (p.left.size(0) * p.left.size(1) * p.right.size(1), p.times) for p in self.products
         )
         return 2 * sum(size * times for size, times in sizes)
 
     def run(self, steps: int) -> list[float]:
-        """Do the products of so many steps; the clock after each, in seconds."""
+        """Compute the products of so many steps; return the time after each, in seconds."""
         clock = []
         for _ in range(steps):
             for left, right, out, times in self.products:
@@ -81,7 +81,7 @@ class MatrixProducts:
 
 
 def three_products(rows: int, inputs: int, outputs: int) -> list[Product]:
-    """A linear layer's: forward, gradient of the inputs, gradient of the weight."""
+    """Return the products of a linear layer: forward, gradient of inputs, gradient of weight."""
     x, w, y = torch.rand(rows, inputs), torch.rand(outputs, inputs), torch.rand(rows, outputs)
     dx, dw, forward = torch.empty_like(x), torch.empty_like(w), torch.empty_like(y)
     return [Product(x, w.t(), forward), Product(y, w, dx), Product(y.t(), x, dw)]

@@ -1,4 +1,4 @@
-"""What `nlpseq recipes` tells of each recipe: its metric, and the figures of the runs in docs/results.
+"""The table behind `nlpseq recipes`: the metric of each recipe, and the scores of the runs in docs/results.
 
     python benchmarks/measured_recipes.py     writes recipes/measured.json
 
@@ -20,7 +20,7 @@ from nlpseq.task import read_recipe, resolve
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 TARGET = ROOT / "recipes" / "measured.json"
-VECTORS = "embedding.pretrained="  # the user's own file, which a recipe cannot name
+VECTORS = "embedding.pretrained="  # a file of the user, which a recipe cannot name
 LABELS = {
     "nll_per_token": "nats per character",  # where tokens are characters
     "bleu_lowercased_tokenized": "BLEU (lower, tokenized)",  # in a line of 80 columns
@@ -28,7 +28,7 @@ LABELS = {
 
 
 def measured() -> str:
-    """The content of recipes/measured.json."""
+    """Return the content of recipes/measured.json."""
     results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in _files()}
     entries = {name: _entry(name, results) for name in recipe.names()}
     return json.dumps(entries, indent=2) + "\n"
@@ -39,7 +39,7 @@ def _files() -> list[Path]:
 
 
 def _entry(name: str, results: dict[str, Any]) -> dict[str, Any]:
-    """The metric of a recipe, and what was measured, if a run was."""
+    """Return the metric of a recipe, and its score if there is a run."""
     resolved = read_recipe(name)
     split, score = _split(resolved), _score(resolved)
     task = resolve(resolved.task)(resolved)
@@ -62,13 +62,13 @@ def _entry(name: str, results: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_of(metrics: dict[str, Any], name: str) -> bool:
-    """Whether a run was of this recipe, as it stands today."""
+    """Return whether a run used this recipe as it is today."""
     overrides = [one for one in metrics.get("overrides", []) if not one.startswith(VECTORS)]
     return metrics.get("recipe") == name and read_recipe(name, overrides) == read_recipe(name)
 
 
 def _split(resolved: Recipe) -> str:
-    """The first test split that there is, else validation."""
+    """Return the first test split, else validation."""
     data = resolved.data
     there = {*data.files, *data.hold_out} if data.files else {"validation", "test"}
     wanted = [split for split in resolved.evaluation.splits if split in there]
@@ -76,7 +76,7 @@ def _split(resolved: Recipe) -> str:
 
 
 def _score(resolved: Recipe) -> str:
-    """The task's main score, or the one by which others publish on these data."""
+    """Return the score that is published for these data, else the task's main score."""
     if resolved.tokenization.kind == "character":
         return "nll_per_token"
     if getattr(resolved.evaluation, "tokenized_language", None):
@@ -85,7 +85,7 @@ def _score(resolved: Recipe) -> str:
 
 
 def _rounded(value: float) -> float:
-    """As many digits as say something."""
+    """Round to significant digits."""
     return round(value, 1 if value >= 10 else 3)
 
 

@@ -27,19 +27,19 @@ FILES = {
 
 @dataclass(frozen=True)
 class Trained:
-    """What nlpseq's side trained, and how fast."""
+    """The result of training nlpseq's side."""
 
     model: Any
     parameters: int
     tokens_per_second: float
-    padding: float  # share of the target's places in a batch that are not tokens
+    padding: float  # share of padding in target batches
     bleu: float  # of its own outputs; nan if not asked for
 
 
 def document(
     config: Mapping[str, Any], seed: int, *, input_feeding: bool, epochs: float
 ) -> dict[str, Any]:
-    """JoeyNMT's configuration as a recipe."""
+    """Return JoeyNMT's configuration as a recipe."""
     model, training, testing = config["model"], config["training"], config["testing"]
     encoder, decoder = model["encoder"], model["decoder"]
     return {
@@ -92,7 +92,7 @@ def prepared(
     limits: Mapping[str, int],
     kind: type[Translation] = Translation,
 ) -> tuple[Translation, dict[str, Split]]:
-    """The task and its splits, cut to the first sentences where a limit is not 0.
+    """Return the task and its splits, cut to the first sentences if a limit is not 0.
 
     The subwords are always those of the whole training split.
     """
@@ -129,7 +129,7 @@ def train_nlpseq(task: Translation, splits: Mapping[str, Split], with_bleu: bool
 
 
 def padding(task: Translation, split: Split) -> float:
-    """The share of the first epoch's target places that are padding."""
+    """Return the share of padding in the target batches of the first epoch."""
     real = places = 0
     for batch in task.batches(split, training=True, seed=task.recipe.seed, start=Cursor()):
         real += int(batch.target.lengths.sum())
@@ -140,16 +140,16 @@ def padding(task: Translation, split: Split) -> float:
 def translated(
     task: Translation, model: Any, split: Split, **options: Any
 ) -> tuple[list[str], float]:
-    """What a model makes of the sources, and the seconds that it takes; options of decoding."""
+    """Return the outputs of a model for sources, and the seconds; with options of decoding."""
     predictor, texts = task.predictor(model, CPU), list(split.texts("source"))
     started = time.perf_counter()
     answers = predictor.predict(texts, **options)
     passed = time.perf_counter() - started
-    return [answer["output"] for answer in answers], passed
+    return [answer.output for answer in answers], passed
 
 
 def score(outputs: Sequence[str], split: Split) -> float:
-    """BLEU by sacrebleu, of raw text."""
+    """Compute BLEU by sacrebleu on raw text."""
     metric = TranslationScores()
     pairs = zip(outputs, split.texts("target"), strict=True)
     vectors = [metric.statistics(output, target) for output, target in pairs]

@@ -19,7 +19,7 @@ State = tuple[Tensor, Tensor]
 
 
 class PlainLanguageModel(nn.Module):
-    """Embedding, LSTM, linear layer.
+    """An embedding, an LSTM and a linear layer.
 
     Args:
         vocab_size: V.
@@ -40,7 +40,7 @@ class PlainLanguageModel(nn.Module):
             self.linear.weight = self.embedding.weight
 
     def forward(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Logits (T, B, V) of the next tokens after ids (T, B), and the next state (L, B, H)."""
+        """Return logits (T, B, V) of the next tokens after ids (T, B), and the next state (L, B, H)."""
         outputs, state = self.lstm(self.embedding(ids), state)  # (T, B, H)
         logits: Tensor = self.linear(outputs)
         return logits, state
@@ -56,7 +56,7 @@ def train(
     learning_rate: float,
     clip_norm: float,
 ) -> tuple[list[float], float]:
-    """One pass over contiguous columns, window by window.
+    """Train one epoch over contiguous columns, window by window.
 
     Args:
         model: trained in place.

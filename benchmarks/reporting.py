@@ -1,4 +1,4 @@
-"""What every benchmark does with its turns: a table, a report in JSON, one line for what is wrong."""
+"""Output of all benchmarks: a table, a report in JSON, one line for errors."""
 
 import argparse
 import json
@@ -10,31 +10,31 @@ from typing import Any
 
 import torch
 
-from nlpseq.cli.option_types import count
+from nlpseq.cli.option_types import positive_int
 from nlpseq.errors import UserError
 from nlpseq.versions import machine, versions
 
 CPU = torch.device("cpu")
 Result = dict[str, Any]
 Columns = Mapping[str, tuple[str, str]]
-"""For each title the key of a turn, and how its value is written."""
+"""The key of a turn and the format of its value, for each column title."""
 
 
 def named_turns(result: Result) -> list[tuple[str, Result]]:
-    """The turns by their numbers, and the medians."""
+    """Build the table of turns and medians."""
     numbered = [(str(number), turn) for number, turn in enumerate(result["turns"], 1)]
     return [*numbered, ("median", result)]
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Columns aligned, the first row a heading."""
+    """Print aligned columns; the first row is the heading."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
 
 
 def print_turns(result: Result, columns: Columns) -> None:
-    """A row for each turn and the medians; a column that the result has not is left out."""
+    """Build rows for the turns and the medians; columns without values are left out."""
     there = {title: column for title, column in columns.items() if column[0] in result}
     rows = [("turn", *there)]
     for name, turn in named_turns(result):
@@ -43,13 +43,13 @@ def print_turns(result: Result, columns: Columns) -> None:
 
 
 def add_common(parser: argparse.ArgumentParser, rounds: int) -> None:
-    """The options of all benchmarks."""
-    parser.add_argument("--rounds", type=count, default=rounds, metavar="N", help="turns of a side")
+    """Build a parser with the options of all benchmarks."""
+    parser.add_argument("--rounds", type=positive_int, default=rounds, metavar="N", help="turns of a side")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
 
 
 def write_report(arguments: argparse.Namespace, results: Any, **beside: Any) -> None:
-    """Write the figures with what they were measured by, if `--output` asks for it."""
+    """Write the figures, versions and machine to the file of `--output`, if given."""
     if not arguments.output:
         return
     asked = {name: value for name, value in vars(arguments).items() if not callable(value)}
@@ -59,7 +59,7 @@ def write_report(arguments: argparse.Namespace, results: Any, **beside: Any) -> 
 
 
 def versions_there(python: Path, package: str, option: str) -> dict[str, str]:
-    """The versions of torch and of another project in an environment of its own.
+    """Return the versions of torch and of another project in a separate environment.
 
     Args:
         python: of that environment.
@@ -85,7 +85,7 @@ def versions_there(python: Path, package: str, option: str) -> dict[str, str]:
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
-    """Run a benchmark on the command line's words."""
+    """Run a benchmark with the arguments of the command line."""
     try:
         main(sys.argv[1:])
     except UserError as error:

@@ -43,8 +43,8 @@ from nlpseq.data.split import Split
 from nlpseq.data.tag_schemes import Span, convert_tags, spans_to_tags
 from nlpseq.data.tokenizer_training import SPECIAL_TOKENS
 from nlpseq.errors import UserError
-from nlpseq.task import read_recipe
 from nlpseq.metrics.spans import SpanScores
+from nlpseq.task import read_recipe
 from nlpseq.versions import versions
 
 HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ SCHEME = "BIOES"
 
 @dataclass(frozen=True)
 class Measured:
-    """What one side did in a turn."""
+    """The figures of one side in a turn."""
 
     parameters: int
     training: float  # tokens per second
@@ -63,7 +63,7 @@ class Measured:
 
 
 def overrides(config: Mapping[str, Any], seed: int) -> list[str]:
-    """Flair's configuration as changes to the recipe ner/conll2003."""
+    """Return Flair's configuration as changes to the recipe ner/conll2003."""
     characters, tagger, training = config["characters"], config["tagger"], config["training"]
     changes = {
         "seed": seed,
@@ -96,7 +96,7 @@ def overrides(config: Mapping[str, Any], seed: int) -> list[str]:
 def prepared(
     config: Mapping[str, Any], seed: int, data_dir: Path | None, limits: Mapping[str, int]
 ) -> tuple[Tagging, dict[str, Split]]:
-    """The task and its splits, cut to the first sentences where a limit is not 0."""
+    """Return the task and its splits, cut to the first sentences if a limit is not 0."""
     builtin = [] if data_dir else ["data.source=builtin", "data.view=entities"]
     recipe = read_recipe("ner/conll2003", [*builtin, *overrides(config, seed)])
     task = Tagging(recipe)
@@ -111,12 +111,12 @@ def prepared(
 
 
 def sentences(split: Split) -> list[tuple[list[str], list[str]]]:
-    """Words and tags of each sentence."""
+    """Return words and tags of each sentence."""
     return list(zip(split.column("tokens"), split.column("tags"), strict=True))
 
 
 def f1(found: Iterable[Sequence[str]], split: Split) -> float:
-    """Span F1 of tags in SCHEME."""
+    """Compute the span F1 of tags in SCHEME."""
     gold = [convert_tags(tags, SCHEME) for _, tags in sentences(split)]
     metric = SpanScores([], SCHEME)
     counts = [metric.statistics(*pair) for pair in zip(found, gold, strict=True)]
@@ -175,11 +175,12 @@ def run_flair(python: Path, task: Tagging, splits: Mapping[str, Split], threads:
 
 
 def write_inputs(folder: Path, task: Tagging, splits: Mapping[str, Split]) -> None:
-    """The files that flair_tagger.py reads."""
+    """Write the files that flair_tagger.py reads."""
     for name, split in splits.items():
         blocks = (
             "".join(
-                f"{word}\t{tag}\n" for word, tag in zip(words, convert_tags(tags, "BIO"), strict=True)
+                f"{word}\t{tag}\n"
+                for word, tag in zip(words, convert_tags(tags, "BIO"), strict=True)
             )
             for words, tags in sentences(split)
         )
@@ -190,7 +191,7 @@ def write_inputs(folder: Path, task: Tagging, splits: Mapping[str, Split]) -> No
 
 
 def check_parameters(task: Tagging, ours: Measured, theirs: Measured) -> None:
-    """See that the sides differ in size only by what the module's head tells."""
+    """Check that the sides differ in size only as the module's docstring says."""
     recipe, tags = task.recipe, len(task.tags)
     outputs = 2 * (2 * recipe.encoder.hidden_size + 1)
     scores = (tags + 2) ** 2 - (tags**2 + 2 * tags)
@@ -207,7 +208,7 @@ def check_parameters(task: Tagging, ours: Measured, theirs: Measured) -> None:
 
 
 def measure(arguments: argparse.Namespace, config: Mapping[str, Any]) -> Result:
-    """Both sides in turns."""
+    """Run both sides in turns."""
     limits = {"train": arguments.sentences, "validation": arguments.validation_sentences}
     turns: list[dict[str, float]] = []
     for turn in range(arguments.rounds):
@@ -238,7 +239,7 @@ def measure(arguments: argparse.Namespace, config: Mapping[str, Any]) -> Result:
 
 
 def show(result: Result) -> None:
-    """One row a turn, and the medians."""
+    """Build a table with a row for each turn, and the medians."""
     columns = {
         "training: nlpseq tokens/s": ("nlpseq_training_tokens_per_second", ",.0f"),
         "Flair": ("flair_training_tokens_per_second", ",.0f"),

@@ -1,4 +1,4 @@
-"""nlpseq's own trainer with a clock beside it, as all benchmarks of training run it."""
+"""nlpseq's trainer with a clock, as all training benchmarks use it."""
 
 import tempfile
 import time
@@ -15,21 +15,21 @@ from nlpseq.training.trainer import Trainer
 
 
 class Clock(SilentReporter):
-    """Reads the clock after each of the trainer's steps, and keeps the lines of the history."""
+    """A reporter that notes the time after each step, and keeps the lines of the history."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
         self.lines: list[Values] = []
 
     def advance(self, step: int, epoch: float, values: Values) -> None:
-        """A step was made."""
+        """Note the time after a step."""
         self.times.append(time.perf_counter())
         if values:
             self.lines.append(values)
 
     @property
     def mean_loss(self) -> float:
-        """Over all tokens; a line has the mean since the line before."""
+        """Return the mean loss over all tokens; each line has the mean since the previous one."""
         total, before = 0.0, 0.0
         for line in self.lines:
             total += line["loss"] * (line["tokens"] - before)
@@ -38,7 +38,7 @@ class Clock(SilentReporter):
 
     @property
     def seconds(self) -> float:
-        """Of training alone, by the trainer's own lines."""
+        """Return the seconds of training alone, from the trainer's lines."""
         total, before = 0.0, 0.0
         for line in self.lines:
             total += (line["tokens"] - before) / line["tokens_per_second"]
@@ -47,7 +47,7 @@ class Clock(SilentReporter):
 
 
 def timed_training(task: Any, split: Split, seed: int) -> tuple[Any, Clock]:
-    """Train on a CPU without validation, as a command does; the model, and its clock.
+    """Train on a CPU without validation, as `nlpseq run` does; return the model and its clock.
 
     What else is timed in the same process keeps its freed memory from then on too.
     """

@@ -45,21 +45,21 @@ from joeynmt_side import JoeyNMT, check_nll, check_parameters, for_turn, with_we
 from nlpseq.tasks.seq2seq.translation import Translation
 from nlpseq_side import Trained, document, prepared, score, train_nlpseq
 from reporting import Result, print_turns, run, write_report
-from translation_contest import add_options, batch_sizes, begin, decoding, print_decodings, tell
+from translation_common import add_options, batch_sizes, begin, decoding, print_decodings, tell
 
 from nlpseq.data.split import Split
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What one turn measured, and what is the same in each."""
+    """The figures of a turn, and values that are the same in all turns."""
 
     figures: dict[str, float]
     facts: dict[str, Any]
 
 
 def without_feeding(trained: Trained, theirs: float, with_bleu: bool) -> dict[str, float]:
-    """Figures of the third contestant, beside JoeyNMT's tokens per second."""
+    """Return the figures of the third candidate, with JoeyNMT's tokens per second."""
     figures = {
         "nlpseq_without_feeding_training_tokens_per_second": trained.tokens_per_second,
         "without_feeding_training_ratio": trained.tokens_per_second / theirs,
@@ -70,7 +70,7 @@ def without_feeding(trained: Trained, theirs: float, with_bleu: bool) -> dict[st
 
 
 def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -> Turn:
-    """All contestants with one seed."""
+    """Run all candidates with one seed."""
     limits = {"train": arguments.sentences, "validation": 0, "test": arguments.test_sentences}
 
     def ready(input_feeding: bool) -> tuple[Translation, dict[str, Split]]:
@@ -113,7 +113,7 @@ def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -
 
 
 def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
-    """All contestants in turns, each turn with another seed; a turn's figures are told as it ends."""
+    """Run all candidates in turns, each with another seed; print the figures after each turn."""
     turns: list[dict[str, float]] = []
     for number in range(arguments.rounds):
         turn = one_turn(arguments, config, config["random_seed"] + number)
@@ -123,7 +123,7 @@ def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
 
 
 def show(result: Result) -> None:
-    """Training, decoding with each size of batch, BLEU: one row a turn, and the medians."""
+    """Build tables of training, decoding with each batch size, and BLEU: a row for each turn, and medians."""
     training = {
         "target tokens/s in training: nlpseq": ("nlpseq_training_tokens_per_second", ",.0f"),
         "JoeyNMT": ("joeynmt_training_tokens_per_second", ",.0f"),

@@ -22,14 +22,14 @@ from nlpseq.tasks.seq2seq.translation import Translation
 from nlpseq_side import document, prepared, score
 from reporting import Result, print_turns, run, write_report
 from timed_training import timed_training
-from translation_contest import add_options, batch_sizes, begin, decoding, print_decodings, tell
+from translation_common import add_options, batch_sizes, begin, decoding, print_decodings, tell
 
 
 class WithoutBiases(Translation):
-    """Translation by a model in which what JoeyNMT lacks is zero, and is not trained."""
+    """Translation with a model in which parameters that JoeyNMT lacks are zero and fixed."""
 
     def build_model(self) -> Any:
-        """The model."""
+        """Build the model."""
         model = super().build_model()
         for name, parameter in model.named_parameters():
             if name in LACKING:
@@ -38,7 +38,7 @@ class WithoutBiases(Translation):
 
 
 def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -> dict[str, float]:
-    """Train, hand the weights over, decode."""
+    """Train, transfer the weights, decode."""
     limits = {"train": arguments.sentences, "validation": 1, "test": arguments.test_sentences}
     recipe = document(config, seed, input_feeding=False, epochs=arguments.epochs)
     task, splits = prepared(recipe, arguments.data_dir, limits, WithoutBiases)
@@ -57,7 +57,7 @@ def one_turn(arguments: argparse.Namespace, config: dict[str, Any], seed: int) -
 
 
 def measure(arguments: argparse.Namespace, config: dict[str, Any]) -> Result:
-    """A turn a seed; its figures are told as it ends."""
+    """Run a turn for each seed, and print its figures."""
     turns: list[dict[str, float]] = []
     for number in range(arguments.rounds):
         turns.append(one_turn(arguments, config, config["random_seed"] + number))

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generate
+
 import nlpseq
 
 project = "nlpseq"
@@ -48,6 +49,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
+smartquotes = False  # -- stays an option
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 

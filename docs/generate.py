@@ -87,10 +87,11 @@ def _top_modules() -> list[str]:
 
 def _keys() -> str:
     """Return the page of recipe keys: sections that all tasks share, then those that each task adds or changes."""
+    from nlpseq.tasks import TASKS
+
     from nlpseq.recipe import Recipe
     from nlpseq.recipe.keys import describe
     from nlpseq.task import resolve
-    from nlpseq.tasks import TASKS
 
     shared = describe(Recipe)
     parts = ["## All tasks\n", *_key_tables(shared)]

@@ -257,21 +257,20 @@ def compare(
         output: folder for reports and runs; below `runs/compare` by default.
         device: device to train and measure on.
         samples: number of bootstrap resamples and of permutations.
-        measure: measure speed and memory of prediction; by default only where recipes are trained.
+        measure: measure speed and memory; by default only where recipes are trained.
         code: Python files with classes that the recipes name, such as a cell.
         **overrides: changes to the recipes, as in `run`.
 
     Raises:
         nlpseq.errors.UserError: bad input; one line says what to change.
     """
+    from nlpseq import custom_code, recipe
     from nlpseq.argument_checks import checked
-    from nlpseq.custom_code import register
     from nlpseq.experiment.compare import compare as compare_models
-    from nlpseq.recipe import to_assignments
 
+    names = checked(names=named)["names"]
     options = checked(models=models, seeds=seeds, data_dir=data_dir, output=output)
     options |= {"match": match, "minutes": minutes, "split": split, "score": score}
-    options |= {"difference": difference, "samples": samples, "device": device}
-    names = checked(names=named)["names"]
-    register(code)
-    return compare_models(names, to_assignments(overrides), measure=measure, **options)[0]
+    options |= {"difference": difference, "samples": samples, "measure": measure}
+    custom_code.register(code)
+    return compare_models(names, recipe.to_assignments(overrides), device=device, **options)[0]

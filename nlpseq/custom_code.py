@@ -41,6 +41,11 @@ def register(paths: str | Path | Iterable[str | Path]) -> None:
         _modules[file.name] = _import(file.resolve())
 
 
+def registered_files() -> list[str]:
+    """Return the paths of the registered files, for a process that loads the same models."""
+    return [str(module.__file__) for module in _modules.values()]
+
+
 def is_custom(name: str) -> bool:
     """Return whether a name has the form `<file name>.py:<Class>`."""
     return _NAME.fullmatch(name) is not None
@@ -88,7 +93,7 @@ def lookup(name: str, key: str = "name") -> type:
 
 def describe(error: Exception) -> str:
     """Return an exception in one line, with the line of the user's file that raised it."""
-    files = {str(module.__file__) for module in _modules.values()}
+    files = set(registered_files())
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in files:
             return f"{Path(frame.filename).name}, line {frame.lineno}: {_reason(error)}"

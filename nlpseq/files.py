@@ -49,11 +49,18 @@ def check_writable(path: Path) -> None:
     Raises:
         UserError: a parent is a file, or its permissions forbid writing.
     """
-    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-    if existing != path and not existing.is_dir():
-        raise UserError(f"{path} cannot be written: {existing} is a file")
-    if not os.access(existing, os.W_OK):
-        raise UserError(f"{path} cannot be written: no permission to write {existing}")
+    with disk(path):
+        existing = existing_parent(path)
+        if existing != path and not existing.is_dir():
+            raise UserError(f"{path} cannot be written: {existing} is a file")
+        effective = os.access in os.supports_effective_ids
+        if not os.access(existing, os.W_OK, effective_ids=effective):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(existing))
+
+
+def existing_parent(path: Path) -> Path:
+    """Return the path itself if it exists, else the nearest of its parents that exists."""
+    return next((parent for parent in (path, *path.parents) if parent.exists()), Path())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq.errors import UserError
-from nlpseq.files import check_writable, disk, write_json, write_text
+from nlpseq.files import check_writable, disk, existing_parent, write_json, write_text
 
 RECIPE, DATA, METRICS = "recipe.toml", "data.json", "metrics.json"
 WRITTEN = (
@@ -90,10 +90,7 @@ class RunDirectory:
         Raises:
             UserError: there is less space.
         """
-        existing = next(
-            path for path in (self.path, *self.path.absolute().parents) if path.is_dir()
-        )
-        free = shutil.disk_usage(existing).free
+        free = shutil.disk_usage(existing_parent(self.path)).free
         if free < needed and free + self._used() < needed:
             raise UserError(
                 f"{self.path}: training needs about {needed / 1e9:.2g} GB for its checkpoints, and "

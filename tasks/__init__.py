@@ -1,7 +1,8 @@
-"""The tasks of nlpseq, one package a family; installed as `nlpseq.tasks`.
+"""The tasks of nlpseq, one package for each family; installed as `nlpseq.tasks`.
 
-`TASKS` is the one table of their names. Each package has the same files: `task` (from splits to scores),
-`recipe` (what a recipe may say), `predictor` (a trained model, strings in), `metrics` (scores and tables).
+Every package has the same files: `task` (splits to batches, loss, records), `recipe` (its recipe sections),
+`predictor` (a trained model: strings in, predictions out), `metrics` (what is computed from records).
+`base` holds what they share.
 """
 
 TASKS = {
@@ -12,7 +13,7 @@ TASKS = {
     "translation": "nlpseq.tasks.seq2seq.translation:Translation",
     "summarization": "nlpseq.tasks.seq2seq.summarization:Summarization",
 }
-"""Where the class of each task is."""
+"""The names of the tasks, which `task =` in a recipe takes, and their classes."""
 
 FORMAT_1_NAMES = {
     "nlpseq.tasks.language_modeling:LanguageModeling": "language_modeling",
@@ -22,4 +23,4 @@ FORMAT_1_NAMES = {
     "nlpseq.tasks.translation:Translation": "translation",
     "nlpseq.tasks.summarization:Summarization": "summarization",
 }
-"""How recipes and model directories of version 0.1 name the tasks."""
+"""The names of the tasks in recipes and model directories of version 0.1."""

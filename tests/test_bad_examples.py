@@ -164,10 +164,10 @@ def test_a_format(
         ("sentiment", "'data.labels={ 1 = \"good\" }'", "has the label '0', data.labels has 1"),
         ("sentiment", "data.phrases=true", "data.phrases = true: .* has none"),
         ("sentiment", "encoder.kind=lstn", r"encoder.kind = 'lstn': choose .*did you mean 'lstm'\?"),
-        ("sentiment", "encoder=cnn", "encoder = 'cnn': a section; to choose, set encoder.kind"),
-        ("sentiment", "encoder=3", "encoder = 3: a section"),
-        ("sentiment", "encoder.kind=cnn encoder.width=3", "has it; did you mean 'widths'"),
-        ("sentiment", "head.poling=max", "unknown key head.poling; did you mean 'pooling'"),
+        ("sentiment", "encoder=cnn", "encoder = 'cnn': is a section; set encoder.kind"),
+        ("sentiment", "encoder=3", "encoder = 3: is a section"),
+        ("sentiment", "encoder.kind=cnn encoder.width=3", "has it; did you mean 'encoder.widths'"),
+        ("sentiment", "head.poling=max", "unknown key head.poling; did you mean 'head.pooling'"),
         ("sentiment", "head.pooling=sum", "head.pooling = 'sum': .*'attention'"),
         ("sentiment", "embedding.characters=cnn tokenization.kind=bpe", "embedding.characters and"),
         ("sentiment", "embedding.pretrained=v.txt", "vectors v.txt not found, nor with .gz"),
@@ -217,7 +217,7 @@ def test_odd_texts_are_answered(here: Path, fails: Command, answers: Command, ki
     found = [json.loads(line) for line in answers(f"{predict} --file texts").splitlines()]
     assert [answer["text"] for answer in found] == odd
     (here / "texts").write_bytes(b"")
-    assert "texts: empty, there is no line to answer" in fails(f"{predict} --file texts")
+    assert "texts: empty, there is no text in it" in fails(f"{predict} --file texts")
     (here / "texts").write_bytes(b"a\nb\xff\n")
     assert "texts, line 2: not UTF-8" in fails(f"{predict} --file texts")
     (here / "texts").write_bytes(b"a\0\n")

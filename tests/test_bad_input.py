@@ -128,7 +128,7 @@ def content(folder: Path) -> dict[str, bytes | None]:
         ('extends = "nowhere.toml"', "recipe nowhere.toml: no such file"),
         ('extends = "bad.toml"', "extends bad.toml, which extends another; one level is allowed"),
         ("extends = 3", "extends = 3: write the name of a recipe"),
-        (f'task = "{TASK}"\n[trainning]', r"unknown key trainning; did you mean 'training'\?"),
+        (f'task = "{TASK}"\n[trainning]', r"unknown section trainning; did you mean 'training'\?"),
         (f'task = "{TASK}"\n[training]\nl1 = nan', "training.l1 = nan: .*finite"),
         (f'task = "{TASK}"\n[training]\nl1 = -inf', "training.l1 = -inf: "),
         ('task = "evil:Task"', "task 'evil:Task': no such task"),
@@ -145,7 +145,10 @@ def test_a_recipe(here: Path, fails: Fails, text: str | bytes, said: str) -> Non
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("encoder.hiden_size=3", r"unknown key encoder.hiden_size; did you mean 'hidden_size'\?"),
+        (
+            "encoder.hiden_size=3",
+            r"unknown key encoder.hiden_size; did you mean 'encoder.hidden_size'\?",
+        ),
         ("training=3", "training = 3: "),
         ("training.epochs.first=3", r"training.epochs = \{'first': 3\}: .*number"),
         ("training.epochs=many", "training.epochs = 'many': .*number"),
@@ -172,14 +175,17 @@ def test_a_recipe(here: Path, fails: Fails, text: str | bytes, said: str) -> Non
         ("head={kind='adaptive',cutoffs=[5,5]}", "cutoffs"),
         ("head={cutoffs=[5]}", "cutoffs belong to kind = 'adaptive'"),
         ("training.batch_tokens=100", "training.batch_tokens: "),
-        ("task=nlpseq.tasks.chess:Chess", "task 'nlpseq.tasks.chess:Chess': this version of nlpseq has no such task"),
+        (
+            "task=nlpseq.tasks.chess:Chess",
+            "task 'nlpseq.tasks.chess:Chess': this version of nlpseq has no such task",
+        ),
         ("evaluation.splits=['tset']", "no split 'tset', they have train, validation, test"),
         ("tokenization.kind=words", "tokenization.kind = 'words': .*'word'"),
         ("tokenization.vocabulary_size=3", "tokenization.vocabulary_size=3 is too small"),
         ("tokenization.path=nowhere.json", "tokenizer nowhere.json: there is no file nowhere.json"),
         ("tokenization.path=lm.toml", "tokenizer lm.toml is not a tokenizer.json"),
         ("tokenization.path=data", "tokenizer data: there is no file data/tokenizer.json"),
-        ("tokenization.path=nobody/nothing", "nobody/nothing is no file and not .*Hub"),
+        ("tokenization.path=nobody/nothing", "tokenizer nobody/nothing: no such file, and .*Hub"),
     ],
 )
 def test_an_override(here: Path, fails: Fails, override: str, said: str) -> None:
@@ -501,8 +507,8 @@ def changed(**changes: object) -> bytes:
         ("config.json", {"learnt": None}, "run/config.json: learnt is missing or not an object"),
         ("config.json", {"recipe": {"task": TASK, "x": 1}}, "run/config.json: unknown key x"),
         ("config.json", {"task": "nlpseq.tasks.chess:Chess"}, "chess:Chess': this version of nlpseq has no such task"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Task"}, "is not a Task"),
-        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Perplexity"}, "is not a Task"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Task"}, "task:Task' does not define batches"),
+        ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Perplexity"}, "Perplexity': this .* no such task"),
         ("config.json", {"task": "nlpseq.tasks.language_modeling.task:math"}, "no such task"),
         ("config.json", {"task": "nlpseq.tasks.language_modeling.task:Nothing"}, "no such task"),
         ("config.json", {"task": "nlpseq.tasks..x:Task"}, "no such task"),
@@ -615,7 +621,7 @@ def test_a_task_from_elsewhere_is_refused_and_none_of_its_code_runs(
         (f"{EVALUATE} --device cuda:99", "device .cuda:99. is not available on this machine"),
         (f"{EVALUATE} --data-dir nowhere", "data folder nowhere: no such folder"),
         (f"{EVALUATE} training.epochs=3", "override 'training.epochs=3': only data., decoding., evaluation."),
-        (f"{EVALUATE} data.fils=3", "unknown key data.fils; did you mean 'files'"),
+        (f"{EVALUATE} data.fils=3", "unknown key data.fils; did you mean 'data.files'"),
         (f"{EVALUATE} evaluation.batch_size=0", "evaluation.batch_size = 0: "),
     ],
 )  # fmt: skip
@@ -662,7 +668,9 @@ def test_a_full_disk_loses_nothing_wherever_it_happens(
         shutil.rmtree("out", ignore_errors=True)
         calls = 0
         said = fails(RUN)
-        assert re.search("no space left on the disk to write out/.*: what was there is unto", said)
+        assert re.search(
+            "no space left on the disk to write out/.*: existing files are unchanged", said
+        )
         assert [path for path in content(here) if ".tmp" in path] == []
         full = -1
         assert main(f"{RUN} --resume".split()) == 0
@@ -688,11 +696,16 @@ def small_disk(here: Path) -> Iterator[Callable[[str], object]]:
 
 
 def test_a_disk_that_is_really_full(
-    here: Path, fails: Fails, small_disk: Callable[[str], object]
+    here: Path,
+    fails: Fails,
+    small_disk: Callable[[str], object],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = f"{RUN} embedding.dim=64 encoder.hidden_size=64"
     words = words.replace("--output out", "--output disk/out")
     assert main(words.replace("disk/out", "enough").split()) == 0
+    assert "disk/out: training needs about 0.0012 GB for its checkpoints" in fails(words)
+    monkeypatch.setattr("nlpseq.run_directory.RunDirectory.check_space", lambda *_: None)
     assert "no space left on the disk to write disk/out" in fails(words)
     kept = content(here / "disk")
     assert "out/checkpoints/step-00000004/model.safetensors" in kept
@@ -725,19 +738,25 @@ def unprivileged(folder: Path) -> Iterator[None]:
     [
         (None, RUN, "out.* cannot be written: Permission denied"),
         (None, f"{RUN} --seeds 1,2", "out.* cannot be written: Permission denied"),
-        ("data/train.txt", RUN, "data/train.txt: cannot be read: Permission denied"),
+        (
+            "data/train.txt",
+            RUN.replace("--output out", "--output open/out"),
+            "data/train.txt: cannot be read: Permission denied",
+        ),
         ("lm.toml", RUN, "recipe lm.toml: cannot be read: Permission denied"),
         ("run/config.json", GENERATE, "run/config.json: cannot be read: Permission denied"),
         ("run/model.safetensors", GENERATE, "run/model.safetensors: .*Permission denied"),
         ("run/tokenizer.json", GENERATE, "tokenizer run .*Permission denied"),
         ("run", GENERATE, "Permission denied"),
         ("run", RERUN, "Permission denied"),
-        (None, EVALUATE, "run/evaluations/.* cannot be written: Permission denied"),
+        (None, EVALUATE, "run/evaluations.* cannot be written: Permission denied"),
     ],
 )
 def test_without_rights(
     here: Path, fails: Fails, locked: str | None, words: str, said: str
 ) -> None:
+    (here / "open").mkdir()
+    (here / "open").chmod(0o777)
     before = content(here)
     path = here / (locked or "run")
     mode = path.stat().st_mode

@@ -134,7 +134,7 @@ def test_a_file(
         ),
         (
             "encoder.kind=transformer encoder.hidden_size=8 decoder.bridge=zero",
-            "decoder.kind = lstm, ",
+            "decoder.kind = gru, ",
         ),
         ("decoder.kind=transformer decoder.attention=dot", "unknown key decoder.attention: "),
         (
@@ -157,13 +157,13 @@ def test_a_file(
         ("decoder.kind=mingru decoder.weight_drop=0.5", "weight_drop: a cell of kind mingru"),
         ("embedding.casing_dim=2", "set head.shared = false"),
         ("embedding.frozen=true", "would freeze the target's side too"),
-        ("decoding.replace_unknown=true decoder.copying=true", "without decoder.copying"),
+        ("decoding.replace_unknown=true decoder.copying=true", "decoder.copying is off"),
         ("decoder.copy_dropout=0.1", "set decoder.copying = true"),
-        ("head.tide=true", "unknown key head.tide; did you mean 'tied'"),
+        ("head.tide=true", "unknown key head.tide; did you mean 'head.tied'"),
         ("decoding.num_return=9", "a beam of 5 has no more hypotheses; set beam_size = 9"),
         ("decoding.stop_at_eos=false", "stop_at_eos = false is for language models"),
         ("tokenization.max_source_length=2 tokenization.too_long=refuse", "source 1 has more than"),
-        ("scheduled_sampling.schedule=exponential scheduled_sampling.k=2", "wants it below 1"),
+        ("scheduled_sampling.schedule=exponential scheduled_sampling.k=2", "exponential decay needs k below 1"),
         ("objective.kind=risk", "objective.kind = 'risk': "),
         ("objective.init_from=nowhere", "nowhere: no such folder"),
         ("objective.init_from=data", "data: not a model directory"),
@@ -219,7 +219,7 @@ def test_a_text_that_is_refused_is_named_by_its_line(
     (here / "texts").write_text("a cat\n" * 299 + "cat " * 60 + "\n")
     said = fails("predict refusing --device cpu --file texts --output answers")
     assert "texts, line 300: has more than tokenization.max_source_length = 50 tokens" in said
-    assert "the answers so far are in answers.partial" in said
+    assert "the predictions so far are in answers.partial" in said
     assert Path("answers.partial").read_text().count("\n") == 256
 
 
@@ -235,7 +235,7 @@ def test_a_text_that_is_refused_is_named_by_its_line(
         ("--set self=1", "unknown key decoding.self"),
         ("--set texts=x", "unknown key decoding.texts"),
         ("--set length_alpha=1979-05-27 --output answers", "length_alpha = "),
-        ("--set prefix=5", "--set prefix: is no key of"),
+        ("--set prefix=5", "--set prefix: is not a key of"),
         ("--prefix 'bad\udcff'", "--prefix .*: not UTF-8"),
         ("--set max_length_ratio=1e308", "max_length_ratio = 1e\\+308"),
         ("--set min_length_ratio=3 --set max_length_ratio=1", "min_length_ratio = 3.0 is above"),

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from nlpseq.tasks import TASKS
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -84,12 +85,16 @@ def test_recipe_says_what_it_is_and_is_valid(path: Path) -> None:
     first = re.match(r"# (?P<what>\S.*\S)\.   (?P<command>nlpseq run (?P<name>\S+).*)\n", text)
     assert first is not None, "line 1: `# What it is.   nlpseq run task/name`"
     assert first["name"] == name
-    assert ("--data-dir" in first["command"]) or recipe.read_document(name)["data"]["source"] == "builtin"
+    assert ("--data-dir" in first["command"]) or recipe.read_document(name)["data"][
+        "source"
+    ] == "builtin"
     assert read_recipe(name).task in TASKS
 
 
-def test_version_stands_in_setup_cfg_too(setup: configparser.ConfigParser) -> None:
+def test_versions_agree(setup: configparser.ConfigParser) -> None:
     assert nlpseq.__version__ == setup["metadata"]["version"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {nlpseq.__version__}\n" in citation
     assert metadata.version("nlpseq") == nlpseq.__version__
     assert f"## [{nlpseq.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -110,6 +115,7 @@ def test_constraints_pin_every_requirement(setup: configparser.ConfigParser) -> 
     asked = [
         *lines(setup["options"]["install_requires"]),
         *lines(setup["options.extras_require"]["dev"]),
+        *lines(setup["options.extras_require"]["docs"]),
     ]
     assert len(asked) > 10
     for line in asked:
@@ -124,9 +130,12 @@ def test_constraints_pin_what_the_requirements_bring(setup: configparser.ConfigP
         name = todo.pop()
         for line in metadata.requires(name) or []:
             requirement = Requirement(line)
-            extra = {"extra": "dev" if name == "nlpseq" else ""}
+            extras = ("dev", "docs") if name == "nlpseq" else ("",)
             needed = canonicalize_name(requirement.name)
-            if needed in seen or (requirement.marker and not requirement.marker.evaluate(extra)):
+            applies = requirement.marker is None or any(
+                requirement.marker.evaluate({"extra": extra}) for extra in extras
+            )
+            if needed in seen or not applies:
                 continue
             seen.add(needed)
             try:
@@ -144,8 +153,27 @@ def test_the_check_script_runs_from_anywhere() -> None:
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", script], check=True)
     text = script.read_text(encoding="utf-8")
-    for stage in ("ruff", "mypy", "pytest", " quickstart", " compare", " inspect", "wheel"):
-        assert stage in text
+    stages = ("ruff", "mypy", "pytest", "--cov", 'sphinx-build" -W', "actionlint", "readme.py")
+    for part in (*stages, " quickstart", " compare", " inspect", " keys", "wheel"):
+        assert part in text, part
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda p: p.name)
+def test_hosted_files_are_yaml_without_unknown_actions(path: Path) -> None:
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(document, dict)
+    for job in document.get("jobs", {}).values():
+        assert {"runs-on", "steps", "timeout-minutes"} <= set(job)
+        used = [step["uses"] for step in job["steps"] if "uses" in step]
+        assert all(re.fullmatch(r"actions/[\w-]+@v\d+", action) for action in used), used
+
+
+def test_workflows_cover_the_supported_versions(setup: configparser.ConfigParser) -> None:
+    path = ROOT / ".github" / "workflows" / "tests.yml"
+    matrix = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["tests"]["strategy"]["matrix"]
+    classifiers = lines(setup["metadata"]["classifiers"])
+    versions = [line.rpartition(" ")[2] for line in classifiers if " :: Python :: 3." in line]
+    assert matrix == {"system": ["ubuntu-latest", "macos-latest"], "python": versions}
 
 
 def test_licence_is_whole() -> None:

@@ -22,6 +22,8 @@ def gradient_flow_figure(norms: Mapping[str, Sequence[float]], theme: Theme = LI
         norms: for each model those for k = 0, 1, ..., K (`gradient_flow.Flow`); K may differ.
         theme: colours.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axis = _figure()
     axis.axhline(1, color=theme.faint, linewidth=0.8)
     for index, (name, values) in enumerate(norms.items()):
@@ -30,6 +32,7 @@ def gradient_flow_figure(norms: Mapping[str, Sequence[float]], theme: Theme = LI
         shown = [value if value >= _LOWEST else float("nan") for value in relative]
         axis.plot(shown, label=name, **_style(index, theme), markevery=max(1, len(values) // 8))
     axis.set_yscale("log")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("k: time steps back from the loss")
     axis.set_title("Gradient flow through time")
     axis.set_ylabel("norm of d loss(t) / d h(t - k)\nrelative to k = 0")
@@ -112,7 +115,9 @@ def clipping_figure(points: Sequence[Point], clip_norm: float, theme: Theme = LI
     """
     steps, before = zip(*points, strict=True)
     figure, axis = _figure()
-    axis.plot(steps, before, label="before clipping", color=theme.colour(1), **(_THIN | {"linewidth": 4}))
+    axis.plot(
+        steps, before, label="before clipping", color=theme.colour(1), **(_THIN | {"linewidth": 4})
+    )
     if clip_norm:
         after = [min(norm, clip_norm) for norm in before]
         axis.axhline(clip_norm, color=theme.faint, linewidth=0.8)

@@ -21,7 +21,7 @@ class Sweep(NamedTuple):
         kind: "LSTM", "GRU", "minGRU", "RNN", or the class of another cell.
         gates: (T, H) for each name, from 0 (closed) to 1 (open): input, forget and output of an LSTM; reset and
             update of a GRU (update 1 keeps the old state); update of a minGRU (update 1 takes the new state);
-            none for a plain RNN.
+            forget and input of a minLSTM; none for a plain RNN.
         states: (T, H) for each name, after each token: `h`, and `c` of an LSTM.
     """
 

@@ -22,17 +22,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Print the code."""
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["nlpseq"], shell=arguments.shell))
+    print(shellcode(["nlpseq"], shell=arguments.shell))
     return 0
 
 
 def complete(parser: ArgumentParser) -> None:
     """Answer the shell with completions, and exit."""
-    import argcomplete
+    from argcomplete.finders import CompletionFinder
 
-    class Finder(argcomplete.CompletionFinder):
+    class Finder(CompletionFinder):
         """Completes overrides after options, too, where argparse expects no positional argument."""
 
         def collect_completions(

@@ -1,7 +1,7 @@
-"""Freed memory that stays with the process.
+"""Keep freed memory in the process, which makes training on a CPU faster.
 
-On a CPU each step allocates what the last one has freed: activations, gradients, blocks of logits. glibc hands the
-free end of its heap back to the system in between, and every page of it costs a fault when it is written next.
+On a CPU each step allocates what the last step has freed: activations, gradients, blocks of logits. In between glibc
+returns the free end of its heap to the system, and every page of it costs a page fault when it is written again.
 """
 
 import ctypes
@@ -10,20 +10,19 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 LARGEST_BLOCK = 2**25
-"""Bytes up to which blocks come from the heap: as far as glibc goes by itself. Some of its builds refuse more."""
+"""Largest block from the heap, in bytes: glibc's own maximum. Some builds refuse more."""
 
 NEVER = -1
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to keep its heap at the size that it grew to; where there is no glibc, do nothing.
+    """Let glibc keep its heap at the size that it has reached; do nothing without glibc.
 
-    It holds for the whole process, and for good. So commands do it, whose process is their own, and the
-    library never does.
+    The setting is permanent and holds for the whole process. So commands set it, and the library never does.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    # Either setting ends glibc's own adjustment of both, so that one alone would be worse than none.
+    # Each setting alone ends glibc's adjustment of both, which would be worse than no setting.
     if mallopt is not None and mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK):
         mallopt(M_TRIM_THRESHOLD, NEVER)

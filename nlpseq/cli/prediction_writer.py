@@ -97,7 +97,8 @@ def check_writable(folder: Path, name: str) -> None:
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f"{name}: cannot be written, no permission to write in {existing}")
     with suppress(OSError):  # a file system that does not tell
-        if shutil.disk_usage(existing).free < _MIN_FREE_BYTES:
+        usage = shutil.disk_usage(existing)
+        if usage.free < _MIN_FREE_BYTES < usage.total:
             raise UserError(f"{name}: no space left on the disk; free some")
 
 

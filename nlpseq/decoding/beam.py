@@ -1,11 +1,20 @@
-"""Beam search, batched over sentences and hypotheses: the rows of a step are all that live.
+"""Beam search, batched over sentences and hypotheses: the rows of a step are the live hypotheses.
 
-A hypothesis that ends keeps its place in the beam (Sutskever et al., 2014): with f of K finished, the K - f best
-continuations live on. So a beam of 1 is greedy decoding under any length penalty, and the search always ends.
-What has ended is not stepped any more: neither a finished hypothesis nor a sentence that is done.
+A finished hypothesis keeps its slot in the beam (Sutskever et al., 2014): with f of K finished, the K - f best
+continuations stay alive. So a beam of 1 is greedy decoding with any length penalty, and the search always ends.
+Finished hypotheses and finished sentences are not stepped any more.
+
+"Safe" stopping is exact. A live hypothesis of log-probability l <= 0 can only lose as it grows, and each length
+penalty divides by a number that does not fall with length. So after the length penalty it can reach at most l
+("none"), l / m ("average") or l / ((5 + m) / 6) ** alpha ("wu"), where m is the greatest length of its sentence: the
+score of ending at the last possible token for free. The coverage penalty adds at most 0, so the bound holds without
+it; and constraints can only lower what is reached. A sentence stops when its best live hypothesis cannot, by this
+bound, beat the worst of its `num_return` best finished ones, so the result is that of a search that never stops
+early. "Heuristic" stopping uses the score of the best live hypothesis if it ended now instead of the bound.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -16,7 +25,7 @@ from nlpseq.decoding.coverage import Coverage
 from nlpseq.decoding.options import BeamOptions
 from nlpseq.types import SentenceRows, State, StepFunction, select
 
-BLOCK = 64  # tokens whose maximum is looked at first where the best of many are sought
+BLOCK = 64  # tokens in a block whose maximum is computed first, to find the best of many
 
 
 class Hypothesis(NamedTuple):
@@ -28,7 +37,7 @@ class Hypothesis(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Continuations (N, K), the best first: total log-probability, row they continue, token they add."""
+    """Continuations (N, K), the best first: total log-probability, row that they continue, token that they add."""
 
     log_probs: Tensor
     rows: Tensor
@@ -52,111 +61,161 @@ def beam_search(
 ) -> list[list[Hypothesis]]:
     """Search for the best continuations of each sentence.
 
-    "Safe" stopping is provably so. A live hypothesis of log-probability l <= 0 can only lose as it grows, and each
-    length penalty divides by a number that does not fall with length. So after the length penalty it can reach at
-    most l ("none"), l / m ("average") or l / ((5 + m) / 6) ** alpha ("wu"), where m is the greatest length of its
-    sentence: in each case what it would score if it ended at the last possible token for free. The coverage
-    penalty adds a number that is at most 0, so the bound holds with 0 in its place; and what the constraints rule
-    out could only have made the bound too high. A sentence stops once the best live hypothesis cannot, by this
-    bound, beat the worst of the `num_return` best finished ones. The result is that of a search that never stops
-    early. "Heuristic" stopping puts in the bound's place the best live hypothesis' score if it ended here.
-
     Args:
-        step: reads ids (R,) and gives the distribution of the tokens that follow; R is the number of live
-            hypotheses, those of a sentence beside each other, the best first.
+        step: the step function; its rows are the live hypotheses, those of a sentence adjacent, the best first.
         ids: (N,) last id of each prompt, which `step` has not read yet.
-        state: what the model remembers of everything before `ids`, parts (N, ...); it moves with hypotheses.
+        state: the model's state before `ids`, parts (N, ...).
         options: width, length and ranking.
-        memory: what the model attends to, parts (N, ...), behind the number of rows of each sentence, which is
-            counted anew at each step. It is handed to `step` behind the state, and cut down when sentences leave.
-        eos_id: ends a hypothesis; None to let all of them grow to their greatest length.
+        memory: number of rows of each sentence (N,), then parts (N, ...) to attend to.
+        eos_id: ends a hypothesis; None: all grow to their greatest length.
         forbidden: ids that are never chosen.
-        prefix: for each sentence the ids that all its hypotheses begin with, perhaps none; they are part of ids,
-            log-probability and length, and an end of sentence in them ends the hypothesis.
+        prefix: for each sentence the first ids of all its hypotheses; they count in log-probability and length.
         min_lengths: for each sentence a number instead of `options.min_new_tokens`.
-        max_lengths: for each sentence a number instead of `options.max_new_tokens`, at least 1. Where the minimum
-            is above it, it is the maximum that holds.
-        source_mask: (N, S) True at the positions that the coverage penalty counts; None where all do.
+        max_lengths: for each sentence a number instead of `options.max_new_tokens`; it wins over the minimum.
+        source_mask: (N, S) True at positions that the coverage penalty counts; None: all.
 
     Returns:
-        For each sentence its `num_return` best hypotheses, the best first (fewer if no more exist). Those that
-        reach the greatest length count as finished; the end of sentence counts in log-probability and length.
+        The `num_return` best hypotheses of each sentence, the best first (fewer if there are no more).
 
     Raises:
-        ValueError: prefix or lengths that are not one a sentence, or out of range.
-        UserError: a prefix has an id that the model cannot choose; a coverage penalty without attention weights.
+        ValueError: prefix or lengths of another number than sentences, or out of range.
+        UserError: an impossible id in a prefix; a coverage penalty without attention weights.
     """
-    sentences = list(range(len(ids)))  # those still in the batch
-    constraints = SearchConstraints.of(
-        len(ids),
-        ids.device,
-        options,
-        eos_id=eos_id,
-        forbidden=forbidden,
-        prefix=prefix,
-        min_lengths=min_lengths,
-    )
     limits = per_sentence("max_lengths", max_lengths, options.max_new_tokens, len(ids), 1)
+    constraints = SearchConstraints.of(
+        len(ids), ids.device, options, eos_id, forbidden, prefix, min_lengths
+    )
     coverage = Coverage(options.coverage_penalty, source_mask)
-    finished: list[list[Hypothesis]] = [[] for _ in sentences]
-    rows = SentenceRows.of(torch.ones_like(ids), len(ids))
-    totals = torch.zeros(len(ids), device=ids.device)  # (R,)
-    histories = ids.new_empty(len(ids), 0)  # (R, length)
+    beam = _Beam(options, eos_id, limits, constraints, coverage, ids, state, memory)
     for length in range(1, max(limits, default=0) + 1):
-        log_probs, state, weights = step(ids, state, *memory)
-        coverage = coverage.add(weights)
-        log_probs = constraints.apply(log_probs, histories, length)
-        found = _expand(log_probs, totals, rows, options.beam_size)
-        found = _limit(found, [options.beam_size - len(finished[s]) for s in sentences])
-        ended = _ended(found, [limits[s] == length for s in sentences], eos_id)
-        penalties = coverage.penalties()
-        for place, hypothesis in _collect(found, ended, histories, penalties, options, eos_id):
-            finished[sentences[place]].append(hypothesis)
-        found = found._replace(log_probs=found.log_probs.masked_fill(ended, -torch.inf))
-        reach = _reach(found, penalties, length, [limits[s] for s in sentences], options)
-        keep = [
-            place
-            for place, sentence in enumerate(sentences)
-            if not _is_done(reach[place], finished[sentence], options)
-        ]
-        if not keep:
+        candidates = beam.collect_finished(beam.expand(step, length), length)
+        if not (unfinished := beam.unfinished_sentences(candidates, length)):
             break
-        if len(keep) < len(sentences):
-            left = torch.tensor(keep, device=ids.device)  # (N',)
-            found, memory = _Candidates(*select(found, left)), select(memory, left)
-            sentences = [sentences[place] for place in keep]
-        alive = found.log_probs > -torch.inf  # (N, K)
-        totals, parents, ids = (part[alive] for part in found)  # (R,)
+        beam.follow(candidates, unfinished)
+    return beam.results()
+
+
+@dataclass
+class _Beam:
+    """The live hypotheses (R) of N sentences, and the finished ones of all sentences.
+
+    Attributes:
+        options: width, length and ranking.
+        eos_id: ends a hypothesis.
+        limits: greatest length of each original sentence.
+        constraints: allowed tokens for each live hypothesis.
+        coverage: attention sums of each live hypothesis.
+        ids: (R,) last token of each live hypothesis.
+        state: parts (R, ...).
+        memory: parts (N, ...).
+        sentences: the original index of each of the N sentences.
+        finished: the finished hypotheses of each original sentence.
+        rows: the sentence of each live hypothesis.
+        totals: (R,) log-probability of each live hypothesis.
+        histories: (R, length) tokens of each live hypothesis.
+        penalties: (R,) coverage penalty of each row of the last step, if any.
+    """
+
+    options: BeamOptions
+    eos_id: int | None
+    limits: list[int]
+    constraints: SearchConstraints
+    coverage: Coverage
+    ids: Tensor
+    state: State
+    memory: State
+    sentences: list[int] = field(init=False)
+    finished: list[list[Hypothesis]] = field(init=False)
+    rows: SentenceRows = field(init=False)
+    totals: Tensor = field(init=False)
+    histories: Tensor = field(init=False)
+    penalties: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Start with one empty hypothesis for each sentence."""
+        size = len(self.ids)
+        self.sentences = list(range(size))
+        self.finished = [[] for _ in self.sentences]
+        self.rows = SentenceRows.of(torch.ones_like(self.ids), size)
+        self.totals = torch.zeros(size, device=self.ids.device)
+        self.histories = self.ids.new_empty(size, 0)
+
+    def expand(self, step: StepFunction, length: int) -> _Candidates:
+        """Take a step: the best continuations of each sentence that fit into the beam."""
+        log_probs, self.state, weights = step(self.ids, self.state, *self.memory)
+        self.coverage = self.coverage.add(weights)
+        self.penalties = self.coverage.penalties()
+        log_probs = self.constraints.apply(log_probs, self.histories, length)
+        candidates = _expand(log_probs, self.totals, self.rows, self.options.beam_size)
+        return _limit(
+            candidates, [self.options.beam_size - len(self.finished[s]) for s in self.sentences]
+        )
+
+    def collect_finished(self, candidates: _Candidates, length: int) -> _Candidates:
+        """Store the finished candidates, and return the others."""
+        ended = _ended(candidates, [self.limits[s] == length for s in self.sentences], self.eos_id)
+        hypotheses = _collect(
+            candidates, ended, self.histories, self.penalties, self.options, self.eos_id
+        )
+        for index, hypothesis in hypotheses:
+            self.finished[self.sentences[index]].append(hypothesis)
+        return candidates._replace(log_probs=candidates.log_probs.masked_fill(ended, -torch.inf))
+
+    def unfinished_sentences(self, candidates: _Candidates, length: int) -> list[int]:
+        """Return the indices (in the batch) of the sentences that a live hypothesis can still improve."""
+        limits = [self.limits[sentence] for sentence in self.sentences]
+        reach = _reach(candidates, self.penalties, length, limits, self.options)
+        return [
+            index
+            for index, sentence in enumerate(self.sentences)
+            if not _is_done(reach[index], self.finished[sentence], self.options)
+        ]
+
+    def follow(self, candidates: _Candidates, unfinished: list[int]) -> None:
+        """Continue with the live candidates of unfinished sentences."""
+        if len(unfinished) < len(self.sentences):
+            kept = torch.tensor(unfinished, device=self.ids.device)  # (N',)
+            candidates, self.memory = (
+                _Candidates(*select(candidates, kept)),
+                select(self.memory, kept),
+            )
+            self.sentences = [self.sentences[index] for index in unfinished]
+        alive = candidates.log_probs > -torch.inf  # (N, K)
+        self.totals, parents, self.ids = (part[alive] for part in candidates)  # (R,)
         counts = alive.sum(dim=1)
-        rows = SentenceRows.of(counts, len(ids))
-        if memory:
-            memory = (counts, *memory[1:])
-        histories = torch.cat([histories[parents], ids.unsqueeze(1)], dim=1)
-        state, coverage = select(state, parents), coverage.select(parents)
-        constraints = constraints.select(parents)
-    return [sorted(each, key=lambda h: -h.score)[: options.num_return] for each in finished]
+        self.rows = SentenceRows.of(counts, len(self.ids))
+        if self.memory:
+            self.memory = (counts, *self.memory[1:])
+        self.histories = torch.cat([self.histories[parents], self.ids.unsqueeze(1)], dim=1)
+        self.state, self.coverage = select(self.state, parents), self.coverage.select(parents)
+        self.constraints = self.constraints.select(parents)
+
+    def results(self) -> list[list[Hypothesis]]:
+        """Return the best finished hypotheses of each original sentence."""
+        count = self.options.num_return
+        return [sorted(each, key=lambda h: -h.score)[:count] for each in self.finished]
 
 
 def _expand(log_probs: Tensor, totals: Tensor, rows: SentenceRows, beam_size: int) -> _Candidates:
-    """Best K continuations of each sentence; log_probs (R, V), totals (R,)."""
-    # No more than K of one row's tokens can be among its sentence's best K.
+    """Return the best K continuations of each sentence; log_probs (R, V), totals (R,)."""
+    # At most K tokens of a row can be among the best K of its sentence.
     count = min(beam_size, log_probs.shape[1])
     best, tokens = _top(log_probs, count)  # (R, k)
     dtype = torch.promote_types(best.dtype, torch.float32)
     sums = best.to(dtype) + totals.to(dtype).unsqueeze(1)
-    sums = sums.masked_fill(sums.isnan(), -torch.inf)  # without a probability it is dead
+    sums = sums.masked_fill(sums.isnan(), -torch.inf)  # a continuation without probability is dead
     sums, tokens = rows.spread(sums, -torch.inf).flatten(1), rows.spread(tokens).flatten(1)
-    top, places = sums.topk(min(beam_size, sums.shape[1]), dim=1)  # (N, K)
+    top, indices = sums.topk(min(beam_size, sums.shape[1]), dim=1)  # (N, K)
     numbers = rows.spread(torch.arange(len(totals), device=totals.device))  # (N, W)
-    parents = numbers.gather(1, places.div(count, rounding_mode="floor"))
-    return _Candidates(top, parents, tokens.gather(1, places))
+    parents = numbers.gather(1, indices.div(count, rounding_mode="floor"))
+    return _Candidates(top, parents, tokens.gather(1, indices))
 
 
 def _top(log_probs: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The k = `count` greatest of each row (R, V) and their tokens, both (R, k).
+    """Return the k = `count` greatest values of each row (R, V) and their tokens, both (R, k).
 
-    They lie in the k blocks with the greatest maxima, or behind the last whole block. On a CPU that is
-    faster than torch's `topk` over all of a row, for maxima are taken many at a time.
+    They are in the k blocks with the greatest maxima, or after the last whole block. On a CPU this is faster than
+    torch's `topk` over a whole row, because maxima are vectorized.
     """
     blocks = log_probs.shape[1] // BLOCK
     if blocks <= 2 * count:
@@ -168,20 +227,20 @@ def _top(log_probs: Tensor, count: int) -> tuple[Tensor, Tensor]:
     chosen = maxima.topk(count, dim=1).indices  # (R, k)
     inside = numbers[:whole].view(blocks, BLOCK)[chosen].flatten(1)  # (R, k * BLOCK)
     tokens = torch.cat([inside, numbers[whole:].expand(len(log_probs), -1)], dim=1)
-    values, places = log_probs.gather(1, tokens).topk(count, dim=1)
-    return values, tokens.gather(1, places)
+    values, indices = log_probs.gather(1, tokens).topk(count, dim=1)
+    return values, tokens.gather(1, indices)
 
 
-def _limit(found: _Candidates, places: list[int]) -> _Candidates:
-    """Rule out candidates for which the beam has no place, finished hypotheses holding theirs."""
-    free = torch.tensor(places, device=found.rows.device).unsqueeze(1)  # (N, 1)
-    rank = torch.arange(found.rows.shape[1], device=found.rows.device)
-    return found._replace(log_probs=found.log_probs.masked_fill(rank >= free, -torch.inf))
+def _limit(candidates: _Candidates, slots: list[int]) -> _Candidates:
+    """Rule out candidates beyond the free slots of each sentence's beam."""
+    free = torch.tensor(slots, device=candidates.rows.device).unsqueeze(1)  # (N, 1)
+    rank = torch.arange(candidates.rows.shape[1], device=candidates.rows.device)
+    return candidates._replace(log_probs=candidates.log_probs.masked_fill(rank >= free, -torch.inf))
 
 
-def _ended(found: _Candidates, at_limit: list[bool], eos_id: int | None) -> Tensor:
-    """Which candidates (N, K) grow no further, those of sentences at their greatest length among them."""
-    tokens = found.tokens
+def _ended(candidates: _Candidates, at_limit: list[bool], eos_id: int | None) -> Tensor:
+    """Return which candidates (N, K) end: at the end of sentence, or at their sentence's greatest length."""
+    tokens = candidates.tokens
     ended = torch.zeros_like(tokens, dtype=torch.bool) if eos_id is None else tokens.eq(eos_id)
     if any(at_limit):
         ended |= torch.tensor(at_limit, device=tokens.device).unsqueeze(1)
@@ -189,51 +248,51 @@ def _ended(found: _Candidates, at_limit: list[bool], eos_id: int | None) -> Tens
 
 
 def _collect(
-    found: _Candidates,
+    candidates: _Candidates,
     ended: Tensor,
     histories: Tensor,
     penalties: Tensor | None,
     options: BeamOptions,
     eos_id: int | None,
 ) -> list[tuple[int, Hypothesis]]:
-    """Finished hypotheses of this step with the place of their sentence in the batch."""
-    where = (ended & (found.log_probs > -torch.inf)).nonzero()  # (F, 2)
-    if len(where) == 0:
+    """Return the hypotheses that end in this step, with the index of their sentence in the batch."""
+    indices = (ended & (candidates.log_probs > -torch.inf)).nonzero()  # (F, 2)
+    if len(indices) == 0:
         return []
-    index = where.unbind(1)
-    tokens, log_probs = found.tokens[index].tolist(), found.log_probs[index].tolist()
-    rows = found.rows[index]
+    index = indices.unbind(1)
+    tokens, log_probs = candidates.tokens[index].tolist(), candidates.log_probs[index].tolist()
+    rows = candidates.rows[index]
     prefixes = histories[rows].tolist()
     costs = [0.0] * len(rows) if penalties is None else penalties[rows].tolist()
     results = []
-    for place, token, log_prob, prefix, cost in zip(
-        where[:, 0].tolist(), tokens, log_probs, prefixes, costs, strict=True
+    for sentence, token, log_prob, prefix, cost in zip(
+        indices[:, 0].tolist(), tokens, log_probs, prefixes, costs, strict=True
     ):
         score = options.score(log_prob, len(prefix) + 1) + cost
         ids = prefix if token == eos_id else [*prefix, token]
-        results.append((place, Hypothesis(ids, log_prob, score)))
+        results.append((sentence, Hypothesis(ids, log_prob, score)))
     return results
 
 
 def _reach(
-    found: _Candidates,
+    candidates: _Candidates,
     penalties: Tensor | None,
     length: int,
     limits: list[int],
     options: BeamOptions,
 ) -> list[float]:
-    """Score that the live candidates of each sentence are taken to reach; -inf where nothing lives on."""
+    """Return the score that live candidates of each sentence can reach; -inf if none is alive."""
     if options.early_stopping == "safe":
-        best = found.log_probs.amax(dim=1).tolist()
+        best = candidates.log_probs.amax(dim=1).tolist()
         return [options.score(*each) for each in zip(best, limits, strict=True)]
-    scores = found.log_probs / options.divisor(length)
+    scores = candidates.log_probs / options.divisor(length)
     if penalties is not None:
-        scores = scores + penalties[found.rows]
+        scores = scores + penalties[candidates.rows]
     return scores.amax(dim=1).tolist()
 
 
 def _is_done(reach: float, finished: list[Hypothesis], options: BeamOptions) -> bool:
-    """Whether no live hypothesis is taken to enter the best `num_return` still (see `beam_search`)."""
+    """Return whether no live hypothesis can enter the best `num_return` (see the module)."""
     if reach == -torch.inf:
         return True
     if len(finished) < options.num_return:

@@ -1,7 +1,7 @@
-"""What a search may choose: one place for everything that rules tokens out, or forces them.
+"""Constraints of a search: the only place that forbids or forces tokens.
 
-A model says how probable each token is; the constraints say which are allowed. They set log-probabilities to -inf,
-and what is left keeps the model's own value: a string's log-probability does not depend on what else is allowed.
+The model gives the probability of each token, the constraints say which tokens are allowed. They set log-probabilities
+to -inf and leave the others unchanged: the log-probability of a string does not depend on what else is allowed.
 """
 
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ FREE = -1  # in `prefix`: no token is forced here
 
 @dataclass(frozen=True)
 class SearchConstraints:
-    """The rules for a batch of R rows: at first one a sentence, then those that are followed (`select`).
+    """The constraints of R rows: at first one for each sentence, later the live ones (`select`).
 
-    A prefix comes before all other rules: its tokens are taken even where they are forbidden, repeat an n-gram or
-    end the sentence too early. Lengths count the end of sentence, and not the prompt.
+    A prefix wins over all other constraints: its tokens are taken even if they are forbidden, repeat an n-gram or end
+    the sentence too early. Lengths include the end of sentence, but not the prompt.
 
-    **A row that is left with nothing ends**: the end of sentence is allowed again with its own log-probability, or
-    with 0 where the model gives it none, so that the hypothesis ends with what it has. Without an end of sentence
-    it must go on, and everything but the forbidden ids is allowed again. No other token that the model itself
-    rules out (-inf) is ever chosen.
+    **A row without an allowed token ends**: the end of sentence is allowed again with its own log-probability, or 0 if
+    the model gives it none, so that the hypothesis ends with what it has. Without an end of sentence the row has to
+    continue, and all ids except the forbidden ones are allowed again. No other token to which the model gives -inf is
+    ever chosen.
 
     Attributes:
         forbidden: (F,) ids that are never chosen; the model must give the others some probability.
         eos_id: the end of sentence, if there is one.
-        no_repeat_ngram: n, if no n-gram may occur twice in what is chosen; 0 for no such rule.
-        min_lengths: (R,) the end of sentence is not allowed in a row shorter than this; None for no rule.
-        prefix: (R, P) tokens that each row must begin with, `FREE` behind them; None for no rule.
+        no_repeat_ngram: n, if no n-gram may occur twice among the chosen tokens; 0: no constraint.
+        min_lengths: (R,) length below which the end of sentence is not allowed; None: no constraint.
+        prefix: (R, P) first tokens of each row, `FREE` after them; None: no constraint.
         min_steps: the largest of `min_lengths`, or 0.
         prefix_length: P, or 0.
         vocab_needed: one more than the largest id of `prefix`.
@@ -55,25 +55,24 @@ class SearchConstraints:
         sentences: int,
         device: torch.device,
         options: SamplingOptions | BeamOptions,
-        *,
         eos_id: int | None = None,
         forbidden: Sequence[int] = (),
         prefix: Sequence[Sequence[int]] | None = None,
         min_lengths: Sequence[int] | None = None,
     ) -> Self:
-        """Build the rules for a search.
+        """Build the constraints of a search.
 
         Args:
             sentences: N.
-            device: where the log-probabilities will be.
-            options: `no_repeat_ngram` and `min_new_tokens` are read.
+            device: device of the log-probabilities.
+            options: gives `no_repeat_ngram` and `min_new_tokens`.
             eos_id: the end of sentence; without it there is no minimum length.
             forbidden: ids that are never chosen.
             prefix: N lists of ids, which may be empty.
             min_lengths: N numbers instead of `min_new_tokens`.
 
         Raises:
-            ValueError: not one prefix or length a sentence; a negative length or id.
+            ValueError: prefixes or lengths of another number than sentences; a negative length or id.
         """
         shortest = per_sentence("min_lengths", min_lengths, options.min_new_tokens, sentences, 0)
         min_steps = max(shortest, default=0) if eos_id is not None else 0
@@ -97,19 +96,19 @@ class SearchConstraints:
         )
 
     def apply(self, log_probs: Tensor, histories: Tensor, length: int) -> Tensor:
-        """Rule out what may not be chosen, in place.
+        """Set the log-probabilities of tokens that are not allowed to -inf, in place.
 
         Args:
-            log_probs: (R, V), which nobody else needs. V may differ from the model's vocabulary (a
-                pointer-generator has a column for each copied word) and is left as it is.
-            histories: (R, length - 1) what each row has chosen; read for `no_repeat_ngram` alone.
-            length: that of the rows with the token that is about to be chosen, from 1.
+            log_probs: (R, V), overwritten. V may be larger than the model's vocabulary: a pointer-generator has a
+                column for each copied word.
+            histories: (R, length - 1) chosen tokens of each row; used by `no_repeat_ngram` only.
+            length: length of the rows with the token that is chosen next, from 1.
 
         Returns:
             `log_probs`, -inf where a token is not allowed.
 
         Raises:
-            UserError: a prefix has an id that is not among the V.
+            UserError: a prefix has an id of V or more.
         """
         early = self.min_lengths if length < self.min_steps else None
         repeats = 0 < self.no_repeat_ngram < length
@@ -135,7 +134,7 @@ class SearchConstraints:
         return log_probs
 
     def select(self, rows: Tensor) -> Self:
-        """The rules of the `rows` (R',) that are followed."""
+        """Return the constraints of the selected rows (R',)."""
         if self.min_lengths is None and self.prefix is None:
             return self
         lengths, prefix = self.min_lengths, self.prefix
@@ -161,10 +160,10 @@ class SearchConstraints:
 def per_sentence(
     name: str, given: Sequence[int] | None, default: int, sentences: int, least: int
 ) -> list[int]:
-    """One limit a sentence: those given, or the options' number for all of them.
+    """Return a limit for each sentence: the given ones, or the options' number for all.
 
     Raises:
-        ValueError: not one number a sentence, or one below `least`.
+        ValueError: another number of limits than sentences, or a limit below `least`.
     """
     if given is None:
         return [default] * sentences
@@ -176,17 +175,17 @@ def per_sentence(
 
 
 def _force(log_probs: Tensor, given: Tensor, tokens: Tensor) -> None:
-    """Leave (in place) nothing but tokens (R,), as `given`, in rows where they are not `FREE`."""
+    """Allow (in place) only tokens (R,), with their values in `given`, in rows where they are not `FREE`."""
     free, target = (tokens == FREE).unsqueeze(1), tokens.clamp(min=0).unsqueeze(1)  # (R, 1)
     value = torch.where(free, log_probs.gather(1, target), given.gather(1, target))
     log_probs.masked_fill_(~free, -torch.inf).scatter_(1, target, value)
 
 
 def _forbid_repeats(log_probs: Tensor, histories: Tensor, n: int) -> None:
-    """Rule out (in place) each token that would make an n-gram of histories (R, t >= n) occur again."""
+    """Forbid (in place) each token that would repeat an n-gram of histories (R, t >= n)."""
     ngrams = histories.unfold(1, n, 1)  # (R, t - n + 1, n)
     before = histories[:, histories.shape[1] - n + 1 :].unsqueeze(1)  # (R, 1, n - 1)
     seen = (ngrams[:, :, :-1] == before).all(dim=2)  # (R, t - n + 1)
-    # Adding, as one token may end several n-grams, only some of which have been entered again.
+    # Add penalties: a token may end several n-grams, of which only some match.
     penalty = torch.zeros_like(seen, dtype=log_probs.dtype).masked_fill_(seen, -torch.inf)
     log_probs.scatter_add_(1, ngrams[:, :, -1], penalty)

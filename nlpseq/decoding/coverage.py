@@ -1,4 +1,4 @@
-"""How much of the source a hypothesis has attended to, as a part of its score (Wu et al., 2016, equation 14)."""
+"""The coverage penalty: how much of the source a hypothesis has attended to (Wu et al., 2016, equation 14)."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -11,13 +11,13 @@ from nlpseq.errors import UserError
 
 @dataclass(frozen=True)
 class Coverage:
-    """Attention summed over the steps of each hypothesis, and what it costs to have left something out.
+    """The attention of each hypothesis, summed over its steps, and the penalty for what it left out.
 
     With `strength` 0 nothing is summed and no weights are needed.
 
     Attributes:
         strength: beta of the penalty.
-        mask: (R, S) True at the source positions that count; None where all do.
+        mask: (R, S) True at the source positions that count; None: all.
         sums: (R, S) attention weights so far; None before the first step.
     """
 
@@ -26,7 +26,7 @@ class Coverage:
     sums: Tensor | None = None
 
     def add(self, weights: Tensor | None) -> Self:
-        """Attend once more, with weights (R, S).
+        """Add the weights (R, S) of a step.
 
         Raises:
             UserError: there are no weights.
@@ -43,17 +43,17 @@ class Coverage:
         return replace(self, sums=weights if self.sums is None else self.sums + weights)
 
     def select(self, rows: Tensor) -> Self:
-        """Follow `rows` (R',) of the hypotheses."""
+        """Select hypotheses by their rows (R',)."""
         if self.sums is None:
             return self
         mask = None if self.mask is None else self.mask.index_select(0, rows)
         return replace(self, mask=mask, sums=self.sums.index_select(0, rows))
 
     def penalties(self) -> Tensor | None:
-        """Score (R,), at most 0, of how each row covers its source; None where that does not count.
+        """Return the penalty (R,) of each row, at most 0; None if there is none.
 
-        It is beta * sum over the source of log(min(attention, 1)). A position without any attention counts as
-        the smallest number there is, so that scores stay finite.
+        It is beta * sum over the source of log(min(attention, 1)). Attention of 0 is replaced by the smallest
+        positive number, so that scores stay finite.
         """
         if self.sums is None:
             return None

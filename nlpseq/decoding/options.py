@@ -1,4 +1,4 @@
-"""What a user can ask of a search; everything is checked when it is made."""
+"""Options of sampling and beam search, checked when they are created."""
 
 import math
 from dataclasses import dataclass
@@ -12,20 +12,19 @@ EarlyStopping = Literal["safe", "heuristic"]
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How each next token is chosen: the most probable one, or a draw.
+    """How to choose each next token: the most probable one, or a sample.
 
-    A draw goes through `temperature`, then `top_k`, then `top_p`, in the order of Hugging Face's generate.
+    Sampling applies `temperature`, then `top_k`, then `top_p`, in the order of Hugging Face's generate.
 
     Attributes:
-        greedy: always take the most probable token; the other three are then not used.
-        temperature: divides the log-probabilities; below 1 is bolder, above 1 more varied.
-        top_k: only the k most probable tokens; 0 for no limit.
-        top_p: only the smallest set of tokens whose mass reaches p (nucleus sampling, Holtzman et al., 2020);
-            1 for no limit.
-        max_new_tokens: where to stop at the latest.
-        min_new_tokens: a text has at least so many tokens, its end counted as in `max_new_tokens`; 0 and 1 ask
-            for nothing.
-        no_repeat_ngram: n, if no n-gram may occur twice in what is generated; 0 if they may.
+        greedy: always take the most probable token; temperature, top_k and top_p are then not used.
+        temperature: softmax temperature; below 1 safer, above 1 more varied.
+        top_k: sample from the k most probable tokens only; 0: no limit.
+        top_p: sample from the smallest set of tokens with at least this total probability only (nucleus sampling,
+            Holtzman et al., 2020); 1: no limit.
+        max_new_tokens: greatest number of tokens.
+        min_new_tokens: smallest number of tokens, end of sentence included; 0 and 1: no minimum.
+        no_repeat_ngram: n, if no n-gram may occur twice in a text; 0: they may.
 
     Raises:
         UserError: a value out of its range.
@@ -56,25 +55,23 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class BeamOptions:
-    """How beam search works and how it ranks what it finds.
+    """How beam search works, and how it ranks hypotheses.
 
     Attributes:
-        beam_size: K, hypotheses kept per sentence, finished ones included.
-        max_new_tokens: a hypothesis of this many tokens is finished, end of sentence or not.
-        num_return: how many hypotheses to give back, at most K.
+        beam_size: K, hypotheses kept for each sentence, finished ones included.
+        max_new_tokens: length at which a hypothesis is finished, even without end of sentence.
+        num_return: hypotheses to return for each sentence, at most K.
         length_penalty: "none" ranks by log-probability; "average" by log-probability per token;
             "wu" divides by ((5 + length) / 6) ** alpha (Wu et al., 2016, equation 14).
         alpha: strength of "wu"; 0 is the same as "none".
         coverage_penalty: beta of Wu et al. (2016), equation 14: beta * sum over source positions of
             log(min(attention to it over all steps, 1)) is added to the score after the length penalty. It ranks
-            what is finished; 0 for none, and the only choice for a model without attention.
-        no_repeat_ngram: n, if no n-gram may occur twice in a hypothesis; 0 if they may.
-        min_new_tokens: a hypothesis has at least so many tokens, its end counted as in `max_new_tokens`; 0 and 1
-            ask for nothing.
-        early_stopping: "safe" stops a sentence once no better hypothesis can come, which is proved in
-            `beam_search`. "heuristic" stops it once the best so far are finished, the others scored as if they
-            ended where they are: faster, but it can miss a better one that length or coverage would have
-            raised later.
+            finished hypotheses; 0: none, the only choice for a model without attention.
+        no_repeat_ngram: n, if no n-gram may occur twice in a hypothesis; 0: they may.
+        min_new_tokens: smallest number of tokens, end of sentence included; 0 and 1: no minimum.
+        early_stopping: "safe" stops a sentence when no better hypothesis can follow (proof in `beam`).
+            "heuristic" stops it when the best hypotheses are finished and the others, scored as if they ended now,
+            are worse: faster, but it can miss one that length or coverage would have raised later.
 
     Raises:
         UserError: a value out of its range.
@@ -116,11 +113,11 @@ class BeamOptions:
         )
 
     def score(self, log_prob: float, length: int) -> float:
-        """Rank of a hypothesis of `length` tokens, end of sentence counted; higher is better."""
+        """Return the score of a hypothesis of `length` tokens, end of sentence included; higher is better."""
         return log_prob / self.divisor(length)
 
     def divisor(self, length: int) -> float:
-        """What the length penalty divides a log-probability by; it never falls with `length`."""
+        """Return the divisor of the length penalty; it never falls with `length`."""
         match self.length_penalty:
             case "none":
                 return 1.0

@@ -1,11 +1,12 @@
 """Greedy decoding and sampling, token by token, for a batch of rows that end at different times.
 
-A draw is one uniform number per row, looked up in the cumulative distribution of the tokens that are allowed.
-That costs less than noise for every token, and it makes a sample its row's own: each step draws the numbers of
-the whole original batch, so what a row gets does not depend on which other rows have ended before.
+A draw is one uniform number for each row, looked up in the cumulative distribution of the allowed tokens. That costs
+less than noise for each token, and makes rows independent: each step draws numbers for the whole original batch, so
+the sample of a row does not depend on which other rows have ended.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from nlpseq.decoding.constraints import SearchConstraints, per_sentence
 from nlpseq.decoding.options import SamplingOptions
 from nlpseq.types import State, StepFunction, select
 
-FIRST_NUCLEUS = 512  # candidates to try before looking for more; sorting a whole vocabulary is slow
+FIRST_NUCLEUS = 512  # candidates to try first, because sorting a whole vocabulary is slow
 
 
 @torch.no_grad()
@@ -29,7 +30,7 @@ def choose(
     Args:
         log_probs: (B, V).
         options: how to choose.
-        generator: source of randomness; torch's global one by default. Not touched when greedy.
+        generator: source of randomness; torch's global one by default. Not used when greedy.
         forbidden: ids that are never chosen, whatever their probability.
 
     Returns:
@@ -43,7 +44,7 @@ def choose(
     return _pick(constraints.apply(log_probs.clone(), first, 1), options, uniforms)
 
 
-@torch.inference_mode()  # an operation on one row costs a fifth less than without gradients alone
+@torch.inference_mode()  # on a single row a fifth faster than `no_grad`
 def stream(
     step: StepFunction,
     ids: Tensor,
@@ -58,74 +59,107 @@ def stream(
     min_lengths: Sequence[int] | None = None,
     max_lengths: Sequence[int] | None = None,
 ) -> Iterator[Tensor]:
-    """Continue every row, yielding one token of each as soon as it is chosen.
-
-    Rows that have chosen `eos_id` or reached their length leave the batch, and the stream ends with the last of
-    them. A step that allows a row nothing is dealt with as `SearchConstraints` says.
+    """Continue each row, and yield one token for each as soon as it is chosen.
 
     Args:
-        step: reads ids (A,) of the rows that go on, and gives the distribution of the tokens that follow.
+        step: the step function; its rows are the unfinished ones.
         ids: (B,) last id of each prompt, which `step` has not read yet.
-        state: what the model remembers of everything before `ids`.
+        state: the model's state before `ids`, parts (B, ...).
         options: how to choose.
-        memory: what the model attends to, parts (B, ...); it is handed to `step` behind the state.
-        eos_id: ends a row; None to let every row run to its greatest length.
+        memory: parts (B, ...) to attend to.
+        eos_id: ends a row; None: all rows run to their greatest length.
         generator: source of randomness; torch's global one by default.
-        forbidden: ids that are never chosen (padding, beginning of sentence, perhaps the unknown token).
-        prefix: for each row the ids that it must begin with, perhaps none; they are part of what is yielded, and
-            an end of sentence in them ends the row.
+        forbidden: ids that are never chosen, such as padding and beginning of sentence.
+        prefix: for each row its first ids; they are yielded too, and an end of sentence in them ends the row.
         min_lengths: for each row a number instead of `options.min_new_tokens`.
-        max_lengths: for each row a number instead of `options.max_new_tokens`, at least 1. Where the minimum is
-            above it, it is the maximum that holds.
+        max_lengths: for each row a number instead of `options.max_new_tokens`; it wins over the minimum.
 
     Yields:
-        ids (B,), tensors of inference mode; rows that ended earlier repeat `eos_id`, or 0 if there is none.
+        ids (B,), tensors of inference mode; finished rows repeat `eos_id`, or 0 if there is none.
 
     Raises:
-        ValueError: prefix or lengths that are not one a row, or out of range.
-        UserError: a prefix has an id that the model cannot choose.
+        ValueError: prefix or lengths of another number than rows, or out of range.
+        UserError: an impossible id in a prefix.
     """
-    batch_size = alive = len(ids)
-    rows = torch.arange(batch_size, device=ids.device)  # (A,) rows still alive
+    longest = per_sentence("max_lengths", max_lengths, options.max_new_tokens, len(ids), 1)
     constraints = SearchConstraints.of(
-        batch_size,
-        ids.device,
-        options,
-        eos_id=eos_id,
-        forbidden=forbidden,
-        prefix=prefix,
-        min_lengths=min_lengths,
+        len(ids), ids.device, options, eos_id, forbidden, prefix, min_lengths
     )
-    longest = per_sentence("max_lengths", max_lengths, options.max_new_tokens, batch_size, 1)
-    limits = None if max_lengths is None else torch.tensor(longest, device=ids.device)  # (A,)
-    histories = ids.new_empty(batch_size, 0)  # (A, length)
+    limits = None if max_lengths is None else torch.tensor(longest, device=ids.device)
+    batch = _Batch(options, eos_id, generator, limits, constraints, ids, state, memory)
     for length in range(1, max(longest, default=0) + 1):
-        log_probs, state, _ = step(ids, state, *memory)
-        log_probs = constraints.apply(log_probs, histories, length)
-        uniforms = _uniforms(batch_size, options, generator, ids.device)
-        if alive < batch_size:
-            uniforms = uniforms[rows]
-        ids = _pick(log_probs, options, uniforms)  # (A,)
-        if alive == batch_size:
-            yield ids
-        else:
-            yield ids.new_full((batch_size,), eos_id or 0).index_copy_(0, rows, ids)  # (B,)
-        if options.no_repeat_ngram:
-            histories = torch.cat([histories, ids.unsqueeze(1)], dim=1)
-        if limits is not None:
-            going_on = _going_on(ids, eos_id, limits, length)
-        elif eos_id is not None:
-            going_on = (ids != eos_id).nonzero().squeeze(1)  # (A',)
-        else:
-            continue
-        if len(going_on) == 0:
+        yield batch.choose(step, length)
+        if not batch.drop_finished(length):
             return
-        if len(going_on) < alive:
-            ids, rows, histories = ids[going_on], rows[going_on], histories[going_on]
-            state, memory = select(state, going_on), select(memory, going_on)
-            constraints = constraints.select(going_on)
-            limits = None if limits is None else limits[going_on]
-            alive = len(ids)
+
+
+@dataclass
+class _Batch:
+    """The unfinished rows (A) of a batch of B.
+
+    Attributes:
+        options: how to choose.
+        eos_id: ends a row.
+        generator: source of randomness.
+        limits: (A,) greatest length of each row; None: no row has its own.
+        constraints: allowed tokens for each row.
+        ids: (A,) last token of each row.
+        state: parts (A, ...).
+        memory: parts (A, ...).
+        size: B.
+        rows: (A,) the original index of each row.
+        histories: (A, length) chosen tokens, if n-grams may not repeat.
+    """
+
+    options: SamplingOptions
+    eos_id: int | None
+    generator: torch.Generator | None
+    limits: Tensor | None
+    constraints: SearchConstraints
+    ids: Tensor
+    state: State
+    memory: State
+    size: int = field(init=False)
+    rows: Tensor = field(init=False)
+    histories: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with all rows."""
+        self.size = len(self.ids)
+        self.rows = torch.arange(self.size, device=self.ids.device)
+        self.histories = self.ids.new_empty(self.size, 0)
+
+    def choose(self, step: StepFunction, length: int) -> Tensor:
+        """Take a step and choose a token for each row; return ids (B,)."""
+        log_probs, self.state, _ = step(self.ids, self.state, *self.memory)
+        log_probs = self.constraints.apply(log_probs, self.histories, length)
+        uniforms = _uniforms(self.size, self.options, self.generator, self.ids.device)
+        if len(self.rows) == self.size:
+            self.ids = _pick(log_probs, self.options, uniforms)
+            return self.ids
+        self.ids = _pick(log_probs, self.options, uniforms[self.rows])  # (A,)
+        return self.ids.new_full((self.size,), self.eos_id or 0).index_copy_(0, self.rows, self.ids)
+
+    def drop_finished(self, length: int) -> bool:
+        """Drop the rows that have ended; return whether any is left."""
+        if self.options.no_repeat_ngram:
+            self.histories = torch.cat([self.histories, self.ids.unsqueeze(1)], dim=1)
+        if self.limits is not None:
+            kept = _unfinished(self.ids, self.eos_id, self.limits, length)
+        elif self.eos_id is not None:
+            kept = (self.ids != self.eos_id).nonzero().squeeze(1)  # (A',)
+        else:
+            return True
+        if 0 < len(kept) < len(self.rows):
+            self.ids, self.rows, self.histories = (
+                self.ids[kept],
+                self.rows[kept],
+                self.histories[kept],
+            )
+            self.state, self.memory = select(self.state, kept), select(self.memory, kept)
+            self.constraints = self.constraints.select(kept)
+            self.limits = None if self.limits is None else self.limits[kept]
+        return len(kept) > 0
 
 
 def generate(
@@ -142,7 +176,7 @@ def generate(
     min_lengths: Sequence[int] | None = None,
     max_lengths: Sequence[int] | None = None,
 ) -> list[list[int]]:
-    """Continue every row to its end; arguments and errors are those of `stream`.
+    """Continue each row to its end; arguments and errors are those of `stream`.
 
     Returns:
         The new ids of each row, without `eos_id`.
@@ -170,12 +204,12 @@ def generate(
     return texts
 
 
-def _going_on(ids: Tensor, eos_id: int | None, limits: Tensor, length: int) -> Tensor:
-    """Places (A',) of the rows that have neither ended with ids (A,) nor reached their limits (A,)."""
-    going_on = limits > length
+def _unfinished(ids: Tensor, eos_id: int | None, limits: Tensor, length: int) -> Tensor:
+    """Return the indices (A',) of rows that have neither ended with ids (A,) nor reached their limits (A,)."""
+    unfinished = limits > length
     if eos_id is not None:
-        going_on &= ids != eos_id
-    return going_on.nonzero().squeeze(1)
+        unfinished &= ids != eos_id
+    return unfinished.nonzero().squeeze(1)
 
 
 def _pick(log_probs: Tensor, options: SamplingOptions, uniforms: Tensor) -> Tensor:
@@ -185,7 +219,7 @@ def _pick(log_probs: Tensor, options: SamplingOptions, uniforms: Tensor) -> Tens
     if log_probs.dtype.itemsize < 4:
         log_probs = log_probs.float()
     if options.temperature != 1.0:
-        # The largest becomes 0 first, so that no temperature can push all of them to -inf.
+        # Subtract the largest first, so that no temperature can push all values to -inf.
         log_probs = (log_probs - log_probs.amax(dim=1, keepdim=True)) / options.temperature
     vocab_size = log_probs.shape[1]
     if 0 < options.top_k < vocab_size:
@@ -199,7 +233,7 @@ def _pick(log_probs: Tensor, options: SamplingOptions, uniforms: Tensor) -> Tens
 
 
 def _top_of_all(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
-    """Nucleus of (B, V) as probabilities and ids (B, k), with k as small as doubling-up finds."""
+    """Return the nucleus of (B, V) as probabilities and ids (B, k), trying larger and larger k."""
     vocab_size = probabilities.shape[1]
     count = min(FIRST_NUCLEUS, vocab_size)
     while True:
@@ -210,7 +244,7 @@ def _top_of_all(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
 
 
 def _nucleus(falling: Tensor, top_p: float) -> Tensor:
-    """Set to zero what lies beyond the smallest set of mass p; probabilities (B, k) sorted falling."""
+    """Set probabilities (B, k), sorted falling, to zero outside the smallest set of mass p."""
     if top_p == 1.0:
         return falling
     before = falling.cumsum(dim=1) - falling  # mass of the tokens that are more probable
@@ -220,14 +254,14 @@ def _nucleus(falling: Tensor, top_p: float) -> Tensor:
 def _look_up(weights: Tensor, uniforms: Tensor) -> Tensor:
     """Invert the cumulative distribution of unnormalised weights (B, k) at uniforms (B, 1).
 
-    `right=True` finds the first place whose cumulative weight is above u * total: a token of weight 0 is never
-    found, and as u < 1 by at least half a unit in the last place the product stays below the total. Only where
-    weights are nan is there no such place; the first one is given then.
+    `right=True` returns the first index whose cumulative weight is above u * total: never a token of weight 0; and
+    because u is below 1 by at least half a unit in the last place, the product stays below the total. Only weights
+    of nan have no such index; the first one is returned then.
     """
     cumulative = weights.cumsum(dim=1)  # (B, k)
     levels = uniforms * cumulative[:, -1:]  # (B, 1)
-    places = torch.searchsorted(cumulative, levels, right=True).squeeze(1)
-    return places.masked_fill_(places == weights.shape[1], 0)
+    indices = torch.searchsorted(cumulative, levels, right=True).squeeze(1)
+    return indices.masked_fill_(indices == weights.shape[1], 0)
 
 
 def _uniforms(
@@ -236,7 +270,7 @@ def _uniforms(
     generator: torch.Generator | None,
     device: torch.device,
 ) -> Tensor:
-    """Numbers (B, 1) in [0, 1), one a row of the original batch, drawn where the generator lives."""
+    """Draw numbers (B, 1) in [0, 1) for the rows of the original batch, on the generator's device."""
     if options.greedy:
         return torch.zeros(batch_size, 1, device=device)
     source = device if generator is None else generator.device

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlpseq import recipe
+from nlpseq import custom_code, recipe
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import distinct_names
 from nlpseq.recipe.encoders import FAMILIES
@@ -17,9 +17,9 @@ from .run import check_seeds
 
 KINDS = tuple(kind for kinds in FAMILIES.values() for kind in kinds)
 _NOTES = {
-    "parameters": "all models have as many parameters as the first, within 3%, without embedding and output layer",
-    "time": "all models were trained for as many updates as fit into the same minutes, by a short run of each",
-    "steps": "all models were trained for the same number of updates, whatever their size",
+    "parameters": "All models have as many parameters as the first, within 3%, without embedding and output layer.",
+    "time": "All models were trained for as many steps as fit into the same minutes, by a short run of each.",
+    "steps": "All models were trained for the same number of steps, whatever their size.",
 }
 MATCHES = tuple(_NOTES)
 
@@ -118,7 +118,7 @@ class ComparisonPlan:
         return _NOTES[self.matched]
 
     def _of_kind(self, model: str) -> PlannedModel:
-        if model not in KINDS:
+        if model not in KINDS and not custom_code.is_registered(model):
             near = suggest(model, KINDS).removesuffix(".") or f"; there are {', '.join(KINDS)}"
             raise UserError(f"--models: no model is called {model!r}{near}")
         return PlannedModel(model, self.recipes[0], (*self.overrides, f"encoder.kind={model}"))

@@ -47,7 +47,7 @@ def evaluate(
     """
     folder = model_directory.locate(name)
     home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
-    check_writable(home / "evaluations")
+    check_writable(home / "evaluations" / f"{split}.json")
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
     splits = task.load_splits(data_dir)
     if split not in splits:

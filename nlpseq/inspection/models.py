@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate.utils import set_seed
 
-from nlpseq import model_directory, recipe
+from nlpseq import custom_code, model_directory, recipe
 from nlpseq.data.split import Split
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError, suggest
@@ -119,7 +119,7 @@ def find_models(
     chosen = choose_device(device)
     recipes = [name for name in names if _is_recipe(name)]
     for variant in models:
-        if variant not in VARIANTS:
+        if variant not in VARIANTS and not custom_code.is_registered(variant):
             raise UserError(
                 f"--models {variant}: unknown model; available: {', '.join(VARIANTS)}"
                 f"{suggest(variant, VARIANTS)}"
@@ -133,11 +133,18 @@ def find_models(
             inspected.append(_trained(name, label, data_dir, chosen))
             continue
         for variant in models or ("",):
-            changes = [*overrides, *VARIANTS.get(variant, ())]
+            changes = [*overrides, *_overrides_of(variant)]
             several = len(recipes) > 1 and variant
             shown = f"{label} {variant}" if several else variant or label
             inspected.append(_new(name, shown, changes, data_dir, chosen))
     return inspected
+
+
+def _overrides_of(variant: str) -> tuple[str, ...]:
+    """Return the overrides of a variant; a cell in a file given with `--code` is one too."""
+    if custom_code.is_registered(variant):
+        return (f"encoder.kind={variant}",)
+    return VARIANTS.get(variant, ())
 
 
 def _is_recipe(name: str) -> bool:

@@ -1,7 +1,7 @@
 """An inspection from beginning to end: find the models, run each view, write pictures, numbers and the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,12 @@ class Inspection:
 
     def _repr_html_(self) -> str:
         """Show text, tables and pictures in a notebook."""
-        return sections_html(self.sections)
+        return sections_html(
+            [
+                replace(section, pictures=[picture.for_notebook() for picture in section.pictures])
+                for section in self.sections
+            ]
+        )
 
 
 def inspect(

@@ -120,15 +120,15 @@ def _as_json(flow: Flow) -> dict[str, Any]:
     }
 
 
-def _row(name: str, flow: Flow, radii: Sequence[float]) -> list[str]:
-    ends = radii[:: max(len(radii) - 1, 1)]  # the smallest and the largest
+def _row(name: str, flow: Flow, radii: list[float]) -> list[str]:
+    ends = dict.fromkeys(f"{radius:.2f}" for radius in radii[:1] + radii[-1:])
     return [
         name,
         flow.measured_at,
         f"{len(flow.norms) - 1}",
         behaviour(flow.kept),
         "" if math.isnan(flow.rate) else f"{flow.rate:.3f}",
-        " to ".join(f"{radius:.2f}" for radius in ends) or "none",
+        "-".join(ends) or "none",
     ]
 
 

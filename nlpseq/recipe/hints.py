@@ -80,9 +80,19 @@ def suggest_key(schema: Schema, section: str, key: str) -> str:
     unknown = _full(section, key)
     meant = [name for name in matching_keys(schema, key, section) if name != unknown]
     if not meant:
-        own = [_full(section, name) for name in _keys(schema, section)]
-        meant = _near(unknown, own) or _near(key, all_keys(schema))
-    return f"; did you mean {' or '.join(map(repr, meant[:_MOST]))}?" if meant else ""
+        own = near_keys(section, key, _keys(schema, section))
+        meant = own or _near(key, all_keys(schema))
+    return did_you_mean(meant)
+
+
+def did_you_mean(keys: Sequence[str]) -> str:
+    """Return `; did you mean 'a' or 'b'?`; empty for no keys."""
+    return f"; did you mean {' or '.join(map(repr, keys[:_MOST]))}?" if keys else ""
+
+
+def near_keys(section: str, key: str, known: Iterable[str]) -> list[str]:
+    """Return the key of a section that is most similar to a misspelt one, by its full name."""
+    return _near(key, [_full(section, name) for name in known])
 
 
 def matching_keys(schema: Schema, key: str, section: str = "") -> list[str]:

@@ -8,7 +8,7 @@ import pydantic
 from nlpseq.errors import UserError, suggest
 
 from .encoders import family_of, unknown_kind
-from .hints import suggest_key
+from .hints import did_you_mean, near_keys, suggest_key
 from .reading import INHERITED, SAME, Document
 from .schema import Recipe
 from .sections import Schema, kinds_of, kinds_with_key, section_variants
@@ -81,7 +81,8 @@ def _explain(schema: Schema, problem: Any) -> str:
     key = ".".join(keys)
     match problem["type"]:
         case "extra_forbidden":
-            return _explain_unknown(schema, keys, problem["input"])
+            own = section_variants(schema, path[0]).get(path[1]) if len(path) > 2 else None
+            return _explain_unknown(schema, keys, problem["input"], own)
         case "missing":
             return f"key {key} is missing"
         case "value_error":
@@ -96,7 +97,8 @@ def _explain(schema: Schema, problem: Any) -> str:
     return f"{key} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
 
 
-def _explain_unknown(schema: Schema, keys: list[str], value: Any) -> str:
+def _explain_unknown(schema: Schema, keys: list[str], value: Any, own: Schema | None) -> str:
+    """Return the message about an unknown key; `own` is the class of a section with a kind."""
     *section, name = keys
     if len(section) > 1 or (section and section[0] not in schema.model_fields):
         return f"unknown key {'.'.join(keys)}"
@@ -107,9 +109,9 @@ def _explain_unknown(schema: Schema, keys: list[str], value: Any) -> str:
     kinds = kinds_with_key(schema, section[0], name) if section else []
     if kinds:
         verb = "has" if len(kinds) == 1 else "have"
-        return (
-            f"unknown key {'.'.join(keys)}: only {section[0]}.kind = {', '.join(kinds)} {verb} it"
-        )
+        only = f": only {section[0]}.kind = {', '.join(kinds)} {verb} it"
+        own_near = near_keys(section[0], name, own.model_fields if own else ())
+        return f"unknown key {'.'.join(keys)}{only}{did_you_mean(own_near)}"
     return f"unknown key {'.'.join(keys)}{suggest_key(schema, ''.join(section), name)}"
 
 

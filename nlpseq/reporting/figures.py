@@ -9,7 +9,7 @@ import html
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,6 +107,10 @@ class Picture:
     def width(self) -> int:
         """Pixels that a page gives to it: half of the image's own."""
         return int.from_bytes(self.images["light"][16:20], "big") // 2  # of the PNG header
+
+    def for_notebook(self) -> "Picture":
+        """Return the picture with its light image alone: notebooks do not follow the theme of the screen."""
+        return replace(self, images={"light": self.images["light"]})
 
     def to_html(self) -> str:
         """Return `<img>` elements with the images inside, one for each theme."""

@@ -166,7 +166,7 @@ class Seq2SeqRecipe(TextRecipe):
 
     @property
     def shares_embedding(self) -> bool:
-        """Whether both sides have one table of vectors."""
+        """True if both sides share one table of vectors."""
         return self.tokenization.joint and self.head.shared
 
     @model_validator(mode="after")

@@ -106,12 +106,12 @@ class OutputSearch:
             prefix: ids with which every output begins.
             generator: makes samples repeatable.
         """
-        found = self._hypotheses(sources, config, prefix, generator)
+        hypotheses = self._hypotheses(sources, config, prefix, generator)
         if config.replace_unknown:
-            return self._replace_unknown(found, pairs, sources, config)
+            return self._replace_unknown(hypotheses, pairs, sources, config)
         return [
             [_output(hypothesis, self.pairs.decode(hypothesis.ids, pair)) for hypothesis in row]
-            for row, pair in zip(found, pairs, strict=True)
+            for row, pair in zip(hypotheses, pairs, strict=True)
         ]
 
     @torch.no_grad()
@@ -176,20 +176,20 @@ class OutputSearch:
 
     def _replace_unknown(
         self,
-        found: Sequence[Sequence[Hypothesis]],
+        hypotheses: Sequence[Sequence[Hypothesis]],
         pairs: Sequence[Pair],
         sources: EncodedSources,
         config: TextDecodingConfig,
     ) -> list[list[Output]]:
         """Decode hypotheses; an unknown token becomes the source word that it attends to most."""
-        results: list[list[Output]] = [[] for _ in found]
+        results: list[list[Output]] = [[] for _ in hypotheses]
         unk_id, size = self.target.unk_id, self.pairs.vocab_size
-        for rank in range(max(map(len, found))):
-            rows = [row for row, hypotheses in enumerate(found) if rank < len(hypotheses)]
-            outputs = [found[row][rank].ids for row in rows]
+        for rank in range(max(map(len, hypotheses))):
+            rows = [row for row, ranked in enumerate(hypotheses) if rank < len(ranked)]
+            outputs = [hypotheses[row][rank].ids for row in rows]
             weights = self.attention(self._select(sources, rows), outputs, config)
             for row, weight in zip(rows, weights, strict=True):
-                hypothesis, most_attended = found[row][rank], weight.argmax(1).tolist()
+                hypothesis, most_attended = hypotheses[row][rank], weight.argmax(1).tolist()
                 ids = [
                     size + most_attended[position] if token_id == unk_id else token_id
                     for position, token_id in enumerate(hypothesis.ids)

@@ -9,8 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from nlpseq import custom_code
 from nlpseq.analysis.gate_plots import gate_figure
 from nlpseq.analysis.gates import Sweep, by_memory, sweeps
+from nlpseq.analysis.gradient_flow import spectral_radii
+from nlpseq.layers.cells import KINDS
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.reporting.figures import save
 
@@ -19,8 +22,13 @@ GATES = {
     "lstm": ["input", "forget", "output"],
     "gru": ["reset", "update"],
     "mingru": ["update"],
+    "minlstm": ["forget", "input"],
     "rnn": [],
 }
+
+
+def test_every_kind_of_cell_is_tested() -> None:
+    assert set(GATES) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", GATES)
@@ -72,6 +80,34 @@ def test_a_gate_that_is_forced_is_seen_open_and_keeps_its_unit(kind: str) -> Non
     assert by_memory(sweep)[0] == 2
 
 
+CODE = """
+import torch
+from torch import nn
+from nlpseq.layers.cells import RecurrentCell
+
+class Coupled(RecurrentCell):
+    num_gates = 2
+    num_states = 3
+
+    def equations(self, inputs, state):
+        gate, new = (inputs @ self.weight_ih.t() + self.bias_ih + state[0] @ self.weight_hh.t()).chunk(2, 1)
+        h = torch.lerp(state[0], new.tanh(), gate.sigmoid())
+        return h, state[1] + h, state[2]
+"""
+
+
+def test_a_cell_of_equations_alone_can_be_inspected(tmp_path: Path) -> None:
+    """Its gates are numbered, and it has more states than other cells."""
+    (tmp_path / "coupled.py").write_text(CODE)
+    custom_code.register(tmp_path / "coupled.py")
+    encoder = RecurrentEncoder(D, H, cell="coupled.py:Coupled")
+    (sweep,) = sweeps(encoder, torch.randn(T, D))
+    assert (sweep.kind, list(sweep.gates)) == ("Coupled", ["gate 1"])
+    assert list(sweep.states) == ["h", "c", "state 3"]
+    save(partial(gate_figure, sweep, list("abcdefg")), tmp_path / "x.png", trim=True)
+    assert list(spectral_radii(encoder)) == ["layer 1 gate 1", "layer 1 gate 2"]
+
+
 def sweep_of(gates: dict[str, Any]) -> Sweep:
     return Sweep(1, "forward", "GRU", gates, {"h": torch.zeros(T, H)})
 
@@ -90,8 +126,10 @@ def test_a_picture_has_a_panel_each_and_is_dark_where_gates_are_open(tmp_path: P
             pictures.append(np.asarray(image.convert("RGB"), dtype=int))
     assert pictures[1].shape[0] > pictures[0].shape[0] + 160
     picture = pictures[0]
-    panel = picture[:, : picture.shape[1] - 170]  # without the bar
-    dark = (panel[..., 0] < 30) & (panel[..., 2] > 90)
+    dark = (picture[..., 0] < 30) & (picture[..., 2] > 90)
+    gap = np.flatnonzero(np.diff(np.flatnonzero(dark.any(0))) > 1)[0] + 1  # before the colour bar
+    panel = picture[:, : np.flatnonzero(dark.any(0))[gap]]
+    dark = dark[:, : panel.shape[1]]
     rows, columns = np.nonzero(dark)
     spread = columns.max() - columns.min()
     assert len(rows) > 2000

@@ -230,7 +230,7 @@ def test_a_full_disk_is_noticed_before_the_model_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Usage:
-        free = 100
+        total, free = 10**12, 100
 
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage)
     assert main(["predict", "some", "text", "--output", str(tmp_path / "out")]) == 2

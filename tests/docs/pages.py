@@ -41,18 +41,18 @@ def spans(page: Path) -> list[str]:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """Yield the words of every complete command `nlpseq ...` in blocks and code spans."""
-    lines = [line for block in blocks(page, "bash") for line in _lines(block)]
-    lines += [span for span in spans(page) if span.startswith("nlpseq ")]
-    for line in lines:
-        for part in re.split(r"&&|\||; do|; done", line):
-            if not re.search(r"\.\.\.|…| -m nlpseq", part):
+    """Yield the words of every command `nlpseq ...` in a block, without the program's name."""
+    for block in blocks(page, "bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in line.split("&&"):
                 words = shlex.split(part, comments=True)
-                if words and words[0] == "nlpseq" and words[1:]:
-                    yield words[1:]
-            elif "-m nlpseq" in part:
-                yield shlex.split(part.partition("-m nlpseq")[2], comments=True)
+                program = words.index("nlpseq") if "nlpseq" in words else -1
+                if program == 0 or (program > 0 and words[program - 1] == "-m"):
+                    yield words[program + 1 :]
 
 
-def _lines(block: str) -> list[str]:
-    return block.replace("\\\n", " ").splitlines()
+def mentions(page: Path) -> Iterator[list[str]]:
+    """Yield the words of every code span `nlpseq COMMAND ...`, which may be incomplete."""
+    for span in spans(page):
+        if span.startswith("nlpseq ") and "\n" not in span:
+            yield span.split()[1:]

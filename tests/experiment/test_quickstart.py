@@ -131,7 +131,7 @@ def test_an_interruption_says_how_to_continue(
     words += ["--device", "cpu", "--output", str(tmp_path)]
     threading.Thread(target=stop, daemon=True).start()
     assert main(words) == 130
-    assert f"to go on: {shlex.join(['nlpseq', *words])}" in capsys.readouterr().err
+    assert f"Resume with: {shlex.join(['nlpseq', *words])}" in capsys.readouterr().err
     assert not (tmp_path / "sentiment" / "transformer").exists()
 
 
@@ -141,7 +141,7 @@ def test_an_interruption_says_how_to_continue(
         ("--task nre", "no task is called 'nre'; did you mean 'ner'?"),
         ("--task ner,x", "no task is called 'x'; there are language_modeling, sentiment, ner"),
         ("ner", "ner: is a task; write --task ner"),
-        ("--task ner,", "write names with commas between"),
+        ("--task ner,", "write names separated by commas"),
         ("--seed x", "invalid int value"),
         ("--seed -1", "seed"),
         ("seed=14", "write --seed 14"),
@@ -149,7 +149,7 @@ def test_an_interruption_says_how_to_continue(
         ("--output {done} --seed 14", "started with another recipe"),
         ("--output {done}/summary.json", "is a file"),
         ('evaluation.splits=["validation"]', "scores on test: name it"),
-        ("training.epoch=1", "did you mean 'epochs'?"),
+        ("training.epoch=1", "did you mean 'training.epochs'?"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_nothing_is_trained(

@@ -74,15 +74,12 @@ def save(folder: Path, kind: str, encoder: dict[str, Any], **sections: Any) -> N
 def pictures(folder: Path) -> list[str]:
     found = sorted(file.stem for file in folder.glob("*.png"))
     page = (folder / "index.html").read_text(encoding="utf-8")
-    inside = {
-        theme: {
-            base64.b64decode(data)
-            for data in re.findall(f'class="{theme}"[^>]*base64,([^"]*)', page)
-        }
+    light, dark = (
+        [base64.b64decode(data) for data in re.findall(f'class="{theme}"[^>]*base64,([^"]*)', page)]
         for theme in ("light", "dark")
-    }
-    assert inside["light"] == {(folder / f"{name}.png").read_bytes() for name in found}
-    assert len(inside["dark"]) == len(found)
+    )
+    assert {*light} == {(folder / f"{name}.png").read_bytes() for name in found}
+    assert len(light) == len(dark) == len(found)
     return found
 
 
@@ -194,6 +191,9 @@ def test_fresh_models_from_python(tmp_path: Path) -> None:
     assert flow["of"] == "states"
     assert found.numbers["rnn-identity"]["spectral_radii"] == {"layer 1": 1.0}
     assert found.page == tmp_path / "index.html"
+    html = found._repr_html_()
+    assert "<h2>Gradient flow through time</h2>" in html
+    assert html.count("data:image/png;base64,") == 1
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_fresh_models_from_python(tmp_path: Path) -> None:
             "--models lstn: unknown model; available: rnn, .*; did you mean 'lstm'",
         ),
         ([LONG, "--models", "rnn,rnn"], "write different names"),
-        ([LONG, "encoder.kin=gru"], "unknown key encoder.kin; did you mean 'kind'"),
+        ([LONG, "encoder.kin=gru"], "unknown key encoder.kin; did you mean 'encoder.kind'"),
         (["{again}", "{again}"], "is given twice"),
         (["{again}", "--attention"], "--attention: not available for again: it has no attention"),
         (

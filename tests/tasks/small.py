@@ -10,6 +10,7 @@ from nlpseq.tasks.tagging.task import Tagging
 from torch import Tensor, nn
 
 from nlpseq.data.split import Split
+from nlpseq.metrics.base import sum_statistics
 from nlpseq.recipe import validate
 from nlpseq.task import Cursor, Progress, Record, Shard, Task
 from nlpseq.training.history import History
@@ -105,8 +106,7 @@ def records(task: Task[Any], model: nn.Module, split: Split, **share: Any) -> li
 
 
 def scores(task: Task[Any], model: nn.Module, split: Split) -> dict[str, float]:
-    found = [record.statistics for record in records(task, model, split)]
-    return task.metric.score([sum(part) for part in zip(*found, strict=True)])
+    return task.metric.score(sum_statistics(r.statistics for r in records(task, model, split)))
 
 
 def train(

@@ -40,7 +40,7 @@ class Cost:
     speed: Speed | None = None
 
 
-def cost_of(candidate: Candidate, speed: Speed | None = None) -> Cost:
+def cost_of(candidate: Candidate) -> Cost:
     """Compute the cost of a candidate from the files of its runs."""
     runs = candidate.runs
     counts = runs[0].metrics["parameters"]
@@ -55,7 +55,6 @@ def cost_of(candidate: Candidate, speed: Speed | None = None) -> Cost:
         steps=_mean(runs, "steps"),
         megabytes=fmean(run.size for run in runs) / 1e6,
         machine=" and ".join(dict.fromkeys(_machine(run) for run in runs)),
-        speed=speed,
     )
 
 

@@ -4,13 +4,12 @@ import json
 import math
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nlpseq.analysis.statistics import summarize
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
-from nlpseq.task import Task
 from nlpseq.versions import versions
 
 from .comparability import check_comparable, choose_score, comparable_scores, same_vocabulary
@@ -22,7 +21,7 @@ from .results import ComparisonResults, ModelSummary
 from .runs import Candidate, read_candidates
 from .score_units import PER_TOKEN, unit_of
 from .slices import inputs, slices
-from .speed import Speed, measure_speed
+from .speed import measure_speed
 from .verdict import verdict
 
 _BASELINES = ("floor_", "lead_")  # scores of no model here, for comparison with the models' own
@@ -32,7 +31,7 @@ class Report(ComparisonResults):
     """A comparison of finished runs; a notebook shows it as the page does."""
 
     def _repr_html_(self) -> str:
-        return report_html(self, list(draw(self)))
+        return report_html(self, [picture.for_notebook() for picture in draw(self)])
 
 
 def compare(
@@ -54,8 +53,8 @@ def compare(
 
     Args:
         folders: run directories, or those of `--seeds`.
-        split: whose scores to compare; if None `test`, or the first test split that all have scored.
-        score: that decides; if None the task's main score.
+        split: whose scores to compare; by default `test`, or the first test split that all have scored.
+        score: that decides; by default the task's main score.
         difference: smallest difference of interest, in the unit that people read (0.5 F1 points).
         data_dir: folder of local files, for scores by length and rare words.
         samples: number of resampled test sets, and of exchanges of outputs.
@@ -63,68 +62,88 @@ def compare(
         seed: for the random numbers.
         measure: whether to measure speed and memory of each model's predictions.
         device: where to measure.
-        command: words of the command that trained the models; if () `nlpseq compare` and the folders. Options
-            above are appended.
+        command: words to reproduce the report, to which options are appended; by default `nlpseq compare`.
         notes: how the models were trained.
 
     Raises:
         UserError: runs are missing, damaged, or cannot be compared; the message says what differs.
     """
-    check_options(difference, samples)
-    if measure:
-        choose_device(device)
+    check_options(difference, samples, device if measure else None)
     words = command or ("nlpseq", "compare", *map(str, folders))
     asked = _command(words, split, score, difference, data_dir)
     candidates, split = read_candidates(folders, split)
     check_comparable(candidates, split)
-    chosen, task = choose_score(candidates, score), candidates[0].runs[0].task
-    pairs = compare_pairs(
-        candidates,
-        comparable_scores(candidates),
-        lambda name: _worth(name, task, difference if name == chosen else None),
-        samples=samples,
-        level=level,
-        seed=seed,
-    )
+    chosen = choose_score(candidates, score)
+    pairs = _pairs(candidates, chosen, difference, samples, level, seed)
+    report = _report(candidates, split, chosen, pairs, samples, level)
     parts, unread = slices(candidates, chosen, split, data_dir)
-    speeds, unmeasured = _speeds(candidates, split, data_dir, device) if measure else ([], [])
-    return Report(
-        command=asked,
-        task=task.recipe.task,
-        split=split,
-        examples=len(candidates[0].runs[0].index),
-        score=chosen,
-        unit=unit_of(chosen, task),
-        level=level,
-        samples=samples,
-        fingerprint=candidates[0].runs[0].fingerprint,
-        models=_models(candidates, level, speeds),
-        baselines=_baselines(candidates),
-        pairs=pairs,
-        verdicts=_verdicts(candidates, pairs, chosen, level),
-        slices=parts,
-        notes=[*notes, *_notes(candidates), *unread, *unmeasured],
-        versions=versions(),
-        candidates=candidates,
-    )
+    models, unmeasured = _measured(report, data_dir, device) if measure else (report.models, [])
+    limits = [*notes, *report.notes, *unread, *unmeasured]
+    return replace(report, command=asked, models=models, slices=parts, notes=limits)
 
 
-def check_options(difference: float | None, samples: int) -> None:
-    """Check the smallest difference of interest and the number of resampled test sets.
+def check_options(difference: float | None, samples: int, device: str | None = None) -> None:
+    """Check the smallest difference of interest, the number of resampled test sets and the device.
 
     Raises:
-        UserError: the difference is not above 0, or not finite; fewer than two samples.
+        UserError: the difference is not above 0, or not finite; fewer than two samples; no such device.
     """
     if difference is not None and not 0 < difference < math.inf:
         raise UserError(f"--difference {difference:g}: give a number above 0")
     if samples < 2:
         raise UserError(f"--samples {samples}: intervals need at least two resampled test sets")
+    if device is not None:
+        choose_device(device)
 
 
-def _worth(name: str, task: Task[Any], difference: float | None) -> float:
-    """Return the smallest difference of interest, in the score's own unit."""
-    unit = unit_of(name, task)
-    return (unit.worth if difference is None else difference) / unit.factor
+def _pairs(
+    candidates: Sequence[Candidate],
+    score: str,
+    difference: float | None,
+    samples: int,
+    level: float,
+    seed: int,
+) -> list[ModelPair]:
+    """Compare each two models by all scores; `difference` is the one of interest in `score`."""
+    task = candidates[0].runs[0].task
+
+    def worth(name: str) -> float:
+        unit = unit_of(name, task)
+        return (unit.worth if difference is None or name != score else difference) / unit.factor
+
+    names = comparable_scores(candidates)
+    return compare_pairs(candidates, names, worth, samples=samples, level=level, seed=seed)
+
+
+def _report(
+    candidates: Sequence[Candidate],
+    split: str,
+    score: str,
+    pairs: list[ModelPair],
+    samples: int,
+    level: float,
+) -> Report:
+    """Build the report without what needs the data: slices and speed."""
+    first, same = candidates[0].runs[0], same_vocabulary(candidates)
+    return Report(
+        command="",
+        task=first.task.recipe.task,
+        split=split,
+        examples=len(first.index),
+        score=score,
+        unit=unit_of(score, first.task),
+        level=level,
+        samples=samples,
+        fingerprint=first.fingerprint,
+        models=[_model(candidate, level, same) for candidate in candidates],
+        baselines=_baselines(candidates),
+        pairs=pairs,
+        verdicts=_verdicts(candidates, pairs, score, level),
+        slices={},
+        notes=_notes(candidates),
+        versions=versions(),
+        candidates=list(candidates),
+    )
 
 
 def _verdicts(
@@ -146,29 +165,22 @@ def _verdicts(
     ]
 
 
-def _speeds(
-    candidates: Sequence[Candidate], split: str, data_dir: Path | None, device: str | None
-) -> tuple[list[Speed], list[str]]:
-    """Measure the first run of each model, one after the other; a note if there are no texts."""
+def _measured(
+    report: Report, data_dir: Path | None, device: str | None
+) -> tuple[list[ModelSummary], list[str]]:
+    """Measure the first run of each model, one after the other; return a note if there are no texts."""
+    firsts = [candidate.runs[0] for candidate in report.candidates]
     try:
-        texts = inputs(candidates[0].runs[0], split, data_dir)
+        texts = inputs(firsts[0], report.split, data_dir)
     except UserError as error:
-        return [], [f"the speed of predictions was not measured: {error}"]
-    return [measure_speed(model.runs[0].folder, texts, device) for model in candidates], []
-
-
-def _models(
-    candidates: Sequence[Candidate], level: float, speeds: Sequence[Speed]
-) -> list[ModelSummary]:
-    same = same_vocabulary(candidates)
-    measured: Sequence[Speed | None] = speeds or [None] * len(candidates)
+        return report.models, [f"The speed of predictions was not measured: {error}"]
     return [
-        _model(candidate, level, same, speed)
-        for candidate, speed in zip(candidates, measured, strict=True)
-    ]
+        replace(model, cost=replace(model.cost, speed=measure_speed(first.folder, texts, device)))
+        for model, first in zip(report.models, firsts, strict=True)
+    ], []
 
 
-def _model(candidate: Candidate, level: float, same: bool, speed: Speed | None) -> ModelSummary:
+def _model(candidate: Candidate, level: float, same: bool) -> ModelSummary:
     runs, first = candidate.runs, candidate.runs[0]
     names = [
         name
@@ -188,7 +200,7 @@ def _model(candidate: Candidate, level: float, same: bool, speed: Speed | None) 
         seeds=candidate.seeds,
         scores={name: summarize(numbers, level) for name, numbers in values.items()},
         values=values,
-        cost=cost_of(candidate, speed),
+        cost=cost_of(candidate),
         data=dict(first.metrics["data"]),
         versions=dict(first.metrics.get("versions", {})),
     )

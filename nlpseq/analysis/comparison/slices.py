@@ -61,11 +61,11 @@ def slices(
             "" if data_dir or "--data-dir" in str(error) else "; give local files with --data-dir"
         )
         return {}, [
-            f"no scores by length and rare words, because the texts are not available: {error}{where}"
+            f"No scores by length and rare words, because the texts are not available: {error}{where}"
         ]
     if split not in data or data[split].fingerprint != first.fingerprint:
         return {}, [
-            "no scores by length and rare words: the data have changed since the runs were scored"
+            "No scores by length and rare words: the data have changed since the runs were scored"
         ]
     field = first.task.fields[0]
     texts = [_words(row) for row in data[split].column(field)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from nlpseq import custom_code
 from nlpseq.errors import UserError
 
 ALONE, BATCH_SIZE, BATCHES = 20, 32, 4  # texts predicted one by one; in a batch; batches
@@ -47,6 +48,7 @@ def measure_speed(folder: Path, texts: Sequence[str], device: str | None = None)
     if not given:
         raise UserError(f"{folder}: no text to measure the speed of predictions with")
     command = [sys.executable, "-m", __name__, str(folder), device or ""]
+    command += custom_code.registered_files()  # only what the user gave to this process
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -88,6 +90,7 @@ def _peak_memory() -> float:
 if __name__ == "__main__":
     from nlpseq import model_directory
 
+    custom_code.register(sys.argv[3:])
     measured = speed_of(
         model_directory.load(sys.argv[1], sys.argv[2] or None), json.load(sys.stdin)
     )

@@ -88,25 +88,17 @@ def feeding_sweep(
     outputs, weights, joined = _FeedingSweep.apply(  # type: ignore[no-untyped-call]
         columns.widths,
         torch.addmm(bias_ih.unsqueeze(1), weight_x, columns.pack(inputs)),
-        columns.sorted(hidden).t().contiguous(),
-        columns.sorted(output).t().contiguous(),
-        columns.sorted(memory),
-        columns.sorted(keys),
-        ~columns.sorted(mask),
+        *columns.start(hidden, output),
+        *columns.source(memory, keys, mask),
         None if keep is None else columns.pack(keep).contiguous(),
         weight_o,
         torch.cat([weight_hh, attention.query.weight]),
         F.pad(bias_hh, (0, keys.size(2))),
-        attention.score.weight[0],
-        combine.weight,
-        combine.bias,
+        *(attention.score.weight[0], combine.weight, combine.bias),
     )
-    return FeedingOutput(
-        columns.unpack(outputs),
-        columns.unpack(weights),
-        columns.unpack(joined) if with_joined else None,
-        columns.last(joined[: hidden.size(1)]),
-    )
+    last = columns.last(joined[: hidden.size(1)])
+    joined = columns.unpack(joined) if with_joined else None
+    return FeedingOutput(columns.unpack(outputs), columns.unpack(weights), joined, last)
 
 
 class _Columns(NamedTuple):
@@ -141,6 +133,14 @@ class _Columns(NamedTuple):
         """Sort values of sentences (B, ...) in the order of the columns."""
         return values.index_select(0, self.order)
 
+    def start(self, hidden: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Arrange what the first step reads: (B, H) and (B, C) -> (H, B) and (C, B)."""
+        return self.sorted(hidden).t().contiguous(), self.sorted(output).t().contiguous()
+
+    def source(self, memory: Tensor, keys: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Sort memory, keys and mask (B, S, ...); the mask becomes that of padding."""
+        return self.sorted(memory), self.sorted(keys), ~self.sorted(mask)
+
     def pack(self, values: Tensor) -> Tensor:
         """Pack values: (B, T, N) -> (N, R)."""
         return values.flatten(0, 1).index_select(0, self.indices).t()
@@ -170,6 +170,12 @@ class _Step(NamedTuple):
     weights: Tensor  # (n, S)
     joined: Tensor  # (H + M, n)
     values: Tensor  # (C, n) result of the tanh
+
+    @classmethod
+    def unflatten(cls, tensors: Sequence[Tensor]) -> list[Self]:
+        """Rebuild steps from the tensors of all their fields, one after the other."""
+        size = len(cls._fields)
+        return [cls(*tensors[start : start + size]) for start in range(0, len(tensors), size)]
 
     def gates_backward(self, d_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the gradients of g_t and u_t (3H, n) from that of h_t, and the part of h_{t-1} not through u_t."""
@@ -236,8 +242,7 @@ class _FeedingSweep(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         hidden, memory, keys, keep, weight_o, weight_h, vector, weight_c, *saved = ctx.saved_tensors
         widths, (size, batch) = ctx.widths, hidden.shape
-        fields = len(_Step._fields)
-        steps = [_Step(*saved[place : place + fields]) for place in range(0, len(saved), fields)]
+        steps = _Step.unflatten(saved)
         slopes = _beside([step.values for step in steps])  # of outputs
         slopes = tanh_backward(torch.ones_like(slopes) if keep is None else keep, slopes)
         given = (slopes, grad_outputs.contiguous(), grad_joined.contiguous())
@@ -261,9 +266,7 @@ class _FeedingSweep(torch.autograd.Function):
             d_h = torch.addmm(d_joined[:size] + _widened(d_before, n), back_h, d_ahead[-1])
             d_g, d_u, d_before = step.gates_backward(d_h)
             d_gates.append(d_g)
-        d_ahead.append(
-            F.pad(d_u, (0, 0, 0, keys.size(2)))
-        )  # there is no attention before the first step
+        d_ahead.append(F.pad(d_u, (0, 0, 0, keys.size(2))))  # no attention before the first step
         states = [step.joined[:size] for step in steps] + [hidden]
         weights = _stacked([step.weights for step in steps], batch)  # (T, B, S)
         all_ahead, all_values = _beside(d_ahead), _beside(d_values)

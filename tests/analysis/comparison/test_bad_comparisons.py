@@ -76,7 +76,7 @@ def no_test(runs: Path) -> None:
         edit(path, lambda m: (m["splits"].remove("test"), m.pop("test")))
 
 
-def untold(runs: Path) -> None:
+def incomplete(runs: Path) -> None:
     edit(runs / "rnn" / "seed-13" / "metrics.json", lambda m: m.pop("parameters"))
 
 
@@ -148,8 +148,12 @@ def nothing(runs: Path) -> None:
         (half_a_line, "lstm rnn", "test.jsonl, line 120: damaged"),
         (no_predictions, "lstm rnn", "test.jsonl: no such file"),
         (broken_metrics, "lstm rnn", "metrics.json: damaged, not JSON"),
-        (no_test, "lstm rnn", "has no scores of split 'test', only of validation; nlpseq evaluate"),
-        (untold, "lstm rnn", "key parameters is missing"),
+        (
+            no_test,
+            "lstm rnn",
+            "has no scores of split 'test', only of validation; score it: nlpseq evaluate",
+        ),
+        (incomplete, "lstm rnn", "key parameters is missing"),
         (no_list, "lstm rnn", "seed-13/metrics.json: damaged, key splits is missing"),
         (no_speed, "lstm rnn", "key tokens_per_second is missing"),
     ],
@@ -179,8 +183,8 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
     ("words", "said"),
     [
         (f"{QUICK} --models lstm,gruu", "--models: no model is called 'gruu'; did you mean 'gru'"),
-        (f"{QUICK} --models lstm,bert", "no model is called 'bert'; there are lstm, gru, "),
-        (f"{QUICK} --models lstm,", "'lstm,': write names with commas between"),
+        (f"{QUICK} --models lstm,bert", "no model is called 'bert'; there are gru, lstm, "),
+        (f"{QUICK} --models lstm,", "'lstm,': write names separated by commas"),
         (f"{QUICK} --models lstm,lstm", "two different models or more"),
         (f"{QUICK} --models lstm", "two different models or more"),
         (QUICK, "two different models or more"),
@@ -204,7 +208,7 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
             "--minutes 0: write a number above 0",
         ),
         (f"{QUICK} --models lstm,gru --match tiem", "'tiem'; did you mean 'time'"),
-        (f"{QUICK} --models lstm,gru training.epoch=3", "did you mean 'epochs'"),
+        (f"{QUICK} --models lstm,gru training.epoch=3", "did you mean 'training.epochs'"),
         ("language_modeling/quickstart --models lstm,cnn", "encoder.kind = .cnn."),
         (f"{QUICK} --models lstm,gru --seeds 3,3", "write different whole numbers"),
         (

@@ -1,4 +1,4 @@
-"""Models trained to be compared: matched, kept, and gone on with."""
+"""Models trained to be compared: matched, kept, and resumed."""
 
 import contextlib
 import io
@@ -48,8 +48,8 @@ def test_models_have_one_size(trained: Path) -> None:
     assert (trained / "report.html").exists()
 
 
-def test_it_goes_on_where_it_stopped(trained: Path, tmp_path: Path, asked: dict) -> None:
-    """A run that was stopped is gone on with; those that had finished are not run again."""
+def test_it_resumes_where_it_stopped(trained: Path, tmp_path: Path, asked: dict) -> None:
+    """A run that was stopped is resumed; those that had finished are not run again."""
     folder = tmp_path / "contest"
     for name in ("lstm", "rnn"):
         shutil.copytree(trained / name, folder / name)
@@ -251,7 +251,7 @@ def test_memory_is_that_of_a_process_of_its_own(trained: Path) -> None:
     assert found.megabytes < len(large) / 1e6
 
 
-def test_an_interruption_says_how_to_go_on(
+def test_an_interruption_says_how_to_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun = tmp_path / "lstm" / "seed-13" / "data.json"
@@ -273,5 +273,5 @@ def test_an_interruption_says_how_to_go_on(
     words += ["--match", "steps", "--device", "cpu", "--output", str(tmp_path)]
     threading.Thread(target=stop, daemon=True).start()
     assert main(words) == 130
-    assert f"to go on: {shlex.join(['nlpseq', *words])}" in capsys.readouterr().err
+    assert f"Resume with: {shlex.join(['nlpseq', *words])}" in capsys.readouterr().err
     assert not (tmp_path / "gru").exists()

@@ -41,7 +41,7 @@ def test_scores_are_those_of_the_runs(report: Report, trained: Path) -> None:
 def test_a_difference_is_that_of_the_means_over_seeds(report: Report, trained: Path) -> None:
     (pair,) = report.pairs
     assert pair.over_seeds
-    # Calibration error is no sum over examples: it is told, but not tested.
+    # Calibration error is no sum over examples: it is shown, but not tested.
     assert set(pair.scores) == {"accuracy", "macro_f1", "weighted_f1"}
     first, second = (scores_of(trained / name) for name in ("lstm", "rnn"))
     for name, found in pair.scores.items():

@@ -43,7 +43,7 @@ def test_a_difference_that_is_shown() -> None:
 
 
 def test_models_that_answer_alike_promise_nothing() -> None:
-    """As when both give every text the same label: without any spread no power can be told."""
+    """As when both give every text the same label: without any spread no power can be estimated."""
     alike = replace(
         SHOWN, difference=0.0, low=0.0, high=0.0, corrected_p_value=1.0, examples_needed=0
     )

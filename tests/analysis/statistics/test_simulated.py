@@ -124,7 +124,7 @@ def test_an_interval_holds_the_difference_as_often_as_it_says() -> None:
     assert held / WORLDS == pytest.approx(0.9, abs=0.045)
 
 
-def test_more_examples_show_more_as_foretold() -> None:
+def test_more_examples_show_more_as_estimated() -> None:
     """At the number of examples that `examples_needed` gives, four of five differences are shown."""
     gain, error = 0.15, (2 * 0.25 / 50) ** 0.5
     needed = examples_needed(gain, examples=50, examples_error=error, standard_error=error)

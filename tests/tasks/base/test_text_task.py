@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from nlpseq.tasks import TASKS
 from nlpseq.tasks.base.text_task import names_by_id
 from nlpseq.tasks.language_modeling.recipe import LanguageModelingRecipe
 from nlpseq.tasks.language_modeling.task import LanguageModeling
@@ -31,7 +32,7 @@ from nlpseq.data.batch import Batch
 from nlpseq.errors import UserError
 from nlpseq.predictor import Classification, Prediction, TaggedText
 from nlpseq.recipe import validate
-from nlpseq.task import Cursor, Progress, Shard, Task
+from nlpseq.task import Cursor, Progress, Shard, Task, resolve
 from nlpseq.training.optimization import build_optimizer, set_learning_rate
 
 RAW = ["Ann Lee met Bob in Paris. Nobody laughed!", "", "dull", "🙂", "New York, at once (twice)"]
@@ -253,6 +254,31 @@ def test_damaged_names_are_told_of(damaged: Any) -> None:
 def test_names_come_in_the_order_of_their_numbers() -> None:
     shuffled = {str(number): f"n{number}" for number in (10, 2, 0, 1, 9, 3, 5, 4, 8, 6, 7)}
     assert names_by_id(shuffled) == [f"n{number}" for number in range(11)]
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_no_task_overrides_build_which_loads_the_initial_weights(name: str) -> None:
+    assert resolve(name).build is Task.build
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_task_with_another_recipe_keeps_what_was_learnt(kind: str) -> None:
+    task = make(kind, embedding=RICH)
+    model = built(task)
+    training = task.recipe.training.model_copy(update={"batch_size": 2})
+    other = task.with_recipe(task.recipe.model_copy(update={"training": training}))
+    assert type(other) is type(task)
+    assert other.recipe.training.batch_size == 2
+    assert other.state() == task.state()
+    expected = task.predictor(model, CPU).predict(RAW)
+    assert [row.text for row in other.predictor(model, CPU).predict(RAW)] == RAW
+    assert [_hard_prediction(row) for row in other.predictor(model, CPU).predict(RAW)] == [
+        _hard_prediction(row) for row in expected
+    ]
+
+
+def _hard_prediction(prediction: Prediction) -> Any:
+    return prediction.label if isinstance(prediction, Classification) else prediction.tags
 
 
 # From a language model

@@ -1,4 +1,4 @@
-"""What both benchmarks of translation share: their options, and beam search of both sides in turns."""
+"""Shared by both translation benchmarks: options, and beam search of both sides in turns."""
 
 import argparse
 import statistics
@@ -14,7 +14,7 @@ from nlpseq.tasks.seq2seq.translation import Translation
 from nlpseq_side import translated
 from reporting import Result, add_common, print_turns, versions_there
 
-from nlpseq.cli.option_types import count
+from nlpseq.cli.option_types import positive_int
 from nlpseq.data.split import Split
 from nlpseq.versions import versions
 
@@ -22,7 +22,7 @@ CONFIG = Path(__file__).parent / "joeynmt_translation.yaml"
 
 
 def add_options(parser: argparse.ArgumentParser, epochs: int) -> None:
-    """The options that both benchmarks of translation have."""
+    """Add the options of both translation benchmarks."""
     parser.add_argument("--joey-python", type=Path, required=True, metavar="PATH")
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="Multi30k's raw text (else: built-in corpus)"
@@ -30,17 +30,17 @@ def add_options(parser: argparse.ArgumentParser, epochs: int) -> None:
     parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
     parser.add_argument("--test-sentences", type=int, default=0, metavar="N", help="0: all")
     parser.add_argument(
-        "--decodings", type=count, default=3, metavar="N", help="of each side in turns, a turn"
+        "--decodings", type=positive_int, default=3, metavar="N", help="of each side in turns, a turn"
     )
     parser.add_argument(
-        "--epochs", type=count, default=epochs, metavar="N", help="of training, a turn"
+        "--epochs", type=positive_int, default=epochs, metavar="N", help="of training, a turn"
     )
-    parser.add_argument("--threads", type=count, metavar="N", help="of torch (default: its own)")
+    parser.add_argument("--threads", type=positive_int, metavar="N", help="of torch (default: its own)")
     add_common(parser, rounds=3)
 
 
 def begin(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
-    """Set the threads and say what both sides run: JoeyNMT's configuration, and all versions."""
+    """Set the threads; return JoeyNMT's configuration and all versions."""
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     theirs = versions_there(arguments.joey_python, "joeynmt", "--joey-python")
@@ -53,7 +53,7 @@ def begin(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]
 
 @dataclass(frozen=True)
 class Decodings:
-    """Figures of both sides with one size of batch, and what they made of the sources."""
+    """Return the figures and outputs of both sides with one batch size."""
 
     figures: dict[str, float]
     ours: list[str]
@@ -63,7 +63,7 @@ class Decodings:
 def decoding(
     task: Translation, model: Any, split: Split, joeynmt: JoeyNMT, batch_size: int, repeats: int
 ) -> Decodings:
-    """Both sides with equal weights and batches, in turns; medians."""
+    """Decode with both sides in turns, with equal weights and batches; return the medians."""
     seconds = []
     for _ in range(repeats):
         ours, ours_seconds = translated(task, model, split, batch_size=batch_size)
@@ -85,18 +85,18 @@ def decoding(
 
 
 def tell(turns: Sequence[dict[str, float]], rounds: int) -> None:
-    """Say what the last of the turns measured."""
-    told = ", ".join(f"{key} {value:.2f}" for key, value in turns[-1].items())
-    print(f"turn {len(turns)} of {rounds}: {told}", flush=True)
+    """Print the figures of the last turn."""
+    figures = ", ".join(f"{key} {value:.2f}" for key, value in turns[-1].items())
+    print(f"turn {len(turns)} of {rounds}: {figures}", flush=True)
 
 
 def batch_sizes(config: dict[str, Any]) -> list[int]:
-    """As many sentences as in training, and twice as many, which is nlpseq's default for these sizes."""
+    """Return the batch sizes: that of training, and twice that, nlpseq's default for these sizes."""
     return [scale * config["training"]["batch_size"] for scale in (1, 2)]
 
 
 def print_decodings(result: Result) -> None:
-    """One table for each size of batch."""
+    """Build a table for each batch size."""
     for size in result["decoding_batches"]:
         columns = {
             f"sentences/s in decoding, {size} a batch: nlpseq": (
