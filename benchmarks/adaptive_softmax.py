@@ -1,8 +1,8 @@
 """The adaptive softmax against the full one: seconds of training to an equal validation perplexity.
 
-Steps of the adaptive softmax are cheaper but teach rare words less, so tokens per second would
-flatter it. Both are trained here as a recipe says, on its own data; what is compared is the time at
-which each first reaches the perplexity that both of them reach.
+Steps of the adaptive softmax are cheaper but teach rare words less, so tokens per second would favor it. Here both are
+trained with a recipe on its data; the benchmark compares the times at which each first reaches a perplexity that both
+reach.
 """
 
 import tempfile

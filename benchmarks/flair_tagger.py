@@ -3,8 +3,8 @@
     python flair_tagger.py CONFIG FOLDER SEED THREADS
 
 FOLDER holds `train.txt` and `validation.txt` (two columns, word and BIO tag) and `vocabulary.json`
-(the words and characters that the model knows). `result.json` is written there: seconds of the
-epochs alone and of predicting alone, tokens, parameters, and the spans found in validation.
+(the words and characters of the model). `result.json` is written there: seconds of the
+epochs alone and of prediction alone, tokens, parameters, and the predicted spans of validation.
 """
 
 import json

@@ -1,9 +1,9 @@
 """Sampling one text: nlpseq's single steps against `nn.LSTM` called on one token at a time.
 
-Both sides have the same weights, and read and sample one token after another at batch 1; that they
-predict the same probabilities is checked first. Torch's LSTM on a CPU repacks its weights at every
-call, which a window hides and a single token does not; nlpseq steps its cells instead. Three things
-are timed in turns: nlpseq's ids, nlpseq's `generate` (ids and the text they spell), the plain ids.
+Both sides have the same weights, and sample one token after another with a batch of 1; first the benchmark checks that
+they predict the same probabilities. On a CPU torch's LSTM repacks its weights at each call, which matters for single
+tokens; nlpseq steps its cells instead. Three things are timed in turns: nlpseq's ids, nlpseq's `generate`
+(ids and their text), and the plain ids.
 """
 
 import time

@@ -1,6 +1,6 @@
 """JoeyNMT's side of both benchmarks of translation: its inputs and outputs, and a check that both sides are equal.
 
-`joeynmt_translation.py` runs in JoeyNMT's own environment; everything here runs in nlpseq's.
+`joeynmt_translation.py` runs in JoeyNMT's environment; everything here runs in nlpseq's.
 """
 
 import json

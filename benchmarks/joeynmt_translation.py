@@ -1,4 +1,4 @@
-"""JoeyNMT's side of both benchmarks of translation, run in a separate environment with JoeyNMT; nothing here uses nlpseq.
+"""JoeyNMT's side of both translation benchmarks, run in a separate environment; nothing here uses nlpseq.
 
     python joeynmt_translation.py train FOLDER THREADS
     python joeynmt_translation.py decode FOLDER THREADS BATCH_SIZE
@@ -6,7 +6,7 @@
 FOLDER holds `config.yaml`, the vocabulary and the lines of ids that it names. Training writes there
 `weights.pt` and `train.json`: seconds without waiting for batches, tokens, parameters and the nll of
 the first batches. Decoding reads the weights and writes `decode.json`: seconds inside JoeyNMT's search
-and the ids that were found.
+and the resulting ids.
 """
 
 import json

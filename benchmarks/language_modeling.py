@@ -4,15 +4,14 @@
     python benchmarks/language_modeling.py generation    tokens per second of sampling one text
     python benchmarks/language_modeling.py adaptive      seconds to an equal validation perplexity
 
-`training` gives the same model, weights, data, windows and optimiser to both sides and lets them run
-in turns, so that whatever else the machine does meets both; that their mean losses agree is checked.
-nlpseq's side is what users run: its Task, Model and Trainer, history and all. The other side is
-`plain_language_model.py`. Between them `matrix_products.py` does nothing but the matrix products of
-such a step, which gives the share of the machine's own speed. `generation` samples from one model
-through nlpseq's single steps and by calling `nn.LSTM` on one token at a time; that both predict the
-same probabilities is checked. `adaptive` compares two output layers of nlpseq on real text.
+`training` gives both sides the same model, weights, data, windows and optimizer and runs them in turns, so that other
+load on the machine affects both; it checks that their mean losses agree. nlpseq's side is what users run: Task, Model
+and Trainer, with the history. The other side is `plain_language_model.py`. Between them `matrix_products.py` computes
+only the matrix products of such a step, which gives the share of the machine's speed that each reaches. `generation`
+samples from one model by nlpseq's single steps and by calling `nn.LSTM` on one token at a time, and checks that both
+predict the same probabilities. `adaptive` compares two output layers of nlpseq on real text.
 
-But for `adaptive`, data are random tokens, frequent and rare as Zipf's law has it: no download.
+Except for `adaptive`, data are random tokens with the frequencies of Zipf's law: nothing is downloaded.
 """
 
 import argparse

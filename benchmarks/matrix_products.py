@@ -1,9 +1,9 @@
 """The lower bound of a training step: its matrix products alone.
 
-Whatever code trains a language model of stacked LSTM layers on a CPU must multiply these matrices.
-Each is one `torch.mm` into a buffer that is there already; activations, the look-up of vectors, the
-softmax, the optimiser and everything else are left out. The time of this step over the time of a
-real one is the share of the machine's own matrix-product speed that the real one reaches.
+All code that trains a language model of stacked LSTM layers on a CPU has to multiply these matrices. Each is one
+`torch.mm` into an existing buffer, without activations, the look-up of vectors, the softmax and the optimizer. The
+time of this step divided by that of a real one is the share of the machine's matrix-product speed that the real one
+reaches.
 
 A layer of H units with D inputs, over windows of T tokens in a batch of B (the weight gradients of
 the recurrence need no loop: they are one product):

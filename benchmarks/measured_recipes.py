@@ -2,8 +2,8 @@
 
     python benchmarks/measured_recipes.py     writes recipes/measured.json
 
-A file of docs/results counts for a recipe if its run was one of that recipe as it stands: what it overrides
-are pretrained vectors, or what the recipe says anyway. The summary of several seeds goes before a single seed.
+A file of docs/results counts for a recipe if its run used the recipe as it is today: its overrides are pretrained
+vectors, or equal to the recipe. The summary of several seeds wins over a single seed.
 """
 
 import json

@@ -1,10 +1,9 @@
-"""The language model that most people would write with torch, as the measure for nlpseq's.
+"""A plain language model in torch, for comparison with nlpseq's.
 
 `nn.Embedding`, `nn.LSTM`, `nn.Linear`, `F.cross_entropy` on the logits of the whole window,
-`clip_grad_norm_`, an optimiser of `torch.optim`: the usual example, nothing left out to slow it
-down. It reads its columns time-first, which `nn.LSTM` runs faster than batch-first, waits for the
-loss of every step (as training has to, to see a NaN), and generates token by token through the same
-`nn.LSTM`.
+`clip_grad_norm_`, an optimizer of `torch.optim`: the usual example, not slowed down. It reads its columns time-first,
+which is faster in `nn.LSTM` than batch-first, waits for the loss of each step (as training has to, to notice a NaN),
+and generates token by token through the same `nn.LSTM`.
 """
 
 import math

@@ -44,7 +44,9 @@ def print_turns(result: Result, columns: Columns) -> None:
 
 def add_common(parser: argparse.ArgumentParser, rounds: int) -> None:
     """Build a parser with the options of all benchmarks."""
-    parser.add_argument("--rounds", type=positive_int, default=rounds, metavar="N", help="turns of a side")
+    parser.add_argument(
+        "--rounds", type=positive_int, default=rounds, metavar="N", help="turns of a side"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
 
 

@@ -4,18 +4,16 @@
     flair-env/bin/pip install torch==2.13.0 flair==0.15.1
     python benchmarks/tagging.py --flair-python flair-env/bin/python --data-dir DIR --threads 2
 
-`flair_tagger.toml` says in Flair's words what both sides train: the same sentences, layers, sizes,
-words and characters known, dropout, optimiser, rate, batch size and epochs, with one version of
-torch and the same threads. They run in turns, each turn with another seed. Each side is what its
-users run: nlpseq's Task, Trainer and predictor here, Flair's ModelTrainer and `predict` in a process
-of its own (`flair_tagger.py`). So each draws its weights and orders its batches in its own way;
-nlpseq's training batches hold sentences of like length, Flair's do not.
+`flair_tagger.toml` configures both sides in Flair's terms: the same sentences, layers, sizes, vocabularies, dropout,
+optimizer, learning rate, batch size and epochs, with the same version of torch and the same threads. They run in
+turns, each turn with another seed. Each side is what its users run: nlpseq's Task, Trainer and predictor here, Flair's
+ModelTrainer and `predict` in a separate process (`flair_tagger.py`). So each side initializes its weights and orders
+its batches in its own way; nlpseq's training batches hold sentences of similar length, Flair's do not.
 
-Training is timed without reading, validation and saving. Prediction is timed from words to spans
-with their confidences on nlpseq's side, from Flair's ready `Sentence` objects on the other. One
-scorer counts the spans of both.
+Training is timed without reading, validation and saving. Prediction is timed from words to spans with confidences in
+nlpseq, and from `Sentence` objects in Flair. The same scorer counts the spans of both.
 
-That the parameters agree is checked. What differs by design: Flair's CRF has START and STOP among
+The benchmark checks that the parameters agree. Differences by design: Flair's CRF has START and STOP among
 its tags, so two more outputs below it and (K + 2)^2 scores where nlpseq has K^2 + 2K; nlpseq has rows
 for padding and for the ends of a text beside the words, and for padding beside the characters.
 """

@@ -4,33 +4,30 @@
     joey-env/bin/pip install torch==2.13.0 joeynmt==2.3.0 importlib_metadata
     python benchmarks/translation.py --joey-python joey-env/bin/python --data-dir DIR --threads 2
 
-`joeynmt_translation.yaml` says in JoeyNMT's words what both sides train: the same sentences as ids
-of the same subwords, layers, sizes, input feeding, dropout, optimiser, rate, batch size and epochs,
-with one version of torch and the same threads. They run in turns, each turn with another seed. Each
-side is what its users run: nlpseq's Task, Trainer and predictor here, JoeyNMT's TrainManager and
-`predict` in processes of their own (`joeynmt_translation.py`). So each orders its batches in its own
-way: nlpseq's hold sentences of like length, JoeyNMT's do not. The share of padding is shown, for
-that is a part of the difference.
+`joeynmt_translation.yaml` configures both sides in JoeyNMT's terms: the same sentences as ids of the same subwords,
+layers, sizes, input feeding, dropout, optimizer, learning rate, batch size and epochs, with the same version of torch
+and the same threads. They run in turns, each turn with another seed. Each side is what its users run: nlpseq's Task,
+Trainer and predictor here, JoeyNMT's TrainManager and `predict` in separate processes (`joeynmt_translation.py`). So
+each side orders its batches in its own way: nlpseq's hold sentences of similar length, JoeyNMT's do not. The share of
+padding is shown, because it explains a part of the difference.
 
-Training is timed without validation and saving; JoeyNMT's also without making its batches, which
-nlpseq's includes. Decoding is beam search with the same weights on both sides, those that JoeyNMT
-has just trained: so hypotheses are equally long however good the model is. Both sides decode the test
-split in turns, `--decodings` times, JoeyNMT each time in a new process, as its users do, nlpseq in the
-one that has trained; the median of each counts, also of the ratios. Batches have as many sentences on both
-sides: first as many as in training, then twice as many, which is nlpseq's default here. Again nlpseq
-puts sources of like length together, JoeyNMT takes them as they come. It is timed from raw text to raw
-text on nlpseq's side, and on the other from ready batches to ids. That both sides give the same nll with
-these weights is checked, and the share of equal outputs is shown (JoeyNMT's beams keep extending what
-has ended, and go on until all hypotheses of a sentence have ended: how long that is depends on the
-weights). One scorer gives the BLEU of what each side trained and decoded itself, JoeyNMT in the larger
+Training is timed without validation and saving; JoeyNMT's also without building batches, which nlpseq's includes.
+Decoding is beam search with the same weights on both sides, those that JoeyNMT has just trained, so hypotheses have
+equal lengths. Both sides decode the test split in turns, `--decodings` times, JoeyNMT each time in a new process, as
+its users do, nlpseq in the process that has trained; the medians count, also of the ratios. Batches have the same
+number of sentences on both sides: first that of training, then twice that, nlpseq's default here. nlpseq batches
+sources of similar length, JoeyNMT takes them in order. nlpseq is timed from raw text to raw text, JoeyNMT from
+prepared batches to ids. The benchmark checks that both sides give the same nll with these weights, and shows the share
+of equal outputs (JoeyNMT extends finished hypotheses, until all hypotheses of a sentence have finished; how long that
+takes depends on the weights). The same scorer computes the BLEU of each side's own model, for JoeyNMT with the larger
 batches.
 
-That the parameters agree is checked. What differs by design: nlpseq's softmax layer has a bias, and
-the projection of the attention's keys; JoeyNMT drops what its decoder reads and combines, nlpseq what
-the decoder reads of the vectors, with one mask a sequence, and what the softmax reads.
+The benchmark checks that the parameters agree. Differences by design: nlpseq has a bias in the softmax layer and in
+the projection of the attention's keys; JoeyNMT applies dropout to what its decoder reads and combines, nlpseq to the
+decoder's input vectors, with one mask for each sequence, and to the input of the softmax.
 
-With `--input-feeding ours-off` a third contestant is nlpseq without input feeding, which lets the
-decoder read a whole target at once.
+With `--input-feeding ours-off` a third candidate is nlpseq without input feeding, which lets the decoder read a whole
+target at once.
 """
 
 import argparse

@@ -30,12 +30,18 @@ def add_options(parser: argparse.ArgumentParser, epochs: int) -> None:
     parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
     parser.add_argument("--test-sentences", type=int, default=0, metavar="N", help="0: all")
     parser.add_argument(
-        "--decodings", type=positive_int, default=3, metavar="N", help="of each side in turns, a turn"
+        "--decodings",
+        type=positive_int,
+        default=3,
+        metavar="N",
+        help="of each side in turns, a turn",
     )
     parser.add_argument(
         "--epochs", type=positive_int, default=epochs, metavar="N", help="of training, a turn"
     )
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="of torch (default: its own)")
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", help="of torch (default: its own)"
+    )
     add_common(parser, rounds=3)
 
 

@@ -2,12 +2,11 @@
 
     python benchmarks/translation_decoding.py --joey-python joey-env/bin/python --data-dir DIR --threads 2
 
-How long JoeyNMT searches depends on the weights: it goes on until all hypotheses of a sentence have ended, where
-nlpseq stops as soon as no open one can win any more. `translation.py` decodes with the weights of JoeyNMT's single
-epoch, which hardly translate. Here nlpseq trains the same configuration without input feeding, which learns faster,
-for `--epochs` epochs, and hands its weights to JoeyNMT. What JoeyNMT lacks (the biases of the softmax layer and of
-the attention's keys) stays zero. Each turn trains with another seed; its decodings are those of `translation.py`,
-which says how they are timed.
+How long JoeyNMT searches depends on the weights: it continues until all hypotheses of a sentence have finished, while
+nlpseq stops when no live one can win. `translation.py` decodes with the weights of a single epoch of JoeyNMT, which
+hardly translate. Here nlpseq trains the same configuration without input feeding, which learns faster, for `--epochs`
+epochs, and gives its weights to JoeyNMT. Parameters that JoeyNMT lacks (the biases of the softmax layer and of the
+attention's keys) stay zero. Each turn trains with another seed; `translation.py` describes how decoding is timed.
 """
 
 import argparse

@@ -163,7 +163,9 @@ def _escape(text: str) -> str:
     """Escape characters that reStructuredText would read as markup, outside code."""
     parts, last = [], 0
     for match in _CODE.finditer(text):
-        parts += [_plain(text[last : match.start()]), f"``{match.group().strip('`')}``"]
+        glued = text[match.end() : match.end() + 1].isalnum()  # `Batch`es
+        code = f"``{match.group().strip('`')}``" + ("\\ " if glued else "")
+        parts += [_plain(text[last : match.start()]), code]
         last = match.end()
     return "".join([*parts, _plain(text[last:])])
 

@@ -163,7 +163,10 @@ def test_a_file(
         ("decoding.num_return=9", "a beam of 5 has no more hypotheses; set beam_size = 9"),
         ("decoding.stop_at_eos=false", "stop_at_eos = false is for language models"),
         ("tokenization.max_source_length=2 tokenization.too_long=refuse", "source 1 has more than"),
-        ("scheduled_sampling.schedule=exponential scheduled_sampling.k=2", "exponential decay needs k below 1"),
+        (
+            "scheduled_sampling.schedule=exponential scheduled_sampling.k=2",
+            "exponential decay needs k below 1",
+        ),
         ("objective.kind=risk", "objective.kind = 'risk': "),
         ("objective.init_from=nowhere", "nowhere: no such folder"),
         ("objective.init_from=data", "data: not a model directory"),
@@ -240,7 +243,10 @@ def test_a_text_that_is_refused_is_named_by_its_line(
         ("--set max_length_ratio=1e308", "max_length_ratio = 1e\\+308"),
         ("--set min_length_ratio=3 --set max_length_ratio=1", "min_length_ratio = 3.0 is above"),
         ("--top-k 3", "top_k is an option of sampling, and method = beam: set method = sample"),
-        ("--method sample --attention maps", "attention weights need outputs that can be found again"),
+        (
+            "--method sample --attention maps",
+            "attention weights need outputs that can be found again",
+        ),
     ],
 )
 def test_options_of_predict(here: Path, fails: Command, options: str, said: str) -> None:

@@ -53,9 +53,7 @@ class KeyValueCache:
     def attention_mask(self, length: int, rotation: Rotation | None) -> AttentionMask:
         """Return the mask of T = `length` new tokens over S = C + T tokens; `rotation` covers these S."""
         if length == 1 and not self.ragged:
-            return AttentionMask(
-                rotation=rotation
-            )  # the cache holds no more than a token may attend to
+            return AttentionMask(rotation=rotation)  # the cache fits into the context
         if self.size == 0 and (self.context == 0 or length <= self.context):
             return AttentionMask(causal=True, rotation=rotation)
         positions = torch.arange(self.size + length, device=self.lengths.device)

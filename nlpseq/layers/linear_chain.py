@@ -281,9 +281,8 @@ def best_paths(lattice: Lattice, n: int = 1) -> Paths:
     at_end = lattice.at_last(torch.stack(states, dim=1))
     scores, last = _largest(at_end + chain.end.repeat_interleave(n), n)  # (B, n)
     indices = [last]
-    if (
-        origins
-    ):  # follow them from each row's own end; a placeholder stands for t = 0, which has none
+    if origins:
+        # Follow them from each row's own end. There is none for t = 0: repeat one, which is not used.
         backwards = reverse(torch.stack([origins[0], *origins], dim=1), lattice.padding)
         for origin in backwards[:, :-1].unbind(1):
             indices.append(origin.gather(1, indices[-1]))

@@ -23,6 +23,7 @@ def test_code_and_markup_of_docstrings(generate: ModuleType) -> None:
     lines = ["Return `a_b` for *args, |x| and weight_ of `one", "span`."]
     expected = ["Return ``a_b`` for \\*args, \\|x\\| and weight\\_ of ``one", "span``."]
     assert generate.as_rst(lines) == expected
+    assert generate.as_rst(["All `Batch`es."]) == ["All ``Batch``\\ es."]
 
 
 def test_diagrams_become_literal_blocks(generate: ModuleType) -> None:

@@ -132,6 +132,20 @@ def test_every_recipe_and_reader_is_named_somewhere() -> None:
         assert known in text, known
 
 
+def test_the_architecture_names_every_package_and_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    layout = text.partition("```")[2].partition("```")[0]
+    for path in (ROOT / "nlpseq").iterdir():
+        if path.suffix == ".py" and not path.name.startswith("__"):
+            assert path.name in layout, path.name
+        elif (path / "__init__.py").exists():
+            assert f"{path.name}/" in layout, path.name
+    rules = text.partition("## Import rules")[2].partition("## Contracts")[0]
+    packages = {path.stem for path in (ROOT / "nlpseq").iterdir() if path.stem[0] not in "_."}
+    missing = {name for name in packages if f"`{name}`" not in rules} - {"py"}
+    assert not missing
+
+
 def exists(dotted: str) -> bool:
     """Return whether a dotted name is a module, or an attribute (of an attribute) of one."""
     parts = dotted.split(".")

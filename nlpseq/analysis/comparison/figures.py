@@ -156,6 +156,7 @@ def _score_and_cost(report: ComparisonResults, theme: Theme) -> "Figure":
     axes[0].set_ylabel(f"{report.split} {report.unit.full_label}")
     axes[0].legend()
     figure.suptitle("Score against cost", size=11)
+    figure.set_layout_engine("constrained", wspace=0.08)  # room between the panels' tick labels
     return figure
 
 

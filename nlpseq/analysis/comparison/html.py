@@ -21,7 +21,7 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
-.numbers td { white-space: normal; text-wrap: balance; }
+.numbers td, .numbers thead th { white-space: pre-line; text-wrap: balance; }
 .texts th, .texts td { text-align: left; white-space: normal; vertical-align: top; }
 thead th { background: var(--shade); border-bottom-width: 2px; }
 tbody th { font-weight: normal; }

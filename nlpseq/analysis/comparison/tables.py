@@ -53,7 +53,7 @@ def score_rows(report: ComparisonResults) -> Rows:
     models, task = report.models, report.candidates[0].runs[0].task
     names = list(dict.fromkeys(name for model in models for name in model.scores))
     names.sort(key=lambda name: name != report.score)
-    head = ["score", *(f"{model.name} ({_seeds(model.seeds)})" for model in models)]
+    head = ["score", *(f"{model.name}\n({_seeds(model.seeds)})" for model in models)]
     rows = []
     for name in names:
         unit = unit_of(name, task)
@@ -69,7 +69,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def format_summary(summary: Summary | None, factor: float = 1) -> str:
-    """Return `86.83 ± 0.51 [85.57, 88.09]`, as far as it is known, with two digits of the deviation."""
+    """Return `86.83 ± 0.51` and, on a second line, `[85.57, 88.09]`, with two digits of the deviation."""
     if summary is None:
         return ""
     deviation = summary.standard_deviation
@@ -78,7 +78,7 @@ def format_summary(summary: Summary | None, factor: float = 1) -> str:
     values = [factor * value for value in (summary.mean, deviation, summary.low, summary.high)]
     decimals = decimals_for(values[1])
     mean, spread, low, high = (f"{value:,.{decimals}f}" for value in values)
-    return f"{mean} ± {spread} [{low}, {high}]"
+    return f"{mean} ± {spread}\n[{low}, {high}]"  # narrow, so that four models fit 80 columns
 
 
 def _format_value(value: float | None, factor: float) -> str:

@@ -47,9 +47,8 @@ class GRUCell(RecurrentCell):
         if uses_cpu_kernels(inputs):
             weight_ih, weight_hh, bias_ih, bias_hh = self.weights()
             bias_rz, bias_n = bias_hh[: -self.hidden_size], bias_hh[-self.hidden_size :]
-            bias = bias_ih + F.pad(
-                bias_rz, (0, self.hidden_size)
-            )  # all except b_hn, which r scales
+            # All biases except b_hn, which r multiplies.
+            bias = bias_ih + F.pad(bias_rz, (0, self.hidden_size))
             # The kernel wants n, r, z: to roll weights is cheaper than to roll activations.
             weight_ih, bias = weight_ih.roll(self.hidden_size, 0), bias.roll(self.hidden_size)
             projected = F.linear(inputs.transpose(0, 1), weight_ih, bias)  # (T, B, 3H)

@@ -14,9 +14,7 @@ from nlpseq.layers.cpu import is_cpu_inference
 
 MOST_VOCABULARY_ROWS = 16  # with more, transposing the result costs what the product gains
 MOST_CELL_ROWS = 128
-MOST_SMALL_ELEMENTS = (
-    2**18
-)  # in a weight: up to this size the extra calls cost what the product gains
+MOST_SMALL_ELEMENTS = 2**18  # in a weight; smaller ones gain less than the extra calls cost
 
 
 def pays_off_for_few_rows(rows: Tensor, *weights: Tensor, most: int) -> bool:
