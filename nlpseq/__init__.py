@@ -45,6 +45,7 @@ def run(
     output: str | Path | None = None,
     device: str | None = None,
     seeds: Sequence[int] = (),
+    folds: int = 0,
     test: bool = True,
     resume: bool = False,
     overwrite: bool = False,
@@ -60,6 +61,7 @@ def run(
         output: run directory; `runs/<recipe>` by default.
         device: `cpu`, `cuda`, ...; CUDA if available by default.
         seeds: train once with each seed, and summarize.
+        folds: cross-validate on so many parts of the train split, and summarize.
         test: score the test split.
         resume: continue a run that was stopped.
         overwrite: replace an earlier run in `output`.
@@ -77,7 +79,7 @@ def run(
     from nlpseq.recipe import to_assignments
 
     name = checked(recipe=recipe)["recipe"]
-    options = checked(data_dir=data_dir, output=output, seeds=seeds)
+    options = checked(data_dir=data_dir, output=output, seeds=seeds, folds=folds)
     options |= {"device": device, "test": test, "resume": resume, "overwrite": overwrite}
     register(code)
     return run_recipe(name, to_assignments(overrides), track=track, **options)

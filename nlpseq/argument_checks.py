@@ -125,6 +125,21 @@ def as_seed(argument: str, seed: Any) -> int:
     return number
 
 
+def as_folds(argument: str, folds: Any) -> int:
+    """Return a number of folds; 0: no cross-validation.
+
+    Raises:
+        UserError: it is not 0 and not an integer from 2 on.
+    """
+    try:
+        number = -1 if isinstance(folds, bool) else operator.index(folds)
+    except TypeError:
+        number = -1
+    if number != 0 and number < 2:
+        raise UserError(f"{argument}={folds!r:.60}: give an integer from 2 on")
+    return number
+
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "recipe": as_recipe_name,
     "run": as_run,
@@ -137,4 +152,5 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "output": as_folder,
     "seed": as_seed,
     "seeds": as_seeds,
+    "folds": as_folds,
 }

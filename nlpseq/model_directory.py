@@ -28,7 +28,9 @@ from nlpseq.predictor import Predictor
 from nlpseq.recipe import validate
 from nlpseq.task import Task, resolve, task_name
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, 2)
+"""Formats that this version reads; 1, of nlpseq 0.1, has no text pipeline."""
 CONFIG, WEIGHTS, TARGET = "config.json", "model.safetensors", "target"
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"]
 
@@ -101,10 +103,11 @@ def load_task(folder: Path, task: str | type[Task[Any]] | None = None) -> Task[A
         UserError: not a model directory, of another format or task, or a damaged file.
     """
     config = _read_config(folder)
-    if config.get("format") != FORMAT:
+    if config.get("format") not in FORMATS:
         raise UserError(
             f"{folder / CONFIG}: model format {config.get('format')!r}, this nlpseq "
-            f"({nlpseq.__version__}) reads {FORMAT}; it was written by {config.get('nlpseq_version')}"
+            f"({nlpseq.__version__}) reads "
+            f"{' and '.join(map(str, FORMATS))}; it was written by {config.get('nlpseq_version')}"
         )
     trained_task = task_name(str(config.get("task")))
     if isinstance(task, str):
@@ -164,7 +167,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError(f"{folder / CONFIG}: not a JSON object")
     for key in ("recipe", "learnt"):
-        if config.get("format") == FORMAT and not isinstance(config.get(key), dict):
+        if config.get("format") in FORMATS and not isinstance(config.get(key), dict):
             raise UserError(f"{folder / CONFIG}: {key} is missing or not an object")
     return config
 

@@ -7,7 +7,8 @@ leaves every folder unchanged, including an earlier run that `--overwrite` would
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from nlpseq.errors import UserError
 from nlpseq.files import check_writable, disk, existing_parent, write_json, write_text
 
 RECIPE, DATA, METRICS = "recipe.toml", "data.json", "metrics.json"
+BASELINES = "baselines"
+"""Folder with the records of each baseline, `<name>/<split>.jsonl`."""
 WRITTEN = (
     METRICS,
     "README.md",
@@ -26,6 +29,7 @@ WRITTEN = (
     "history.jsonl",
     "checkpoints",
     "predictions",
+    BASELINES,
     "evaluations",
     "plots",
     "inspection",
@@ -33,9 +37,48 @@ WRITTEN = (
     RECIPE,
 )
 """The files of a run, which overwriting deletes, the recipe last."""
+TRAINED_ON = ("train", "validation")
 _REQUIRED = ("splits", "seed", "seconds", "tokens_per_second", "steps", "parameters", "data")
 _STARTED = {METRICS, DATA, "history.jsonl", "checkpoints"}
 _INCOMPLETE = re.compile(r"\..+\.tmp-\d+")
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The data of a run, content of data.json.
+
+    Attributes:
+        fingerprints: of the content of each split.
+        folder: of the local files, on the machine that trained; None for data of the Hub and built-in ones.
+        files: names of the local files of each split.
+    """
+
+    fingerprints: Mapping[str, str]
+    folder: Path | None = None
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON."""
+        folder = {} if self.folder is None else {"folder": str(self.folder.resolve())}
+        return {**folder, "files": self.files, "fingerprints": self.fingerprints}
+
+
+def read_data_record(run: Path) -> DataRecord | None:
+    """Return the data that a run recorded; None if there is no record.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    file = run / DATA
+    if not file.exists():
+        return None
+    content = _read_object(file)
+    if not isinstance(content.get("fingerprints"), dict):
+        return DataRecord(content)  # of version 0.1: the fingerprints of train and validation alone
+    folder = content.get("folder")
+    return DataRecord(
+        content["fingerprints"], None if folder is None else Path(folder), content.get("files", {})
+    )
 
 
 class RunDirectory:
@@ -97,11 +140,11 @@ class RunDirectory:
                 f"{free / 1e9:.2g} GB are free; free some space, or choose another --output"
             )
 
-    def claim(self, data: Mapping[str, str]) -> None:
+    def claim(self, data: "DataRecord") -> None:
         """Claim the folder that was checked.
 
         Args:
-            data: the fingerprint of each split that training reads.
+            data: the splits of the run, with their files.
 
         Raises:
             UserError: the folder cannot be written, or the run to resume was started on other data.
@@ -111,9 +154,12 @@ class RunDirectory:
         if not (self.resume and (self.path / RECIPE).exists()):
             write_text(self.path / RECIPE, self.recipe)
         file = self.path / DATA
-        if not file.exists():
-            write_json(file, data)
-        elif _read_object(file) != data:
+        earlier = read_data_record(self.path)
+        if earlier is None:
+            write_json(file, data.to_json())
+        elif any(
+            earlier.fingerprints.get(name) != data.fingerprints.get(name) for name in TRAINED_ON
+        ):
             raise UserError(
                 f"{file}: the run was started on other data; resume it with the same --data-dir and "
                 "files, or choose another --output"

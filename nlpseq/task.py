@@ -8,9 +8,10 @@ import importlib
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, final
 
 import torch
@@ -81,6 +82,25 @@ class Record:
     prediction: Any = None
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """A cheap model that learnt from the same train split, to compare the network with.
+
+    Attributes:
+        name: name of its files, such as `tfidf`.
+        label: its name in tables.
+        records: scores a split, as `Task.evaluate` does.
+        omitted: scores that mean nothing for it, such as the perplexity of a model without probabilities.
+        note: limits of its training, in one line.
+    """
+
+    name: str
+    label: str
+    records: Callable[[Split], Iterable[Record]]
+    omitted: frozenset[str] = frozenset()
+    note: str = ""
+
+
 _CLASS_PATH = re.compile(r"nlpseq\.tasks(\.[a-z_][a-z0-9_]*)+:[A-Z]\w*", re.ASCII)
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
@@ -94,21 +114,28 @@ class Task(ABC, Generic[RecipeT]):
         Config: the schema of the task's recipes.
         fields: columns of the data that the task reads.
         further_fields: columns that it also reads where the data have them.
+        label_field: the column of labels, `label`, or of lists of tags, `tags`, if the task learns one.
+        contiguous: texts belong together in their order, so splits are cut from the end of train.
         metric: turns summed statistics into scores.
         main_metric: the validation score that chooses the best weights.
         higher_is_better: whether a higher main score is better.
+        score_directions: further scores that may choose weights, with whether higher is better.
         hub_task: name of the task on the Hub.
         tokenizer: learnt in `prepare` or taken back in `restore`.
         target_tokenizer: tokenizer of the target, where it differs from the source's; set before `restore`.
+        unknown_tokens: number and share of the unknown tokens of each split that was inspected.
         notes: lines for the user about the preparation, such as the coverage of pretrained vectors.
     """
 
     Config: ClassVar[type[Recipe]]
     fields: ClassVar[tuple[str, ...]]
     further_fields: ClassVar[tuple[str, ...]] = ()
+    label_field: ClassVar[str] = ""
+    contiguous: ClassVar[bool] = False
     metric: Metric
     main_metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    score_directions: Mapping[str, bool] = MappingProxyType({})
     hub_task: ClassVar[str] = "text-generation"
 
     tokenizer: Tokenizer
@@ -117,6 +144,7 @@ class Task(ABC, Generic[RecipeT]):
         self.recipe = recipe
         self.target_tokenizer: Tokenizer | None = None
         self.notes: list[str] = []
+        self.unknown_tokens: dict[str, dict[str, float]] = {}
 
     @abstractmethod
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
@@ -191,6 +219,8 @@ class Task(ABC, Generic[RecipeT]):
             data_dir=data_dir,
             fields=self.fields,
             further_fields=self.further_fields,
+            label_field=self.label_field,
+            contiguous=self.contiguous,
         )
 
     def load_training_splits(self, data_dir: Path | None = None) -> dict[str, Split]:
@@ -206,6 +236,19 @@ class Task(ABC, Generic[RecipeT]):
             )
         return splits
 
+    def validation_batches(self, split: Split, limit: int = 0) -> Iterator[Batch]:
+        """Yield batches whose `loss` is the validation loss, where the scores have no nll per token.
+
+        Args:
+            split: examples to score.
+            limit: number of examples; 0: all.
+        """
+        return self.batches(split, training=False, seed=self.recipe.seed, start=Cursor())
+
+    def perfect_scores(self, records: Sequence[Record]) -> Scores:
+        """Return the scores that perfect predictions of these examples would have; none if unknown."""
+        return {}
+
     def further_scores(self, records: Sequence[Record]) -> Scores:
         """Return scores of a split that are not functions of summed statistics; none by default."""
         return {}
@@ -218,9 +261,17 @@ class Task(ABC, Generic[RecipeT]):
         """Return lines for the user about a split that is to be scored; needs `prepare` or `restore`."""
         return [f"{split.name}: {split.note}"] if split.note else []
 
-    def baselines(self, split: Split) -> Scores:
-        """Return scores to compare the model's with, such as the best possible or the majority class's."""
+    def known_scores(self, split: Split) -> Scores:
+        """Return scores that are known without a model, such as the best possible one, `floor_perplexity`."""
         return {}
+
+    def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
+        """Train cheap models on `splits["train"]`, one after the other; each takes seconds.
+
+        Args:
+            splits: train, validation if there is one, and the splits to be scored.
+        """
+        return iter(())
 
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:
         """Return a few lines of example outputs of the trained model."""

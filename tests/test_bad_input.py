@@ -294,11 +294,12 @@ def test_json_lines(here: Path, fails: Fails, lines: str, said: str) -> None:
     [
         ("--data-dir nowhere", "data folder nowhere: no such folder"),
         ("--data-dir lm.toml", "data folder lm.toml: is a file"),
-        ("data.sizes={trian=30}", "data.sizes.trian: .*; did you mean 'train'"),
+        ("data.files={} data.sizes={trian=30}", "data.sizes.trian: .*; did you mean 'train'"),
         ("data.sizes={train=0}", "data.sizes.train = 0: "),
-        ("data.view=entities data.sizes={train=30}", "train split has no column 'text', it has tokens, tags"),
+        ("data.files={} data.view=entities data.sizes={train=30}", "no column 'text', it has tokens, tags"),
         ("data.view=entity", "data.view = 'entity': .*'entities'"),
         ("data.source=nobody/nothing", r"Hub \(it cannot be reached\); .*--data-dir DIR, a folder with train.txt, val"),
+        ("", r"data.files names local files \(train.txt, .*give their folder with --data-dir DIR"),
     ],
 )  # fmt: skip
 def test_a_source(here: Path, fails: Fails, words: str, said: str) -> None:
@@ -502,7 +503,7 @@ def changed(**changes: object) -> bytes:
         ("config.json", b"\xff\xfe\x00", "run/config.json: not valid JSON"),
         ("config.json", b"[1]", "run/config.json: not a JSON object"),
         ("config.json", b"{}", "run/config.json: model format None, this nlpseq .* reads 1"),
-        ("config.json", {"format": 2}, "model format 2, this nlpseq .* reads 1; it was written by"),
+        ("config.json", {"format": 3}, "model format 3, this nlpseq .* reads 1 and 2; it was written by"),
         ("config.json", {"recipe": 5}, "run/config.json: recipe is missing or not an object"),
         ("config.json", {"learnt": None}, "run/config.json: learnt is missing or not an object"),
         ("config.json", {"recipe": {"task": TASK, "x": 1}}, "run/config.json: unknown key x"),

@@ -45,6 +45,19 @@ def test_it_predicts_the_same_as_version_0_1() -> None:
     assert close(predictions, stored["predictions"])
 
 
+def test_it_reads_text_that_is_cut_already() -> None:
+    predictor = nlpseq.load(RUN, "cpu", task="tagging")
+    raw, cut = "Mr. Denby left Harford.", ["Mr.", "Denby", "left", "Harford", "."]
+    (prediction,) = predictor.predict([raw])
+    assert list(prediction.tokens) == cut
+    for given in (cut, " ".join(cut)):
+        (same,) = predictor.predict([given], pretokenized=True)
+        assert same.tags == prediction.tags
+        assert [entity.type for entity in same.entities] == [e.type for e in prediction.entities]
+    (whole,) = predictor.predict(["left Harford."], pretokenized=True)
+    assert list(whole.tokens) == ["left", "Harford."]
+
+
 def test_its_task_has_the_short_name() -> None:
     assert model_directory.load_task(RUN).recipe.task == "tagging"
     assert type(model_directory.load_task(RUN)) is resolve("tagging")

@@ -98,7 +98,7 @@ def test_anything_else_is_refused_in_one_line(texts: object, message: str) -> No
         (pd.Series(["a", None], dtype="string"), 1, "<NA> is not a string; drop or fill"),
         (datasets.Dataset.from_dict({"text": ["a", None]})["text"], 1, "None is not a string"),
         ([3, "a"], 0, "3 is not a string$"),
-        ([["a", "b"]], 0, r"\['a', 'b'\] is not a string$"),
+        ([["a", "b"]], 0, r"\['a', 'b'\] is not a string; texts .* need pretokenized=True$"),
         ([b"a"], 0, "b'a' is not a string$"),
         (np.array([["a"]]), 0, "is not a string$"),
         (["a", "\ud800"], 1, "is not valid Unicode"),

@@ -6,7 +6,7 @@ of this machine has, and a box for any other.
 
 import html
 from collections.abc import Iterable, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from nlpseq.analysis.attention import AttentionMap, decoder_map
 from nlpseq.files import disk, write_text
 from nlpseq.predictor import AttendedText
 from nlpseq.reporting.figures import LIGHT, Theme, new_figure, save
+from nlpseq.reporting.fonts import BOX, families, has_glyph
 from nlpseq.reporting.highlight import safe
 
 if TYPE_CHECKING:
@@ -26,20 +27,6 @@ _LABEL = 0.15  # inches between labels, so that they can be read
 _CHARACTERS = 24  # of a token shown in a picture
 _LEAST = 0.005  # share of the largest weight; smaller weights are not shaded on the page
 _BLANKS = str.maketrans({"\n": "⏎", "\t": "⇥", " ": "␣", "\u2028": "⏎", "\u2029": "⏎"})
-_BOX = "□"
-# The first comes with matplotlib: Latin, Greek, Cyrillic, Hebrew and Arabic. The system may have others.
-_FAMILIES = (
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Noto Sans Devanagari",
-    "Noto Sans Thai",
-    "Noto Sans Symbols2",
-    "WenQuanYi Zen Hei",
-    "Arial Unicode MS",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-)
 _PAGE_START = """\
 <!doctype html>
 <html lang="en">
@@ -168,7 +155,7 @@ def name_tokens(axis: "Axis", tokens: Sequence[str], cell: float, rotation: int)
     indices = range(0, len(tokens), step)
     axis.set_ticks(indices, [_drawable(tokens[index]) for index in indices])
     for label in axis.get_ticklabels():
-        label.set(family=list(_fonts()), size=8, rotation=rotation)
+        label.set(family=families(), size=8, rotation=rotation)
 
 
 def _drawable(token: str) -> str:
@@ -179,19 +166,6 @@ def _drawable(token: str) -> str:
 def _glyph(character: str) -> str:
     """Return the character if a font has it; else a box, for a control character its caret notation ^[."""
     code = ord(character)
-    if any(code in font for font in _fonts().values()):
+    if has_glyph(character):
         return character
-    return f"^{chr((code - 0x2400) ^ 0x40)}" if 0x2400 <= code < 0x2420 else _BOX
-
-
-@cache
-def _fonts() -> dict[str, frozenset[int]]:
-    """Return the font families of this machine, each with the characters that it can draw."""
-    from matplotlib import font_manager
-
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return {
-        family: frozenset(font_manager.get_font(font_manager.findfont(family)).get_charmap())
-        for family in _FAMILIES
-        if family in installed
-    }
+    return f"^{chr((code - 0x2400) ^ 0x40)}" if 0x2400 <= code < 0x2420 else BOX

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.figures import LIGHT, Theme, new_figure, save
+from nlpseq.reporting.fonts import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,13 +76,21 @@ def confusion_figure(
 
 
 def _name(axis: "Axes", labels: Sequence[str]) -> None:
-    shown = [_short(label) for label in labels]
+    shown = _shown_labels(labels)
     indices = range(len(labels))
     angle = 90 if len(labels) > _MOST else 45 if len(labels) > 3 else 0
     axis.set_xticks(indices, shown, rotation=angle, ha="right" if angle == 45 else "center")
     axis.set_yticks(indices, shown)
     axis.set_xlabel("predicted label")
     axis.set_ylabel("true label")
+
+
+def _shown_labels(labels: Sequence[str]) -> list[str]:
+    """Return short labels that can be drawn; labels that would look the same have their number before them."""
+    short = [_short(drawable(" ".join(label.split()))) for label in labels]
+    if len(set(short)) == len(short):
+        return short
+    return [f"{number} {label}" for number, label in enumerate(short, 1)]
 
 
 def _short(label: str) -> str:

@@ -11,6 +11,7 @@ SUMMARY = "test which of several models is better"
 DESCRIPTION = "Compare finished runs, or train recipes and compare them."
 EXAMPLES = """\
 examples:
+  nlpseq compare runs/lstm
   nlpseq compare runs/lstm runs/gru
   nlpseq compare runs/lstm runs/gru --split validation --output runs/compared
   nlpseq compare runs/word runs/char --score bits_per_byte --data-dir data/ptb
@@ -20,8 +21,8 @@ examples:
 
 A RUN is the directory of a finished run, or of `nlpseq run --seeds`. With
 several seeds the result holds for models trained again, with one seed for these
-trained models only. Recipes are trained first; if interrupted, run the same
-command again to continue.
+trained models only. A single RUN is compared with its baselines. Recipes are
+trained first; if interrupted, run the same command again to continue.
 """
 
 

@@ -135,6 +135,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         UserError: an unknown command, option or value.
         SystemExit: help or the version was printed.
     """
+    if words[:1] == ["predict"]:
+        words = predict.complete_options(words)
     # argparse takes words after `--` as texts only if no option precedes it.
     end = words.index("--") if words[:1] == ["predict"] and "--" in words[2:] else len(words)
     arguments, rest = build_parser().parse_known_args(words[:end])

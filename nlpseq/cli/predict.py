@@ -3,7 +3,8 @@
 import itertools
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
 from nlpseq.reporting.predictions import check_format
 
 MAX_FIGURES = 50
+EXPLANATIONS = ("gradients", "leave-one-out", "attention")
+"""Values of --explain; the first one is the default."""
 READ_AHEAD = 100
 """Texts that are read before a model is loaded, so that an error in them is reported at once."""
 
@@ -26,8 +29,10 @@ EXAMPLES = """\
 examples:
   nlpseq predict runs/sentiment "a warm and funny film" "dull"
   nlpseq predict runs/sentiment --explain "a warm and funny film"
+  nlpseq predict runs/sentiment --explain leave-one-out "a warm film"
   nlpseq predict runs/ner --file texts.txt --output entities.jsonl
   nlpseq predict runs/ner --file texts.txt.gz --format html --output ner.html
+  nlpseq predict runs/ner --pretokenized "Ann lives in U.S. cities ."
   cat texts.txt | nlpseq predict runs/ner --format conll
   nlpseq predict runs/translation --file in.txt --output out.txt --beam 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
@@ -49,6 +54,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
     )
+    parser.add_argument(
+        "--pretokenized",
+        action="store_true",
+        help="the texts are cut into tokens already, as the training data are: split at white space",
+    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
         "--resume",
@@ -66,8 +76,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--explain",
-        action="store_true",
-        help="shade texts by the attention of a classifier (on a terminal or in html)",
+        nargs="?",
+        const=EXPLANATIONS[0],
+        default="",
+        choices=EXPLANATIONS,
+        metavar="METHOD",
+        help="show how much each token contributes to a class: gradients (integrated; default), "
+        "leave-one-out, or attention (of a model that attends)",
     )
     parser.add_argument(
         "--attention",
@@ -78,6 +93,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_device(parser)
     decoding_options.add_to_predict(parser)
     add_code(parser)
+
+
+def complete_options(words: Sequence[str]) -> list[str]:
+    """Write `--explain TEXT` as `--explain=gradients TEXT`, as its method may be left out before a text."""
+    end = words.index("--") if "--" in words else len(words)
+    completed = list(words)
+    for index, word in enumerate(completed[:end]):
+        if word == "--explain" and not {*completed[index + 1 : index + 2]} & {*EXPLANATIONS}:
+            completed[index] = f"--explain={EXPLANATIONS[0]}"
+    return completed
 
 
 def check(arguments: Namespace) -> None:
@@ -116,7 +141,7 @@ def _check_before_loading(arguments: Namespace) -> None:
         arguments.output,
         source=arguments.file,
         format=arguments.format,
-        explain=arguments.explain,
+        explain=bool(arguments.explain),
         resume=arguments.resume,
         overwrite=arguments.overwrite,
         settings=_settings(arguments),
@@ -144,7 +169,11 @@ def load_predictor(arguments: Namespace) -> Predictor[Any]:
 
 def _writer(arguments: Namespace, predictor: Predictor[Any]) -> PredictionWriter:
     """Return a writer after checking what depends on the model: its options and formats."""
-    check_format(predictor.prediction_type, arguments.format, explain=arguments.explain)
+    if arguments.pretokenized and "pretokenized" not in signature(predictor.predict).parameters:
+        raise UserError(
+            f"--pretokenized: the `predict` of {with_article(predictor.name)} takes raw text only"
+        )
+    check_format(predictor.prediction_type, arguments.format, explain=bool(arguments.explain))
     _check_decoding(arguments, predictor)
     shown = arguments.output is None and sys.stdout.isatty()
     return PredictionWriter(
@@ -153,6 +182,7 @@ def _writer(arguments: Namespace, predictor: Predictor[Any]) -> PredictionWriter
         explain=arguments.explain,
         options=arguments.decoding,
         seed=arguments.seed,
+        pretokenized=arguments.pretokenized,
         progress=sys.stderr.isatty() and not shown,
         settings=_settings(arguments),
         text_name="text" if arguments.texts else f"{arguments.file or 'standard input'}, line",
@@ -173,7 +203,7 @@ def _check_decoding(arguments: Namespace, predictor: Predictor[Any]) -> None:
         kind = f"{with_article(predictor.name)}, which only scores texts here"
         kind += f"; use `nlpseq generate {arguments.run}`"
     elif arguments.attention and predictor.prediction_type.explainable:
-        kind += "; --explain shows what it attends to"
+        kind += "; --explain attention shows what it attends to"
     raise UserError(f"{', '.join(given)}: not for {arguments.run}, {kind}")
 
 
@@ -197,7 +227,9 @@ def _settings(arguments: Namespace) -> dict[str, Any]:
     """Return what predictions depend on besides the texts and the format: the run and the options."""
     run = Path(arguments.run)
     name = str(run.resolve()) if run.exists() else arguments.run  # a model on the Hub
-    return {"run": name, "seed": arguments.seed, **arguments.decoding}
+    explained = {"explain": arguments.explain} if arguments.explain else {}
+    cut = {"pretokenized": True} if arguments.pretokenized else {}
+    return {"run": name, "seed": arguments.seed, **cut, **explained, **arguments.decoding}
 
 
 def with_article(name: str) -> str:

@@ -19,10 +19,12 @@ from nlpseq.cli import text_input
 from nlpseq.cli.prediction_resume import RemainingTexts, check_same_settings, skip_predicted
 from nlpseq.errors import TextError, UserError
 from nlpseq.files import GrowingFile, discard_partial, is_partial, names_of, partial_of, write_lines
-from nlpseq.predictor import FORMATS, Prediction, Predictor, TextGenerator
+from nlpseq.predictor import FORMATS, Explainer, Prediction, Predictor, TextGenerator
 from nlpseq.reporting import predictions
 
 _MIN_FREE_BYTES = 2**20
+ATTENTION = "attention"
+"""The value of `--explain` that shows attention weights."""
 
 
 def check_output(
@@ -127,9 +129,11 @@ class PredictionWriter:
     Attributes:
         predictor: for any task.
         format: a key of `FORMATS`; None for the default of its predictions.
-        explain: show what a classifier attended to.
+        explain: `gradients` or `leave-one-out`: compute contributions of tokens; `attention`: show the weights of
+            the prediction; empty: neither.
         options: keys of [decoding] that were given, for a `TextGenerator`.
         seed: for the first chunk; each further chunk adds 1, so that it draws other samples.
+        pretokenized: the texts are cut into tokens already.
         progress: show the number of predictions on standard error.
         settings: kept beside a partial file, which can be resumed only with the same ones.
         text_name: the words before the number of a text in messages, such as `input.txt, line`.
@@ -137,9 +141,10 @@ class PredictionWriter:
 
     predictor: Predictor[Any]
     format: str | None = None
-    explain: bool = False
+    explain: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    pretokenized: bool = False
     progress: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     text_name: str = "text"
@@ -157,7 +162,9 @@ class PredictionWriter:
         chunks = self._predict(texts, first_chunk)
         if self.progress:
             chunks = show_progress(chunks, first_chunk * self.chunk_size, self.chunk_size)
-        return predictions.render(chunks, self.format, explain=self.explain, terminal=terminal)
+        return predictions.render(
+            chunks, self.format, explain=bool(self.explain), terminal=terminal
+        )
 
     def write(self, output: Path, texts: Iterator[str], *, resume: bool = False) -> None:
         """Write the predictions to a file.
@@ -203,15 +210,28 @@ class PredictionWriter:
             try:
                 if isinstance(self.predictor, TextGenerator):
                     yield [*self.predictor.predict(chunk, **self._options(number))]
+                elif self.explain in ("", ATTENTION):
+                    yield self.predictor.predict(chunk, **self._cutting)
                 else:
-                    yield self.predictor.predict(chunk)
+                    yield self._explain(chunk)
             except TextError as error:
                 text = number * self.chunk_size + error.index + 1
                 raise UserError(f"{self.text_name} {text}: {error.reason}") from error
 
+    def _explain(self, chunk: Sequence[str]) -> list[Prediction]:
+        if not isinstance(self.predictor, Explainer):
+            raise UserError(
+                f"--explain {self.explain}: a {self.predictor.name} has no `explain`; use --explain attention"
+            )
+        return [*self.predictor.explain(chunk, method=self.explain, **self._cutting)]
+
     def _options(self, chunk: int) -> dict[str, Any]:
         seed = {} if self.seed is None else {"seed": self.seed + chunk}
-        return {**self.options, **seed}
+        return {**self.options, **seed, **self._cutting}
+
+    @property
+    def _cutting(self) -> dict[str, Any]:
+        return {"pretokenized": True} if self.pretokenized else {}
 
     def _skip_predicted(self, partial: Path, texts: Iterator[str]) -> RemainingTexts:
         kind = self.predictor.prediction_type

@@ -17,6 +17,7 @@ examples:
   nlpseq run language_modeling/quickstart encoder.kind=gru --output runs/gru
   nlpseq run language_modeling/ptb --data-dir data/ptb --no-test
   nlpseq run my_recipe.toml training.epochs=3 --seeds 13,14,15
+  nlpseq run my_recipe.toml --data-dir data --folds 10
   nlpseq run my_recipe.toml encoder.kind=my_cells.py:Peephole --code my_cells.py
   nlpseq run language_modeling/ptb --data-dir data/ptb --resume
 
@@ -43,6 +44,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=(),
         metavar="N,N,...",
         help="train once with each seed and write a summary",
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="N",
+        help="cross-validate on N parts of the train split and write a summary",
     )
     parser.add_argument(
         "--no-test", action="store_true", help="do not score the test split, for tuning"
@@ -72,6 +80,7 @@ def execute(arguments: Namespace) -> int:
         output=arguments.output,
         device=arguments.device,
         seeds=arguments.seeds,
+        folds=arguments.folds,
         test=not arguments.no_test,
         resume=arguments.resume,
         overwrite=arguments.overwrite,

@@ -29,7 +29,7 @@ class CharacterFeatures:
         vectors = None if self.vectors is None else self.vectors.to(device)
         return replace(self, rows=self.rows.to(device), ids=ids, vectors=vectors)
 
-    def select_rows(self, kept: slice) -> Self:
+    def select_rows(self, kept: slice | Tensor) -> Self:
         """Select rows of the batch; all distinct words stay."""
         return replace(self, rows=self.rows[kept])
 
@@ -51,7 +51,7 @@ class CopySource:
         """Copy to a device."""
         return replace(self, ids=self.ids.to(device), extras=self.extras.to(device))
 
-    def select_rows(self, kept: slice) -> Self:
+    def select_rows(self, kept: slice | Tensor) -> Self:
         """Select rows of the batch."""
         return replace(self, ids=self.ids[kept], extras=self.extras[kept])
 
@@ -99,7 +99,7 @@ class Tokens:
         moved: dict[str, Any] = {name: part.to(device) for name, part in self._parts()}
         return replace(self, **moved)
 
-    def select_rows(self, kept: slice) -> Self:
+    def select_rows(self, kept: slice | Tensor) -> Self:
         """Select rows of the batch."""
         selected: dict[str, Any] = {
             name: part[kept] if isinstance(part, Tensor) else part.select_rows(kept)

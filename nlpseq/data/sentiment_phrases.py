@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nlpseq.data.labels import label_text
 from nlpseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def add_phrases(splits: "Mapping[str, Split]") -> "dict[str, Split]":
         f"and {repeated:,} repeated ones left out)"
     )
     rows = Dataset.from_dict({"text": texts, "label": labels})
-    return {"train": replace(train, rows=rows, note=note), **rest}
+    return {"train": replace(train, rows=rows).with_note(note), **rest}
 
 
 def _iter_phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:
@@ -64,7 +65,7 @@ def _iter_phrases(splits: "Mapping[str, Split]") -> Iterator[tuple[str, str]]:
         train.column(PHRASES), train.column("phrase_labels"), strict=True
     )
     for texts, labels in columns:
-        yield from zip(texts, labels, strict=True)
+        yield from zip(texts, map(label_text, labels), strict=True)
 
 
 def _simplify(text: str) -> str:

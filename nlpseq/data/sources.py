@@ -5,21 +5,18 @@ are held in memory; data sets of the Hub stay memory-mapped.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from nlpseq.data.columns import rename_columns
+from nlpseq.data.hold_out import Drawing, hold_out
 from nlpseq.data.hub_access import hub_if_reachable
+from nlpseq.data.missing_labels import settle_labels
 from nlpseq.data.sentiment_phrases import add_phrases
-from nlpseq.data.split import Split, missing_column_error
+from nlpseq.data.split import Split
 from nlpseq.errors import UserError, suggest
 from nlpseq.readers import read_files
 from nlpseq.recipe import DataConfig
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 BUILTIN = "builtin"
 CORPUS_SEED = 0  # the built-in corpus does not depend on the seed of a run
@@ -31,24 +28,27 @@ def load_splits(
     data_dir: Path | None,
     fields: Sequence[str],
     further_fields: Sequence[str] = (),
+    label_field: str = "",
+    contiguous: bool = False,
 ) -> dict[str, Split]:
     """Load every split that a recipe names; the examples do not depend on the seed.
 
-    A field comes from the column that `config.columns` gives for it if the source has that column, or
-    else from the column of the field's own name. So one recipe can load the Hub's form and the local
-    form of a data set.
+    A field comes from the column that `config.columns` gives for it, or else from the column of its own name.
+    The columns are settled first, then rows without a label, then what is held out of train.
 
     Args:
         config: the recipe's `data` section.
         data_dir: folder of the local files; None: use the Hub or the built-in corpus.
         fields: columns that the task needs.
         further_fields: columns that the task uses if a split has them.
+        label_field: column of labels, `label`, or of lists of tags, `tags`; '': the task has no labels.
+        contiguous: what is held out of train is cut from its end, unless `config.hold_out_by` is set.
 
     Returns:
         The splits by name.
 
     Raises:
-        UserError: a file, column or split is missing or faulty, or the Hub cannot be reached.
+        UserError: a file, column, label or split is missing or faulty, or the Hub cannot be reached.
     """
     if data_dir is not None:
         splits = _load_local(config, data_dir)
@@ -56,17 +56,25 @@ def load_splits(
         splits = _draw_builtin(config)
     else:
         splits = _load_hub(config)
-    by_characters = data_dir is not None and config.format == "text"
-    splits = _hold_out(splits, config.hold_out, by_characters)
-    for name, split in splits.items():
-        present = [
-            field
-            for field in further_fields
-            if config.columns.get(field, field) in split.rows.column_names
-        ]
-        splits[name] = _rename_columns(split, config, [*fields, *present])
+    from_hub = data_dir is None and config.source != BUILTIN
+    splits = rename_columns(splits, config, fields, further_fields, from_hub=from_hub)
+    known = getattr(config, "labels", {})
+    if label_field:
+        skip = config.missing_labels == "skip"
+        splits = settle_labels(splits, label_field, skip=skip, known=known)
+    elif config.missing_labels != "error":
+        raise UserError("data.missing_labels: this task has no labels; leave it out")
+    characters = data_dir is not None and _format_of(config, "train") == "text"
+    by_order = contiguous if config.hold_out_by == "auto" else config.hold_out_by == "end"
+    classes = label_field if label_field == "label" else ""
+    drawing = Drawing(by_order or characters, characters, classes, known)
+    splits = hold_out(splits, config, drawing)
     # There is no train split when a trained model is scored on other files.
     return add_phrases(splits) if config.phrases and "train" in splits else splits
+
+
+def _format_of(config: DataConfig, split: str) -> str:
+    return config.formats.get(split, config.format)
 
 
 def _load_local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
@@ -77,10 +85,18 @@ def _load_local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
             f"--data-dir {data_dir}: the recipe names no local files; "
             'set them, for instance data.files={train="train.txt", test="test.txt"}'
         )
+    for name in config.formats:
+        if name not in config.files:
+            raise UserError(
+                f"data.formats.{name}: data.files names {', '.join(config.files)}"
+                f"{suggest(name, config.files)}".removesuffix(".")
+            )
     splits = {}
     for name, file in config.files.items():
-        content = read_files(data_dir, file, config.formats.get(name, config.format))
-        splits[name] = Split(name, Dataset(content.table), content.origin, content.note)
+        content = read_files(data_dir, file, _format_of(config, name))
+        splits[name] = Split(
+            name, Dataset(content.table), content.origin, content.note, content.files
+        )
     return splits
 
 
@@ -89,6 +105,11 @@ def _draw_builtin(config: DataConfig) -> dict[str, Split]:
 
     from nlpseq.data.synthetic import formal_languages, toy_corpus
 
+    if config.files:
+        raise UserError(
+            f"data.files names local files ({', '.join(config.files.values())}): give their folder with "
+            "--data-dir DIR; for the built-in corpus instead, set data.files={}"
+        )
     formal = config.view in formal_languages.VIEWS
     if config.distances and not formal:
         raise UserError(
@@ -136,60 +157,3 @@ def _local_advice(config: DataConfig) -> str:
     return (
         f"to read local files instead, give --data-dir DIR, a folder with {files} ({config.format})"
     )
-
-
-def _hold_out(
-    splits: dict[str, Split], shares: dict[str, float], by_characters: bool
-) -> dict[str, Split]:
-    """Cut further splits from the end of train, in the order given; the last one is the very end."""
-    if not shares:
-        return splits
-    known = [name for name in shares if name in splits]
-    if known or "train" not in splits:
-        problem = f"split {known[0]} exists already" if known else "there is no train split"
-        raise UserError(f"data.hold_out: {problem}; the splits are {', '.join(splits)}")
-    exact = [Fraction(str(share)) for share in shares.values()]  # floats: 1 - 0.9 < 0.1
-    if sum(exact) >= 1:
-        raise UserError(
-            f"data.hold_out: the shares add up to {float(sum(exact)):g}, train would be empty"
-        )
-    train = splits["train"]
-    length = len(train.rows[0]["text"]) if by_characters else len(train)
-    names = ["train", *shares]
-    held_out = [sum(exact[index:]) for index in range(len(exact))]
-    cuts = [0, *[int(length * (1 - share)) for share in held_out], length]
-    parts = {}
-    for name, (begin, end) in zip(names, pairwise(cuts), strict=True):
-        if begin == end:
-            unit = "characters" if by_characters else "examples"
-            raise UserError(
-                f"data.hold_out: {length} {unit} in {train.origin} leave none for {name}"
-            )
-        parts[name] = replace(train, name=name, rows=_slice(train.rows, begin, end, by_characters))
-    return {**splits, **parts}
-
-
-def _slice(rows: "Dataset", begin: int, end: int, by_characters: bool) -> "Dataset":
-    if not by_characters:
-        return rows.select(range(begin, end))
-    from datasets import Dataset
-
-    return Dataset.from_dict({"text": [rows[0]["text"][begin:end]]})
-
-
-def _rename_columns(split: Split, config: DataConfig, fields: Sequence[str]) -> Split:
-    """Rename columns to the fields of the task, as `config.columns` says."""
-    rows = split.rows
-    for field in fields:
-        column = config.columns.get(field, field)
-        if column not in rows.column_names and "." in column:
-            rows = rows.flatten()  # nested columns of the Hub: translation.en
-        if column not in rows.column_names:
-            if field not in rows.column_names:
-                raise missing_column_error(column, split)
-            continue
-        if column != field and field in rows.column_names:
-            rows = rows.remove_columns(field)
-        if column != field:
-            rows = rows.rename_column(column, field)
-    return replace(split, rows=rows)

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from nlpseq.data.labels import read_labels
 from nlpseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,16 +42,30 @@ class Split:
         name: train, validation, test or another.
         rows: the examples.
         origin: source of the rows, for messages.
-        note: what was left out or added when the rows were read.
+        note: what was left out or added when the rows were read, and how the split was drawn.
+        files: names of the local files that the rows come from.
+        names: names that renamed columns have in the data, for messages.
+        labelled: False if every label is hidden, so that the split cannot be scored.
     """
 
     name: str
     rows: "Dataset"
     origin: str
     note: str = ""
+    files: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    labelled: bool = True
+
+    def with_note(self, note: str) -> "Split":
+        """Return the split with a further note."""
+        return replace(self, note="; ".join(part for part in (self.note, note) if part))
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def name_of(self, column: str) -> str:
+        """Return the name that a column has in the data."""
+        return self.names.get(column, column)
 
     def column(self, name: str) -> Sequence[Any]:
         """Return a column, which is read from disk on access only.
@@ -72,21 +87,45 @@ class Split:
         kind = getattr(self.rows.features[name], "dtype", "lists")
         if len(self) and kind not in ("string", "large_string"):
             raise UserError(
-                f"{self.origin}: column {name!r} of the {self.name} split holds {kind}, not text"
+                f"{self.origin}: column {self.name_of(name)!r} of the {self.name} split holds {kind}, not text"
             )
         self._check_complete(name)
         return values
 
-    def labels(self, name: str) -> list[str]:
+    def labels(self, name: str, known: Collection[str] = ()) -> list[str]:
         """Return a column of labels as text; a `ClassLabel` of `datasets` is given by its names.
 
+        Args:
+            name: of the column.
+            known: labels in spite of their spelling, such as `null`.
+
         Raises:
-            UserError: there is no such column, or a row has no label.
+            UserError: there is no such column, it holds lists, or a row has no label.
         """
-        values = self.column(name)
-        self._check_complete(name)
-        names = getattr(self.rows.features[name], "names", None)
-        return [str(names[value] if names and value >= 0 else value) for value in values]
+        labels = self.optional_labels(name, known)
+        for row, label in enumerate(labels, start=1):
+            if label is None:
+                raise self.missing_label_error(name, row)
+        return [str(label) for label in labels]
+
+    def optional_labels(self, name: str, known: Collection[str] = ()) -> list[str | None]:
+        """Return a column of labels as text, None where a row has no label; errors as of `labels`."""
+        if name not in self.rows.column_names:
+            raise missing_column_error(name, self)
+        try:
+            return read_labels(self.rows, name, known)
+        except ValueError as error:
+            raise UserError(
+                f"{self.origin}: column {self.name_of(name)!r} of the {self.name} split {error}"
+            ) from error
+
+    def missing_label_error(self, name: str, row: int) -> UserError:
+        """Return the error for a row without a label."""
+        return UserError(
+            f"{self.origin}: row {row} of the {self.name} split has no {self.name_of(name)!r} "
+            "(empty, NaN or null); "
+            'fill it in, or leave such rows out with data.missing_labels="skip"'
+        )
 
     def _check_complete(self, name: str) -> None:
         if not self.rows.data.column(name).null_count:
@@ -94,7 +133,7 @@ class Split:
         for row, value in enumerate(self.column(name), start=1):
             if value is None:
                 raise UserError(
-                    f"{self.origin}: row {row} of the {self.name} split has no {name!r}"
+                    f"{self.origin}: row {row} of the {self.name} split has no {self.name_of(name)!r}"
                 )
 
     @cached_property

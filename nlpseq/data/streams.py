@@ -1,6 +1,6 @@
 """A split as one long stream of token ids, with the boundaries of its texts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from nlpseq.data.split import Split
-from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
 
 
@@ -49,16 +48,22 @@ class TextStream:
 
     @classmethod
     def encode(
-        cls, split: Split, tokenizer: Tokenizer, start_id: int, ending: list[int]
+        cls, split: Split, texts: Iterable[Sequence[int]], start_id: int, ending: list[int]
     ) -> "TextStream":
-        """Encode a split, with `ending` after each of its texts.
+        """Concatenate the texts of a split, with `ending` after each.
+
+        Args:
+            split: names the data in messages.
+            texts: ids of each text.
+            start_id: token before the first one.
+            ending: tokens after each text.
 
         Raises:
-            UserError: the split holds no token, or its column does not hold text.
+            UserError: the split holds no token.
         """
         pieces, ends, length = [], [], 0
-        for text in tokenizer.encode_batch(list(split.texts("text"))):
-            pieces.append(torch.tensor(text + ending, dtype=torch.long))
+        for text in texts:
+            pieces.append(torch.tensor([*text, *ending], dtype=torch.long))
             length += len(text) + len(ending)
             ends.append(length)
         if length == 0:

@@ -1,10 +1,10 @@
-"""Text to token ids and back, on top of the `tokenizers` library. Text is cut into tokens here.
+"""Text to token ids and back, on top of the `tokenizers` library.
 
-(`word_tokenizer.py` cuts raw text into words by rule beforehand, where the recipe asks for that.)
+(`text_pipeline.py` reads texts with it: it normalises them, and cuts raw text into words.)
 Six kinds of tokenizer can be trained, always on the train split only; any other `tokenizer.json` can be
 loaded. Text never becomes a special token: a text with `<eos>` in it does not end there.
 
-kind       | a token is                       | decode(encode(text)) if every token is known
+kind       | a token is                       | decode(encode(text)) if every token is known; in NFC
 -----------|----------------------------------|---------------------------------------------
 word       | text between white space         | the text, with single spaces
 character  | a Unicode character or newline   | the text
@@ -18,6 +18,7 @@ cut the vocabulary anywhere.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,21 @@ import tokenizers
 from tokenizers import AddedToken
 
 from nlpseq.data.hub_access import hub_if_reachable
+from nlpseq.data.text_cutter import TextCutter
 from nlpseq.data.tokenizer_training import (
+    AT_SPACES,
     BOS,
     EOS,
     EVERY_CHARACTER,
     PAD,
     SPECIAL_TOKENS,
     UNK,
+    Texts,
     extend_vocabulary,
     normalize,
     train_tokenizer,
 )
+from nlpseq.data.word_rules import JOINED
 from nlpseq.errors import UserError
 from nlpseq.files import write_text
 from nlpseq.recipe import TokenizationConfig
@@ -49,6 +54,7 @@ FOREIGN_NAMES = {
     BOS: (BOS, "<s>", "[CLS]", "<|begin_of_text|>", "<|startoftext|>", "<|endoftext|>"),
     EOS: (EOS, "</s>", "[SEP]", "<|end_of_text|>", "<|endoftext|>"),
 }
+_INNER_SPACE = re.compile(f"(?<=[{JOINED}]) (?=[{JOINED}])")
 TEXTS_AT_ONCE = 4096  # `tokenizers` holds about 100 bytes for each token of a batch
 
 
@@ -61,6 +67,8 @@ class Tokenizer:
         vocabulary: all tokens, by id.
         pad_id, unk_id, bos_id, eos_id: ids of the special tokens; 0, 1, 2, 3 except in tokenizers from
             elsewhere.
+        spaceless: decoded words of scripts without spaces are not separated.
+        differs: why `transformers.AutoTokenizer` gives other ids for raw text; empty if it does not.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
@@ -73,31 +81,52 @@ class Tokenizer:
         )
         self.kind = _kind(json.loads(backend.to_str()))
         self.vocabulary = _by_id(backend.get_vocab(with_added_tokens=True))
+        self.spaceless = False
+        self.differs = ""
         added = backend.get_added_tokens_decoder()
         special = {id for id, token in added.items() if token.special}
         self._silent = (special | {self.pad_id, self.bos_id, self.eos_id}) - {self.unk_id}
+        self._special_names = {token.content for token in added.values() if token.special}
         self._characters = {
             token: id for id, token in enumerate(self.vocabulary) if len(token) == 1
         }
 
     @classmethod
-    def from_config(cls, config: TokenizationConfig, texts: Iterable[str]) -> "Tokenizer":
-        """Load the tokenizer that `config.path` names, or train one on `texts`."""
-        return cls.train(config, texts) if config.path is None else cls.load(config.path)
+    def from_config(
+        cls,
+        config: TokenizationConfig,
+        texts: Texts,
+        raw: TextCutter = AT_SPACES,
+        *,
+        marked: bool = True,
+    ) -> "Tokenizer":
+        """Load the tokenizer that `config.path` names, or train one on `texts`, see `train`."""
+        if config.path is not None:
+            return cls.load(config.path)
+        return cls.train(config, texts, raw, marked=marked)
 
     @classmethod
-    def train(cls, config: TokenizationConfig, texts: Iterable[str]) -> "Tokenizer":
+    def train(
+        cls,
+        config: TokenizationConfig,
+        texts: Texts,
+        raw: TextCutter = AT_SPACES,
+        *,
+        marked: bool = True,
+    ) -> "Tokenizer":
         """Train a tokenizer; the same texts always give the same file.
 
         Args:
             config: the recipe's `tokenization` section.
-            texts: texts of the train split only.
+            texts: texts of the train split only, or their words.
+            raw: cuts raw text into words, for the kind `word`.
+            marked: `<unk>` in a text marks an unknown word.
 
         Raises:
             UserError: the texts hold no token, or more different characters than the vocabulary may
                 have.
         """
-        return cls(train_tokenizer(config, texts))
+        return cls(train_tokenizer(config, texts, raw, marked=marked))
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
@@ -139,6 +168,7 @@ class Tokenizer:
             "split_special_tokens": True,
             "clean_up_tokenization_spaces": False,
             "model_max_length": 10**30,
+            **({"nlpseq_differs": self.differs} if self.differs else {}),
         }
         write_text(folder / "tokenizer.json", self.backend.to_str(pretty=True))
         write_text(
@@ -152,7 +182,7 @@ class Tokenizer:
         spelt like a special token.
         """
         same = normalize(self.backend, word) == word
-        return same and word.split() == [word] and word not in SPECIAL_TOKENS
+        return same and word.split() == [word] and word not in self._special_names
 
     def with_words(self, words: Iterable[str]) -> "Tokenizer":
         """Return a tokenizer with further words, with ids from `len(self)` on; for the kind `word` only.
@@ -164,7 +194,9 @@ class Tokenizer:
         """
         if self.kind != "word":
             raise ValueError(f"cannot add words to a tokenizer of kind {self.kind}")
-        return Tokenizer(extend_vocabulary(self.backend, filter(self.produces, words)))
+        extended = Tokenizer(extend_vocabulary(self.backend, filter(self.produces, words)))
+        extended.spaceless, extended.differs = self.spaceless, self.differs
+        return extended
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -194,7 +226,8 @@ class Tokenizer:
         shown = [id for id in ids if id not in self._silent]
         if self.kind == "character":
             return "".join([self.vocabulary[id] for id in shown])
-        return str(self.backend.decode(shown, skip_special_tokens=False))
+        text = str(self.backend.decode(shown, skip_special_tokens=False))
+        return _INNER_SPACE.sub("", text) if self.spaceless else text
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text; unknown ones are `<unk>`."""
@@ -206,7 +239,13 @@ class Tokenizer:
 
 
 def _special_id(backend: tokenizers.Tokenizer, name: str) -> int:
-    """Return the id of a special token, which is added if there is none."""
+    """Return the id of a special token, which is added if there is none.
+
+    A tokenizer whose texts spell a special token's usual name has `<eos_>` for `<eos>`.
+    """
+    for added_id, added in sorted(backend.get_added_tokens_decoder().items()):
+        if added.special and added.content.rstrip("_>") == name[:-1]:
+            return int(added_id)
     for token in FOREIGN_NAMES[name]:
         id = backend.token_to_id(token)
         if id is not None:

@@ -4,28 +4,46 @@ The special tokens have ids 0 to 3 in all kinds.
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
+from nlpseq.data.normalizer import Normalizer
+from nlpseq.data.text_cutter import TextCutter
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
 
+AT_SPACES = TextCutter("whitespace", spaceless=False)
 PAD, UNK, BOS, EOS = "<pad>", "<unk>", "<bos>", "<eos>"
 SPECIAL_TOKENS = [PAD, UNK, BOS, EOS]
 
 # A sequence of letters (with an apostrophe inside), of digits or of other marks, each with a space before
 # it, or a single white space. Pieces do not cross these borders; "<eos>" becomes "<", "eos", ">".
 RUNS = r" ?[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s"
-# A word of a text that is spelt like a special token; `<unk>` is allowed (Penn Treebank has it).
-FORGED = r"(?<!\S)<(?:pad|bos|eos)>(?!\S)"
+Texts = Iterable[str | Sequence[str]]
 
 
-def train_tokenizer(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
+def text_normalizer(config: TokenizationConfig) -> Normalizer:
+    """Return the normalisation that a recipe asks for."""
+    return Normalizer(
+        config.normalization, config.lowercase, config.language, config.digits_as_zero
+    )
+
+
+def train_tokenizer(
+    config: TokenizationConfig, texts: Texts, raw: TextCutter = AT_SPACES, *, marked: bool = True
+) -> tokenizers.Tokenizer:
     """Train a tokenizer of the kind that the recipe names.
+
+    Args:
+        config: the recipe's `tokenization` section.
+        texts: texts, or texts that are cut into words already: lists of words.
+        raw: cuts raw text into words; recorded in the tokenizer, for the kind `word`.
+        marked: `<unk>` in a text marks an unknown word (Penn Treebank has it); else it is text.
 
     Raises:
         UserError: the texts hold no token, or more different characters than the vocabulary may have,
@@ -37,8 +55,12 @@ def train_tokenizer(config: TokenizationConfig, texts: Iterable[str]) -> tokeniz
         )
     if config.vocabulary_size <= len(SPECIAL_TOKENS):
         raise _too_small(config, f"the special tokens alone take {len(SPECIAL_TOKENS)}")
-    backend = _TRAIN[config.kind](config, texts)
-    backend.add_special_tokens([AddedToken(name, special=True) for name in SPECIAL_TOKENS])
+    if config.kind == "word":
+        backend, names = _train_word(config, texts, raw, marked)
+    else:
+        joined = (text if isinstance(text, str) else " ".join(text) for text in texts)
+        backend, names = _TRAIN[config.kind](config, joined), SPECIAL_TOKENS
+    backend.add_special_tokens([AddedToken(name, special=True) for name in names])
     size = backend.get_vocab_size()
     if size > config.vocabulary_size:
         raise _too_small(config, f"the special tokens and single characters alone take {size}")
@@ -67,26 +89,40 @@ def extend_vocabulary(backend: tokenizers.Tokenizer, words: Iterable[str]) -> to
 
 def _new_backend(config: TokenizationConfig, model: models.Model) -> tokenizers.Tokenizer:
     backend = tokenizers.Tokenizer(model)
-    if config.lowercase:
-        backend.normalizer = normalizers.Lowercase()
+    backend.normalizer = text_normalizer(config).backend()
     return backend
 
 
-def _train_word(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
-    backend = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
-    replace_forged = normalizers.Replace(Regex(FORGED), UNK)
-    steps: list[normalizers.Normalizer] = []
-    steps += [normalizers.Lowercase()] if config.lowercase else []
-    steps += [normalizers.Replace(Regex("[0-9]"), "0")] if config.digits_as_zero else []
-    backend.normalizer = normalizers.Sequence([*steps, replace_forged])
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    counter = trainers.WordLevelTrainer(
-        vocab_size=2**62, min_frequency=config.min_frequency, special_tokens=[], show_progress=False
-    )
-    backend.train_from_iterator(texts, counter)  # sorts by falling frequency, then by spelling
-    words = sorted(backend.get_vocab().items(), key=lambda item: item[1])
-    backend.model = _vocabulary(config, (word for word, _ in words))
-    return backend
+def _train_word(
+    config: TokenizationConfig, texts: Texts, raw: TextCutter, marked: bool
+) -> tuple[tokenizers.Tokenizer, list[str]]:
+    """Return a word tokenizer and the names of its special tokens, which no word of the texts has."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text.split() if isinstance(text, str) else text)
+    normalizer, words = text_normalizer(config), Counter[str]()
+    for word, number in counts.items():
+        words[normalizer.fold(normalizer.canonical(word))] += number
+    names = [name if marked and name == UNK else _unused(name, words) for name in SPECIAL_TOKENS]
+    frequent = [(word, n) for word, n in words.items() if n >= config.min_frequency]
+    frequent.sort(key=lambda item: (-item[1], item[0]))
+    backend = _new_backend(config, models.WordLevel(unk_token=names[1]))
+    forged = "|".join(map(re.escape, [names[0], *names[2:]]))
+    if raw.rule == "whitespace":
+        forged = rf"(?<!\S)(?:{forged})(?!\S)"
+    special = normalizers.Replace(Regex(forged), names[1])  # they are not in texts
+    own = [backend.normalizer] if backend.normalizer else []
+    backend.normalizer = normalizers.Sequence([*own, special])
+    backend.pre_tokenizer = raw.backend()
+    backend.model = _vocabulary(config, (word for word, _ in frequent), names)
+    return backend, names
+
+
+def _unused(name: str, words: Collection[str]) -> str:
+    """Return the name of a special token, lengthened while it is a word of the texts."""
+    while name in words:
+        name = f"{name[:-1]}_>"
+    return name
 
 
 EVERY_CHARACTER = r"[\s\S]"  # a saved tokenizer with this pattern is of the kind `character`
@@ -105,11 +141,13 @@ def _train_character(config: TokenizationConfig, texts: Iterable[str]) -> tokeni
     return backend
 
 
-def _vocabulary(config: TokenizationConfig, tokens: Iterable[str]) -> models.WordLevel:
+def _vocabulary(
+    config: TokenizationConfig, tokens: Iterable[str], special: list[str] = SPECIAL_TOKENS
+) -> models.WordLevel:
     """Return the special tokens and the most frequent others; `<unk>` in a text gets no second id."""
-    others = [token for token in tokens if token not in SPECIAL_TOKENS]
-    kept = SPECIAL_TOKENS + others[: max(config.vocabulary_size - len(SPECIAL_TOKENS), 0)]
-    return models.WordLevel({token: id for id, token in enumerate(kept)}, unk_token=UNK)
+    others = [token for token in tokens if token not in special]
+    kept = special + others[: max(config.vocabulary_size - len(special), 0)]
+    return models.WordLevel({token: id for id, token in enumerate(kept)}, unk_token=special[1])
 
 
 def _train_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokenizers.Tokenizer:
@@ -193,7 +231,6 @@ def _train_byte_bpe(config: TokenizationConfig, texts: Iterable[str]) -> tokeniz
 
 
 _TRAIN: dict[str, Callable[[TokenizationConfig, Iterable[str]], tokenizers.Tokenizer]] = {
-    "word": _train_word,
     "character": _train_character,
     "bpe": _train_bpe,
     "unigram": _train_unigram,

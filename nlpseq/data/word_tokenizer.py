@@ -14,49 +14,20 @@ are split alike. The end of a line ends a sentence, too.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib import metadata
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-ABBREVIATIONS = frozenset(
-    "adj adm apr assn asst aug ave brig bros capt cmdr co comdr corp cpl dec dept dist dr est etc feb "
-    "fla fri ft gen gov hon inc jan jr jul jun lt ltd maj messrs mr mrs ms mt nov oct ph.d pres prof "
-    "pvt rep reps rev rt sen sens sep sept sgt sr st supt thu tue univ vs ariz calif colo conn ga kan "
-    "ky mich minn mont neb nev okla penn tenn tex va vt wis wyo".split()
-)
-_CLITIC = r"(?i:s|m|d|re|ve|ll)(?!\w)"
-_ENDING = r"(?!\w)"
+from nlpseq.data.word_rules import ABBREVIATIONS, MARK, SPACELESS, python_rule
+
 _LETTER = r"[^\W\d_]"
-_RUN = r"[\w\u0300\u200c\u200d]+"  # U+0300 represents all combining marks, see `_shape`
-_JOINT = rf"(?:[-&](?=\w)|['’](?!{_CLITIC})(?=\w)|(?<=\d)[.,:/](?=\d)|\.(?=[a-z]))"
-_WORD = re.compile(
-    "|".join(
-        [
-            r"(?:https?|ftp)://[^\s<>\"]*[\w/]|www\.[^\s<>\"]*[\w/]",
-            r"[\w.+-]{1,64}@\w+(?:[.-]\w+)+",
-            r"\.{2,}|-{2,}|``|''",
-            r"-(?i:[lr][crs]b)-(?!\w)",  # a bracket in the treebank's spelling
-            rf"(?:{_LETTER}\.){{2,}}(?:{_LETTER}{_ENDING})?(?:-\w+)*",  # U.S., a.m., U.S.-led
-            r"[A-HJ-ZÀ-ÖØ-Þ]\.(?=\s+[A-ZÀ-ÖØ-Þ])",  # an initial
-            rf"(?i:{'|'.join(map(re.escape, sorted(ABBREVIATIONS)))})\.{_ENDING}",
-            r"(?i:nos?)\.(?=\s*\d)",
-            r"[A-Z]{1,3}\$",  # US$
-            rf"\w+?(?=(?i:n['’]t){_ENDING})|(?i:n['’]t){_ENDING}",
-            rf"['’]{_CLITIC}|['’]\d\ds{_ENDING}",  # 's, '90s
-            rf"(?:(?<!\S)[+-]?\.?(?=\d))?{_RUN}(?:{_JOINT}{_RUN})*",
-            r"[^\w\s](?:\u0300|\u200d[^\w\s])*",  # a single mark, or an emoji
-        ]
-    )
-)
 
-_SPLIT_NOT = re.compile(rf"(?<=\w) (?=(?i:n['’]t){_ENDING})")  # `do n't`, which Moses does not join
-
-_LANGUAGE = "en"  # rules of Moses; the rules for words are the same for all languages
 _CLOSING = "\"'”’»)]}"
 _OPENING = "\"'“‘«([{`"
 _ENDING_MARKS = "!?。！？؟।"
 _INITIALS = re.compile(rf"[^\WI\d_]|{_LETTER}(?:\.{_LETTER})+")
+
+
+_CHARACTERS = re.compile(f"[{SPACELESS}][{MARK}\u200c\u200d]*|(?:(?![{SPACELESS}]).)+", re.DOTALL)
 
 
 class Word(NamedTuple):
@@ -67,38 +38,29 @@ class Word(NamedTuple):
     end: int
 
 
-def split_words(text: str) -> list[Word]:
-    """Return the words of a raw text; all characters except white space are in one of them."""
-    shape = text if text.isascii() else "".join(map(_shape, text))
-    spans = (match.span() for match in _WORD.finditer(shape))
+def split_words(text: str, *, version: int = 1) -> list[Word]:
+    """Return the words of a raw text; all characters except white space are in one of them.
+
+    Args:
+        text: raw text.
+        version: of the rule; 1 keeps a text without spaces whole, 2 cuts it into characters.
+    """
+    spans = (match.span() for match in python_rule(version).finditer(_shapes(text)))
+    if version > 1 and not text.isascii():
+        spans = (part for begin, end in spans for part in split_spaceless(text, begin, end))
     return [Word(text[begin:end], begin, end) for begin, end in spans]
+
+
+def split_spaceless(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut the characters of scripts without spaces out of a word: yield begin and end of each part."""
+    for match in _CHARACTERS.finditer(_shapes(text[begin:end])):
+        yield begin + match.start(), begin + match.end()
 
 
 def tokenize_words(text: str) -> str:
     """Return raw text with spaces between words and punctuation, as in tokenized data; lines are kept."""
     lines = (split_words(line) for line in text.splitlines())
     return "\n".join(" ".join(word.text for word in words) for words in lines)
-
-
-def detokenize(text: str) -> str:
-    """Return the usual spelling of tokenized text; undoes `tokenize_words` by Moses's rules.
-
-    The rules are heuristics: a slash keeps its spaces, and quotation marks open and close in turns.
-    """
-    lines = (_SPLIT_NOT.sub("", line).split() for line in text.splitlines())
-    return "\n".join(_detokenizer().detokenize(line, unescape=False) for line in lines)
-
-
-def detokenizer_signature() -> str:
-    """Return method and version of `detokenize`, in the style of sacrebleu's signatures."""
-    return f"detokenize:moses-{_LANGUAGE}|sacremoses:{metadata.version('sacremoses')}"
-
-
-@cache
-def _detokenizer() -> Any:
-    from sacremoses import MosesDetokenizer  # late: rarely needed
-
-    return MosesDetokenizer(lang=_LANGUAGE)
 
 
 def split_into_sentences(text: str) -> list[list[Word]]:
@@ -161,6 +123,11 @@ def _ends(word: str, following: str) -> bool:
     if stem.lower() in ("no", "nos") and following[:1].isdigit():
         return False
     return stem.lower() not in ABBREVIATIONS and not _INITIALS.fullmatch(stem)
+
+
+def _shapes(text: str) -> str:
+    """Return a text of the same length in which `MARK` represents every mark, for the rule."""
+    return text if text.isascii() else "".join(map(_shape, text))
 
 
 def _shape(character: str) -> str:

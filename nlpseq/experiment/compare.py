@@ -14,6 +14,7 @@ from nlpseq.analysis import comparison
 from nlpseq.analysis.comparison import Report
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import check_writable, write_json
+from nlpseq.run_data import load_training_data
 from nlpseq.run_directory import finished_metrics
 from nlpseq.task import read_recipe, resolve
 from nlpseq.training.history import History
@@ -155,7 +156,10 @@ def _check_split(plan: ComparisonPlan, planned: Sequence[PlannedModel], split: s
     """Check that the data have the split, before models are trained."""
     for model in planned[: 1 if plan.models else None]:
         recipe = read_recipe(model.recipe, model.overrides)
-        splits = resolve(recipe.task)(recipe).load_splits(plan.data_dir)
+        task = resolve(recipe.task)(recipe)
+        splits, _ = load_training_data(model.recipe, task, plan.data_dir, model.overrides)
+        if split in splits and not splits[split].labelled:
+            raise UserError(f"--split {split}: {splits[split].note}")
         if split not in splits:
             raise UserError(
                 f"--split {split}: the data of recipe {model.recipe} have {', '.join(splits)}"

@@ -12,6 +12,7 @@ from nlpseq.analysis.comparison.costs import output_parameters
 from nlpseq.errors import UserError
 from nlpseq.models.model import parameter_counts
 from nlpseq.recipe import Recipe, TransformerConfig, TransformerDecoderConfig
+from nlpseq.run_data import load_training_data
 from nlpseq.task import Task, read_recipe, resolve
 
 TOLERANCE = 0.03  # relative, in parameters
@@ -43,9 +44,9 @@ class ParameterMatcher:
         self.name, self.overrides = name, list(overrides)
         recipe = read_recipe(name, overrides)
         self.task: Task[Any] = resolve(recipe.task)(recipe)
-        splits = self.task.load_training_splits(data_dir)
+        splits, folder = load_training_data(name, self.task, data_dir, overrides)
         used = [name for name in splits if name in ("train", "validation")]  # test stays unread
-        self.task.prepare({name: splits[name] for name in used}, [data_dir] if data_dir else [])
+        self.task.prepare({name: splits[name] for name in used}, [folder] if folder else [])
         self.task.check_options()
 
     def count(self, overrides: Sequence[str] = ()) -> int:

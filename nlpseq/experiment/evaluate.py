@@ -1,15 +1,17 @@
 """Score a trained model on a split."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nlpseq import model_directory, recipe
 from nlpseq.data.split import Split
+from nlpseq.data.split_notes import overlap_notes
 from nlpseq.devices import build_accelerator
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import check_writable, write_json, write_lines
+from nlpseq.run_data import changed_splits, load_splits_of_run
 from nlpseq.task import Record, Scores, Task
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
@@ -49,17 +51,20 @@ def evaluate(
     home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
     check_writable(home / "evaluations" / f"{split}.json")
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
-    splits = task.load_splits(data_dir)
+    splits = load_splits_of_run(folder, task, data_dir, wanted=[split], overrides=overrides)
     if split not in splits:
         raise UserError(
             f"split {split!r}: the data have {', '.join(splits)}{suggest(split, splits)}"
         )
+    if not splits[split].labelled:
+        raise UserError(f"split {split!r}: {splits[split].note}; `nlpseq predict` labels its texts")
     scores, records = _score(folder, task, splits[split], device)
     result = {
         "split": split,
         "overrides": list(overrides),
-        split: {**scores, **task.baselines(splits[split])},
-        "notes": task.inspect(splits[split]),
+        split: {**scores, **task.known_scores(splits[split])},
+        "notes": [*_data_notes(folder, task, splits, split), *task.inspect(splits[split])],
+        "unknown_tokens": task.unknown_tokens,
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,
         "versions": versions(),
@@ -67,6 +72,15 @@ def evaluate(
     write_predictions(home / "evaluations" / f"{split}.predictions.jsonl", records)
     write_json(home / "evaluations" / f"{split}.json", result)
     return result
+
+
+def _data_notes(
+    folder: Path, task: Task[Any], splits: Mapping[str, Split], split: str
+) -> list[str]:
+    """Say whether the data are others than those of the run, and how much of the split train has too."""
+    changed = changed_splits(folder, splits, [split])
+    notes = [f"{split}: not the data that the run recorded under this name"] if changed else []
+    return [*notes, *overlap_notes(splits, [split], task.fields[0])]
 
 
 def _score(

@@ -188,7 +188,9 @@ def _planned_runs(
     runs: dict[str, TrainingRun] = {}
     for stem in STEMS:
         name = f"{task}/{stem}"
-        resolved = read_recipe(name, overrides)
+        # Both models have the same baselines.
+        once = [] if stem == STEMS[0] else ["evaluation.baselines=false"]
+        resolved = read_recipe(name, [*once, *overrides])
         if SPLIT not in resolved.evaluation.splits:
             raise UserError(f"evaluation.splits: a quickstart shows scores on {SPLIT}: name it")
         kind = resolved.encoder.kind

@@ -2,7 +2,7 @@
 
 recipe.toml                the resolved recipe
 config.json, model.safetensors, tokenizer.json    the model directory, written straight after training
-metrics.json, README.md, history.jsonl, predictions/<split>.jsonl, plots/, checkpoints/
+metrics.json, README.md, history.jsonl, predictions/<split>.jsonl, baselines/, plots/, checkpoints/
 
 All options are checked before training. What follows training can fail without losing the model: the run is
 then resumed with scoring. metrics.json comes last, so its presence means that the run has finished.
@@ -22,7 +22,9 @@ from torch import nn
 
 from nlpseq import model_directory
 from nlpseq.analysis.confusion import draw_details
+from nlpseq.data.sources import BUILTIN
 from nlpseq.data.split import Split
+from nlpseq.data.split_notes import split_notes
 from nlpseq.devices import build_accelerator
 from nlpseq.errors import UserError
 from nlpseq.files import write_json, write_text
@@ -31,15 +33,18 @@ from nlpseq.recipe import Recipe
 from nlpseq.reporting.learning_curves import learning_curves
 from nlpseq.reporting.model_card import model_card
 from nlpseq.reporting.notebook import run_html
-from nlpseq.run_directory import METRICS, RunDirectory
-from nlpseq.task import Task, resolve
+from nlpseq.run_data import load_training_data
+from nlpseq.run_directory import METRICS, TRAINED_ON, DataRecord, RunDirectory
+from nlpseq.task import Record, Task, resolve
 from nlpseq.training.history import History
 from nlpseq.training.progress import FitResult
 from nlpseq.training.reporters import build_reporter
+from nlpseq.training.selection import check_selection
 from nlpseq.training.train_state import checkpoint_size
 from nlpseq.training.trainer import Trainer
 from nlpseq.versions import machine, versions
 
+from .baselines import score_baselines
 from .evaluate import write_predictions
 
 
@@ -101,6 +106,7 @@ class TrainingRun:
         self.recipe = recipe
         self.name = name
         self.options = options
+        self._data_dir = options.data_dir
         self.task: Task[Any] = resolve(recipe.task)(recipe)
         self.directory = RunDirectory(
             folder,
@@ -120,7 +126,10 @@ class TrainingRun:
         accelerator.wait_for_everyone()
         if self.options.resume and (metrics := self.directory.metrics()) is not None:
             return self._finished_result(metrics)
-        splits = self.task.load_training_splits(self.options.data_dir)
+        resumed = self.folder if self.options.resume else None
+        splits, self._data_dir = load_training_data(
+            self.name, self.task, self.options.data_dir, self.options.overrides, resumed=resumed
+        )
         model = self._prepare(splits)
         if accelerator.is_main_process:
             self._claim_directory(splits, model)
@@ -162,19 +171,29 @@ class TrainingRun:
         """Prepare the task, build the model, and check every option before training."""
         scored = self._scored_splits(splits)
         set_seed(self.recipe.seed)
-        folders = [self.options.data_dir] if self.options.data_dir else []
+        folders = [self._data_dir] if self._data_dir else []
         used = ["train", "validation", *scored]  # without test, where that is not scored
         self.task.prepare({name: splits[name] for name in used if name in splits}, folders)
+        notes = split_notes(splits, used, self.task.fields[0])
+        self.task.notes[:0] = [note for note in notes if note not in self.task.notes]
         model = self.task.build()
         self.task.steps_per_epoch(splits["train"])  # raises if train is too short for a batch
         self.task.check_options()
+        check_selection(self.task, validated="validation" in splits)
         return model
 
     def _claim_directory(self, splits: Mapping[str, Split], model: nn.Module) -> None:
         # Two checkpoints are kept while another one is written.
         self.directory.check_space(3 * checkpoint_size(model, self.recipe.training))
-        trained_on = [name for name in ("train", "validation") if name in splits]
-        self.directory.claim({name: splits[name].fingerprint for name in trained_on})
+        # Of local files every split is recorded, so that later commands find what the run had.
+        recorded = [name for name in splits if self._data_dir or name in TRAINED_ON]
+        self.directory.claim(
+            DataRecord(
+                {name: splits[name].fingerprint for name in recorded},
+                self._data_dir,
+                {name: list(splits[name].files) for name in splits if splits[name].files},
+            )
+        )
 
     def _start(self, model: nn.Module, accelerator: Accelerator) -> Trainer:
         """Start trackers and the reporter, and return the trainer."""
@@ -196,7 +215,7 @@ class TrainingRun:
                 f"evaluation.splits: the data have no split {missing[0]!r}, they have "
                 f"{', '.join(splits)}"
             )
-        wanted = [name for name in config.splits if name in splits]
+        wanted = [name for name in config.splits if name in splits and splits[name].labelled]
         return [name for name in wanted if self.options.test or not name.startswith("test")]
 
     def _score(
@@ -210,17 +229,27 @@ class TrainingRun:
             "overrides": list(self.options.overrides),
             "seed": self.recipe.seed,
             "splits": scored,
-            "left_alone": [name for name in wanted if name in splits and name not in scored],
+            "left_alone": [
+                name
+                for name in wanted
+                if name in splits and name not in scored and splits[name].labelled
+            ],
             "details": {},
         }
         started = time.perf_counter()
+        scored_records: dict[str, list[Record]] = {}
         for name in scored:
             scores, records = trainer.evaluate(splits[name])
-            metrics[name] = {**scores, **self.task.baselines(splits[name])}
+            scored_records[name] = records
+            metrics[name] = {**scores, **self.task.known_scores(splits[name])}
             metrics["details"][name] = self.task.details(records)
             if trainer.accelerator.is_main_process:
                 write_predictions(self.folder / "predictions" / f"{name}.jsonl", records)
         seconds = time.perf_counter() - started
+        if self.recipe.evaluation.baselines and scored and trainer.accelerator.is_main_process:
+            metrics["baselines"] = score_baselines(
+                self.task, splits, scored_records, self.folder, seconds=fitted.seconds
+            )
         return metrics | self._figures(trainer, splits, fitted, seconds)
 
     def _figures(
@@ -240,14 +269,24 @@ class TrainingRun:
             "steps": fitted.step,
             "epochs": fitted.epoch,
             "best_step": fitted.best_step,
+            "selected_by": fitted.selected_by,
             "stopped": fitted.stopped,
             "parameters": parameter_counts(trainer.model),
             "notes": self.task.notes,
+            "unknown_tokens": self.task.unknown_tokens,
+            "auto_tokenizer": self.task.tokenizer.differs or "same ids",
             "data": {name: splits[name].fingerprint for name in splits if name in data},
+            "data_source": {
+                "kind": "local" if self._data_dir else self._remote_kind(),
+                "files": {name: list(splits[name].files) for name in data if splits[name].files},
+            },
             "machine": machine(trainer.accelerator.device),
             "processes": trainer.accelerator.num_processes,
             "versions": versions(),
         }
+
+    def _remote_kind(self) -> str:
+        return "builtin" if self.recipe.data.source == BUILTIN else "hub"
 
     def _write(self, metrics: dict[str, Any], samples: list[str]) -> None:
         """Write plots and model card, and metrics.json last."""

@@ -16,6 +16,7 @@ from nlpseq.errors import UserError, suggest
 from nlpseq.files import distinct_names
 from nlpseq.models.model import Model
 from nlpseq.recipe.encoders import FAMILIES
+from nlpseq.run_data import load_splits_of_run, load_training_data
 from nlpseq.task import Task, read_recipe, resolve
 
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -69,10 +70,15 @@ class InspectedModel:
         """
         task, splits = self.task, self.splits
         try:
-            splits = splits or task.load_splits(self.data_dir)
+            splits = splits or self._load_splits()
         except UserError as error:
             raise UserError(f"{self.name} has no text to read: {error}; or give --text") from error
         return _texts(next(splits[name] for name in (*READ_FIRST, *splits) if name in splits), task)
+
+    def _load_splits(self) -> Mapping[str, Split]:
+        if self.folder is None:
+            return self.task.load_splits(self.data_dir)
+        return load_splits_of_run(self.folder, self.task, self.data_dir)
 
     @cached_property
     def short_text(self) -> str:
@@ -175,11 +181,11 @@ def _new(
     """Build the model that training would start from, with the recipe's seed."""
     resolved = read_recipe(name, overrides)
     task = resolve(resolved.task)(resolved)
-    splits = task.load_training_splits(data_dir)
+    splits, folder = load_training_data(name, task, data_dir, overrides)
     set_seed(resolved.seed)
     used = [split for split in ("train", "validation") if split in splits]
-    task.prepare({split: splits[split] for split in used}, [data_dir] if data_dir else [])
-    return _inspected(label, task, task.build(), None, data_dir, device, splits)
+    task.prepare({split: splits[split] for split in used}, [folder] if folder else [])
+    return _inspected(label, task, task.build(), None, folder, device, splits)
 
 
 def _inspected(

@@ -19,6 +19,12 @@ class Metric(Protocol):
         ...
 
 
+def perfect_scores(metric: Metric, targets: Iterable[Any]) -> Scores:
+    """Return the scores of predictions that equal their targets; none without a target."""
+    total = sum_statistics(metric.statistics(target, target) for target in targets)
+    return metric.score(total) if total else {}
+
+
 def sum_statistics(vectors: Iterable[Sequence[float]]) -> list[float]:
     """Return the component-wise sum of the examples' vectors; it does not depend on their order."""
     return [math.fsum(components) for components in zip(*vectors, strict=True)]

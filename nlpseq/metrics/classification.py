@@ -1,8 +1,9 @@
 """Scores of a classifier: accuracy, macro and weighted F1, scores of each class, and confusion matrix.
 
 The statistics of an example are (correct, 1), then three counts for each class of the training data: true
-positives, predicted, gold. A target that does not occur in training has no class: the example counts as
-wrong, and as a false positive of the predicted class.
+positives, predicted, gold. A class that only the scored data have follows with one count, gold: no model
+predicts it, so its examples are wrong and its F1 is 0. The means are those of scikit-learn, over the classes
+that are predicted or gold.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,12 +30,22 @@ def table_of_counts(names: Sequence[str], counts: Sequence[float]) -> dict[str, 
 
 
 class ClassificationScores:
-    """Scores of single-label classification over the training classes, defined as in scikit-learn."""
+    """Scores of single-label classification, defined as in scikit-learn.
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        """Store the names of the classes; predictions and targets are names, too."""
-        self.labels = list(labels)
+    Args:
+        labels: classes of the training data; predictions and targets are names, too.
+        unseen: classes that only the scored data have.
+    """
+
+    def __init__(self, labels: Sequence[str], unseen: Sequence[str] = ()) -> None:
+        self.labels, self.unseen = list(labels), list(unseen)
         self._first = {label: 2 + 3 * number for number, label in enumerate(self.labels)}
+        self._end = 2 + 3 * len(self.labels)
+        self._extra = {label: self._end + number for number, label in enumerate(self.unseen)}
+
+    def with_targets(self, targets: Iterable[str]) -> "ClassificationScores":
+        """Return the same scores for a split with these targets, some of which may be new classes."""
+        return ClassificationScores(self.labels, sorted({*targets} - {*self.labels}))
 
     def statistics(self, prediction: str, target: str) -> tuple[float, ...]:
         """Return the statistics vector of one example.
@@ -44,12 +55,14 @@ class ClassificationScores:
             target: any label.
         """
         correct = int(prediction == target)
-        vector = [correct, 1, *[0] * (3 * len(self.labels))]
+        vector = [correct, 1, *[0] * (3 * len(self.labels) + len(self.unseen))]
         if prediction in self._first:
             first = self._first[prediction]
             vector[first : first + 2] = [correct, 1]
         if target in self._first:
             vector[self._first[target] + 2] = 1
+        elif target in self._extra:
+            vector[self._extra[target]] = 1
         return tuple(vector)
 
     def score(self, total: Sequence[float]) -> Scores:
@@ -61,18 +74,28 @@ class ClassificationScores:
         correct, examples = total[:2]
         if examples == 0:
             raise ValueError("accuracy of no examples")
-        classes = self.per_class(total).values()
-        support = sum(row["support"] for row in classes)
-        weighted = sum(row["f1"] * row["support"] for row in classes)
+        counts, extra = total[2 : self._end], total[self._end :]
+        rows = list(zip(counts[0::3], counts[1::3], counts[2::3], strict=True))
+        f1 = [
+            2 * hits / (predicted + gold) if predicted + gold else 0.0
+            for hits, predicted, gold in rows
+        ]
+        present = sum(predicted + gold > 0 for _, predicted, gold in rows)
+        present += sum(gold > 0 for gold in extra)
+        # Examples of new classes that have no column of their own count as one class.
+        present += examples - sum(gold for *_, gold in rows) - sum(extra) > 0.5
         return {
             "accuracy": correct / examples,
-            "macro_f1": sum(row["f1"] for row in classes) / len(self.labels),
-            "weighted_f1": weighted / support if support else 0.0,
+            "macro_f1": sum(f1) / max(present, 1),
+            "weighted_f1": sum(f * gold for f, (*_, gold) in zip(f1, rows, strict=True)) / examples,
         }
 
     def per_class(self, total: Sequence[float]) -> dict[str, Scores]:
-        """Return precision, recall, F1 and support of each class."""
-        return table_of_counts(self.labels, total[2:])
+        """Return precision, recall, F1 and support of each class, new classes last."""
+        known = table_of_counts(self.labels, total[2 : self._end])
+        nothing = precision_recall_f1(0, 0, 0)
+        new = zip(self.unseen, total[self._end :], strict=True)
+        return known | {label: {**nothing, "support": int(gold)} for label, gold in new}
 
 
 def confusion_matrix(

@@ -15,7 +15,9 @@ from datasets import Features, Value
 from datasets import Sequence as ListOf
 
 from nlpseq.metrics.base import sum_statistics
+from nlpseq.metrics.bleu_tokenizers import choose_bleu_tokenizer
 from nlpseq.metrics.classification import ClassificationScores
+from nlpseq.metrics.scripts import rouge_words
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.metrics.summarization import SummaryScores, SummaryTarget
 from nlpseq.metrics.translation import TranslationScores, TranslationTarget
@@ -85,7 +87,8 @@ class Translation(evaluate.Metric):  # type: ignore[misc]  # untyped
         return _info(
             "BLEU, chrF and TER on raw detokenized text, by sacrebleu.",
             "predictions, references: a text for each sentence. tokenized_language, such as 'de', and "
-            "tokenized_references, lower-cased and tokenized, add the lower-cased tokenized BLEU.",
+            "tokenized_references, lower-cased and tokenized, add the lower-cased tokenized BLEU. "
+            "bleu_tokenizer: a name of sacrebleu; default: by the script of the references.",
             Value("string"),
         )
 
@@ -95,13 +98,13 @@ class Translation(evaluate.Metric):  # type: ignore[misc]  # untyped
         references: Sequence[str],
         tokenized_language: str | None = None,
         tokenized_references: Sequence[str] | None = None,
+        bleu_tokenizer: str | None = None,
     ) -> dict[str, Any]:
-        metric = TranslationScores(tokenized_language)
+        tokenizer = bleu_tokenizer or choose_bleu_tokenizer(references).name
+        metric = TranslationScores(tokenized_language, bleu_tokenizer=tokenizer)
         targets: Iterable[str | TranslationTarget] = references
         if tokenized_references is not None:
-            targets = map(
-                TranslationTarget._make, zip(references, tokenized_references, strict=True)
-            )
+            targets = map(TranslationTarget, references, tokenized_references)
         total = sum_statistics(map(metric.statistics, predictions, targets))
         return {**metric.score(total), "signatures": metric.signatures}
 
@@ -120,7 +123,7 @@ class Summary(evaluate.Metric):  # type: ignore[misc]  # untyped
     def _compute(
         self, predictions: Sequence[str], references: Sequence[str], sources: Sequence[str]
     ) -> dict[str, Any]:
-        metric = SummaryScores()
-        targets = map(SummaryTarget._make, zip(references, sources, strict=True))
+        metric = SummaryScores(rouge_words(references))
+        targets = map(SummaryTarget, references, sources)
         total = sum_statistics(map(metric.statistics, predictions, targets))
         return {**metric.score(total), "signatures": metric.signatures}

@@ -1,8 +1,9 @@
 """Scores of summaries: ROUGE, rates of novel, copied and repeated words, and the Lead-k baseline.
 
 ROUGE (Lin 2004) is computed by google-research/rouge, which replicates ROUGE-1.5.5 with the option -m: F1 of
-each summary with Porter stemming, averaged over the summaries. It uses the letters a-z and digits only, so texts
-in other alphabets score 0.
+each summary, averaged over the summaries. English is cut and stemmed as rouge-score does, other languages into
+Unicode words, see `words`; so is a summary whose references have no letter a-z and no digit, to which rouge-score
+gives 0. With several references, each score is that of the best one.
 
 - `rouge1`, `rouge2`: common words and pairs of words.
 - `rougeL`: longest common subsequence of the whole texts, without regard to lines (section 3.1).
@@ -15,17 +16,17 @@ sums over all summaries, so long summaries weigh more than short ones.
 """
 
 import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from nlpseq.metrics.base import Scores
+from nlpseq.metrics.scripts import Words
+from nlpseq.metrics.words import WordTokenizer, has_plain_words, lead, words_of
 
 ROUGES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-
-_WORD = re.compile(r"\w+")
 
 
 class SummaryTarget(NamedTuple):
@@ -34,23 +35,40 @@ class SummaryTarget(NamedTuple):
     Attributes:
         reference: the reference summary, one sentence on each line.
         source: the summarized raw text.
+        further: further reference summaries.
     """
 
     reference: str
     source: str
+    further: tuple[str, ...] = ()
 
 
 class SummaryScores:
     """Scores of predicted summaries against `SummaryTarget`s.
 
     The statistics of a summary are 1, its four ROUGE F1s in the order of `ROUGES`, then pairs of counts, part
-    and total: novel words, novel pairs of words, copied words, repeated triples of words, and both lengths.
+    and total: novel words, novel pairs of words, copied words, repeated triples of words, and both lengths (of the
+    first reference).
+
+    Args:
+        words: the words that ROUGE counts, see `words.WordTokenizer`.
+
+    Attributes:
+        num_references: number of references of each summary, for the signature; -1 if it varies.
     """
+
+    directions: ClassVar[Mapping[str, bool]] = MappingProxyType(dict.fromkeys(ROUGES, True))
+
+    def __init__(self, words: Words = "rouge-score") -> None:
+        self.words = words
+        self.num_references = 1
 
     @property
     def signatures(self) -> dict[str, str]:
         """Settings and version of ROUGE, in the style of sacrebleu's signatures."""
-        settings = "nrefs:1|case:lc|stemmer:porter|measure:f1|average:summaries|Lsum:lines"
+        count = "var" if self.num_references < 0 else self.num_references
+        cut = "stemmer:porter" if self.words == "rouge-score" else "words:unicode|stemmer:none"
+        settings = f"nrefs:{count}|case:lc|{cut}|measure:f1|average:summaries|Lsum:lines"
         return {"rouge": f"{settings}|rouge-score:{version('rouge-score')}"}
 
     def statistics(self, prediction: str, target: SummaryTarget) -> tuple[float, ...]:
@@ -58,10 +76,11 @@ class SummaryScores:
 
         Args:
             prediction: the summary, one sentence on each line; may be empty.
-            target: the reference and the source.
+            target: the references and the source.
         """
-        reference, source = target
-        rouge = _scorer(*ROUGES).score(reference, prediction)
+        reference, source, further = target
+        references = [reference, *further]
+        rouge = _scorer(self.words, references, ROUGES).score_multi(references, prediction)
         words, source_words = words_of(prediction), words_of(source)
         pairs, triples = _ngrams(words, 2), _ngrams(words, 3)
         known_words, known_pairs = {*source_words}, {*_ngrams(source_words, 2)}
@@ -104,16 +123,6 @@ class SummaryScores:
         return scores | {"length_ratio": shares[-1]}
 
 
-def words_of(text: str) -> list[str]:
-    """Return the lower-cased words of a text: sequences of letters, digits and underscores."""
-    return _WORD.findall(text.lower())
-
-
-def lead(text: str, k: int) -> str:
-    """Return the first k words of a text, split at white space: the Lead-k baseline."""
-    return " ".join(text.split(maxsplit=k)[:k])
-
-
 def lead_lengths(longest: int) -> list[int]:
     """Return the candidates for k: every number up to 20, then steps of 10 %.
 
@@ -129,33 +138,44 @@ def lead_lengths(longest: int) -> list[int]:
     return ks
 
 
-def best_lead(pairs: Iterable[tuple[str, str]], ks: Iterable[int]) -> int:
+def best_lead(
+    pairs: Iterable[tuple[str, str]], ks: Iterable[int], words: Words = "rouge-score"
+) -> int:
     """Return the k with the best mean ROUGE-L of Lead-k; the smallest one of several.
 
     Args:
         pairs: source and reference of each validation example.
         ks: candidates for k.
+        words: the words that ROUGE counts.
 
     Raises:
         ValueError: there is no pair or no candidate.
     """
-    scorer, examples, choices = _scorer("rougeL"), list(pairs), sorted({*ks})
+    examples, choices = list(pairs), sorted({*ks})
     if not examples or not choices:
         raise ValueError("choosing k for Lead-k needs at least one pair of texts and one candidate")
 
     def quality(k: int) -> float:
-        rouge = (scorer.score(reference, lead(source, k)) for source, reference in examples)
+        rouge = (
+            _scorer(words, [reference], ("rougeL",)).score(reference, lead(source, k))
+            for source, reference in examples
+        )
         return math.fsum(scores["rougeL"].fmeasure for scores in rouge)
 
     return max(choices, key=quality)
 
 
+def _scorer(words: Words, references: Sequence[str], names: tuple[str, ...]) -> Any:
+    """Return a scorer of these words, or of Unicode words if the references have none of them."""
+    return _build_scorer(words if has_plain_words(references) else "unicode", names)
+
+
 @cache
-def _scorer(*names: str) -> Any:
+def _build_scorer(words: Words, names: tuple[str, ...]) -> Any:
     # Late: rouge_score imports nltk, which takes 2 s.
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(names, use_stemmer=True)
+    return RougeScorer(names, tokenizer=WordTokenizer(words))
 
 
 def _ngrams(words: Sequence[str], order: int) -> list[tuple[str, ...]]:

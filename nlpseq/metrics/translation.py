@@ -1,7 +1,8 @@
 """Scores of translations: BLEU, chrF and TER on raw text, and the lower-cased tokenized BLEU of older papers.
 
-All are computed by sacrebleu (Post 2018) on detokenized text with one reference and default settings, which
-`signatures` states. They equal its corpus scores, because each is computed from sums over sentences:
+All are computed by sacrebleu (Post 2018) on detokenized text with its default settings, except that BLEU's
+tokenizer follows the language; `signatures` states both. They equal its corpus scores, with one reference or
+several, because each is computed from sums over sentences:
 
 - BLEU (Papineni et al. 2002): matched and predicted n-grams, n = 1 to 4, and both lengths;
 - chrF (Popovic 2015): predicted, reference and matched character n-grams, n = 1 to 6;
@@ -11,13 +12,16 @@ BLEU scores on differently tokenized text are not comparable. `bleu_lowercased_t
 results on a data set's own tokenized files, and has a separate name for that reason.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
 
 import sacrebleu
 import sacremoses
 
 from nlpseq.metrics.base import Scores
+from nlpseq.metrics.bleu_tokenizers import DEFAULT, build_bleu
 
 # Indices in the statistics vector; index 0 is the number of sentences.
 _BLEU, _CHRF, _TER, _TOKENIZED_BLEU = slice(1, 11), slice(11, 29), slice(29, 31), slice(31, 41)
@@ -29,10 +33,12 @@ class TranslationTarget(NamedTuple):
     Attributes:
         text: the reference as raw text.
         tokenized: the same from the data set's own files: lower-cased, normalised and tokenized.
+        further: further references as raw text.
     """
 
     text: str
-    tokenized: str
+    tokenized: str | None = None
+    further: tuple[str, ...] = ()
 
 
 class LowercasedTokenizer:
@@ -57,25 +63,42 @@ class LowercasedTokenizer:
 
 
 class TranslationScores:
-    """Scores of predicted translations against one reference each, both raw detokenized text.
+    """Scores of predicted translations against one or more references each, all raw detokenized text.
 
     The statistics of a sentence are 1, ten numbers for BLEU, eighteen for chrF, two for TER, and ten more for
     the lower-cased tokenized BLEU, if that is wanted.
+
+    Attributes:
+        bleu_tokenizer: name of sacrebleu's tokenizer for BLEU; it is built when it is first used.
+        num_references: number of references of each sentence, for the signatures; -1 if it varies.
     """
 
-    def __init__(self, tokenized_language: str | None = None) -> None:
+    directions: ClassVar[Mapping[str, bool]] = MappingProxyType(
+        {"bleu": True, "chrf": True, "ter": False}
+    )
+
+    def __init__(
+        self, tokenized_language: str | None = None, *, bleu_tokenizer: str = DEFAULT
+    ) -> None:
         """Choose the scores.
 
         Args:
             tokenized_language: code of the target language, such as `de`; adds
                 `bleu_lowercased_tokenized`, and each target has to be a `TranslationTarget`.
+            bleu_tokenizer: name of sacrebleu's tokenizer for BLEU, such as `zh`.
         """
-        # `force` suppresses sacrebleu's warning about text that looks tokenized.
-        self._bleu = sacrebleu.BLEU(force=True)
+        self.bleu_tokenizer = bleu_tokenizer
+        self.num_references = 1
         self._chrf = sacrebleu.CHRF()
-        self._ter = sacrebleu.TER()
-        self._tokenized_bleu = sacrebleu.BLEU(tokenize="none", force=True)
+        # Asian characters are words of TER, where BLEU's tokenizer says that the text is Chinese or Japanese.
+        asian = bleu_tokenizer in ("zh", "ja-mecab")
+        self._ter = sacrebleu.TER(normalized=asian, asian_support=asian)
+        self._tokenized_bleu = build_bleu("none")
         self._tokenizer = LowercasedTokenizer(tokenized_language) if tokenized_language else None
+
+    @cached_property
+    def _bleu(self) -> sacrebleu.BLEU:
+        return build_bleu(self.bleu_tokenizer)
 
     @property
     def signatures(self) -> dict[str, str]:
@@ -86,7 +109,10 @@ class TranslationScores:
         signatures = {}
         for name, metric in metrics.items():
             # A metric knows its number of references only after it has scored something.
-            metric.corpus_score([""], [[""]])
+            many = self.num_references if name != "bleu_lowercased_tokenized" else 1
+            # A second sentence with fewer references makes their number vary.
+            streams: list[list[str]] = [[""]] * many if many > 0 else [["", ""], ["", None]]  # type: ignore[list-item]
+            metric.corpus_score([""] * len(streams[0]), streams)
             signatures[name] = str(metric.get_signature())
         if self._tokenizer:
             signatures["bleu_lowercased_tokenized"] += (
@@ -100,17 +126,19 @@ class TranslationScores:
 
         Args:
             prediction: the detokenized translation; may be empty.
-            target: the reference, or a `TranslationTarget` with the tokenized reference.
+            target: the reference, or a `TranslationTarget` with its other forms and further references.
 
         Raises:
             ValueError: the tokenized reference is needed, but missing.
+            UserError: BLEU's tokenizer cannot be used.
         """
-        text, tokenized = (target, None) if isinstance(target, str) else target
-        edits = self._ter.corpus_score([prediction], [[text]])
+        text, tokenized, further = TranslationTarget(target) if isinstance(target, str) else target
+        references = [text, *further]
+        edits = self._ter.corpus_score([prediction], [[reference] for reference in references])
         vector = [
             1.0,
-            *_bleu_statistics(self._bleu, prediction, text),
-            *_chrf_statistics(prediction, text),
+            *_bleu_statistics(self._bleu, prediction, references),
+            *_best_chrf_statistics(prediction, references),
             edits.num_edits,
             edits.ref_length,
         ]
@@ -118,7 +146,7 @@ class TranslationScores:
             if tokenized is None:
                 raise ValueError("the lower-cased tokenized BLEU needs a tokenized reference")
             tokens = self._tokenizer(prediction)
-            vector.extend(_bleu_statistics(self._tokenized_bleu, tokens, tokenized))
+            vector.extend(_bleu_statistics(self._tokenized_bleu, tokens, [tokenized]))
         return tuple(vector)
 
     def score(self, total: Sequence[float]) -> Scores:
@@ -146,9 +174,11 @@ class TranslationScores:
         return scores
 
 
-def _bleu_statistics(metric: sacrebleu.BLEU, prediction: str, reference: str) -> list[float]:
+def _bleu_statistics(
+    metric: sacrebleu.BLEU, prediction: str, references: Sequence[str]
+) -> list[float]:
     """Return both lengths, the matched n-grams and the predicted n-grams."""
-    score = metric.corpus_score([prediction], [[reference]])
+    score = metric.corpus_score([prediction], [[reference] for reference in references])
     return [score.sys_len, score.ref_len, *score.counts, *score.totals]
 
 
@@ -158,6 +188,12 @@ def _bleu_score(total: Sequence[float]) -> float:
     # "exp" is the default smoothing of `corpus_bleu`.
     bleu = sacrebleu.BLEU.compute_bleu(counts[:4], counts[4:], length, reference_length, "exp")
     return float(bleu.score)
+
+
+def _best_chrf_statistics(prediction: str, references: Sequence[str]) -> list[float]:
+    """Return the statistics for the reference with the best chrF, the first of several."""
+    statistics = [[*_chrf_statistics(prediction, reference)] for reference in references]
+    return max(statistics, key=_chrf_score) if len(statistics) > 1 else statistics[0]
 
 
 # sacrebleu computes the statistics of chrF in private methods only; its character n-grams are public.

@@ -17,8 +17,8 @@ from nlpseq.predictor.predictions import (
     TextScore,
     TokenPredictions,
 )
-from nlpseq.predictor.protocols import Generator, PredictionT, Predictor, TextGenerator
-from nlpseq.predictor.texts import as_texts
+from nlpseq.predictor.protocols import Explainer, Generator, PredictionT, Predictor, TextGenerator
+from nlpseq.predictor.texts import as_cut_texts, as_texts, joined
 
 __all__ = [
     "FORMATS",
@@ -26,6 +26,7 @@ __all__ = [
     "Classification",
     "DrawnPrediction",
     "Entity",
+    "Explainer",
     "Format",
     "GeneratedText",
     "Generator",
@@ -37,5 +38,7 @@ __all__ = [
     "TextGenerator",
     "TextScore",
     "TokenPredictions",
+    "as_cut_texts",
     "as_texts",
+    "joined",
 ]

@@ -37,7 +37,7 @@ class Prediction:
         default_format: the format in which it is written unless another is chosen.
         terminal_format: the same on a terminal.
         one_line: `to_text` returns one line even for a text of several lines.
-        explainable: attention weights can be part of the prediction; see `has_explanation`.
+        explainable: attributions or attention weights can be part of the prediction; see `has_explanation`.
     """
 
     kind: ClassVar[str] = "a prediction"
@@ -102,12 +102,21 @@ class Classification(DrawnPrediction):
         weights: attention on each token; in a hierarchical network they sum to 1 in each sentence.
         sentences: of a hierarchical network.
         sentence_weights: attention on each sentence.
+        attributions: contribution of each token to the label, if it was asked for; negative: against it.
+        attribution_method: by which they were computed, such as `integrated gradients`.
     """
 
     kind: ClassVar[str] = "a classification"
     explainable: ClassVar[bool] = True
     _omitted_if_empty: ClassVar[frozenset[str]] = frozenset(
-        {"tokens", "weights", "sentences", "sentence_weights"}
+        {
+            "tokens",
+            "weights",
+            "sentences",
+            "sentence_weights",
+            "attributions",
+            "attribution_method",
+        }
     )
 
     label: str | None
@@ -116,14 +125,19 @@ class Classification(DrawnPrediction):
     weights: tuple[float, ...] = ()
     sentences: tuple[str, ...] = ()
     sentence_weights: tuple[float, ...] = ()
+    attributions: tuple[float, ...] = ()
+    attribution_method: str = ""
 
     def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
-        """Return the label and the text, its tokens shaded by attention if `explain`."""
+        """Return the label and the text; if `explain`, its tokens shaded by attributions, else attention."""
         if self.label is None:
             return [highlight.Label(None)]
         label = highlight.Label(self.label, self.probabilities[self.label])
         if not explain:
             return [label, highlight.Plain(self.text, indent="  ")]
+        if self.attributions:
+            note = highlight.Note(self.attribution_method)
+            return [label, note, highlight.shade_signed(self.tokens, self.attributions)]
         weights = (self.tokens, self.weights, self.sentences, self.sentence_weights)
         return [label, *highlight.shade(*weights)]
 
@@ -134,11 +148,11 @@ class Classification(DrawnPrediction):
         )
 
     def has_explanation(self) -> bool:
-        """Return whether the model attends, so that its weights can be shown."""
-        return self.label is None or bool(self.weights)
+        """Return whether there are attributions or weights of attention to show."""
+        return self.label is None or bool(self.attributions or self.weights)
 
     def _repr_html_(self) -> str:
-        return highlight.snippet(self.to_html(explain=bool(self.weights)))
+        return highlight.snippet(self.to_html(explain=bool(self.attributions or self.weights)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Protocols of predictors: what a trained model offers, by the kind of model."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from nlpseq.predictor.predictions import AttendedText, GeneratedText, Prediction, TextScore
@@ -22,15 +22,35 @@ class Predictor(Protocol[PredictionT]):
         """The class of its predictions."""
         ...
 
-    def predict(self, texts: Iterable[str], /) -> list[PredictionT]:
+    def predict(
+        self, texts: Iterable[str | Sequence[str]], /, *, pretokenized: bool = False
+    ) -> list[PredictionT]:
         """Predict for each text, in the order of the texts.
 
         Args:
             texts: a list, tuple, generator, array, Series or column of strings; see `as_texts`.
+            pretokenized: the texts are cut as the training data are: words between white space, or lists of
+                words.
 
         Raises:
             UserError: `texts` is something else; an item that is no string is named by its index.
         """
+        ...
+
+
+@runtime_checkable
+class Explainer(Predictor[PredictionT], Protocol[PredictionT]):
+    """A trained model that says how much each token contributes to its prediction."""
+
+    def explain(
+        self,
+        texts: Iterable[str | Sequence[str]],
+        /,
+        *,
+        method: str = "gradients",
+        pretokenized: bool = False,
+    ) -> list[PredictionT]:
+        """Predict as `predict`, with attributions of tokens by `gradients` or `leave-one-out`."""
         ...
 
 
@@ -71,7 +91,14 @@ class TextGenerator(Predictor[GeneratedText], Protocol):
         ...
 
     def predict(
-        self, texts: Iterable[str], /, *, prefix: str = "", seed: int | None = None, **options: Any
+        self,
+        texts: Iterable[str | Sequence[str]],
+        /,
+        *,
+        prefix: str = "",
+        seed: int | None = None,
+        pretokenized: bool = False,
+        **options: Any,
     ) -> list[GeneratedText]:
         """Generate an output for each text. `options` are keys of `[decoding]`."""
         ...

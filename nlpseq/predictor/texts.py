@@ -1,6 +1,6 @@
 """Checking of the texts that a predictor is given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from nlpseq.errors import TextError, UserError
 from nlpseq.files import is_utf8
@@ -13,19 +13,45 @@ def as_texts(texts: object) -> list[str]:
         UserError: `texts` is a single string, bytes, a mapping, a table or a set, or cannot be iterated over.
         TextError: an item is no string (None, NaN) or is not valid Unicode; the error names its index.
     """
-    fault = _fault(texts)
-    if fault:
+    return [_as_text(text, index) for index, text in enumerate(_items(texts))]
+
+
+def as_cut_texts(texts: object) -> list[str | list[str]]:
+    """Return texts that are cut into words already: strings, or lists of words.
+
+    Raises:
+        UserError: as `as_texts`.
+        TextError: an item is neither a string nor a list of strings, or is not valid Unicode.
+    """
+    return [
+        [_as_text(word, index) for word in text]
+        if isinstance(text, Sequence) and not isinstance(text, str | bytes)
+        else _as_text(text, index)
+        for index, text in enumerate(_items(texts))
+    ]
+
+
+def joined(text: str | Sequence[str]) -> str:
+    """Return a text as one string: words with a space between them."""
+    return text if isinstance(text, str) else " ".join(text)
+
+
+def _items(texts: object) -> Iterable[object]:
+    if fault := _fault(texts):
         raise UserError(f"predict takes a list of texts, {fault}")
     assert isinstance(texts, Iterable)
-    checked = []
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            advice = "; drop or fill missing texts first" if _is_missing(text) else ""
-            raise TextError(index, f"{text!r:.60} is not a string{advice}")
-        if not is_utf8(text):
-            raise TextError(index, f"{text!r:.60} is not valid Unicode")
-        checked.append(str(text))  # numpy's strings too
-    return checked
+    return texts
+
+
+def _as_text(text: object, index: int) -> str:
+    if not isinstance(text, str):
+        advice = "; drop or fill missing texts first" if _is_missing(text) else ""
+        if isinstance(text, list | tuple):
+            advice = "; texts that are cut into words need pretokenized=True"
+        raise TextError(index, f"{text!r:.60} is not a string{advice}")
+    if not is_utf8(text):
+        raise TextError(index, f"{text!r:.60} is not valid Unicode")
+    return str(text)  # numpy's strings too
 
 
 def _fault(texts: object) -> str:

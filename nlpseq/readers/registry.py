@@ -17,11 +17,12 @@ READERS: dict[str, Reader] = {
 
 
 class LocalTable(NamedTuple):
-    """The rows of a split: a `table`, its `origin` for people, and a `note` on what was skipped."""
+    """The rows of a split: a `table`, its `origin` for people, a `note` on what was skipped, file names."""
 
     table: "pa.Table"
     origin: str
     note: str = ""
+    files: tuple[str, ...] = ()
 
 
 def register(reader: Reader) -> None:
@@ -56,7 +57,8 @@ def read_files(data_dir: Path, names: str, format: str) -> LocalTable:
         raise
     columns = content.columns
     table = _to_table(files[0], columns) if isinstance(columns, dict) else columns
-    return LocalTable(table, ", ".join(map(str, files)), content.note)
+    names_only = tuple(file.name for file in files)
+    return LocalTable(table, ", ".join(map(str, files)), content.note, names_only)
 
 
 def _format_hint(file: Path, reader: Reader) -> str:

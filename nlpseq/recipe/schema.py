@@ -9,6 +9,7 @@ from nlpseq.readers import READERS
 from .base import Choices, Count, Counts, Fraction, Natural, Positive, Section
 from .encoders import EncoderConfig, RecurrentConfig
 
+Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 Format = Annotated[str, Choices(READERS)]
 
 
@@ -25,11 +26,36 @@ class DataConfig(Section):
     files: dict[str, str] = Field(
         default_factory=dict, description="file for each split, below --data-dir; `.gz` is optional"
     )
+    pretokenized: bool | None = Field(
+        None,
+        description="texts are cut into tokens already; default: true for lists of tokens, else false",
+    )
     columns: dict[str, str] = Field(
-        default_factory=dict, description="column of the data for each field of the task"
+        default_factory=dict,
+        description="column of the data for each field of the task; `split.field` for one split only",
+    )
+    hub_columns: dict[str, str] = Field(
+        default_factory=dict, description="as `columns`, for the data set of the Hub only"
     )
     hold_out: dict[str, Fraction] = Field(
-        default_factory=dict, description="fraction for each split, cut from the end of train"
+        default_factory=dict,
+        description="fraction of train for each further split; without a validation split, "
+        "`validation` is 0.1 unless it is set to 0",
+    )
+    hold_out_by: Literal["auto", "random", "end"] = Field(
+        "auto",
+        description="rows held out: at random (classification: stratified by class) or from the end; "
+        "auto: at random, for language models from the end",
+    )
+    split_seed: Natural = Field(
+        0, description="seed of rows held out at random and of folds, the same in every run"
+    )
+    folds: Natural = Field(0, description="cross-validation: number of parts of train; 0: none")
+    fold: Natural = Field(
+        0, description="cross-validation: part that is this run's test split, from 1 to `folds`"
+    )
+    missing_labels: Literal["error", "skip"] = Field(
+        "error", description="rows without a label: an error, or left out and counted"
     )
     phrases: bool = Field(
         False, description="also train on labelled phrases: of trees, or of the split `phrases`"
@@ -54,6 +80,17 @@ class DataConfig(Section):
         (), description="formal languages: tokens from a cause to its effect; []: a default set"
     )
 
+    @model_validator(mode="after")
+    def _check_folds(self) -> Self:
+        if self.folds == 1 or (self.folds and not 1 <= self.fold <= self.folds):
+            raise ValueError(
+                f"data.fold = {self.fold}, data.folds = {self.folds}: set folds to 2 or more and fold "
+                "to a number from 1 to folds; `nlpseq run RECIPE --folds N` does it for each fold"
+            )
+        if self.fold and not self.folds:
+            raise ValueError(f"data.fold = {self.fold}: is part of data.folds; set that too")
+        return self
+
 
 class TokenizationConfig(Section):
     """Tokenization; vocabularies and subwords are learnt from the train split only."""
@@ -67,16 +104,18 @@ class TokenizationConfig(Section):
         1, description="`word` and `character`: tokens that occur less often become unknown"
     )
     lowercase: bool = Field(False, description="convert texts to lower case")
-    split: Literal["whitespace", "words"] = Field(
-        "whitespace", description="`word`: split at white space, or raw text into words by rule"
+    split: Literal["whitespace", "words"] | None = Field(
+        None,
+        description="how raw text is cut: at white space, or into words by rule; default: `word` by rule",
+    )
+    language: Language | None = Field(
+        None, description="language of the texts, such as fr: rules for words and for lower case"
+    )
+    normalization: Literal["nfc", "none"] = Field(
+        "nfc", description="Unicode normal form in which texts are read"
     )
     digits_as_zero: bool = Field(False, description="`word`: replace every digit by 0")
     add_eos: bool = Field(True, description="append the end-of-text token to every text")
-
-    @property
-    def by_rule(self) -> bool:
-        """Whether texts are split into words by nlpseq's rule."""
-        return self.split == "words"
 
 
 class EmbeddingConfig(Section):
@@ -158,6 +197,10 @@ class TrainingConfig(Section):
     )
     ema_decay: Fraction = Field(0.999, description="`ema`: decay for each update")
     average_last: Count = Field(5, description="`last_k`: validations whose weights are averaged")
+    select_by: str | None = Field(
+        None,
+        description="validation score that chooses the weights, or `loss`; default: the task's main score",
+    )
     patience: Natural = Field(
         0, description="early stopping after this many validations without improvement; 0: never"
     )
@@ -230,6 +273,9 @@ class EvaluationConfig(Section):
     splits: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         ("validation", "test"), description="splits to score, where the data have them"
     )
+    baselines: bool = Field(
+        True, description="also train cheap baselines in seconds, and test the difference to them"
+    )
 
 
 class Recipe(Section):
@@ -251,7 +297,7 @@ class Recipe(Section):
     def _check_combinations(self) -> Self:
         tokens, training = self.tokenization, self.training
         if tokens.path is not None:
-            keys = ("lowercase", "digits_as_zero")
+            keys = ("lowercase", "digits_as_zero", "normalization")
             tokens.refuse(
                 keys, "the tokenizer of tokenization.path is used as it is", "tokenization"
             )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlpseq.files import replacing
+from nlpseq.reporting.fonts import drawable, families
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -142,9 +143,30 @@ def png(draw: Draw, theme: Theme, *, trim: bool = False) -> bytes:
     image = io.BytesIO()
     with _colours_of(theme):
         figure = draw(theme)
+        _make_drawable(figure)
         dpi = min(_PIXELS_PER_INCH, _MOST_PIXELS / max(figure.get_size_inches()))
         figure.savefig(image, format="png", dpi=dpi, bbox_inches="tight" if trim else None)
     return image.getvalue()
+
+
+def _make_drawable(figure: "Figure") -> None:
+    """Spell characters that no font has in another way: in titles, legends, and labels of ticks."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    for text in figure.findobj(Text):
+        if (shown := drawable(text.get_text())) != text.get_text():
+            text.set_text(shown)
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        for formatter in (axis.get_major_formatter(), axis.get_minor_formatter()):
+            if isinstance(formatter, FixedFormatter):
+                formatter.seq = [drawable(label) for label in formatter.seq]
+            elif isinstance(formatter, FuncFormatter):  # labels of given ticks, too
+                formatter.func = _drawable_function(formatter.func)
+
+
+def _drawable_function(write: Callable[..., str]) -> Callable[..., str]:
+    return lambda *position: drawable(write(*position))
 
 
 @contextmanager
@@ -156,6 +178,7 @@ def _colours_of(theme: Theme) -> Iterator[None]:
     settings: Any = {  # a union of 350 names to the type checker
         **dict.fromkeys(ink, theme.ink),
         **dict.fromkeys(paper, theme.paper),
+        "font.family": families(),
         "text.parse_math": False,  # a token or the name of a run may hold a $
         "legend.framealpha": 0.6,
         "axes.titlesize": 11,

@@ -65,11 +65,17 @@ def format_score(name: str, value: Any) -> str:
     if value is None or not is_percent(name):
         return format_number(value)
     if isinstance(value, Mapping):
-        scaled = {key: None if part is None else 100 * part for key, part in value.items()}
+        scaled = {key: _times_100(part) for key, part in value.items()}
         if scaled.get("standard_deviation") is not None:
             return format_number(scaled)
         value = value["mean"]
     return f"{100 * value:.2f}"
+
+
+def _times_100(part: Any) -> Any:
+    if isinstance(part, list | tuple):
+        return [100 * bound for bound in part]
+    return None if part is None else 100 * part
 
 
 def format_number(value: Any) -> str:
@@ -81,7 +87,10 @@ def format_number(value: Any) -> str:
         if deviation is None:
             return format_number(mean)
         decimals = decimals_for(deviation)
-        return f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}"
+        text = f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}"
+        if interval := value.get("interval"):
+            text += f" [{', '.join(f'{bound:,.{decimals}f}' for bound in interval)}]"
+        return text
     if isinstance(value, int) or (abs(value) >= 10 and float(value).is_integer()):
         return f"{int(value):,}"
     if abs(value) >= 10:

@@ -24,6 +24,7 @@ _TERMINAL_COLOURS = (
 )
 _PAGE_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
 _FAINT, _STRONG = (165, 150, 120), (255, 180, 0)  # shades that show on black and on white
+_FAINT_AGAINST, _STRONG_AGAINST = (120, 150, 165), (70, 170, 255)
 _MIN_SHARE = 0.1  # of the largest weight; a token with less is not shaded on a terminal
 # Control characters in a text or label could command the terminal. They are replaced by their pictures
 # (U+2400 and up), those of Latin-1, which have none, by U+FFFD.
@@ -36,6 +37,7 @@ mark { color: inherit; padding: .1em .3em; border-radius: .25em; }
 small { font-size: .7em; opacity: .75; margin-left: .4em; }
 b { margin-right: .6em; }
 .token { background: rgb(240 150 0 / calc(var(--share) * 85%)); padding: .1em .15em; border-radius: .2em; }
+.token.against { background: rgb(0 114 178 / calc(var(--share) * 85%)); }
 .sentence { display: block; border-left: .35em solid rgb(0 114 178 / calc(var(--share) * 100%));
   padding-left: .6em; }
 .source { display: block; opacity: .75; }
@@ -156,12 +158,31 @@ class Mark:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The name of what follows, such as `attention`."""
+
+    text: str
+
+    def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        """Yield the name, less bright than the text."""
+        yield Piece(f"  {safe(self.text)}:", "dim")
+
+    def to_html(self, palette: Palette) -> str:
+        """Return the name in small letters."""
+        return f"<small>{html.escape(self.text)}:</small> "
+
+
 class ShadedToken(NamedTuple):
-    """A token, its weight, and its share (0 to 1) of the largest weight in the text."""
+    """A token, its weight, and its share (0 to 1) of the largest weight in the text.
+
+    Weights with a sign have shares from -1 to 1; negative ones have another colour.
+    """
 
     text: str
     weight: float
     share: float
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +197,21 @@ class ShadedTokens:
         """Yield the tokens, shaded; for a sentence on a line of its own."""
         yield Piece(" " if self.weight is None else f"\n  {self.weight:.2f} ", "dim")
         for token in self.tokens:
-            shaded = token.share >= _MIN_SHARE
+            shaded = abs(token.share) >= _MIN_SHARE
             yield Piece(" ")
             yield Piece(safe(token.text), _shade(token.share) if shaded else "")
             if shaded and not coloured:
-                yield Piece(f"({token.weight:.2f})")
+                yield Piece(f"({token.weight:{'+' if token.signed else ''}.2f})")
 
     def to_html(self, palette: Palette) -> str:
         """Return the tokens, shaded; for a sentence in a block of its own."""
         tokens = " ".join(
-            _span("token", html.escape(token.text), token.weight, token.share)
+            _span(
+                "token against" if token.share < 0 else "token",
+                html.escape(token.text),
+                token.weight,
+                abs(token.share),
+            )
             for token in self.tokens
         )
         if self.weight is None:
@@ -220,6 +246,16 @@ def shade(
         )
         for factor, group in zip(factors, groups, strict=True)
     ]
+
+
+def shade_signed(tokens: Sequence[str], weights: Sequence[float]) -> ShadedTokens:
+    """Shade tokens by weights with a sign, relative to the largest absolute one."""
+    largest = max(map(abs, weights), default=0.0) or 1.0
+    shaded = [
+        ShadedToken(token, weight, weight / largest, signed=True)
+        for token, weight in zip(tokens, weights, strict=True)
+    ]
+    return ShadedTokens(None, 1.0, tuple(shaded))
 
 
 def _split(
@@ -327,5 +363,6 @@ def _span(name: str, content: str, weight: float, share: float) -> str:
 
 
 def _shade(share: float) -> str:
-    mixed = (round(a + share * (b - a)) for a, b in zip(_FAINT, _STRONG, strict=True))
+    ends = (_FAINT, _STRONG) if share >= 0 else (_FAINT_AGAINST, _STRONG_AGAINST)
+    mixed = (round(a + abs(share) * (b - a)) for a, b in zip(*ends, strict=True))
     return f"black on rgb({','.join(map(str, mixed))})"

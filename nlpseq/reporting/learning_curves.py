@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-SIZE, LOSS = "tokens", "nll_per_token"  # among the scores: no score, and what training minimises
+SIZE = "tokens"  # among the scores, but no score
+LOSSES = ("nll_per_token", "loss")  # among the scores: what training minimises, under either name
 _FIRST_STEPS = 0.05  # share of the logged steps whose loss may lie outside the panel,
 _SQUASHED = 2.5  # if it makes the panel's range that many times larger
 
@@ -79,7 +80,9 @@ def _draw(
 def _draw_loss(
     panel: "Axes", training: Sequence[Line], validations: Sequence[Line], blue: str, red: str
 ) -> None:
-    points, validation = _points(training, "loss"), _validation_points(validations, LOSS)
+    points = _points(training, "loss")
+    loss = next((name for name in LOSSES if any(name in v["validation"] for v in validations)), "")
+    validation = _validation_points(validations, loss)
     _plot(panel, points, blue, name="training")
     if validation:
         _plot(panel, validation, red, "o", name="validation")
@@ -115,7 +118,7 @@ def _draw_score(
 def _score_names(validations: Sequence[Line]) -> list[str]:
     """Return the validation score to draw in a panel of its own: the first that a metric names."""
     names = dict.fromkeys(name for line in validations for name in line["validation"])
-    return [name for name in names if name not in (SIZE, LOSS)][:1]
+    return [name for name in names if name not in (SIZE, *LOSSES)][:1]
 
 
 def _points(lines: Sequence[Line], key: str) -> list[Point]:

@@ -1,12 +1,14 @@
 """The model card: README.md of a run directory, with its scores as metadata that the Hub understands."""
 
 import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nlpseq
+from nlpseq.reporting.baselines import baseline_rows, verdicts
 from nlpseq.reporting.formats import (
     format_count,
     format_duration,
@@ -16,7 +18,12 @@ from nlpseq.reporting.formats import (
     readable_name,
     score_label,
 )
-from nlpseq.reporting.tables import FLOOR, detail_rows, last_details
+from nlpseq.reporting.tables import (
+    FLOOR,
+    LEAD,
+    detail_rows,
+    last_details,
+)
 
 _USE = """\
 ```python
@@ -25,6 +32,10 @@ import nlpseq
 model = nlpseq.load(".")  # this folder, or its id on the Hub
 ```"""
 _SIZE = "tokens"  # among the scores, but not a score
+# The folders of an absolute path, at the beginning of a text or of a value in it.
+_FOLDERS = re.compile(
+    r"""(^|[\s=,"'\[{(])(?:~|[A-Za-z]:)?[/\\](?=[^\s/\\])(?:[^/\\"',}\])]+[/\\])*"""
+)
 
 
 def model_card(
@@ -51,17 +62,20 @@ def model_card(
 
     # Paths on the machine that trained the model are private.
     name = Path(name).name if name.endswith(".toml") else name
+    recipe = _without_paths(recipe)
     model = name.removesuffix(".toml")
     parts = [
         _front_matter(recipe, model, metrics, hub_task),
         f"# {model}",
-        f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe)[1]}:",
+        f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe, metrics)[1]}:",
         f"```bash\n{_command(name, metrics)}\n```",
         "`recipe.toml` in this folder is the complete recipe, overrides included. Train it again with "
-        "`nlpseq run recipe.toml`; add `--data-dir` if the data were local files.",
+        f"`{_again(metrics)}`.",
         f"## Scores\n\n{_score_table(metrics)}",
+        *_baselines(metrics),
         *_detail_table(metrics),
         f"## Use\n\n{_USE}",
+        *_tokenizer_note(metrics),
     ]
     if samples:
         parts.append(f"## Samples\n\n{_samples(samples)}")
@@ -73,19 +87,31 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
+def _tokenizer_note(metrics: Mapping[str, Any]) -> list[str]:
+    """Return whether the tokenizer of the folder, in transformers, reads raw text as the model does."""
+    differs = metrics.get("auto_tokenizer")
+    if differs is None:
+        return []
+    loads = "`transformers.AutoTokenizer` loads the tokenizer of this folder"
+    if differs == "same ids":
+        return [f"{loads}, with the same ids for raw text."]
+    return [f"{loads}. For raw text its ids may differ: {differs}."]
+
+
 def _front_matter(
     recipe: Mapping[str, Any], model: str, metrics: Mapping[str, Any], hub_task: str
 ) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
-    kind, data_name = _data_set(recipe)
+    kind, data_name = _data_set(recipe, metrics)
+    from_hub = data_kind(recipe, metrics) == "hub"
     results = [
         EvalResult(
             task_type=hub_task,
             dataset_type=kind,
             dataset_name=data_name,
-            dataset_config=recipe["data"]["name"],
-            dataset_revision=recipe["data"]["revision"],
+            dataset_config=recipe["data"]["name"] if from_hub else None,
+            dataset_revision=recipe["data"]["revision"] if from_hub else None,
             dataset_split=split,
             metric_type=score,
             metric_name=readable_name(score),
@@ -93,13 +119,13 @@ def _front_matter(
         )
         for split in metrics["splits"]
         for score, value in metrics[split].items()
-        if score != _SIZE and not score.startswith(FLOOR) and math.isfinite(value)
+        if score != _SIZE and not score.startswith((FLOOR, LEAD)) and math.isfinite(value)
     ]
     card = ModelCardData(
         model_name=model,
         library_name="nlpseq",
         pipeline_tag=hub_task,
-        datasets=[kind] if "/" in kind else None,
+        datasets=[kind] if from_hub and "/" in kind else None,
         tags=["nlpseq", str(recipe["encoder"]["kind"])],
         eval_results=results or None,
     )
@@ -108,18 +134,53 @@ def _front_matter(
 
 def _command(name: str, metrics: Mapping[str, Any]) -> str:
     """Return the command that trained the model, seed included."""
-    words = ["nlpseq", "run", name, *metrics.get("overrides", ())]
+    words = ["nlpseq", "run", name, *map(_hide_paths, metrics.get("overrides", ()))]
     if not any(word.startswith("seed=") for word in words):
         words.append(f"seed={metrics['seed']}")
-    return shlex.join(words)
+    return shlex.join(words) + _data_option(metrics)
 
 
-def _data_set(recipe: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the id of the data (with a slash if it is on the Hub), and their name."""
-    data = recipe["data"]
-    if data["source"] == "builtin":
+def _again(metrics: Mapping[str, Any]) -> str:
+    return f"nlpseq run recipe.toml{_data_option(metrics)}"
+
+
+def _data_option(metrics: Mapping[str, Any]) -> str:
+    """Return ` --data-dir DIR` for a model of local files."""
+    return " --data-dir DIR" if metrics.get("data_source", {}).get("kind") == "local" else ""
+
+
+def data_kind(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Return `local`, `hub` or `builtin`: where the data of a run came from."""
+    source = metrics.get("data_source")
+    if source:
+        return str(source["kind"])
+    return "builtin" if recipe["data"]["source"] == "builtin" else "hub"  # before 0.2
+
+
+def _data_set(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the id of the data (of the Hub, `local` or `builtin`), and their name."""
+    data, kind = recipe["data"], data_kind(recipe, metrics)
+    if kind == "builtin":
         return "builtin", f"the built-in corpus of nlpseq ({data['view']})"
+    if kind == "local":
+        files = metrics["data_source"]["files"].values()
+        names = dict.fromkeys(Path(name).name for group in files for name in group)
+        return "local", f"local files ({', '.join(names)})"
     return data["source"], " ".join(part for part in (data["source"], data["name"]) if part)
+
+
+def _without_paths(value: Any) -> Any:
+    """Return a document in which paths of the machine that trained the model are only names of files."""
+    if isinstance(value, Mapping):
+        return {key: _without_paths(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_paths(part) for part in value]
+    return _hide_paths(value) if isinstance(value, str) else value
+
+
+def _hide_paths(text: str) -> str:
+    """Return a text in which only the last part of each absolute path is left."""
+    return _FOLDERS.sub(r"\1", text)
 
 
 def _score_table(metrics: Mapping[str, Any]) -> str:
@@ -135,7 +196,10 @@ def score_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
     """
     parts = (name for name, part in metrics.items() if isinstance(part, Mapping))
     splits = metrics["splits"] if "splits" in metrics else list(parts)
-    names = dict.fromkeys(name for split in splits for name in metrics[split])
+    hidden = (LEAD,) if "baselines" in metrics else ()
+    names = dict.fromkeys(
+        name for split in splits for name in metrics[split] if not name.startswith(hidden)
+    )
     body = [
         [_label(name), *(format_score(name, metrics[split].get(name)) for split in splits)]
         for name in names
@@ -148,6 +212,15 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
     escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
     head, *body = (f"| {' | '.join(row)} |" for row in escaped)
     return "\n".join((head, f"|---|{'---:|' * (len(rows[0]) - 1)}", *body))
+
+
+def _baselines(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the baselines with a heading, and which of them the network does not beat; [] without them."""
+    rows = baseline_rows(metrics)
+    if not rows:
+        return []
+    note = "Cheap models, trained on the same data and scored in the same way, to compare with:"
+    return [f"## Baselines\n\n{note}", _markdown(rows), *verdicts(metrics)]
 
 
 def _detail_table(metrics: Mapping[str, Any]) -> list[str]:

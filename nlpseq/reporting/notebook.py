@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlpseq.reporting.baselines import baseline_rows, verdicts
 from nlpseq.reporting.formats import format_count, format_duration, format_parameters
 from nlpseq.reporting.model_card import score_rows
 
@@ -31,7 +32,10 @@ def run_html(
     examples = "".join(f"<pre>{html.escape(sample)}</pre>" for sample in samples)
     facts = "".join(f"<p>{html.escape(fact)}</p>" for fact in _facts(metrics))
     plot = _picture(folder / "plots" / "learning_curves.png", "learning curves")
-    return f"{table_html(score_rows(metrics))}{facts}{examples}{plot}{where}"
+    rows = baseline_rows(metrics)
+    baselines = f"<p>baselines</p>{table_html(rows)}" if rows else ""
+    baselines += "".join(f"<p>{html.escape(verdict)}</p>" for verdict in verdicts(metrics))
+    return f"{table_html(score_rows(metrics))}{baselines}{facts}{examples}{plot}{where}"
 
 
 def table_html(rows: Sequence[Sequence[str]]) -> str:

@@ -17,7 +17,7 @@ def render(
     Args:
         chunks: what a predictor returned, chunk by chunk; none is empty.
         format: a key of `FORMATS`; None for the default of the kind of prediction.
-        explain: show what a classifier attended to.
+        explain: show contributions of tokens, or attention.
         terminal: the text is shown on a terminal, in its colours, and not kept in a file.
 
     Raises:
@@ -53,7 +53,7 @@ def check_format(kind: type[Prediction], format: str | None, *, explain: bool = 
     """
     if explain and not kind.explainable:
         raise UserError(
-            f"--explain does not fit {kind.kind}: it shows what a classifier attends to"
+            f"--explain does not fit {kind.kind}: it shows what tokens contribute to the class of a text"
         )
     if format is not None and format not in kind.formats():
         raise UserError(
@@ -64,8 +64,8 @@ def check_format(kind: type[Prediction], format: str | None, *, explain: bool = 
 def _check_explanations(chunk: Iterable[Prediction]) -> None:
     if not all(prediction.has_explanation() for prediction in chunk):
         raise UserError(
-            "--explain: this model does not attend, so there are no weights to show; train one that "
-            "does, for example with head.pooling=attention"
+            "--explain attention: this model does not attend, so there are no weights to show; use "
+            "--explain gradients, or train one that does, for example with head.pooling=attention"
         )
 
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlpseq.reporting.baselines import baseline_rows, verdicts
 from nlpseq.reporting.formats import (
     format_count,
     format_duration,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 FLOOR = "floor_"
 """Prefix of the best score that any model can reach on a split."""
+LEAD = "lead_"
+"""Prefix of the scores of the Lead-k baseline, which are among those of a split since 0.1."""
 MOST_ROWS, MOST_COLUMNS = 20, 8  # of tables by class; metrics.json has all of them
 
 
@@ -45,8 +48,12 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
     )
     if splits:
         console.print(_score_table(metrics, splits))
+    if rows := baseline_rows(metrics):
+        console.print(_table("baselines", rows))
     _print_details(console, metrics)
     console.print(_cost_table(metrics))
+    for verdict in verdicts(metrics):
+        console.print(f"\n{verdict}", markup=False, soft_wrap=True)
     console.print()
     if samples:
         console.print("samples", style="bold")
@@ -205,13 +212,19 @@ def _output_table(rows: Iterable[Mapping[str, Any]]) -> "Table":
     return table
 
 
+def hidden_scores(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return prefixes of scores that are no row of their own: floors, and Lead-k beside other baselines."""
+    return (FLOOR, LEAD) if "baselines" in metrics else (FLOOR,)
+
+
 def _score_table(metrics: Mapping[str, Any], splits: Iterable[str]) -> "Table":
     """Return a table with a row for each score, a column for each split and its floor."""
     from rich.table import Table
 
     splits = list(splits)
+    hidden = hidden_scores(metrics)
     names = list(
-        dict.fromkeys(n for split in splits for n in metrics[split] if not n.startswith(FLOOR))
+        dict.fromkeys(n for split in splits for n in metrics[split] if not n.startswith(hidden))
     )
     table = Table("score")
     rows = [[score_label(name)] for name in names]
@@ -311,4 +324,6 @@ def _cost_table(metrics: Mapping[str, Any]) -> "Table":
         table.add_row("trained", f"{steps}, {format_count(float(metrics['epochs']), 'epoch')}")
     if "seeds" in metrics:
         table.add_row("seeds", ", ".join(str(seed) for seed in metrics["seeds"]))
+    if "folds" in metrics:
+        table.add_row("folds", f"{metrics['folds']}; mean ± deviation [95% interval of the mean]")
     return table

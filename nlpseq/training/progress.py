@@ -24,6 +24,7 @@ class FitResult:
         tokens: tokens trained on, without padding.
         best_step: step of the model's weights; the last one without validation.
         best_scores: validation scores of that step; empty without validation.
+        selected_by: score that chose them; `loss` for the validation loss, '' without validation.
         stopped: all steps made (finished), patience exhausted (early), or a signal (interrupted).
     """
 
@@ -33,6 +34,7 @@ class FitResult:
     tokens: float
     best_step: int
     best_scores: Scores
+    selected_by: str
     stopped: Stopped
 
 
@@ -61,6 +63,8 @@ class RunState:
         line_seconds: seconds of training since that line.
         stale: validations since the best one.
         best: the best checkpoint, if there was a validation.
+        by_loss: the validation loss chooses, since the score says nothing on these data.
+        notes: lines for the user about the validation.
     """
 
     step: int = 0
@@ -74,6 +78,8 @@ class RunState:
     line_seconds: float = 0.0
     stale: int = 0
     best: Best | None = field(default=None)
+    by_loss: bool = False
+    notes: list[str] = field(default_factory=list)
 
     @property
     def cursor(self) -> Cursor:

@@ -74,25 +74,21 @@ class Plateau:
     Args:
         plateau_factor: factor of each reduction.
         plateau_patience: validations without improvement before a reduction.
-        higher_is_better: whether higher scores are better.
 
     Attributes:
         scale: product of all reductions so far.
     """
 
-    def __init__(
-        self, plateau_factor: float, plateau_patience: int, higher_is_better: bool
-    ) -> None:
+    def __init__(self, plateau_factor: float, plateau_patience: int) -> None:
         self.plateau_factor = plateau_factor
         self.plateau_patience = plateau_patience
-        self.higher_is_better = higher_is_better
         self.scale = 1.0
         self.best: float | None = None
         self.stale = 0
 
-    def update(self, score: float) -> None:
+    def update(self, score: float, higher_is_better: bool) -> None:
         """Update the scale with the score of a validation."""
-        if is_better(score, self.best, self.higher_is_better):
+        if is_better(score, self.best, higher_is_better):
             self.best, self.stale = score, 0
             return
         self.stale += 1

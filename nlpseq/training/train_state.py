@@ -47,9 +47,7 @@ class TrainState:
         objective = accelerator.prepare(Objective(task, model))
         self.step = TrainStep(objective, self.optimizer, accelerator, config)
         self.average = build_average(model, config)
-        self.plateau = Plateau(
-            config.plateau_factor, config.plateau_patience, task.higher_is_better
-        )
+        self.plateau = Plateau(config.plateau_factor, config.plateau_patience)
         self.run = RunState()
         self.carry: State = ()
         snapshot.seed_process(task.recipe.seed, accelerator.process_index)

@@ -26,13 +26,23 @@ from nlpseq.task import Progress, Record, Scores, Task
 from .averaging import averaged_weights, install_average
 from .checkpoint import CheckpointStore, DamagedError, step_name
 from .checkpoint_manager import CheckpointManager
-from .evaluation import evaluate
+from .evaluation import evaluate, mean_loss
 from .history import History
 from .interrupt import InterruptHandler
 from .optimization import TrainingDivergedError
 from .progress import Best, FitResult, RunLength, Stopped
 from .reporters import Reporter, SilentReporter
-from .schedules import is_better, schedule_factor
+from .schedules import schedule_factor
+from .selection import (
+    BY_LOSS,
+    LOSS,
+    Criterion,
+    is_meaningless,
+    meaningless_note,
+    selection_criterion,
+    validation_loss,
+    zero_note,
+)
 from .train_state import TrainState
 from .train_step import StepResult
 
@@ -67,6 +77,10 @@ class Trainer:
         """Score a split with the model's current weights; `limit` as in `Task.evaluate`."""
         return evaluate(self.task, self.model, split, self.accelerator, limit)
 
+    def mean_loss(self, split: Split, limit: int = 0) -> float | None:
+        """Return the mean loss of a split with the model's current weights; None without an example."""
+        return mean_loss(self.task, self.model, split, self.accelerator, limit)
+
     def fit(self, train: Split, validation: Split | None, *, resume: bool = False) -> FitResult:
         """Train to the end, then give the model its best weights.
 
@@ -81,9 +95,10 @@ class Trainer:
 
         Raises:
             UserError: there are checkpoints and `resume` is False; all are damaged, or the newest is
-                of another model; no space is left; train has no batch.
+                of another model; no space is left; train has no batch; `training.select_by` is no score.
             TrainingDivergedError: loss or gradient norm is not finite.
         """
+        criterion = selection_criterion(self.task)
         state = TrainState(self.task, self.model, self.accelerator)
         checkpoints = CheckpointManager(self.store, state, self.accelerator, self.reporter.note)
         checkpoints.start(resume)
@@ -95,13 +110,16 @@ class Trainer:
         self.reporter.start(length.total, state.run.step)
         try:
             with InterruptHandler() as interrupt:
-                loop = _Loop(self, state, train, validation, length, checkpoints, interrupt)
+                loop = _Loop(
+                    self, state, train, validation, length, checkpoints, interrupt, criterion
+                )
                 stopped = loop.run()
         finally:
             self.reporter.finish()
         if stopped != "interrupted":
             self._take_best(state)
-        return _result(state, length, stopped)
+        self.task.notes += loop.notes()
+        return _result(state, length, stopped, loop.criterion_in_use)
 
     def _take_best(self, state: TrainState) -> None:
         """Load the weights with the best validation score, else the (averaged) last weights."""
@@ -122,7 +140,9 @@ class Trainer:
         load_model(self.model, weights, f"checkpoint {checkpoint.path}")
 
 
-def _result(state: TrainState, length: RunLength, stopped: Stopped) -> FitResult:
+def _result(
+    state: TrainState, length: RunLength, stopped: Stopped, criterion: Criterion
+) -> FitResult:
     run = state.run
     return FitResult(
         step=run.step,
@@ -131,6 +151,7 @@ def _result(state: TrainState, length: RunLength, stopped: Stopped) -> FitResult
         tokens=run.tokens,
         best_step=run.step if run.best is None else run.best.step,
         best_scores={} if run.best is None else run.best.scores,
+        selected_by="" if run.best is None else criterion.name,
         stopped=stopped,
     )
 
@@ -147,6 +168,7 @@ class _Loop:
         length: length of the run.
         checkpoints: saves checkpoints.
         interrupt: says whether the run was asked to stop.
+        criterion: the score that chooses the weights, if it means something on these data.
     """
 
     trainer: Trainer
@@ -156,6 +178,7 @@ class _Loop:
     length: RunLength
     checkpoints: CheckpointManager
     interrupt: InterruptHandler
+    criterion: Criterion
     _clock: float = field(default_factory=time.perf_counter)
 
     def run(self) -> Stopped:
@@ -251,20 +274,25 @@ class _Loop:
             TrainingDivergedError: the score is not finite.
         """
         state, run, trainer = self.state, self.state.run, self.trainer
-        task, config = trainer.task, trainer.task.recipe.training
+        config = trainer.task.recipe.training
         state.average.before_validation()
         if self.validation is None:
             return False
         with averaged_weights(state.average, state.model):
-            scores, _ = trainer.evaluate(self.validation, config.validation_limit)
-        score = scores[task.main_metric]
+            scores, records = trainer.evaluate(self.validation, config.validation_limit)
+            if validation_loss(scores) is None:
+                loss = trainer.mean_loss(self.validation, config.validation_limit)
+                scores |= {} if loss is None else {LOSS: loss}
+        if run.best is None:
+            self._check_score(scores, records)
+        criterion = self.criterion_in_use
+        score = criterion.value(scores)
         if not math.isfinite(score):
-            loss = result.total / result.count
-            raise TrainingDivergedError(run.step, loss, result.learning_rate, result.gradient_norm)
+            mean = result.total / result.count
+            raise TrainingDivergedError(run.step, mean, result.learning_rate, result.gradient_norm)
         if config.schedule == "plateau":
-            state.plateau.update(score)
-        best = None if run.best is None else run.best.scores[task.main_metric]
-        improved = is_better(score, best, task.higher_is_better)
+            state.plateau.update(score, criterion.higher_is_better)
+        improved = criterion.is_better(scores, None if run.best is None else run.best.scores)
         run.stale = 0 if improved else run.stale + 1
         if improved:
             run.best = Best(step_name(run.step), run.step, scores)
@@ -274,3 +302,29 @@ class _Loop:
         trainer.accelerator.log(tracked, step=run.step)
         trainer.reporter.validated({"step": run.step, "epoch": self.length.epoch(run)} | scores)
         return improved
+
+    def _check_score(self, scores: Scores, records: list[Record]) -> None:
+        """Let the validation loss choose if the score says nothing on these data, and say so."""
+        run, reporter = self.state.run, self.trainer.reporter
+        run.by_loss = False
+        run.notes = []
+        if is_meaningless(self.trainer.task, self.criterion, records):
+            if validation_loss(scores) is not None:
+                run.by_loss = True
+                run.notes = [meaningless_note(self.criterion, scores)]
+                reporter.note(run.notes[0])
+        elif note := zero_note(self.criterion, scores):
+            reporter.note(note)
+
+    @property
+    def criterion_in_use(self) -> Criterion:
+        """The score that chooses the weights."""
+        return BY_LOSS if self.state.run.by_loss else self.criterion
+
+    def notes(self) -> list[str]:
+        """Return lines about the score that chose the weights, for the record of the run."""
+        run = self.state.run
+        if run.notes or run.best is None:
+            return run.notes
+        note = zero_note(self.criterion, run.best.scores, last=True)
+        return [note] if note else []

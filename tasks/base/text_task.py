@@ -7,7 +7,7 @@ words, 16 to 40 bytes a token. Tasks differ in the target beside the features an
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,14 @@ from torch import Tensor, nn
 from nlpseq import model_directory
 from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.batching import bucket_batches
-from nlpseq.data.features import NUM_CASINGS, CharacterTable, FeatureReader, Features
+from nlpseq.data.feature_batches import FeatureCollator
+from nlpseq.data.features import NUM_CASINGS, CharacterTable, Features
+from nlpseq.data.normalizer import Normalizer
 from nlpseq.data.pretrained_vectors import Vectors, load_vectors, no_word
 from nlpseq.data.split import Split
+from nlpseq.data.text_pipeline import Text, TextPipeline
 from nlpseq.data.tokenizer import Tokenizer
+from nlpseq.data.tokenizer_training import AT_SPACES
 from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.models.builders import build_embedding
@@ -26,6 +30,17 @@ from nlpseq.recipe import HierarchicalConfig
 from nlpseq.task import Cursor, Shard, Task
 
 from .layer_decay import layerwise_groups
+from .notes import counted
+from .pipelines import (
+    are_lists,
+    cutting_note,
+    is_pretokenized,
+    new_parts,
+    raw_text_notes,
+    saved_parts,
+    training_texts,
+    unknown_note,
+)
 from .text_recipe import TextRecipe, check_same_layers
 
 BATCHES_TOGETHER = 300  # evaluation batches whose distinct words are encoded together
@@ -39,28 +54,35 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
     """A task whose examples are texts, each with a target.
 
     Attributes:
-        reader: makes features of texts, as in training.
+        pipeline: makes features of texts, as in training.
+        collator: makes batches of features.
         extension: number of vocabulary words that only the pretrained vectors have.
     """
 
-    reader: FeatureReader
+    pipeline: TextPipeline
+    collator: FeatureCollator
 
     def __init__(self, recipe: RecipeT) -> None:
         super().__init__(recipe)
         self.extension = 0
+        self._characters: CharacterTable | None = None
+        self._parts: dict[str, Any] = {}
         self._examples: dict[str, list[tuple[Features, Target]]] = {}
         self._vectors: Vectors | None = None
         self._initial: dict[str, Tensor] = {}
 
     # Examples: defined by each task
 
-    @abstractmethod
-    def texts(self, split: Split) -> Sequence[str]:
-        """Return the texts of a split; where tokens are words, they are separated by white space."""
+    tags_words: ClassVar[bool] = False
+    """Whether words are tagged, so that a tokenizer of pieces marks where words begin."""
 
     @abstractmethod
+    def texts(self, split: Split) -> Sequence[Text]:
+        """Return the texts of a split: strings, or lists of words."""
+
     def features(self, split: Split) -> list[Features]:
         """Return the features of each example of a split."""
+        return self.pipeline.read(self.texts(split), pretokenized=self.is_pretokenized(split))
 
     @abstractmethod
     def targets(self, split: Split) -> Sequence[Target]:
@@ -74,7 +96,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         self, features: Sequence[Features], targets: Sequence[Target]
     ) -> tuple[Tokens, Tensor | Tokens]:
         """Pad features and targets to a batch."""
-        source = self.reader.collate(features)
+        source = self.collator.collate(features)
         return source, self.collate_targets(targets, source)
 
     def target_length(self, target: Target) -> int:
@@ -87,38 +109,81 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
 
     # Preparation
 
+    def is_pretokenized(self, split: Split) -> bool:
+        """Return whether the strings of a split are words between white space."""
+        return is_pretokenized(split, self.recipe.data.pretokenized, self.pipeline)
+
     def prepare_features(self, train: Split, folders: Sequence[Path]) -> None:
         """Learn tokens and characters from train, look up the pretrained vectors."""
         texts = self.texts(train)
-        self.tokenizer = self._first_tokenizer(texts)
+        lists = are_lists(texts)
+        given = self.recipe.data.pretokenized
+        if lists and given is False:
+            raise UserError(
+                f"{train.origin}: data.pretokenized = false, but the texts are lists of words; leave it out"
+            )
+        pretokenized = lists or is_pretokenized(train, given)
+        self._learn_tokens(texts, pretokenized)
         if self.recipe.embedding.pretrained is not None:
-            self._load_vectors(texts, folders)
-        characters = None
+            self._load_vectors(texts, pretokenized, folders)
         if self.recipe.embedding.characters != "none":
-            characters = CharacterTable.learn(word for text in texts for word in text.split())
-        self._set_reader(characters)
+            words = (
+                word.text
+                for text in texts
+                for word in self.pipeline.words(text, pretokenized=pretokenized)
+            )
+            self._characters = CharacterTable.learn(words)
+        self._set_pipeline()
+        self.notes.append(cutting_note(texts, self.pipeline))
+        self.notes += raw_text_notes(train, texts, self.pipeline)
 
-    def _load_vectors(self, texts: Sequence[str], folders: Sequence[Path]) -> None:
+    def _learn_tokens(self, texts: Sequence[Text], pretokenized: bool) -> None:
+        """Learn the tokenizer from texts, or take that of the language model to start from."""
+        config = self.recipe.tokenization
+        source = self._initial_tokenizer()
+        known = source[0] if source else Tokenizer.load(config.path) if config.path else None
+        kind = known.kind if known else config.kind
+        self._parts = new_parts(config, kind, pretokenized=pretokenized, tags=self.tags_words)
+        if source:
+            self._parts["normalizer"] = source[1]
+        self.tokenizer = known or self._train_tokenizer(
+            training_texts(texts, self._parts, config.kind)
+        )
+        self._set_pipeline()
+
+    def _train_tokenizer(self, texts: Sequence[Text]) -> Tokenizer:
+        """Train a tokenizer on texts, see `training_texts`."""
+        config, raw = self.recipe.tokenization, self._parts["raw"] or AT_SPACES
+        return Tokenizer.train(config, texts, raw, marked=self._parts["pretokenized"])
+
+    def _load_vectors(
+        self, texts: Sequence[Text], pretokenized: bool, folders: Sequence[Path]
+    ) -> None:
         """Load the pretrained vectors, and extend the vocabulary by words that only they have."""
         config, words = self.recipe.embedding, self.tokenizer.vocabulary
         assert config.pretrained is not None
-        ids = [token_id for text in self.tokenizer.encode_batch(texts) for token_id in text]
+        features = self.pipeline.read(texts, pretokenized=pretokenized)
+        ids = [token_id for text in features for token_id in text.ids]
         counts = torch.bincount(torch.tensor(ids), minlength=len(words)).tolist()
         extend = self.tokenizer.produces if self.tokenizer.kind == "word" else no_word
         vectors = load_vectors(
             config.pretrained, words, config.dim, folders, counts=counts, extend=extend
         )
-        self.notes.append(str(vectors.coverage))
+        note = str(vectors.coverage)
         if vectors.extra_words:
             self.tokenizer = self.tokenizer.with_words(vectors.extra_words)
+            note += (
+                f"; {counted(len(vectors.extra_words), 'further word')} of the file, not trained"
+            )
+        self.notes.append(note)
         self.extension = len(vectors.extra_words)
         self._vectors = vectors
 
-    def _first_tokenizer(self, texts: Sequence[str]) -> Tokenizer:
-        """Learn the tokenizer from texts, or take that of the language model to start from."""
+    def _initial_tokenizer(self) -> tuple[Tokenizer, Normalizer | None] | None:
+        """Return tokenizer and normalisation of the language model to start from, if there is any."""
         run = getattr(self.recipe.encoder, "init_from", None)
         if run is None:
-            return Tokenizer.from_config(self.recipe.tokenization, texts)
+            return None
         if self.recipe.embedding.pretrained is not None:
             raise UserError(
                 "encoder.init_from brings its own embedding: leave out embedding.pretrained"
@@ -130,35 +195,56 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
             name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefixes)
         }
         self.notes.append(f"embedding and encoder start from {Path(run).name}")
-        return source.tokenizer
+        pipeline = getattr(source, "pipeline", None)
+        return source.tokenizer, pipeline and pipeline.normalizer
 
-    def _set_reader(self, characters: CharacterTable | None) -> None:
+    def _set_pipeline(self) -> None:
         recipe = self.recipe
-        self.reader = FeatureReader(
+        self.pipeline = TextPipeline(
             self.tokenizer,
-            characters,
+            **self._parts,
+            word_pieces=self.tags_words,
+            characters=self._characters,
             casing=recipe.embedding.casing_dim > 0,
             segments=isinstance(recipe.encoder, HierarchicalConfig),
             lower_unknown=self.extension > 0,
         )
+        self.collator = FeatureCollator(
+            self.tokenizer.pad_id, self._characters, casing=self.pipeline.casing
+        )
+
+    def inspect(self, split: Split) -> list[str]:
+        """Report also the share of unknown tokens."""
+        notes = super().inspect(split)
+        features = (features for features, _ in self.examples(split))
+        self.unknown_tokens[split.name], unknown = unknown_note(split.name, features, self.pipeline)
+        return notes + unknown
 
     def state(self) -> dict[str, Any]:
-        """Return the character table, and how many words only the pretrained vectors have."""
-        table = self.reader.characters
-        return {"extension": self.extension, "characters": table.state() if table else ""}
+        """Return the pipeline, the character table, and how many words only the vectors have."""
+        table = self._characters
+        return {
+            "extension": self.extension,
+            "characters": table.state() if table else "",
+            "pipeline": self.pipeline.state(),
+        }
 
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Restore what `prepare` had learnt."""
         super().restore(tokenizer, state)
         self.extension = int(state["extension"])
         needed = self.recipe.embedding.characters != "none"
-        self._set_reader(CharacterTable(state["characters"]) if needed else None)
+        self._characters = CharacterTable(state["characters"]) if needed else None
+        self._parts = saved_parts(
+            state, self.recipe.tokenization, tokenizer.kind, tags=self.tags_words
+        )
+        self._set_pipeline()
 
     # Model
 
     def build_embedding(self) -> Embedding:
         """Build a fresh embedding, with the pretrained vectors in it."""
-        table = self.reader.characters
+        table = self._characters
         embedding = build_embedding(
             self.recipe.embedding,
             vocab_size=len(self.tokenizer) - self.extension,
@@ -254,6 +340,25 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
 
     # Evaluation
 
+    def has_loss(self, features: Features, target: Target) -> bool:
+        """Tell whether the model can give a likelihood to a target, such as a class that it knows."""
+        return True
+
+    def validation_batches(self, split: Split, limit: int = 0) -> Iterator[Batch]:
+        """Yield batches of the examples that have a loss."""
+        examples = self.examples(split)
+        used = [
+            index
+            for index in self._indices(split, Shard(), limit)
+            if len(examples[index][0]) and self.has_loss(*examples[index])
+        ]
+        lengths = self._lengths([examples[index] for index in used])
+        for numbers in self.evaluation_batches(**lengths):
+            indices = [used[number] for number in numbers]
+            features, targets = zip(*(examples[index] for index in indices), strict=True)
+            source, target = self.collate(features, targets)
+            yield Batch(source, target, torch.tensor(indices))
+
     def iter_shard(
         self, split: Split, shard: Shard, limit: int, embedding: Embedding | None = None
     ) -> Iterator[tuple[list[int], Tokens, list[Target]]]:
@@ -273,7 +378,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         together = BATCHES_TOGETHER if embedding else 1
         for begin in range(0, len(batches), together):
             group = [[used[number] for number in b] for b in batches[begin : begin + together]]
-            tokens = self.reader.collate_all(
+            tokens = self.collator.collate_all(
                 [[examples[index][0] for index in indices] for indices in group]
             )
             if embedding:

@@ -21,14 +21,18 @@ def class_tables(records: Sequence[Record], labels: Sequence[str]) -> dict[str, 
 
     Args:
         records: evaluated examples.
-        labels: classes of the model; the matrix also has those that only the data have.
+        labels: classes of the model; the tables also have those that only the data have.
     """
-    total = sum_statistics(record.statistics for record in records)
     targets = [record.target for record in records]
-    all_labels = [*labels, *sorted({*targets} - {*labels})]
+    metric = ClassificationScores(labels).with_targets(targets)
+    all_labels = [*labels, *metric.unseen]
     predictions = [record.prediction["label"] for record in records]
+    total = sum_statistics(
+        metric.statistics(prediction, target)
+        for prediction, target in zip(predictions, targets, strict=True)
+    )
     matrix = confusion_matrix(targets, predictions, all_labels)
     return {
-        "per_class": ClassificationScores(labels).per_class(total),
+        "per_class": metric.per_class(total),
         "confusion_matrix": {"labels": all_labels, "matrix": matrix},
     }

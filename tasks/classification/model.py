@@ -80,6 +80,25 @@ def classify(model: Classifier, tokens: Tokens) -> ClassifierOutput:
     return output
 
 
+def relative_score(model: Classifier, vectors: Tensor, tokens: Tokens, labels: Tensor) -> Tensor:
+    """Score texts by the vectors (B, T, D) of their tokens: the label's logit less the mean logit of all classes.
+
+    Predictions depend on differences of logits alone, so what moves all logits counts for no class.
+
+    Args:
+        model: a classifier.
+        vectors: what the encoder reads in place of the embedding of `tokens`.
+        tokens: give mask and sentences.
+        labels: (B,) ids of classes.
+
+    Returns:
+        (B,)
+    """
+    logits = model.head(model.encoder(vectors, tokens.mask).outputs, tokens).logits  # (B, K)
+    score: Tensor = logits.gather(1, labels.unsqueeze(1)).squeeze(1) - logits.mean(1)
+    return score
+
+
 def build_classifier(
     embedding: Embedding, encoder: EncoderConfig, head: ClassifierConfig, num_classes: int
 ) -> Classifier:

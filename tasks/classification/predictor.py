@@ -1,31 +1,44 @@
 """A trained classifier: raw texts in, classes out."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
-from nlpseq.data.batch import ModelInput
+from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.data.batching import bucket_batches
-from nlpseq.data.features import FeatureReader, Features
-from nlpseq.data.word_tokenizer import tokenize_words
+from nlpseq.data.feature_batches import FeatureCollator
+from nlpseq.data.features import Features
+from nlpseq.data.text_pipeline import Text, TextPipeline
+from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.metrics.classification import ClassificationScores
-from nlpseq.predictor import Classification, as_texts
+from nlpseq.predictor import Classification, as_cut_texts, as_texts, joined
 
-from .model import Classifier, classify
+from .model import Classifier, classify, relative_score
+
+ATTRIBUTION_METHODS = {
+    "gradients": "integrated gradients",
+    "leave-one-out": "leave-one-out",
+}
+"""Methods of `explain`, and their names in predictions."""
+FREQUENT = 1000
+"""Tokens whose average vector is a baseline of integrated gradients."""
 
 
 class TextClassifierPredictor:
     """A trained text classifier.
 
     Args:
-        reader: makes features of texts, as in training.
+        pipeline: makes features of texts, as in training.
+        collator: makes batches of features.
         labels: classes, in the order of the model's outputs.
         model: trained classifier.
         device: where to run.
         batch_size: number of texts classified at once.
-        by_words: cut raw texts into words first, as the training data are.
     """
 
     name: ClassVar[str] = "text classifier"
@@ -33,23 +46,29 @@ class TextClassifierPredictor:
 
     def __init__(
         self,
-        reader: FeatureReader,
+        pipeline: TextPipeline,
+        collator: FeatureCollator,
         labels: Sequence[str],
         model: Classifier,
         device: torch.device,
         *,
         batch_size: int,
-        by_words: bool,
     ) -> None:
-        self.reader = reader
+        self.pipeline = pipeline
+        self.collator = collator
         self.labels = list(labels)
         self.model = model.to(device).eval()
         self.device = device
         self._batch_size = batch_size
-        self._by_words = by_words
 
-    def predict(self, texts: Iterable[str], /) -> list[Classification]:
+    def predict(
+        self, texts: Iterable[Text], /, *, pretokenized: bool = False
+    ) -> list[Classification]:
         """Classify texts.
+
+        Args:
+            texts: raw texts.
+            pretokenized: the texts are cut as the training data are: words between white space, or lists of words.
 
         Returns:
             the predictions, in the order of the texts. The label of a text without a token is None. With
@@ -59,33 +78,144 @@ class TextClassifierPredictor:
         Raises:
             UserError: `texts` is not an iterable of strings; a wrong one is named by its index.
         """
-        texts = as_texts(texts)
-        cut = self._cut(texts)
-        predictions = [Classification(text, None, {}) for text in texts]
-        indices = [index for index, text in enumerate(cut) if text.split()]
-        features = encode_texts(self.reader, [cut[index] for index in indices])
+        given: Sequence[Text] = as_cut_texts(texts) if pretokenized else as_texts(texts)
+        predictions = [Classification(joined(text), None, {}) for text in given]
+        indices = [index for index, text in enumerate(given) if joined(text).strip()]
+        used = [given[index] for index in indices]
+        features = encode_texts(self.pipeline, used, pretokenized=pretokenized)
         lengths = [len(text) for text in features]
         for batch in bucket_batches(lengths, batch_size=self._batch_size, shuffle=False):
-            rows = [indices[number] for number in batch]
             results = self._classify(
-                [texts[row] for row in rows],
-                [cut[row] for row in rows],
+                [used[number] for number in batch],
                 [features[number] for number in batch],
+                pretokenized,
             )
-            for row, prediction in zip(rows, results, strict=True):
-                predictions[row] = prediction
+            for number, prediction in zip(batch, results, strict=True):
+                predictions[indices[number]] = prediction
         return predictions
+
+    def explain(
+        self,
+        texts: Iterable[Text],
+        /,
+        *,
+        method: str = "gradients",
+        pretokenized: bool = False,
+    ) -> list[Classification]:
+        """Classify texts, and compute how much each token contributes to the label.
+
+        Args:
+            texts: raw texts.
+            method: `gradients` (integrated gradients), or `leave-one-out`.
+            pretokenized: as in `predict`.
+
+        Returns:
+            as `predict`, with `tokens`, `attributions` and `attribution_method`. Attributions are parts of the
+            label's logit less the mean logit of all classes. With `gradients` they add up to its difference
+            from a text of the same length without words: the mean over two, one of zero vectors and one of
+            the average vector of frequent tokens.
+
+        Raises:
+            UserError: as `predict`, or there is no such method.
+        """
+        if method not in ATTRIBUTION_METHODS:
+            raise UserError(f"method {method!r}: choose {' or '.join(ATTRIBUTION_METHODS)}")
+        given: list[Text] = [*(as_cut_texts(texts) if pretokenized else as_texts(texts))]
+        predictions = self.predict(given, pretokenized=pretokenized)
+        used = [index for index, item in enumerate(predictions) if item.label is not None]
+        features = encode_texts(
+            self.pipeline, [given[index] for index in used], pretokenized=pretokenized
+        )
+        lengths = [len(text) for text in features]
+        for batch in bucket_batches(lengths, batch_size=self._batch_size, shuffle=False):
+            labels = [self.labels.index(str(predictions[used[n]].label)) for n in batch]
+            rows = self._attribute([features[n] for n in batch], labels, method)
+            for number, row in zip(batch, rows, strict=True):
+                index = used[number]
+                tokens = self.pipeline.spellings(given[index], pretokenized=pretokenized)
+                predictions[index] = replace(
+                    predictions[index],
+                    tokens=tuple(tokens),
+                    attributions=tuple(row[: len(tokens)]),
+                    attribution_method=ATTRIBUTION_METHODS[method],
+                )
+        return predictions
+
+    def _attribute(
+        self, features: Sequence[Features], labels: Sequence[int], method: str
+    ) -> list[list[float]]:
+        """Return the attributions of a batch of texts to their labels, row by row."""
+        from nlpseq.analysis.attribution import integrated_gradients, leave_one_out
+
+        tokens = self.collator.collate(features).to(self.device)
+        ids = torch.tensor(labels, device=self.device)
+        with torch.no_grad():
+            vectors = self.model.embedding(tokens)
+        if tokens.mask is not None:
+            vectors = vectors.masked_fill(~tokens.mask.unsqueeze(2), 0)
+        if method == "gradients":
+
+            def row_scores(scaled: Tensor, rows: Tensor) -> Tensor:
+                return relative_score(self.model, scaled, tokens.select_rows(rows), ids[rows])
+
+            baselines = [vector.expand_as(vectors) for vector in self._baseline_vectors]
+            if tokens.mask is not None:
+                padding = ~tokens.mask.unsqueeze(2)
+                baselines = [baseline.masked_fill(padding, 0) for baseline in baselines]
+            parts = [integrated_gradients(row_scores, vectors, each) for each in baselines]
+            values = torch.stack(parts).mean(0)
+            return [row[: len(text)] for row, text in zip(values.tolist(), features, strict=True)]
+
+        rows = []
+        for row, text in enumerate(features):  # the label differs from text to text
+            one = tokens.select_rows(slice(row, row + 1))
+            label = ids[row]
+
+            def score(part: Tensor, rest: Tokens, label: Tensor = label) -> Tensor:
+                return relative_score(self.model, part, rest, label.expand(len(part)))
+
+            values = leave_one_out(score, vectors[row : row + 1], one)
+            rows.append(values[0, : len(text)].tolist())
+        return rows
+
+    @cached_property
+    def _baseline_vectors(self) -> list[Tensor]:
+        """The vectors (D,) that say nothing: zero, and the mean of frequent tokens.
+
+        The vocabulary begins with frequent tokens; their frequency is about 1 / rank (Zipf's law). Zero alone
+        is far from every word where characters are read.
+        """
+        tokenizer = self.pipeline.tokenizer
+        special = {tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id, tokenizer.eos_id}
+        ids = [index for index in range(len(tokenizer)) if index not in special][:FREQUENT]
+        words = tokenizer.vocabulary
+        features = [
+            Features(
+                [index],
+                [words[index]] if self.pipeline.spells else (),
+                [0] if self.pipeline.segments else (),
+            )
+            for index in ids
+        ]
+        tokens = self.collator.collate(features).to(self.device)
+        with torch.no_grad():
+            vectors = self.model.embedding(tokens)[:, 0]  # (N, D)
+        weights = 1 / torch.arange(2, len(ids) + 2, device=self.device)
+        mean = (weights @ vectors) / weights.sum()
+        return [torch.zeros_like(mean), mean]
 
     def read_texts(self, texts: Sequence[str]) -> ModelInput:
         """Encode texts as the model reads them."""
-        cut = self._cut(texts)
-        tokens = self.reader.collate(encode_texts(self.reader, cut)).to(self.device)
-        return ModelInput(tokens, [self._spell(text) for text in cut])
+        features = encode_texts(self.pipeline, texts)
+        tokens = self.collator.collate(features).to(self.device)
+        return ModelInput(tokens, [self.pipeline.spellings(text) for text in texts])
 
-    def evaluate(self, texts: Iterable[str], labels: Sequence[str]) -> Scores:
+    def evaluate(
+        self, texts: Iterable[Text], labels: Sequence[str], *, pretokenized: bool = False
+    ) -> Scores:
         """Return the scores on texts whose classes are known."""
         metric = ClassificationScores(self.labels)
-        predictions = self.predict(texts)
+        predictions = self.predict(texts, pretokenized=pretokenized)
         return metric.score(
             sum_statistics(
                 metric.statistics(str(prediction.label), label)
@@ -93,15 +223,12 @@ class TextClassifierPredictor:
             )
         )
 
-    def _cut(self, texts: Sequence[str]) -> list[str]:
-        return [tokenize_words(text) for text in texts] if self._by_words else list(texts)
-
     @torch.no_grad()
     def _classify(
-        self, texts: Sequence[str], cut: Sequence[str], features: Sequence[Features]
+        self, texts: Sequence[Text], features: Sequence[Features], pretokenized: bool
     ) -> list[Classification]:
-        """Classify a batch: texts as given, the same texts as they are tokenized, and their features."""
-        output = classify(self.model, self.reader.collate(features).to(self.device))
+        """Classify a batch: texts as given, and their features."""
+        output = classify(self.model, self.collator.collate(features).to(self.device))
         predictions = []
         for row, probabilities in enumerate(output.logits.softmax(1).tolist()):
             by_label = dict(zip(self.labels, probabilities, strict=True))
@@ -110,14 +237,14 @@ class TextClassifierPredictor:
             sentences: Sequence[str] = ()
             sentence_weights: Sequence[float] = ()
             if output.weights is not None:
-                tokens = self._spell(cut[row])
+                tokens = self.pipeline.spellings(texts[row], pretokenized=pretokenized)
                 weights = output.weights[row, : len(tokens)].tolist()
             if output.sentence_weights is not None:
                 sentences = _join_sentences(tokens, features[row].segments)
                 sentence_weights = output.sentence_weights[row, : len(sentences)].tolist()
             predictions.append(
                 Classification(
-                    texts[row],
+                    joined(texts[row]),
                     max(by_label, key=by_label.__getitem__),
                     by_label,
                     tuple(tokens),
@@ -128,17 +255,14 @@ class TextClassifierPredictor:
             )
         return predictions
 
-    def _spell(self, text: str) -> list[str]:
-        """Return each token as it is spelt in the text, known or not; the text if it has no token."""
-        encoding = self.reader.tokenizer.backend.encode(text, add_special_tokens=False)
-        pieces = [text[begin:end] for begin, end in encoding.offsets] or [text]
-        return [piece.strip() or piece for piece in pieces]
 
-
-def encode_texts(reader: FeatureReader, texts: Sequence[str]) -> list[Features]:
-    """Make features of texts that are cut as in training; a text without a token is one unknown token."""
-    unknown = Features([reader.tokenizer.unk_id], [""], [0] if reader.segments else ())
-    return [features if len(features) else unknown for features in reader.read_texts(texts)]
+def encode_texts(
+    pipeline: TextPipeline, texts: Sequence[Text], *, pretokenized: bool = False
+) -> list[Features]:
+    """Make features of texts; a text without a token is one unknown token."""
+    unknown = Features([pipeline.tokenizer.unk_id], [""], [0] if pipeline.segments else ())
+    features = pipeline.read(texts, pretokenized=pretokenized)
+    return [text if len(text) else unknown for text in features]
 
 
 def _join_sentences(tokens: Sequence[str], segments: Sequence[int]) -> list[str]:

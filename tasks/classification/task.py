@@ -1,8 +1,9 @@
 """Classification of texts into one of several classes, such as sentiment."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -11,19 +12,22 @@ from torch import Tensor, nn
 
 from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.features import Features
+from nlpseq.data.labels import label_text
 from nlpseq.data.split import Split
+from nlpseq.data.text_pipeline import Text
 from nlpseq.data.tokenizer import Tokenizer
-from nlpseq.data.word_tokenizer import tokenize_words
-from nlpseq.errors import UserError
-from nlpseq.metrics.base import Scores
+from nlpseq.errors import UserError, suggest
+from nlpseq.metrics.base import Scores, perfect_scores
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
-from nlpseq.task import LossSum, Progress, Record, Shard
+from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
 from ..base.notes import counted
+from ..base.pipelines import read_texts
 from ..base.text_task import TextTask, names_by_id
+from .baselines import train_baselines
 from .metrics import calibration_scores, class_tables
 from .model import Classifier, build_classifier, classify
 from .predictor import TextClassifierPredictor, encode_texts
@@ -39,8 +43,13 @@ class Classification(TextTask[ClassificationRecipe, str]):
 
     Config: ClassVar[type[Recipe]] = ClassificationRecipe
     fields: ClassVar[tuple[str, ...]] = ("text", "label")
+    metric: ClassificationScores
+    label_field = "label"
     main_metric = "accuracy"
     higher_is_better = True
+    score_directions = MappingProxyType(
+        {"macro_f1": True, "weighted_f1": True, "calibration_error": False}
+    )
     hub_task = "text-classification"
 
     def __init__(self, recipe: ClassificationRecipe) -> None:
@@ -54,6 +63,7 @@ class Classification(TextTask[ClassificationRecipe, str]):
         """Learn tokens, characters and classes from train; encode every split."""
         train = splits["train"]
         labels = self.targets(train)
+        self._check_label_names(splits.values())
         counts = Counter(labels)
         if len(counts) < 2:
             raise UserError(
@@ -74,13 +84,18 @@ class Classification(TextTask[ClassificationRecipe, str]):
     def inspect(self, split: Split) -> list[str]:
         """Report labels that train lacks, and texts without a token."""
         notes = super().inspect(split)
-        unseen = Counter(label for _, label in self.examples(split) if label not in self.labels)
+        counts = Counter(label for _, label in self.examples(split))
+        if len(counts) == 1 and len(self.labels) > 1:
+            notes.append(
+                f"{split.name}: only one class, {next(iter(counts))!r}; scores on it say little about the model"
+            )
+        unseen = Counter({label: n for label, n in counts.items() if label not in self.labels})
         if unseen:
             notes.append(
                 f"{split.name}: {counted(unseen.total(), 'example')} with a label that train lacks "
                 f"({', '.join(sorted(unseen))}), counted as wrong"
             )
-        empty = sum(not text.split() for text in split.texts("text"))
+        empty = sum(not any(map(str.strip, text)) for text in self.texts(split))
         if empty:
             notes.append(f"{split.name}: {counted(empty, 'empty text')}, read as one unknown token")
         return notes
@@ -100,16 +115,15 @@ class Classification(TextTask[ClassificationRecipe, str]):
 
     # Examples
 
-    def texts(self, split: Split) -> Sequence[str]:
-        """Return the texts of a split, cut into words if the recipe says so."""
-        texts = split.texts("text")
-        return (
-            [tokenize_words(text) for text in texts] if self.recipe.tokenization.by_rule else texts
-        )
+    def texts(self, split: Split) -> Sequence[Text]:
+        """Return the texts of a split: strings, or lists of words."""
+        return read_texts(split, "text")
 
     def features(self, split: Split) -> list[Features]:
         """Return the features of each text; an empty text is one unknown token."""
-        return encode_texts(self.reader, self.texts(split))
+        return encode_texts(
+            self.pipeline, self.texts(split), pretokenized=self.is_pretokenized(split)
+        )
 
     def targets(self, split: Split) -> Sequence[str]:
         """Return the class of each example.
@@ -117,7 +131,8 @@ class Classification(TextTask[ClassificationRecipe, str]):
         Raises:
             UserError: `data.labels` is set and lacks a label of the data.
         """
-        labels, classes = split.labels("label"), self.recipe.data.labels
+        classes = {label_text(label): name for label, name in self.recipe.data.labels.items()}
+        labels = split.labels("label", self.recipe.data.labels)
         for index, label in enumerate(labels):
             if classes and label not in classes:
                 raise UserError(
@@ -125,6 +140,19 @@ class Classification(TextTask[ClassificationRecipe, str]):
                     f"data.labels has {', '.join(classes)}"
                 )
         return [classes[label] for label in labels] if classes else labels
+
+    def _check_label_names(self, splits: Iterable[Split]) -> None:
+        """Refuse labels of `data.labels` that no example has."""
+        keys = self.recipe.data.labels
+        if not keys or self.recipe.data.folds:  # a rare label may be in another fold
+            return
+        used = {label for split in splits for label in split.labels("label", keys)}
+        for key in keys:
+            if label_text(key) not in used:
+                raise UserError(
+                    f"data.labels: no example has the label {key!r}; the data have "
+                    f"{', '.join(sorted(used))}{suggest(key, used)}".removesuffix(".")
+                )
 
     def collate_targets(self, targets: Sequence[str], source: Tokens) -> Tensor:
         """Return the ids (B,) of the classes."""
@@ -161,6 +189,7 @@ class Classification(TextTask[ClassificationRecipe, str]):
     ) -> Iterator[Record]:
         """Predict the class of each text and its probability."""
         assert isinstance(model, Model)
+        metric = self.metric.with_targets(target for _, target in self.examples(split))
         for indices, source, targets in self.iter_shard(split, shard, limit):
             probabilities = classify(model, source.to(device)).logits.float().softmax(1)
             confidences, ids = (part.tolist() for part in probabilities.max(1))
@@ -169,7 +198,16 @@ class Classification(TextTask[ClassificationRecipe, str]):
             ):
                 label = self.labels[label_id]
                 prediction = {"label": label, "confidence": confidence}
-                yield Record(index, self.metric.statistics(label, target), target, prediction)
+                yield Record(index, metric.statistics(label, target), target, prediction)
+
+    def has_loss(self, features: Features, target: str) -> bool:
+        """Tell whether the model knows the class."""
+        return target in self.labels
+
+    def perfect_scores(self, records: Sequence[Record]) -> Scores:
+        """Return the scores of a classifier that is always right; it cannot be on an unknown class."""
+        known = [record.target for record in records if record.target in self.labels]
+        return perfect_scores(self.metric, known) or {self.main_metric: 0.0}
 
     def further_scores(self, records: Sequence[Record]) -> Scores:
         """Return the calibration error."""
@@ -179,17 +217,20 @@ class Classification(TextTask[ClassificationRecipe, str]):
         """Return the scores of each class and the confusion matrix."""
         return class_tables(records, self.labels)
 
+    def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
+        """Train the most frequent class, and TF-IDF with logistic regression."""
+        return train_baselines(splits, self.targets, self.metric)
+
     def predictor(self, model: nn.Module, device: torch.device) -> TextClassifierPredictor:
         """Return a predictor of classes of raw texts."""
         assert isinstance(model, Model)
-        # Data of word tokenizers come cut into words, or are cut by rule: raw text is cut the same way.
         return TextClassifierPredictor(
-            self.reader,
+            self.pipeline,
+            self.collator,
             self.labels,
             model,
             device,
             batch_size=self.recipe.training.batch_size,
-            by_words=self.tokenizer.kind == "word" or self.recipe.tokenization.by_rule,
         )
 
 

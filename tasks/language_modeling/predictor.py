@@ -12,14 +12,14 @@ from torch import Tensor
 from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.data.batching import collate, pad_rows
 from nlpseq.data.split import Split
-from nlpseq.data.tokenizer import Tokenizer
+from nlpseq.data.text_pipeline import Text, TextPipeline
 from nlpseq.decoding.beam import beam_search
 from nlpseq.decoding.sampling import generate, stream
 from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
 from nlpseq.layers.cpu.token_by_token import for_single_steps
 from nlpseq.metrics.base import Scores, sum_statistics
-from nlpseq.predictor import TextScore, as_texts
+from nlpseq.predictor import TextScore, as_cut_texts, as_texts, joined
 from nlpseq.recipe import DecodingConfig
 from nlpseq.task import Shard
 from nlpseq.types import State, Step, select
@@ -33,7 +33,7 @@ from ..base.decoding_config import (
 from .detokenizer import Detokenizer
 from .model import LanguageModel
 from .recipe import LanguageModelingRecipe
-from .scoring import METRIC, StreamScorer, encode_stream, start_id
+from .scoring import METRIC, StreamScorer, start_id, stream_of
 
 NO_TARGET = -1
 
@@ -45,7 +45,7 @@ class LanguageModelPredictor:
     the first time that it is called.
 
     Args:
-        tokenizer: tokenizer of the model.
+        pipeline: makes ids of texts, as in training.
         recipe: recipe of the model.
         model: trained language model.
         device: where to run.
@@ -56,12 +56,13 @@ class LanguageModelPredictor:
 
     def __init__(
         self,
-        tokenizer: Tokenizer,
+        pipeline: TextPipeline,
         recipe: LanguageModelingRecipe,
         model: LanguageModel,
         device: torch.device,
     ) -> None:
-        self.tokenizer = tokenizer
+        self.pipeline = pipeline
+        self.tokenizer = tokenizer = pipeline.tokenizer
         self.recipe = recipe
         self.model = model.to(device).eval()
         self.device = device
@@ -160,7 +161,7 @@ class LanguageModelPredictor:
     def _encode_prompt(self, prompt: str) -> list[int]:
         if not isinstance(prompt, str) or not is_utf8(prompt):
             raise UserError(f"prompt {prompt!r}: not valid Unicode text")
-        ids = self.tokenizer.encode(prompt)
+        ids = list(read_ids([prompt], self.pipeline)[0])
         if ids and all(token_id == self.tokenizer.unk_id for token_id in ids):
             raise UserError(
                 f"prompt {prompt!r}: the model knows none of its {len(ids)} tokens; "
@@ -206,8 +207,12 @@ class LanguageModelPredictor:
 
     # Score
 
-    def predict(self, texts: Iterable[str], /) -> list[TextScore]:
+    def predict(self, texts: Iterable[Text], /, *, pretokenized: bool = False) -> list[TextScore]:
         """Score each text on its own.
+
+        Args:
+            texts: texts.
+            pretokenized: the texts are words between white space, or lists of words.
 
         Returns:
             nll in nats, number of tokens and perplexity of each text, in the order of the texts. The
@@ -216,15 +221,16 @@ class LanguageModelPredictor:
         Raises:
             UserError: `texts` is not an iterable of strings; a wrong one is named by its index.
         """
-        texts = as_texts(texts)
-        scores = [TextScore(text, 0.0, 0, None) for text in texts]
-        add_eos = self.recipe.tokenization.add_eos
-        if not texts or not add_eos and not any(self.tokenizer.encode_batch(texts)):
+        given: Sequence[Text] = as_cut_texts(texts) if pretokenized else as_texts(texts)
+        names = [joined(text) for text in given]
+        scores = [TextScore(name, 0.0, 0, None) for name in names]
+        ids = read_ids(given, self.pipeline, pretokenized=pretokenized)
+        if not names or not self.recipe.tokenization.add_eos and not any(ids):
             return scores
-        for index, statistics in self._score(texts, documents=True):
+        for index, statistics in self._score(names, ids, documents=True):
             nll, tokens, *_ = statistics
             perplexity = METRIC.score(statistics)["perplexity"]
-            scores[index] = TextScore(texts[index], nll, int(tokens), perplexity)
+            scores[index] = TextScore(names[index], nll, int(tokens), perplexity)
         return scores
 
     def evaluate(self, texts: Iterable[str]) -> Scores:
@@ -233,13 +239,17 @@ class LanguageModelPredictor:
         Raises:
             UserError: the texts hold no token.
         """
-        records = self._score(as_texts(texts), documents=self.recipe.evaluation.documents)
+        given = as_texts(texts)
+        ids = read_ids(given, self.pipeline)
+        records = self._score(given, ids, documents=self.recipe.evaluation.documents)
         return METRIC.score(sum_statistics(statistics for _, statistics in records))
 
-    def _score(self, texts: list[str], documents: bool) -> list[tuple[int, tuple[float, ...]]]:
+    def _score(
+        self, texts: list[str], ids: Sequence[Sequence[int]], documents: bool
+    ) -> list[tuple[int, tuple[float, ...]]]:
         """Return index and statistics of each text that has a token."""
         split = Split("given", Dataset.from_dict({"text": texts}), "the given texts")
-        stream = encode_stream(split, self.tokenizer, self.recipe.tokenization)
+        stream = stream_of(split, ids, self.tokenizer, self.recipe.tokenization)
         evaluation = self.recipe.evaluation.model_copy(update={"documents": documents})
         recipe = self.recipe.model_copy(update={"evaluation": evaluation})
         scorer = StreamScorer(self.model, self.tokenizer, recipe, self.device)
@@ -251,14 +261,23 @@ class LanguageModelPredictor:
 
     def read_texts(self, texts: Sequence[str]) -> ModelInput:
         """Encode texts as the model reads them, each after the start token."""
-        return encode_texts(texts, self.tokenizer, self._start_id, self.device)
+        return encode_texts(texts, self.pipeline, self._start_id, self.device)
+
+
+def read_ids(
+    texts: Sequence[Text], pipeline: TextPipeline, *, pretokenized: bool = False
+) -> list[Sequence[int]]:
+    """Return the ids of texts, which a language model reads as its training data."""
+    cut = pretokenized or pipeline.pretokenized
+    return [features.ids for features in pipeline.read(texts, pretokenized=cut)]
 
 
 def encode_texts(
-    texts: Sequence[str], tokenizer: Tokenizer, start: int, device: torch.device
+    texts: Sequence[str], pipeline: TextPipeline, start: int, device: torch.device
 ) -> ModelInput:
     """Encode texts as a language model reads them: the start token, then the tokens of the text."""
-    ids = [[start, *text_ids] for text_ids in tokenizer.encode_batch(list(texts))]
+    tokenizer = pipeline.tokenizer
+    ids = [[start, *text_ids] for text_ids in read_ids(texts, pipeline)]
     token_texts = [[tokenizer.vocabulary[token_id] for token_id in row] for row in ids]
     targets = [[*row[1:], NO_TARGET] for row in ids]
     tokens = collate(ids, tokenizer.pad_id).to(device)

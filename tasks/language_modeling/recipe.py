@@ -101,8 +101,13 @@ class LanguageModelingRecipe(Recipe):
             raise ValueError("training.batch_tokens: windows have a fixed size, set batch_size")
         if self.decoding.coverage_penalty:
             raise ValueError("decoding.coverage_penalty: a language model has no source to cover")
-        reason = "a language model reads texts unchanged, and words are separated by white space"
-        self.tokenization.refuse(("split",), reason, "tokenization")
+        if (
+            self.tokenization.split == "words"
+        ):  # recipes of version 0.1 spell the default, whitespace
+            raise ValueError(
+                "tokenization.split = 'words': a language model reads texts unchanged, and words are separated "
+                "by white space; leave it out"
+            )
         try:
             self.decoding.check_lengths()
         except ValueError as error:

@@ -4,7 +4,7 @@ A split is read from end to end as one stream, or each text on its own (`evaluat
 hand the state over. So the scores depend on no batch size and no window length.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from nlpseq.data.batch import Tokens
 from nlpseq.data.split import Split
 from nlpseq.data.streams import TextStream, pad_tensors
+from nlpseq.data.text_pipeline import TextPipeline
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.metrics.perplexity import Perplexity
 from nlpseq.recipe import TokenizationConfig
@@ -28,14 +29,26 @@ def start_id(tokenizer: Tokenizer, config: TokenizationConfig) -> int:
     return tokenizer.eos_id if config.add_eos else tokenizer.bos_id
 
 
-def encode_stream(split: Split, tokenizer: Tokenizer, config: TokenizationConfig) -> TextStream:
+def encode_stream(split: Split, pipeline: TextPipeline, config: TokenizationConfig) -> TextStream:
     """Encode the texts of a split as one stream of token ids.
 
     Raises:
         UserError: the split holds no token.
     """
+    features = pipeline.read(split.texts("text"), pretokenized=pipeline.pretokenized)
+    return stream_of(split, (text.ids for text in features), pipeline.tokenizer, config)
+
+
+def stream_of(
+    split: Split, ids: Iterable[Sequence[int]], tokenizer: Tokenizer, config: TokenizationConfig
+) -> TextStream:
+    """Return the texts of a split, which are given as ids, as one stream.
+
+    Raises:
+        UserError: the split holds no token.
+    """
     ending = [tokenizer.eos_id] if config.add_eos else []
-    return TextStream.encode(split, tokenizer, start_id(tokenizer, config), ending)
+    return TextStream.encode(split, ids, start_id(tokenizer, config), ending)
 
 
 class StreamScorer:

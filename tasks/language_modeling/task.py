@@ -10,6 +10,7 @@ training, evaluation and generation a token sees the same number of tokens befor
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -20,21 +21,34 @@ from nlpseq.data.batching import to_columns, window_lengths
 from nlpseq.data.pretrained_vectors import load_vectors
 from nlpseq.data.split import Split
 from nlpseq.data.streams import TextStream
+from nlpseq.data.text_pipeline import TextPipeline, pipeline_parts
 from nlpseq.data.tokenizer import Tokenizer
+from nlpseq.data.tokenizer_training import AT_SPACES
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores
 from nlpseq.models.model import Model
 from nlpseq.predictor import Predictor
 from nlpseq.recipe import Recipe
-from nlpseq.task import Cursor, LossSum, Progress, Record, Shard, Task
+from nlpseq.task import Baseline, Cursor, LossSum, Progress, Record, Shard, Task
 from nlpseq.types import State
 
 from ..base.decoding_config import check_decoding
+from ..base.pipelines import (
+    cutting_note,
+    is_pretokenized,
+    raw_text_notes,
+    stream_parts,
+    training_texts,
+    unknown_counts,
+)
+from .baselines import train_baselines
 from .metrics import context_details, floor_perplexity
 from .model import LanguageModel, build_language_model
 from .predictor import LanguageModelPredictor
 from .recipe import LanguageModelingRecipe
 from .scoring import METRIC, StreamScorer, encode_stream, start_id
+
+CUT_BEFORE = "a word model reads texts unchanged: cut punctuation off beforehand, or set tokenization.kind = 'bpe'"
 
 
 class LanguageModeling(Task[LanguageModelingRecipe]):
@@ -42,9 +56,13 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
 
     Config: ClassVar[type[Recipe]] = LanguageModelingRecipe
     fields: ClassVar[tuple[str, ...]] = ("text",)
+    contiguous: ClassVar[bool] = True
     metric = METRIC
     main_metric = "perplexity"
     higher_is_better = False
+    score_directions = MappingProxyType(
+        {"nll_per_token": False, "bits_per_character": False, "bits_per_byte": False}
+    )
 
     def __init__(self, recipe: LanguageModelingRecipe) -> None:
         super().__init__(recipe)
@@ -55,11 +73,14 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn the tokenization from train, encode the splits, look up the pretrained vectors."""
-        self.tokenizer = Tokenizer.from_config(
-            self.recipe.tokenization, splits["train"].texts("text")
-        )
+        texts = splits["train"].texts("text")
+        cut = is_pretokenized(splits["train"], self.recipe.data.pretokenized)
+        self._learn_tokens(texts, cut)
         for split in splits.values():
             self.stream(split)  # refuses a split without a token before the training, not after
+        self.notes += raw_text_notes(splits["train"], texts, self.pipeline, CUT_BEFORE)
+        for split in splits.values():
+            self.notes += self.inspect(split)
         config = self.recipe.embedding
         if config.pretrained is not None:
             words = self.tokenizer.vocabulary
@@ -67,6 +88,41 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
             vectors = load_vectors(config.pretrained, words, config.dim, folders, counts=counts)
             self._vectors = vectors.weight
             self.notes.append(str(vectors.coverage))
+
+    def _learn_tokens(self, texts: Sequence[str], pretokenized: bool) -> None:
+        config = self.recipe.tokenization
+        parts = stream_parts(config, pretokenized=pretokenized)
+        self.tokenizer = Tokenizer.from_config(
+            config,
+            training_texts(texts, parts, config.kind),
+            parts["raw"] or AT_SPACES,
+            marked=parts["pretokenized"],
+        )
+        self._set_pipeline(parts)
+        if self.pipeline.whole_words:
+            self.notes.append(cutting_note(texts, self.pipeline))
+
+    def inspect(self, split: Split) -> list[str]:
+        """Report also the share of unknown tokens."""
+        ids = self.stream(split).ids
+        unknown = int((ids == self.tokenizer.unk_id).sum())
+        self.unknown_tokens[split.name], notes = unknown_counts(
+            split.name, unknown, len(ids), self.tokenizer.kind
+        )
+        return super().inspect(split) + notes
+
+    def state(self) -> dict[str, Any]:
+        """Return the pipeline."""
+        return {"pipeline": self.pipeline.state()}
+
+    def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
+        """Restore what `prepare` had learnt; models of version 0.1 leave all to their tokenizer."""
+        super().restore(tokenizer, state)
+        self._set_pipeline(pipeline_parts(state.get("pipeline")))
+
+    def _set_pipeline(self, parts: Mapping[str, Any]) -> None:
+        self.pipeline = TextPipeline(self.tokenizer, **parts)
+        self.tokenizer.spaceless = self.pipeline.raw is not None and self.pipeline.raw.spaceless
 
     def build_model(self) -> LanguageModel:
         """Build embedding, causal encoder and softmax layer."""
@@ -83,7 +139,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         """Return a split as token ids; it is encoded once."""
         key = split.fingerprint
         if key not in self._streams:
-            self._streams[key] = encode_stream(split, self.tokenizer, self.recipe.tokenization)
+            self._streams[key] = encode_stream(split, self.pipeline, self.recipe.tokenization)
         return self._streams[key]
 
     def _columns(self, split: Split) -> tuple[Tensor, Tensor]:
@@ -162,16 +218,21 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         """Return how far a Transformer looks back."""
         return context_details(self.recipe.encoder)
 
-    def baselines(self, split: Split) -> Scores:
+    def known_scores(self, split: Split) -> Scores:
         """Return the perplexity of the source of the data, if it is known."""
         return floor_perplexity(split, self.stream(split), self.tokenizer, self.recipe.tokenization)
+
+    def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
+        """Count unigrams, and n-grams with modified Kneser-Ney smoothing."""
+        ending = "\n" if self.recipe.tokenization.add_eos else ""
+        return train_baselines(splits, self.stream, self.tokenizer, ending=ending)
 
     # Use
 
     def predictor(self, model: nn.Module, device: torch.device) -> Predictor[Any]:
         """Return a predictor that continues prompts and scores texts."""
         assert isinstance(model, Model)
-        return LanguageModelPredictor(self.tokenizer, self.recipe, model, device)
+        return LanguageModelPredictor(self.pipeline, self.recipe, model, device)
 
     def check_options(self) -> None:
         """Check `[decoding]`, by which samples are generated after training."""
@@ -182,5 +243,5 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         config = self.recipe.decoding
         number = {"greedy": 1, "beam": min(3, config.beam_size), "sample": 3}[config.method]
         assert isinstance(model, Model)
-        predictor = LanguageModelPredictor(self.tokenizer, self.recipe, model, device)
+        predictor = LanguageModelPredictor(self.pipeline, self.recipe, model, device)
         return predictor.generate("", num_samples=number, seed=self.recipe.seed)

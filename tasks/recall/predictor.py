@@ -7,11 +7,11 @@ import torch
 
 from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.data.synthetic.formal_languages import answer_indices
-from nlpseq.data.tokenizer import Tokenizer
-from nlpseq.predictor import TokenPredictions, as_texts
+from nlpseq.data.text_pipeline import Text, TextPipeline
+from nlpseq.predictor import TokenPredictions, as_cut_texts, as_texts, joined
 
 from ..language_modeling.model import LanguageModel
-from ..language_modeling.predictor import NO_TARGET, encode_texts
+from ..language_modeling.predictor import NO_TARGET, encode_texts, read_ids
 
 
 class RecallPredictor:
@@ -20,7 +20,7 @@ class RecallPredictor:
     It has learnt the answers only: its predictions mean nothing where the tokens before determine nothing.
 
     Args:
-        tokenizer: tokenizer of the model.
+        pipeline: makes ids of texts, as in training.
         start_id: token before the first one.
         model: trained language model.
         device: where to run.
@@ -30,24 +30,32 @@ class RecallPredictor:
     prediction_type: ClassVar[type[TokenPredictions]] = TokenPredictions
 
     def __init__(
-        self, tokenizer: Tokenizer, start_id: int, model: LanguageModel, device: torch.device
+        self, pipeline: TextPipeline, start_id: int, model: LanguageModel, device: torch.device
     ) -> None:
-        self.tokenizer = tokenizer
+        self.pipeline = pipeline
+        self.tokenizer = pipeline.tokenizer
         self.model = model.to(device).eval()
         self.device = device
         self._start_id = start_id
 
     @torch.no_grad()
-    def predict(self, texts: Iterable[str], /) -> list[TokenPredictions]:
+    def predict(
+        self, texts: Iterable[Text], /, *, pretokenized: bool = False
+    ) -> list[TokenPredictions]:
         """Predict each token of each sequence from the tokens before it.
+
+        Args:
+            texts: sequences, of tokens between white space.
+            pretokenized: the texts may be lists of tokens.
 
         Raises:
             UserError: `texts` is not an iterable of strings; a wrong one is named by its index.
         """
-        return [self._predict_one(text) for text in as_texts(texts)]
+        given: Sequence[Text] = as_cut_texts(texts) if pretokenized else as_texts(texts)
+        rows = read_ids(given, self.pipeline, pretokenized=pretokenized)
+        return [self._predict_one(joined(text), ids) for text, ids in zip(given, rows, strict=True)]
 
-    def _predict_one(self, text: str) -> TokenPredictions:
-        ids = self.tokenizer.encode(text)
+    def _predict_one(self, text: str, ids: Sequence[int]) -> TokenPredictions:
         inputs = torch.tensor([[self._start_id, *ids[:-1]]], device=self.device)
         outputs = self.model.encode(Tokens.unpadded(inputs)).outputs[0]  # (T, H)
         highest, predicted = self.model.head.log_probs(outputs).max(1)
@@ -64,7 +72,7 @@ class RecallPredictor:
 
         In a sequence of none of the built-in languages, every token is a target.
         """
-        model_input = encode_texts(texts, self.tokenizer, self._start_id, self.device)
+        model_input = encode_texts(texts, self.pipeline, self._start_id, self.device)
         assert model_input.targets is not None
         for token_texts, targets in zip(model_input.token_texts, model_input.targets, strict=True):
             if (answers := answer_indices(token_texts[1:])) is not None:

@@ -7,6 +7,7 @@ whole, from a fresh state, so that gradients reach from an answer to its cause: 
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -21,13 +22,14 @@ from nlpseq.metrics.recall import RecallScores
 from nlpseq.models.model import Model
 from nlpseq.predictor import Predictor
 from nlpseq.recipe import Recipe
-from nlpseq.task import Cursor, LossSum, Progress, Record, Shard
+from nlpseq.task import Baseline, Cursor, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
 from ..language_modeling.model import LanguageModel
-from ..language_modeling.predictor import NO_TARGET
+from ..language_modeling.predictor import NO_TARGET, read_ids
 from ..language_modeling.recipe import LanguageModelingRecipe
 from ..language_modeling.task import LanguageModeling
+from .baselines import train_baselines
 from .metrics import answer_tables
 from .predictor import RecallPredictor
 from .recipe import RecallRecipe
@@ -48,6 +50,7 @@ class Recall(LanguageModeling):
     fields: ClassVar[tuple[str, ...]] = ("text", "answers", "distances")
     main_metric = "accuracy"
     higher_is_better = True
+    score_directions = MappingProxyType({"perplexity": False, "nll_per_token": False})
 
     def __init__(self, recipe: LanguageModelingRecipe) -> None:
         super().__init__(recipe)
@@ -72,7 +75,7 @@ class Recall(LanguageModeling):
         """
         key = split.fingerprint
         if key not in self._examples:
-            ids = self.tokenizer.encode_batch(list(split.texts("text")))
+            ids = map(list, read_ids(split.texts("text"), self.pipeline))
             answers, distances = split.column("answers"), split.column("distances")
             self._examples[key] = list(map(Example, ids, answers, distances))
             for number, example in enumerate(self._examples[key], start=1):
@@ -169,16 +172,20 @@ class Recall(LanguageModeling):
         """Return accuracy against distance, and the accuracy of the best constant prediction."""
         return answer_tables(records)
 
-    def baselines(self, split: Split) -> Scores:
+    def known_scores(self, split: Split) -> Scores:
         """Return nothing: the best possible score is a perfect one."""
         return {}
+
+    def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
+        """Count the answers of train, of which the most frequent is predicted."""
+        return train_baselines(splits, self.examples, self.tokenizer.vocabulary, self.metric)
 
     # Use
 
     def predictor(self, model: nn.Module, device: torch.device) -> Predictor[Any]:
         """Return a predictor of the token at each position of a sequence."""
         assert isinstance(model, Model)
-        return RecallPredictor(self.tokenizer, self.start_id, model, device)
+        return RecallPredictor(self.pipeline, self.start_id, model, device)
 
     def samples(self, model: nn.Module, device: torch.device) -> list[str]:
         """Return a few sequences of validation with the model's predictions."""

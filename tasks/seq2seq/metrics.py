@@ -1,12 +1,11 @@
 """Scores of generated texts beside the perplexity of their targets, with confidence intervals."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from nlpseq.data.word_tokenizer import detokenizer_signature
 from nlpseq.metrics.base import Metric, Scores
 from nlpseq.metrics.resampling import bootstrap_interval
 from nlpseq.task import Record
@@ -14,6 +13,11 @@ from nlpseq.task import Record
 
 class TextMetric(Metric, Protocol):
     """A metric of texts with signatures."""
+
+    directions: ClassVar[Mapping[str, bool]]
+    """Whether higher is better, for each score that may choose weights."""
+    num_references: int
+    """Number of references of each example; -1 if it varies."""
 
     @property
     def signatures(self) -> dict[str, str]:
@@ -52,13 +56,19 @@ class Seq2SeqScores:
 
 
 def interval_details(
-    records: Sequence[Record], text_metric: TextMetric, *, detokenized: bool
+    records: Sequence[Record], text_metric: TextMetric, *, outputs: str = ""
 ) -> dict[str, Any]:
-    """Return confidence intervals of the scores over examples, and how the scores were computed."""
+    """Return confidence intervals of the scores over examples, and how the scores were computed.
+
+    Args:
+        records: evaluated examples.
+        text_metric: the metric of texts.
+        outputs: how outputs became texts; empty if they needed no detokenizing.
+    """
     vectors = np.array([record.statistics for record in records])
     signatures = dict(text_metric.signatures)
-    if detokenized:
-        signatures["outputs"] = detokenizer_signature()
+    if outputs:
+        signatures["outputs"] = outputs
     return {
         "confidence_intervals": bootstrap_interval(vectors, Seq2SeqScores(text_metric).score),
         "signatures": signatures,

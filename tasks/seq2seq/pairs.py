@@ -1,6 +1,6 @@
 """Pairs of a source and a target text as ids of both sides, with the source tokens that can be copied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -9,11 +9,12 @@ import torch
 
 from nlpseq.data.batch import CopySource, Tokens
 from nlpseq.data.batching import collate, pad_rows
-from nlpseq.data.features import FeatureReader, Features
-from nlpseq.data.tokenizer import Tokenizer
-from nlpseq.data.tokenizer_training import normalize
-from nlpseq.data.word_tokenizer import detokenize, tokenize_words
+from nlpseq.data.detokenizer import Detokenizer, detokenize_by_moses, moses_signature
+from nlpseq.data.feature_batches import FeatureCollator
+from nlpseq.data.features import Features
+from nlpseq.data.text_pipeline import Text, TextPipeline
 from nlpseq.errors import TextError
+from nlpseq.predictor import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Pair:
         text: target as it stands in the data.
         copies: for each source token, its id in the target's vocabulary, or from V on.
         words: spelling of the source tokens with the ids V, V + 1, ...
+        given: source as the pipeline reads it, a string or a list of words.
+        pretokenized: the given string is words between white space.
     """
 
     ids: Sequence[int]
@@ -33,61 +36,78 @@ class Pair:
     text: str
     copies: Sequence[int] = ()
     words: Sequence[str] = ()
+    given: Text = ""
+    pretokenized: bool = False
 
 
 class PairReader:
     """Makes features of sources, and pairs of sources and targets.
 
     Args:
-        reader: makes features of sources.
-        target: tokenizer of targets.
+        source: makes features of sources.
+        collator: makes batches of features.
+        target: makes ids of targets.
         copying: target tokens may be copied from the source.
         vocab_size: V, tokens of the target's vocabulary.
         max_source: number of source tokens that are read; 0: all.
         too_long: whether a longer source is truncated, or an error.
-        by_rule: cut both sides into words by rule first.
 
     Attributes:
         detokenizes: outputs are detokenized.
+        detokenizer: learnt from the targets of train; None in models of nlpseq 0.1.
     """
 
     def __init__(
         self,
-        reader: FeatureReader,
-        target: Tokenizer,
+        source: TextPipeline,
+        collator: FeatureCollator,
+        target: TextPipeline,
         *,
         copying: bool,
         vocab_size: int,
         max_source: int = 0,
         too_long: Literal["truncate", "refuse"] = "truncate",
-        by_rule: bool = False,
     ) -> None:
-        self.reader = reader
-        self.target = target
+        self.source = source
+        self.collator = collator
+        self.target_pipeline = target
+        self.target = target.tokenizer
         self.copying = copying
         self.vocab_size = vocab_size
         self.max_source = max_source
         self.too_long = too_long
-        self.by_rule = by_rule
-        self.detokenizes = by_rule or target.kind == "wordpiece"  # which cuts off every mark
-        self._target_ids = {token: id for id, token in enumerate(target.vocabulary[:vocab_size])}
+        self.detokenizer: Detokenizer | None = None
+        raw = target.raw
+        cut = raw is not None and raw.rule == "words" and not target.pretokenized
+        self.detokenizes = cut or self.target.kind == "wordpiece"  # which cuts off every mark
+        special = {self.target.pad_id, self.target.bos_id, self.target.eos_id}
+        if target.normalizer is not None:  # models of nlpseq 0.1 have no text that is spelt <unk>
+            special.add(self.target.unk_id)
+        self._target_ids = {
+            token: id
+            for id, token in enumerate(self.target.vocabulary[:vocab_size])
+            if id not in special
+        }
 
-    def cut(self, texts: Sequence[str]) -> Sequence[str]:
-        """Cut texts into words if the recipe says so."""
-        return [tokenize_words(text) for text in texts] if self.by_rule else texts
-
-    def encode_sources(self, texts: Sequence[str]) -> tuple[list[Features], list[int]]:
+    def encode_sources(
+        self, texts: Sequence[Text], *, pretokenized: bool = False
+    ) -> tuple[list[Features], list[int]]:
         """Return the features of sources, and the indices of sources that were truncated.
 
         A blank source has no token.
+
+        Args:
+            texts: strings, or lists of words.
+            pretokenized: the strings are words between white space.
 
         Raises:
             TextError: a source is too long, and `too_long` is "refuse".
         """
         limit = self.max_source
+        read = self.source.read(texts, pretokenized=pretokenized)
         features = [
-            encoded if text.strip() else Features(())
-            for encoded, text in zip(self.reader.read_texts(self.cut(texts)), texts, strict=True)
+            encoded if joined(text).strip() else Features(())
+            for encoded, text in zip(read, texts, strict=True)
         ]
         long = [index for index, encoded in enumerate(features) if 0 < limit < len(encoded)]
         if long and self.too_long == "refuse":
@@ -99,24 +119,31 @@ class PairReader:
             features[index] = features[index].cut(limit)
         return features, long
 
-    def encode_targets(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_targets(
+        self, texts: Sequence[Text], *, pretokenized: bool = False
+    ) -> list[list[int]]:
         """Return the ids of targets; words that only the vectors of sources have are unknown."""
-        encoded = self.target.encode_batch(self.cut(texts))
-        if len(self.target) == self.vocab_size:
-            return encoded
-        unk_id = self.target.unk_id
-        return [[id if id < self.vocab_size else unk_id for id in ids] for ids in encoded]
+        read = self.target_pipeline.read(texts, pretokenized=pretokenized)
+        unk_id, size = self.target.unk_id, self.vocab_size
+        return [[id if id < size else unk_id for id in features.ids] for features in read]
 
-    def make_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[Pair]:
+    def make_pairs(
+        self, sources: Sequence[Text], targets: Sequence[Text], *, pretokenized: bool = False
+    ) -> list[Pair]:
         """Pair sources with targets; the ids of an empty target are its end alone."""
         end = [self.target.eos_id]
-        encoded = [ids + end for ids in self.encode_targets(targets)]
-        make_pair = self._copying_pair if self.copying else Pair
-        return list(map(make_pair, encoded, sources, targets))
+        encoded = [ids + end for ids in self.encode_targets(targets, pretokenized=pretokenized)]
+        pairs = [
+            Pair(ids, joined(source), joined(target), given=source, pretokenized=pretokenized)
+            for ids, source, target in zip(encoded, sources, targets, strict=True)
+        ]
+        if not self.copying:
+            return pairs
+        return list(map(self._copying_pair, pairs, targets))
 
     def collate(self, features: Sequence[Features], pairs: Sequence[Pair]) -> tuple[Tokens, Tokens]:
         """Pad sources and targets to a batch."""
-        source = self.reader.collate(features)
+        source = self.collator.collate(features)
         if self.copying:
             most_words = max(len(pair.words) for pair in pairs)
             extras = torch.zeros(len(pairs), most_words, dtype=torch.bool)
@@ -127,56 +154,84 @@ class PairReader:
 
     def decode(self, ids: Sequence[int], pair: Pair) -> str:
         """Return the text of target ids; copied words are spelt as in the source."""
+        text = self.join(ids, pair)
+        if not self.detokenizes:
+            return text
+        return self.detokenizer(text) if self.detokenizer else detokenize_by_moses(text)
+
+    def join(self, ids: Sequence[int], pair: Pair) -> str:
+        """Return the tokens of target ids with separators, before they are detokenized."""
         parts: list[str] = []
         for copied, run in groupby(ids, lambda id: id >= self.vocab_size):
             if copied:
                 parts += [pair.words[id - self.vocab_size] for id in run]
             else:
                 parts.append(self.target.decode(run))
-        text = self.target.separator.join(filter(None, parts))
-        return detokenize(text) if self.detokenizes else text
+        return self.target.separator.join(filter(None, parts))
 
-    def source_tokens(self, text: str) -> list[str]:
+    def learn_detokenizer(self, pairs: Iterable[Pair]) -> None:
+        """Learn from pairs where outputs have spaces, if outputs are detokenized."""
+        if self.detokenizes:
+            self.detokenizer = Detokenizer.learn(
+                (self.join(pair.ids[:-1], pair).split(), self.target_pipeline.canonical(pair.text))
+                for pair in pairs
+            )
+
+    @property
+    def signature(self) -> str:
+        """How outputs are detokenized; empty if they are not."""
+        if not self.detokenizes:
+            return ""
+        return self.detokenizer.signature if self.detokenizer else moses_signature()
+
+    def source_tokens(self, pair: Pair) -> list[str]:
         """Return each source token that is read, as it is spelt in the text."""
-        return [spelling for spelling, _ in self._source_forms(text)]
+        return [spelling for spelling, _ in self._source_forms(pair)]
 
-    def _source_forms(self, text: str) -> list[tuple[str, str]]:
+    def _source_forms(self, pair: Pair) -> list[tuple[str, str]]:
         """Return each source token as it is spelt in the text, and as a vocabulary has it."""
-        tokenizer, (text,) = self.reader.tokenizer, self.cut([text])
-        encoding = tokenizer.backend.encode(text, add_special_tokens=False)
+        pipeline, tokenizer = self.source, self.source.tokenizer
         forms = []
-        for id, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
-            spelling = text[begin:end]
-            unknown = id == tokenizer.unk_id
-            form = normalize(tokenizer.backend, spelling) if unknown else tokenizer.vocabulary[id]
+        for id, spelling in _spelt_tokens(pipeline, pair.given, pair.pretokenized):
+            form = pipeline.fold(spelling) if id == tokenizer.unk_id else tokenizer.vocabulary[id]
             forms.append((spelling, form))
         return forms[: self.max_source or None]
 
-    def _copying_pair(self, ids: list[int], source: str, target: str) -> Pair:
-        """Pair a source with a target; source tokens that the target's vocabulary lacks get own ids."""
+    def _copying_pair(self, pair: Pair, target: Text) -> Pair:
+        """Give ids to the source tokens of a pair; those that the target's vocabulary lacks get own ids."""
         own_ids: dict[str, int] = {}
         words: list[str] = []
         copies = []
-        for spelling, form in self._source_forms(source):
+        for spelling, form in self._source_forms(pair):
             id = self._target_ids.get(form, own_ids.get(form))
             if id is None:
                 id = own_ids[form] = self.vocab_size + len(words)
                 words.append(spelling.strip() if self.target.separator else spelling)
             copies.append(id)
+        ids = pair.ids
         if own_ids and self.target.unk_id in ids:
-            ids = self._copy_unknown(target, ids, own_ids)
-        return Pair(ids, source, target, copies, words)
+            ids = self._copy_unknown(target, pair, own_ids)
+        return replace(pair, ids=ids, copies=copies, words=words)
 
-    def _copy_unknown(self, target: str, ids: list[int], own_ids: dict[str, int]) -> list[int]:
+    def _copy_unknown(self, target: Text, pair: Pair, own_ids: dict[str, int]) -> list[int]:
         """Replace unknown ids of a target by the ids of source tokens with the same form."""
-        (target,) = self.cut([target])
-        encoding = self.target.backend.encode(target, add_special_tokens=False)
-        forms = [normalize(self.target.backend, target[b:e]) for b, e in encoding.offsets]
-        unk_id = self.target.unk_id
+        pipeline, unk_id = self.target_pipeline, self.target.unk_id
+        spelt = _spelt_tokens(pipeline, target, pair.pretokenized)
+        forms = [pipeline.fold(spelling) for _, spelling in spelt]
         return [
             own_ids.get(form, id) if id == unk_id else id
-            for id, form in zip(ids, [*forms, ""], strict=False)
+            for id, form in zip(pair.ids, [*forms, ""], strict=False)
         ]
+
+
+def _spelt_tokens(pipeline: TextPipeline, text: Text, pretokenized: bool) -> list[tuple[int, str]]:
+    """Return id and spelling of each token of a text."""
+    (features,) = pipeline.read([text], pretokenized=pretokenized, offsets=True)
+    if not isinstance(text, str) and pipeline.whole_words:
+        return list(zip(features.ids, text, strict=True))
+    string = joined(text)
+    spelt = (string[begin:end] for begin, end in features.offsets)
+    return list(zip(features.ids, spelt, strict=True))
 
 
 def truncate_targets(target: Tokens, length: int) -> Tokens:

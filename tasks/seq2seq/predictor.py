@@ -8,11 +8,11 @@ import torch
 
 from nlpseq.data.batch import ModelInput
 from nlpseq.data.features import Features
-from nlpseq.data.word_tokenizer import tokenize_words
+from nlpseq.data.text_pipeline import Text
 from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
 from nlpseq.metrics.base import Scores, sum_statistics
-from nlpseq.predictor import AttendedText, GeneratedText, Hypothesis, as_texts
+from nlpseq.predictor import AttendedText, GeneratedText, Hypothesis, as_cut_texts, as_texts, joined
 
 from ..base.decoding_config import build_generator, override_decoding
 from .metrics import TextMetric
@@ -98,7 +98,14 @@ class Seq2SeqPredictor:
         return config
 
     def predict(
-        self, texts: Iterable[str], /, *, prefix: str = "", seed: int | None = None, **options: Any
+        self,
+        texts: Iterable[Text],
+        /,
+        *,
+        prefix: str = "",
+        seed: int | None = None,
+        pretokenized: bool = False,
+        **options: Any,
     ) -> list[GeneratedText]:
         """Generate an output for each text.
 
@@ -106,6 +113,7 @@ class Seq2SeqPredictor:
             texts: sources.
             prefix: text with which every output begins.
             seed: makes sampling repeatable.
+            pretokenized: the texts are cut as the training data are: words between white space, or lists of words.
             **options: keys of the recipe's `[decoding]` section.
 
         Returns:
@@ -116,19 +124,26 @@ class Seq2SeqPredictor:
             UserError: an unknown option, a source that the recipe refuses for its length, or a model whose
                 probabilities are nan.
         """
-        config, texts = self.decoding_config(options), as_texts(texts)
+        config, given = self.decoding_config(options), _given_texts(texts, pretokenized)
         prefix_ids, generator = self._encode_prefix(prefix), build_generator(seed, self.device)
-        batches, truncated = self._batches(texts, config)
+        batches, truncated = self._batches(given, config, pretokenized)
         best: dict[int, list[Output]] = {}
         for batch in self._search_all(batches, config, prefix_ids, generator):
             best.update(zip(batch.rows, batch.outputs, strict=True))
         return [
-            _generated_text(text, best.get(row, []), config.num_return, row in truncated)
-            for row, text in enumerate(texts)
+            _generated_text(joined(text), best.get(row, []), config.num_return, row in truncated)
+            for row, text in enumerate(given)
         ]
 
     def attention(
-        self, texts: Iterable[str], /, *, prefix: str = "", seed: int | None = None, **options: Any
+        self,
+        texts: Iterable[Text],
+        /,
+        *,
+        prefix: str = "",
+        seed: int | None = None,
+        pretokenized: bool = False,
+        **options: Any,
     ) -> list[AttendedText]:
         """Generate an output for each text, with what each of its tokens attended to.
 
@@ -137,10 +152,11 @@ class Seq2SeqPredictor:
         Raises:
             UserError: as for `predict`, or outputs are sampled.
         """
-        config, texts = self.decoding_config(options, attention=True), as_texts(texts)
+        config = self.decoding_config(options, attention=True)
+        given = _given_texts(texts, pretokenized)
         prefix_ids, generator = self._encode_prefix(prefix), build_generator(seed, self.device)
-        predictions = [AttendedText(text, "", (), (), ()) for text in texts]
-        batches, _ = self._batches(texts, config)
+        predictions = [AttendedText(joined(text), "", (), (), ()) for text in given]
+        batches, _ = self._batches(given, config, pretokenized)
         for rows, pairs, sources, outputs in self._search_all(
             batches, config, prefix_ids, generator
         ):
@@ -149,9 +165,9 @@ class Seq2SeqPredictor:
             for row, output, weight, pair in zip(rows, best, weights, pairs, strict=True):
                 spelt = [self.pairs.decode([token_id], pair) for token_id in output.ids]
                 predictions[row] = AttendedText(
-                    texts[row],
+                    joined(given[row]),
                     output.text,
-                    tuple(self.pairs.source_tokens(pair.source)),
+                    tuple(self.pairs.source_tokens(pair)),
                     tuple([*spelt, "</s>"][: len(weight)]),
                     tuple(map(tuple, weight.tolist())),
                 )
@@ -159,10 +175,10 @@ class Seq2SeqPredictor:
 
     def read_texts(self, texts: Sequence[str]) -> ModelInput:
         """Encode sources as the encoder reads them."""
-        sources = self._cut(texts)
-        features, _ = self.pairs.encode_sources(sources)
-        tokens = self.pairs.reader.collate(features).to(self.device)
-        return ModelInput(tokens, [self.pairs.source_tokens(source) for source in sources])
+        features, _ = self.pairs.encode_sources(texts)
+        tokens = self.pairs.collator.collate(features).to(self.device)
+        pairs = self.pairs.make_pairs(texts, [""] * len(texts))
+        return ModelInput(tokens, [self.pairs.source_tokens(pair) for pair in pairs])
 
     def evaluate(self, texts: Iterable[str], targets: Iterable[str], **options: Any) -> Scores:
         """Return the scores of the outputs of texts against targets.
@@ -204,22 +220,22 @@ class Seq2SeqPredictor:
     def _encode_prefix(self, prefix: str) -> list[int]:
         if not isinstance(prefix, str) or not is_utf8(prefix):
             raise UserError(f"prefix: {prefix!r:.60} is not valid Unicode text")
-        (ids,) = self.pairs.encode_targets(self._cut([prefix]))
+        (ids,) = self.pairs.encode_targets([prefix])
         if self.pairs.target.unk_id in ids:
             raise UserError(f"prefix {prefix!r}: has a part that the model's vocabulary lacks")
         return ids
 
     def _batches(
-        self, texts: Sequence[str], config: TextDecodingConfig
+        self, texts: Sequence[Text], config: TextDecodingConfig, pretokenized: bool
     ) -> tuple[list[_Batch], set[int]]:
         """Group sources by length; return also the rows that are truncated.
 
         A source without a token is in no batch.
         """
-        sources = self._cut(texts)
-        features, truncated = self.pairs.encode_sources(sources)
+        features, truncated = self.pairs.encode_sources(texts, pretokenized=pretokenized)
         used = [row for row, encoded in enumerate(features) if len(encoded)]
-        pairs = self.pairs.make_pairs([sources[row] for row in used], [""] * len(used))
+        sources = [texts[row] for row in used]
+        pairs = self.pairs.make_pairs(sources, [""] * len(used), pretokenized=pretokenized)
         lengths = [len(features[row]) for row in used]
         training, vocab_size = self.recipe.training, self.pairs.vocab_size
         batches = search_batches(lengths, None, config, training, vocab_size)
@@ -232,11 +248,6 @@ class Seq2SeqPredictor:
             for batch in batches
         ], set(truncated)
 
-    def _cut(self, texts: Sequence[str]) -> list[str]:
-        """Cut raw texts into words if tokens are words, as the training data are."""
-        by_words = self.pairs.reader.tokenizer.kind == "word" and not self.pairs.by_rule
-        return [tokenize_words(text) for text in texts] if by_words else list(texts)
-
 
 class TranslationPredictor(Seq2SeqPredictor):
     """A trained translation model."""
@@ -248,6 +259,10 @@ class SummarizationPredictor(Seq2SeqPredictor):
     """A trained summarization model."""
 
     name: ClassVar[str] = "summarization model"
+
+
+def _given_texts(texts: object, pretokenized: bool) -> Sequence[Text]:
+    return as_cut_texts(texts) if pretokenized else as_texts(texts)
 
 
 def _generated_text(

@@ -10,6 +10,7 @@ from nlpseq.recipe import (
     DecoderConfig,
     DecodingConfig,
     EvaluationConfig,
+    Language,
     Natural,
     Positive,
     RecurrentDecoderConfig,
@@ -36,9 +37,17 @@ class PairTokenizationConfig(TokenizationConfig):
     max_target_length: Natural = Field(
         0, description="most tokens of a target in training, its end included; 0: no limit"
     )
+    target_language: Language | None = Field(
+        None, description="language of the targets, where it is not `language`"
+    )
     too_long: Literal["truncate", "refuse"] = Field(
         "truncate", description="a longer source is truncated (and counted), or an error"
     )
+
+    @property
+    def target(self) -> TokenizationConfig:
+        """The same for targets."""
+        return self.model_copy(update={"language": self.target_language or self.language})
 
 
 class OutputConfig(Section):
@@ -214,6 +223,12 @@ class Seq2SeqRecipe(TextRecipe):
 
 class TranslationEvaluationConfig(EvaluationConfig):
     """Which splits of a translation task are scored, and how."""
+
+    bleu_tokenizer: str | None = Field(
+        None,
+        description="BLEU's tokenizer, by its name in sacrebleu, such as zh or flores200; default: by the "
+        "script of the targets",
+    )
 
     tokenized_language: str | None = Field(
         None,

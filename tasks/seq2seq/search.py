@@ -194,7 +194,7 @@ class OutputSearch:
                     size + most_attended[position] if token_id == unk_id else token_id
                     for position, token_id in enumerate(hypothesis.ids)
                 ]
-                pair = replace(pairs[row], words=self.pairs.source_tokens(pairs[row].source))
+                pair = replace(pairs[row], words=self.pairs.source_tokens(pairs[row]))
                 results[row].append(_output(hypothesis, self.pairs.decode(ids, pair)))
         return results
 

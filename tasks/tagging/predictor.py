@@ -10,11 +10,12 @@ from torch import Tensor
 from nlpseq.data import tag_schemes
 from nlpseq.data.batch import ModelInput, Tokens
 from nlpseq.data.batching import bucket_batches
-from nlpseq.data.features import FeatureReader
-from nlpseq.data.word_tokenizer import Word, split_into_sentences
+from nlpseq.data.feature_batches import FeatureCollator
+from nlpseq.data.text_pipeline import Text, TextPipeline
+from nlpseq.data.word_tokenizer import Word
 from nlpseq.layers.crf import Spans
 from nlpseq.layers.linear_chain import best_paths
-from nlpseq.predictor import Entity, TaggedText, as_texts
+from nlpseq.predictor import Entity, TaggedText, as_cut_texts, as_texts, joined
 
 from .model import TaggerModel, word_outputs
 
@@ -34,7 +35,8 @@ class SequenceTaggerPredictor:
     """A trained tagger.
 
     Args:
-        reader: makes features of sentences, as in training.
+        pipeline: makes features of sentences, as in training.
+        collator: makes batches of features.
         tags: tags by id.
         model: trained tagger.
         device: where to run.
@@ -44,9 +46,15 @@ class SequenceTaggerPredictor:
     prediction_type: ClassVar[type[TaggedText]] = TaggedText
 
     def __init__(
-        self, reader: FeatureReader, tags: Sequence[str], model: TaggerModel, device: torch.device
+        self,
+        pipeline: TextPipeline,
+        collator: FeatureCollator,
+        tags: Sequence[str],
+        model: TaggerModel,
+        device: torch.device,
     ) -> None:
-        self.reader = reader
+        self.pipeline = pipeline
+        self.collator = collator
         self.tags = list(tags)
         self.model = model.to(device).eval()
         self.device = device
@@ -56,8 +64,13 @@ class SequenceTaggerPredictor:
         )
         self._types = [tag[2:] for tag in self.tags]
 
-    def predict(self, texts: Iterable[str], /) -> list[TaggedText]:
+    def predict(self, texts: Iterable[Text], /, *, pretokenized: bool = False) -> list[TaggedText]:
         """Find the entities of texts; each text is tagged sentence by sentence.
+
+        Args:
+            texts: raw texts.
+            pretokenized: each text is a sentence that is cut as the training data are: a list of words, or words
+                between white space.
 
         Returns:
             the predictions, in the order of the texts; tags are in the BIO scheme. The confidence of an
@@ -66,25 +79,25 @@ class SequenceTaggerPredictor:
         Raises:
             UserError: `texts` is not an iterable of strings; a wrong one is named by its index.
         """
-        texts = as_texts(texts)
-        cut = [split_into_sentences(text) for text in texts]
+        given: Sequence[Text] = as_cut_texts(texts) if pretokenized else as_texts(texts)
+        cut = [self.pipeline.sentences(text, pretokenized=pretokenized) for text in given]
         words = [[word.text for word in sentence] for sentences in cut for sentence in sentences]
         tagged = iter(self.tag(words))
         return [
             _tagged_text(text, sentences, tagged)
-            for text, sentences in zip(texts, cut, strict=True)
+            for text, sentences in zip(given, cut, strict=True)
         ]
 
     def read_texts(self, texts: Sequence[str]) -> ModelInput:
         """Encode texts as the model reads them, one row for each sentence."""
-        cut = [split_into_sentences(text) for text in texts]
+        cut = [self.pipeline.sentences(text) for text in texts]
         words = [[word.text for word in sentence] for sentences in cut for sentence in sentences]
-        features = self.reader.read_words(words)
+        features = self.pipeline.read(words)
         used = [index for index, sentence in enumerate(features) if len(sentence)]
-        tokens = self.reader.collate([features[index] for index in used]).to(self.device)
+        tokens = self.collator.collate([features[index] for index in used]).to(self.device)
         if tokens.word_starts is None:
             return ModelInput(tokens, [words[index] for index in used])
-        vocabulary, lengths = self.reader.tokenizer.vocabulary, tokens.lengths.tolist()
+        vocabulary, lengths = self.pipeline.tokenizer.vocabulary, tokens.lengths.tolist()
         pieces = [
             [vocabulary[token_id] for token_id in row[:length]]
             for row, length in zip(tokens.ids.tolist(), lengths, strict=True)
@@ -101,7 +114,7 @@ class SequenceTaggerPredictor:
     @torch.no_grad()
     def _tag_group(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """Tag sentences in batches of similar length; each distinct word is encoded once for all."""
-        features = self.reader.read_words(sentences)
+        features = self.pipeline.read(sentences)
         results = [TaggedSentence([], [], []) for _ in sentences]
         used = [index for index, sentence in enumerate(features) if len(sentence)]
         lengths = [len(features[index]) for index in used]
@@ -111,7 +124,7 @@ class SequenceTaggerPredictor:
                 lengths, batch_size=0, batch_tokens=TOKENS_AT_ONCE, shuffle=False
             )
         ]
-        collated = self.reader.collate_all([[features[row] for row in rows] for rows in batches])
+        collated = self.collator.collate_all([[features[row] for row in rows] for rows in batches])
         for rows, tokens in zip(batches, self.model.embedding.encode_words(collated), strict=True):
             for row, tagged in zip(rows, self._tag_batch(tokens.to(self.device)), strict=True):
                 results[row] = tagged
@@ -149,9 +162,10 @@ class SequenceTaggerPredictor:
 
 
 def _tagged_text(
-    text: str, sentences: Sequence[Sequence[Word]], tagged: Iterator[TaggedSentence]
+    given: Text, sentences: Sequence[Sequence[Word]], tagged: Iterator[TaggedSentence]
 ) -> TaggedText:
     """Join the tagged sentences of a text, taken from `tagged` in their order."""
+    text = joined(given)
     entities: list[Entity] = []
     tags: list[str] = []
     for sentence in sentences:
@@ -160,5 +174,5 @@ def _tagged_text(
         for span, confidence in zip(result.spans, result.confidences, strict=True):
             start, end = sentence[span.begin].begin, sentence[span.end - 1].end
             entities.append(Entity(text[start:end], span.type, start, end, confidence))
-    tokens = tuple(word.text for sentence in sentences for word in sentence)
+    tokens = tuple(text[word.begin : word.end] for sentence in sentences for word in sentence)
     return TaggedText(text, tuple(entities), tokens, tuple(tags))

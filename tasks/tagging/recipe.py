@@ -27,6 +27,11 @@ class TaggingRecipe(LabelRecipe):
 
     @model_validator(mode="after")
     def _check_split(self) -> Self:
-        reason = "data with tags are already cut into tokens"
-        self.tokenization.refuse(("split",), reason, "tokenization")
+        if (
+            self.tokenization.split == "words"
+        ):  # recipes of version 0.1 spell the default, whitespace
+            raise ValueError(
+                "tokenization.split = 'words': data with tags are already cut into tokens, and raw text is always cut "
+                "into words by rule; leave it out"
+            )
         return self

@@ -6,6 +6,7 @@ when they are read, learnt in it, decoded under its constraints, and scored as s
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -14,17 +15,21 @@ from torch import Tensor, nn
 from nlpseq.data import tag_schemes
 from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.features import Features
+from nlpseq.data.labels import read_tags
 from nlpseq.data.split import Split
+from nlpseq.data.text_pipeline import Text
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
+from nlpseq.metrics.base import Scores, perfect_scores
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
-from nlpseq.task import LossSum, Progress, Record, Shard
+from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
 from ..base.notes import counted
 from ..base.text_task import TextTask, names_by_id
+from .baselines import train_baselines
 from .metrics import type_table
 from .model import TaggerModel, build_tagger, word_outputs
 from .predictor import SequenceTaggerPredictor
@@ -40,8 +45,24 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
 
     Config: ClassVar[type[Recipe]] = TaggingRecipe
     fields: ClassVar[tuple[str, ...]] = ("tokens", "tags")
+    metric: SpanScores
+    label_field = "tags"
+    tags_words: ClassVar[bool] = True
     main_metric = "f1"
     higher_is_better = True
+    score_directions = MappingProxyType(
+        dict.fromkeys(
+            (
+                "precision",
+                "recall",
+                "conlleval_precision",
+                "conlleval_recall",
+                "conlleval_f1",
+                "token_accuracy",
+            ),
+            True,
+        )
+    )
     hub_task = "token-classification"
 
     def __init__(self, recipe: TaggingRecipe) -> None:
@@ -106,13 +127,9 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
 
     # Examples
 
-    def texts(self, split: Split) -> Sequence[str]:
-        """Return the words of each sentence, joined by spaces."""
-        return [" ".join(words) for words in _list_column(split, "tokens")]
-
-    def features(self, split: Split) -> list[Features]:
-        """Return the features of each sentence."""
-        return self.reader.read_words(_list_column(split, "tokens"))
+    def texts(self, split: Split) -> Sequence[Text]:
+        """Return the words of each sentence."""
+        return _list_column(split, "tokens")
 
     def targets(self, split: Split) -> Sequence[list[str]]:
         """Return the tags of each sentence in the recipe's scheme.
@@ -120,11 +137,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         Raises:
             UserError: a tag fits no scheme, or a sentence has more or fewer tags than tokens.
         """
-        sentences, words = _list_column(split, "tags"), _list_column(split, "tokens")
-        kind = getattr(split.rows.features["tags"], "feature", None)
-        if names := getattr(kind, "names", None):  # ClassLabels of the Hub
-            known = dict(enumerate(names))  # without -1, which the Hub gives to unlabelled tokens
-            sentences = [[known.get(number, number) for number in tags] for tags in sentences]
+        sentences, words = self._tags(split), _list_column(split, "tokens")
         for index, (tags, tokens) in enumerate(zip(sentences, words, strict=True)):
             if len(tags) != len(tokens):
                 raise UserError(
@@ -134,6 +147,17 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         lines = split.column("line") if "line" in split.rows.column_names else ()
         tag_schemes.check_tags(sentences, split.origin, lines)
         return [tag_schemes.convert_tags(tags, self.recipe.head.scheme) for tags in sentences]
+
+    def _tags(self, split: Split) -> list[list[str]]:
+        """Return the tags of each sentence as the data give them."""
+        try:
+            sentences = read_tags(split.rows, "tags")
+        except ValueError as error:
+            raise UserError(f"{split.origin}: the tags of {split.name}: {error}") from error
+        for number, tags in enumerate(sentences, start=1):
+            if tags is None:
+                raise split.missing_label_error("tags", number)
+        return [list(tags or ()) for tags in sentences]
 
     def collate_targets(self, targets: Sequence[list[str]], source: Tokens) -> Tensor:
         """Return the ids (B, W) of the tags, 0 at padding."""
@@ -179,14 +203,31 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
                 tags = [self.tags[tag_id] for tag_id in path[: len(target)]]
                 yield Record(index, self.metric.statistics(tags, target), target, tags)
 
+    def has_loss(self, features: Features, target: list[str]) -> bool:
+        """Tell whether the model knows every tag."""
+        return all(tag in self.tags for tag in target)
+
+    def perfect_scores(self, records: Sequence[Record]) -> Scores:
+        """Return the scores of a tagger that is always right."""
+        return perfect_scores(self.metric, (record.target for record in records))
+
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
         """Return the scores of each type of entity."""
         return type_table(records, self.tags, self.recipe.head.scheme)
 
+    def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
+        """Train the most frequent tag of a word, and a CRF on word features."""
+        scheme = self.recipe.head.scheme
+        return train_baselines(splits, self.words, self.targets, self.metric, scheme)
+
+    def words(self, split: Split) -> list[list[str]]:
+        """Return the words of each sentence."""
+        return _list_column(split, "tokens")
+
     def predictor(self, model: nn.Module, device: torch.device) -> SequenceTaggerPredictor:
         """Return a predictor of entities in raw texts."""
         assert isinstance(model, Model)
-        return SequenceTaggerPredictor(self.reader, self.tags, model, device)
+        return SequenceTaggerPredictor(self.pipeline, self.collator, self.tags, model, device)
 
 
 def _list_column(split: Split, name: str) -> list[list[Any]]:

@@ -89,7 +89,7 @@ def test_labels_show_what_the_fonts_have(tmp_path: Path, monkeypatch: pytest.Mon
         return real(self, ticks, labels, **options)
 
     known = {"DejaVu Sans": frozenset(map(ord, " abcxüthe$^2[31m<>&\"'▁Ġ…␣⏎"))}
-    monkeypatch.setattr("nlpseq.analysis.attention_plots._fonts", lambda: known)
+    monkeypatch.setattr("nlpseq.reporting.fonts._fonts", lambda: known)
     monkeypatch.setattr(Axis, "set_ticks", record)
     draw_map(replace(ODD, rows=("b",) * 7), tmp_path / "odd.png")
     expected = ["Ġthe", "▁x", "", "␣", "⏎", "^[[31m", "□□", "$x^2$", "<b>&\"'", "ü" * 23 + "…", "□"]

@@ -156,7 +156,7 @@ def test_options_are_passed_to_a_text_generator_and_each_chunk_has_its_seed(
         ),
         ("--seed 3 --prefix x --top-k 0", SequenceTagger(), "--top-k, --prefix, --seed: not for"),
         ("--attention d", SequenceTagger(), "--attention: not for some, a sequence tagger"),
-        ("--attention d", Classifier(), "--explain shows what it attends to"),
+        ("--attention d", Classifier(), "--explain attention shows what it attends to"),
         ("--format conll", Classifier(), "does not fit a classification: use json, text, html"),
         ("--format conll", BackwardsGenerator("text"), "conll does not fit generated text"),
         ("--explain", BackwardsGenerator("text"), "--explain does not fit generated text"),
@@ -288,6 +288,14 @@ def whole(predictor: Model, format: str | None, output: Path) -> bytes:
     PredictionWriter(predictor, format).write(output, iter(TEXTS))
     assert not partial_of(output).exists()
     return output.read_bytes()
+
+
+def test_a_predictor_of_raw_text_alone_refuses_cut_text(
+    use: Callable[[Model], Model], capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(SequenceTagger())
+    assert main(["predict", "run", "--pretokenized", "a b ."]) == 2
+    assert "takes raw text only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["json", "text", "conll"])

@@ -6,14 +6,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlpseq.data.feature_batches import FeatureCollator
 from nlpseq.data.features import (
     MAX_CHARACTERS,
     NUM_CASINGS,
     CharacterTable,
-    FeatureReader,
     Features,
     casing,
 )
+from nlpseq.data.text_pipeline import TextPipeline
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
@@ -33,6 +34,23 @@ def learn(kind: str = "word", **options: object) -> Tokenizer:
     return Tokenizer.train(
         TokenizationConfig.model_validate(config), [" ".join(one) for one in SENTENCES] + ["\n"]
     )
+
+
+class FeatureReader(TextPipeline):
+    """A pipeline with its collator, of a tokenizer whose texts are words between white space."""
+
+    def __init__(self, tokenizer: Tokenizer, characters=None, **options) -> None:
+        super().__init__(tokenizer, characters=characters, word_pieces=True, **options)
+        self.collator = FeatureCollator(tokenizer.pad_id, characters, casing=self.casing)
+        self.collate, self.collate_all = self.collator.collate, self.collator.collate_all
+
+    read_words = TextPipeline.read
+
+    def read_texts(self, texts):
+        self.word_pieces = False
+        read = self.read(texts, pretokenized=True)
+        self.word_pieces = True
+        return read
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +209,7 @@ def test_batches_may_share_one_table_of_words(reader) -> None:
 
 
 def test_the_memory_for_words_is_bounded(tokenizers, monkeypatch) -> None:
-    monkeypatch.setattr("nlpseq.data.features.CACHED_WORDS", 100)
+    monkeypatch.setattr("nlpseq.data.feature_batches.CACHED_WORDS", 100)
     reader = FeatureReader(tokenizers["word"], CharacterTable("0123456789"))
     for first in range(0, 1000, 50):
         words = [f"{number}" for number in range(first, first + 50)]
@@ -199,7 +217,7 @@ def test_the_memory_for_words_is_bounded(tokenizers, monkeypatch) -> None:
         ids = tokens.characters.ids
         spelt = ids[tokens.characters.rows[0]].tolist()
         assert spelt == [[*reader.characters.ids(w), *[0] * (ids.size(1) - len(w))] for w in words]
-    assert len(reader._spellings) <= 150
+    assert len(reader.collator._spellings) <= 150
 
 
 def test_pieces_in_a_batch(tokenizers) -> None:

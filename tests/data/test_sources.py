@@ -81,7 +81,7 @@ def test_columns_are_renamed(tmp_path) -> None:
 
 def test_a_mapping_for_the_hub_does_not_hinder_local_files(tmp_path) -> None:
     (tmp_path / "train.txt").write_text("a\n")
-    split = load(tmp_path, files={"train": "train.txt"}, columns={"text": "sentence"})["train"]
+    split = load(tmp_path, files={"train": "train.txt"}, hub_columns={"text": "sentence"})["train"]
     assert list(split.column("text")) == ["a"]
 
 
@@ -118,14 +118,19 @@ def test_shares_are_exact_decimals(tmp_path) -> None:
     ]  # with floats, train would be empty
 
 
-def test_hold_out_of_rows(tmp_path) -> None:
+def test_hold_out_from_the_end(tmp_path) -> None:
     (tmp_path / "all.txt").write_text("".join(f"{n}\n" for n in range(25)))
-    splits = load(tmp_path, files={"train": "all.txt"}, hold_out={"validation": 0.1, "test": 0.2})
+    shares = {"validation": 0.1, "test": 0.2}
+    splits = load(tmp_path, files={"train": "all.txt"}, hold_out=shares, hold_out_by="end")
     assert {name: list(map(int, split.column("text"))) for name, split in splits.items()} == {
         "train": list(range(17)),
         "validation": list(range(17, 20)),
         "test": list(range(20, 25)),
     }
+    assert (
+        splits["test"].note
+        == "5 of the 25 examples of train, cut from its end in order, not drawn at random"
+    )
 
 
 def test_hold_out_of_characters(tmp_path) -> None:
@@ -144,7 +149,7 @@ def test_hold_out_of_characters(tmp_path) -> None:
     [
         ({"train": 0.1}, "split train exists already"),
         ({"a": 0.5, "b": 0.5}, "add up to 1, train would be empty"),
-        ({"validation": 0.0}, "3 examples in .* leave none for validation"),
+        ({"test": 0.0}, "3 examples in .* leave none for test"),
         ({"validation": 0.99}, "3 examples in .* leave none for train"),
     ],
 )
@@ -228,7 +233,7 @@ def real() -> Path:
 @pytest.mark.real
 def test_real_counts(real) -> None:
     files = {"train": "ptb.train.txt", "test": "ptb.test.txt"}
-    ptb = load(real / "lm" / "ptb", files=files)
+    ptb = load(real / "lm" / "ptb", files=files, hold_out={"validation": 0})
     assert sum(len(text.split()) + 1 for text in ptb["train"].column("text")) == 929_589
     assert sum(len(text.split()) + 1 for text in ptb["test"].column("text")) == 82_430
     names = {"train": "eng.train", "validation": "eng.testa"}
@@ -236,7 +241,13 @@ def test_real_counts(real) -> None:
     assert [len(split) for split in ner.values()] == [14_041, 3_250]
     assert sum(map(len, ner["validation"].column("tokens"))) == 51_362
     files = {"train": "raw/train.en, raw/train.de"}
-    pairs = load(real / "translation", ("source", "target"), format="parallel", files=files)
+    pairs = load(
+        real / "translation",
+        ("source", "target"),
+        format="parallel",
+        files=files,
+        hold_out={"validation": 0},
+    )
     assert len(pairs["train"]) == 29_000
     mail = load(
         real / "summarization",
@@ -244,6 +255,7 @@ def test_real_counts(real) -> None:
         format="jsonl",
         files={"train": "train.jsonl", "test": "test.jsonl"},
         columns={"source": "body", "target": "subject"},
+        hold_out={"validation": 0},
     )
     assert [len(split) for split in mail.values()] == [14_436, 1_906]
 

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpseq.data.word_tokenizer import (
-    detokenize,
     sentence_numbers,
     split_into_sentences,
     split_sentences,
@@ -35,21 +34,6 @@ TEXTS = st.text(max_size=80) | st.text("aB.'’,-nt1 $@/:\n\"(\u0301\u200d👍",
 )
 def test_words(text: str, words: str) -> None:
     assert [word.text for word in split_words(text)] == words.split()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "He left the U.S. in 1996-08-30.",
-        "Mr. J. Smith's dog doesn't bark, can't it?! I'm at the (old) inn: 10%; you've 5.",
-        'A "VAIO" notebook is 3.5 cm thick.',
-        "Two men aren't talking...\nOne's here.",
-        "Ein Mann, der läuft; eine Frau (jung) läuft nicht.",
-        "",
-    ],
-)
-def test_words_are_written_again_as_they_were(text: str) -> None:
-    assert detokenize(tokenize_words(text)) == text
 
 
 def test_a_line_ends_a_sentence_and_places_are_those_of_the_text() -> None:

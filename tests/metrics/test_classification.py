@@ -19,33 +19,48 @@ def total(pairs) -> list[float]:
     return [sum(column) for column in zip(*vectors, strict=True)]
 
 
-@given(st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from([*LABELS, "new"])), min_size=1))
-@settings(deadline=None, max_examples=100)
+NEW = ["new", "newer", "newest"]
+
+
+def unseen_total(pairs) -> tuple[ClassificationScores, list[float]]:
+    metric = METRIC.with_targets(target for _, target in pairs)
+    vectors = [metric.statistics(prediction, target) for prediction, target in pairs]
+    return metric, [sum(column) for column in zip(*vectors, strict=True)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from([*LABELS, *NEW])), min_size=1))
+@settings(deadline=None, max_examples=200)
 def test_scores_are_those_of_sklearn(pairs) -> None:
     predictions, targets = zip(*pairs, strict=True)
-    summed = total(pairs)
-    scores = METRIC.score(summed)
+    metric, summed = unseen_total(pairs)
+    scores = METRIC.score(summed)  # the sum says how many new classes there are
+    assert scores == metric.score(summed)
     assert scores["accuracy"] == pytest.approx(sklearn.accuracy_score(targets, predictions))
-    options = {"labels": LABELS, "zero_division": 0}
-    if {*targets} & {*LABELS}:  # sklearn has no mean over no support
-        for average in ("macro", "weighted"):
-            expected = sklearn.f1_score(targets, predictions, average=average, **options)
-            assert scores[f"{average}_f1"] == pytest.approx(expected)
-    columns = sklearn.precision_recall_fscore_support(targets, predictions, **options)
-    for label, *row in zip(LABELS, *columns, strict=True):
-        assert [*METRIC.per_class(summed)[label].values()] == pytest.approx(row)
-    every = [*LABELS, "new"]
+    for average in ("macro", "weighted"):
+        expected = sklearn.f1_score(targets, predictions, average=average, zero_division=0)
+        assert scores[f"{average}_f1"] == pytest.approx(expected)
+    every = [*LABELS, *metric.unseen]
+    columns = sklearn.precision_recall_fscore_support(
+        targets, predictions, labels=every, zero_division=0
+    )
+    for label, *row in zip(every, *columns, strict=True):
+        assert [*metric.per_class(summed)[label].values()] == pytest.approx(row)
     matrix = sklearn.confusion_matrix(targets, predictions, labels=every)
     assert confusion_matrix(targets, predictions, every) == matrix.tolist()
 
 
 def test_a_label_unseen_in_training_is_wrong_whatever_is_predicted() -> None:
     assert METRIC.statistics("good", "new") == (0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0)
+    assert METRIC.with_targets(["new"]).statistics("good", "new")[-1] == 1
     scores = METRIC.score(total([("good", "new"), ("good", "good")]))
     assert scores["accuracy"] == 0.5
-    assert scores["macro_f1"] == pytest.approx(2 / 3 / 3)
-    assert scores["weighted_f1"] == pytest.approx(2 / 3)
+    assert scores["macro_f1"] == pytest.approx(2 / 3 / 2)  # of good and new
+    assert scores["weighted_f1"] == pytest.approx(2 / 3 / 2)
     assert METRIC.score(total([("good", "new")]))["weighted_f1"] == 0.0
+
+
+def test_a_class_of_train_that_a_split_lacks_is_no_part_of_the_means() -> None:
+    assert METRIC.score(total([("good", "good"), ("bad", "bad")]))["macro_f1"] == 1.0
 
 
 def test_no_example_has_no_accuracy() -> None:

@@ -219,7 +219,11 @@ def test_a_new_reader_is_one_entry(tmp_path) -> None:
         (tmp_path / "train.list").write_text("1. a b\n2. c\n")
         document = {
             "task": "language_modeling",
-            "data": {"format": "numbered", "files": {"train": "train.list"}},
+            "data": {
+                "format": "numbered",
+                "files": {"train": "train.list"},
+                "hold_out": {"validation": 0},
+            },
         }
         config = validate(Recipe, document, "recipe x").data
         split = load_splits(config, data_dir=tmp_path, fields=["text"])["train"]

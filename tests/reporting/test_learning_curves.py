@@ -114,3 +114,12 @@ def test_times_are_round_and_in_a_fitting_unit() -> None:
 def test_nothing_to_draw_writes_nothing(history: list[dict[str, object]], tmp_path: Path) -> None:
     assert learning_curves(history, tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_validation_loss_is_drawn_under_either_name() -> None:
+    for name in ("nll_per_token", "loss"):
+        validations = [{"step": 100, "epoch": 0, "validation": {"accuracy": 0.5, name: 0.4}}]
+        figure = _draw(TRAINING, validations, "", {}, LIGHT)
+        loss, score, _ = figure.axes[:3]
+        assert [line.get_label() for line in loss.get_lines()] == ["training", "validation"]
+        assert score.get_ylabel() == "validation\naccuracy (%)"

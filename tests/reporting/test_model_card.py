@@ -126,3 +126,24 @@ def test_scores_by_class_are_those_of_the_last_split() -> None:
     assert "unseen" not in text
     assert ModelCard(text).data.pipeline_tag == "token-classification"
     assert " by " not in card().text.partition("## Use")[0].partition("## Scores")[2]
+
+
+def test_local_files_are_named_without_their_folders() -> None:
+    source = {"kind": "local", "files": {"train": ["a.csv"], "test": ["/home/ann/b.csv", "a.csv"]}}
+    overrides = ['data.files={train="/home/ann/my data/a.csv"}', "embedding.pretrained=/opt/v.txt"]
+    recipe = RECIPE | {
+        "data": RECIPE["data"]
+        | {"source": "nobody/set", "files": {"train": "/home/ann/my data/a.csv"}}
+    }
+    metrics = METRICS | {"data_source": source, "overrides": overrides}
+    written = model_card(recipe, "/home/ann/mine.toml", metrics)
+    assert "/home" not in written
+    assert "/opt" not in written
+    assert "on local files (a.csv, b.csv)" in written
+    assert "embedding.pretrained=v.txt" in written
+    assert "--data-dir DIR" in written
+    data = ModelCard(written).data
+    assert data.datasets is None  # the recipe's data set of the Hub was not used
+    assert {(r.dataset_type, r.dataset_name) for r in data.eval_results} == {
+        ("local", "local files (a.csv, b.csv)")
+    }

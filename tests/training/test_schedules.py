@@ -62,11 +62,11 @@ def test_one_cycle_follows_torch() -> None:
 
 
 def test_plateau_reduces_after_its_patience_and_survives_json() -> None:
-    plateau = Plateau(0.5, 1, higher_is_better=False)
+    plateau = Plateau(0.5, 1)
     scales = []
     for score in [3.0, 2.0, 2.0, 2.5, 2.1, 2.2, 1.0]:
-        plateau.update(score)
-        again = Plateau(0.5, 1, higher_is_better=False)
+        plateau.update(score, higher_is_better=False)
+        again = Plateau(0.5, 1)
         again.load(plateau.state())
         plateau = again
         scales.append(plateau.scale)

@@ -51,18 +51,29 @@ def _tokenizer(run: TrainedRun) -> str:
 def comparable_scores(candidates: Sequence[Candidate]) -> list[str]:
     """Return the scores that every run computes from statistics of examples, so that they can be tested.
 
-    Perplexity is among them only if all predict tokens of one vocabulary.
+    Perplexity is among them only if all predict tokens of one vocabulary, and a score whose signature says how
+    texts are cut only if all cut them alike.
     """
     runs = [run for candidate in candidates for run in candidate.runs]
     same = same_vocabulary(candidates)
+    # A baseline without probabilities lacks scores that its statistics have a place for.
     scores = [run.task.metric.score(run.statistics.sum(axis=0).tolist()) for run in runs]
     return [
         name
         for name in scores[0]
         if all(name in others for others in scores)
+        and all(name in run.scores for run in runs)
         and name != "tokens"
         and (same or name not in PER_TOKEN)
+        and len({_method(run, name) for run in runs}) == 1
     ]
+
+
+def _method(run: TrainedRun, score: str) -> str:
+    """Return the settings of a score from its signature, without versions; '' if it has none."""
+    family = "rouge" if score.startswith("rouge") else score
+    parts = run.signatures.get(family, "").split("|")
+    return "|".join(part for part in parts if not part.startswith(("version:", "rouge-score:")))
 
 
 def choose_score(candidates: Sequence[Candidate], wanted: str | None) -> str:
@@ -84,7 +95,14 @@ def choose_score(candidates: Sequence[Candidate], wanted: str | None) -> str:
             f"{names}: {name.replace('_', ' ')} is per token and their vocabularies differ "
             f"({_vocabularies(candidates)}); {instead}"
         )
-    if all(name in run.scores for candidate in candidates for run in candidate.runs):
+    runs = [run for candidate in candidates for run in candidate.runs]
+    methods = list(dict.fromkeys(_method(run, name) for run in runs))
+    if len(methods) > 1:
+        raise UserError(
+            f"{names}: {name} was computed in two ways ({methods[0]} and {methods[1]}); score all runs "
+            "again with nlpseq evaluate and one setting, or choose another --score"
+        )
+    if all(name in run.scores for run in runs):
         raise UserError(
             f"--score {name}: it is not computed from sums over examples, so it cannot be tested; "
             f"available: {', '.join(usable)}"

@@ -44,7 +44,7 @@ def cost_of(candidate: Candidate) -> Cost:
     """Compute the cost of a candidate from the files of its runs."""
     runs = candidate.runs
     counts = runs[0].metrics["parameters"]
-    embedding, output = counts.get("embedding", 0), _output(runs[0])
+    embedding, output = counts.get("embedding", 0), _output(runs[0]) if runs[0].size else 0
     return Cost(
         parameters=counts["total"],
         embedding=embedding,

@@ -12,6 +12,7 @@ from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
 from nlpseq.versions import versions
 
+from .baselines import baseline_candidates
 from .comparability import check_comparable, choose_score, comparable_scores, same_vocabulary
 from .costs import cost_of
 from .figures import draw
@@ -49,7 +50,7 @@ def compare(
     command: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Report:
-    """Compare finished runs on a split that all of them have scored.
+    """Compare finished runs on a split that all of them have scored, or one run with its baselines.
 
     Args:
         folders: run directories, or those of `--seeds`.
@@ -72,6 +73,8 @@ def compare(
     words = command or ("nlpseq", "compare", *map(str, folders))
     asked = _command(words, split, score, difference, data_dir)
     candidates, split = read_candidates(folders, split)
+    if len(folders) == 1:
+        candidates += baseline_candidates(candidates[0], split)
     check_comparable(candidates, split)
     chosen = choose_score(candidates, score)
     pairs = _pairs(candidates, chosen, difference, samples, level, seed)
@@ -176,6 +179,8 @@ def _measured(
         return report.models, [f"The speed of predictions was not measured: {error}"]
     return [
         replace(model, cost=replace(model.cost, speed=measure_speed(first.folder, texts, device)))
+        if first.size
+        else model  # a baseline, which is not saved
         for model, first in zip(report.models, firsts, strict=True)
     ], []
 

@@ -6,7 +6,7 @@ A directory holds one run (it has metrics.json), or those of `--seeds` in `seed-
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class TrainedRun:
         index: the index of each example in the split.
         statistics: (N, K) of the examples, in the order of `index`.
         size: bytes of its weights.
+        signatures: how each score was computed.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class TrainedRun:
     index: tuple[int, ...]
     statistics: Floats
     size: int
+    signatures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -77,18 +79,18 @@ def read_candidates(
     """Read the runs to compare.
 
     Args:
-        folders: run directories, or those of `--seeds`.
+        folders: run directories, or those of `--seeds`; one is compared with its baselines.
         split: whose scores to read; if None `test`, or the first test split that all have scored.
 
     Returns:
         The candidates, and the split.
 
     Raises:
-        UserError: fewer than two folders, one given twice, different tasks, or a run that has not finished, has
+        UserError: no folder, one given twice, different tasks, or a run that has not finished, has
             no scores on the split, or is damaged.
     """
-    if len(folders) < 2:
-        raise UserError("a comparison needs at least two runs: nlpseq compare RUN_A RUN_B")
+    if not folders:
+        raise UserError("a comparison needs runs: nlpseq compare RUN_A RUN_B")
     seen: set[Path] = set()
     for folder in folders:
         if folder.resolve() in seen:
@@ -156,6 +158,11 @@ def run_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the directory of a finished run")
     inner = sorted(path for path in folder.glob("seed-*") if path.is_dir())
+    if folds := sorted(folder.glob("fold-*")):
+        raise UserError(
+            f"{folder}: holds the folds of a cross-validation, which have different test sets; compare two "
+            f"runs of the same fold, such as {folds[0]}"
+        )
     own = (folder / METRICS).exists() or (folder / "recipe.toml").exists()
     runs = [folder] if own or not inner else inner
     for run in runs:
@@ -212,6 +219,7 @@ def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
         index,
         statistics,
         _size(folder / model_directory.WEIGHTS),
+        scored.get("details", {}).get(split, {}).get("signatures", {}),
     )
     _check_sum(run, predictions)
     return run
@@ -234,13 +242,14 @@ def read_statistics(path: Path) -> tuple[tuple[int, ...], Floats]:
         UserError: there is no such file, it is damaged, or examples have no statistics.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # A line of JSON ends at a line feed only: splitlines() would also cut at U+2028 in a text.
+        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; score the split with nlpseq evaluate") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: damaged, it is not UTF-8; score the split again") from error
     vectors: dict[int, list[float]] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines if lines != [""] else [], start=1):
         index, vector = _record(line, f"{path}, line {number}")
         known = vectors.get(index, [0.0] * len(vector))
         if len(vector) != len(next(iter(vectors.values()), vector)):

@@ -16,6 +16,7 @@ import numpy as np
 from nlpseq.data.hub_access import cache_only
 from nlpseq.data.word_tokenizer import split_words
 from nlpseq.errors import UserError
+from nlpseq.run_data import load_splits_of_run
 
 from .runs import Candidate, TrainedRun
 
@@ -55,7 +56,7 @@ def slices(
     first = candidates[0].runs[0]
     try:
         with cache_only():
-            data = first.task.load_splits(data_dir)
+            data = load_splits_of_run(first.folder, first.task, data_dir, wanted=[split])
     except UserError as error:
         where = (
             "" if data_dir or "--data-dir" in str(error) else "; give local files with --data-dir"
@@ -91,7 +92,7 @@ def inputs(run: TrainedRun, split: str, data_dir: Path | None) -> list[str]:
         UserError: the texts are not available, or have changed.
     """
     with cache_only():
-        data = run.task.load_splits(data_dir)
+        data = load_splits_of_run(run.folder, run.task, data_dir, wanted=[split])
     if split not in data or data[split].fingerprint != run.fingerprint:
         raise UserError(f"the data have changed since split {split!r} of {run.folder} was scored")
     rows = data[split].column(run.task.fields[0])

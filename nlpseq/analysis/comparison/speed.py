@@ -53,7 +53,7 @@ def measure_speed(folder: Path, texts: Sequence[str], device: str | None = None)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"{folder}: the speed of its predictions cannot be measured: {reason}")
-    return Speed(**json.loads(done.stdout.splitlines()[-1]))
+    return Speed(**json.loads(done.stdout.rstrip("\n").split("\n")[-1]))
 
 
 def speed_of(predictor: Any, texts: Sequence[str]) -> Speed:

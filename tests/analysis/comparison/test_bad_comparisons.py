@@ -88,6 +88,15 @@ def no_speed(runs: Path) -> None:
     edit(runs / "rnn" / "seed-13" / "metrics.json", lambda m: m.pop("tokens_per_second"))
 
 
+def no_baselines(runs: Path) -> None:
+    for seed in (13, 14):
+        edit(runs / "lstm" / f"seed-{seed}" / "metrics.json", lambda m: m.pop("baselines"))
+
+
+def no_records_of_baselines(runs: Path) -> None:
+    shutil.rmtree(runs / "lstm" / "seed-13" / "baselines")
+
+
 def nothing(runs: Path) -> None:
     pass
 
@@ -95,7 +104,8 @@ def nothing(runs: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words", "said"),
     [
-        (nothing, "lstm", "needs at least two runs"),
+        (no_baselines, "lstm", "needs at least two runs"),
+        (no_records_of_baselines, "lstm", "test.jsonl: no such file"),
         (nothing, "lstm ./lstm", "is given twice"),
         (nothing, "lstm nowhere", "nowhere: no such folder"),
         (nothing, "lstm words", "different tasks, classification and language_modeling"),

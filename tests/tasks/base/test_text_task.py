@@ -211,7 +211,7 @@ def test_pretrained_words_are_known_before_and_after_saving(kind: str, tmp_path:
     task = make(kind, embedding={**RICH, "pretrained": str(vectors)})
     model = built(task)
     assert any("unheard" in token for token in task.tokenizer.vocabulary)
-    ids = task.reader.read_words([["unheard", "Unheard", "dulll"]])[0].ids
+    ids = task.pipeline.read([["unheard", "Unheard", "dulll"]])[0].ids
     assert ids[0] == ids[1] != task.tokenizer.unk_id == ids[2]  # as it is spelt, then in lower case
     assert model.embedding.tokens.lookup(torch.tensor([ids[0]])).tolist() == [[2.5, 1, 0, 0, 0, 0]]
     texts = ["unheard Ann", "dull xyzzy"]

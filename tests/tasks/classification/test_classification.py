@@ -9,7 +9,18 @@ import torch
 import torch.nn.functional as F
 from datasets import ClassLabel, Dataset, Features, Value
 from nlpseq.tasks.classification.model import classify
-from small import CPU, REVIEWS, built, encoder, make, records, reviews, scores, train
+from small import (
+    CPU,
+    REVIEWS,
+    built,
+    encoder,
+    make,
+    records,
+    reviews,
+    scores,
+    split_of,
+    train,
+)
 
 from nlpseq.data.split import Split
 from nlpseq.data.synthetic import toy_corpus
@@ -35,7 +46,9 @@ def test_data_labels_name_and_order_classes_and_several_share_one() -> None:
 
 def test_a_class_that_data_labels_names_and_train_lacks() -> None:
     names = {"negative": "-", "neutral": "0", "positive": "+", "mixed": "+-"}
-    task = make("sentiment", data={"labels": names}, training={"class_weights": "balanced"})
+    splits = {"train": reviews(), "test": reviews([("a dull and fine film", "mixed")], "test")}
+    options = {"data": {"labels": names}, "training": {"class_weights": "balanced"}}
+    task = make("sentiment", splits, **options)
     model = built(task)
     train(task, model, reviews())
     assert task.labels == ["-", "0", "+", "+-"]
@@ -54,8 +67,33 @@ def test_class_labels_of_the_hub_count_by_name() -> None:
     shared = {"neg": "negative", "pos": "positive"}
     assert make("sentiment", {"train": split}, data={"labels": shared}).labels == [*shared.values()]
     # The Hub gives -1 to what is not labelled.
-    test = class_labels(["neg", "pos"], [-1, 1])
-    assert make("sentiment", {"train": split, "test": test}).targets(test) == ["-1", "pos"]
+    test = class_labels(["neg", "pos"], [1, -1])
+    with pytest.raises(UserError, match="row 2 of the train split has no 'label'"):
+        make("sentiment", {"train": split, "test": test})
+
+
+def test_a_label_of_data_labels_that_no_example_has_is_refused() -> None:
+    names = {"negative": "-", "neutral": "0", "positve": "+", "positive": "+"}
+    with pytest.raises(
+        UserError, match=r"no example has the label 'positve'.*did you mean 'positive'"
+    ):
+        make("sentiment", data={"labels": names})
+
+
+def test_one_and_one_point_zero_are_one_class() -> None:
+    train = split_of({"text": ["dull", "fine", "old"], "label": ["1", "0", "1.0"]})
+    test = split_of({"text": ["dull", "fine"], "label": [1.0, 0.0]}, "test")
+    task = make(
+        "sentiment", {"train": train, "test": test}, data={"labels": {"1.0": "bad", "0": "good"}}
+    )
+    assert task.targets(train) == ["bad", "good", "bad"]
+    assert task.targets(test) == ["bad", "good"]
+
+
+def test_a_split_of_one_class_is_told_of() -> None:
+    test = reviews([("dull", "negative"), ("slow", "negative")], "test")
+    task = make("sentiment", {"train": reviews(), "test": test})
+    assert any("test: only one class, 'negative'" in note for note in task.notes)
 
 
 def test_labels_that_train_lacks_are_told_of_and_count_as_wrong() -> None:

@@ -317,15 +317,15 @@ def test_learns_a_small_language_for_real(kind: str) -> None:
 def test_references_give_the_sources_own_perplexity() -> None:
     rows = Dataset.from_dict({"text": ["a b", "c"], "log_probability": [-3.0, -2.0]})
     task = make_task(["a b c"])
-    found = task.baselines(Split(name="test", rows=rows, origin="test"))
+    found = task.known_scores(Split(name="test", rows=rows, origin="test"))
     assert found == {"floor_perplexity": pytest.approx(math.exp(5 / 5))}
 
 
 def test_the_floor_is_one_only_for_a_closed_vocabulary() -> None:
     rows = Dataset.from_dict({"text": ["a b", "z"], "log_probability": [-3.0, -2.0]})
     split = Split(name="test", rows=rows, origin="test")
-    assert make_task(["a b c"]).baselines(split) == {}
-    assert make_task(["a b z"], tokenization={"add_eos": False}).baselines(split) == {}
+    assert make_task(["a b c"]).known_scores(split) == {}
+    assert make_task(["a b z"], tokenization={"add_eos": False}).known_scores(split) == {}
 
 
 def test_any_way_of_decoding_gives_samples() -> None:

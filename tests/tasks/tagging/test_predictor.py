@@ -123,8 +123,8 @@ def test_confidence_is_the_probability_of_just_that_entity(
     """Against the sum over all paths of a short sentence."""
     words = ["Ann", "Lee", "left"]
     (tagged,) = trained.tag([words])
-    features = trained.reader.read_words([words])
-    tokens = trained.reader.collate(features)
+    features = trained.pipeline.read([words])
+    tokens = trained.collator.collate(features)
     numbers = range(len(trained.tags))
     with torch.no_grad():
         outputs, mask = word_outputs(trained.model.encode(tokens).outputs, tokens)

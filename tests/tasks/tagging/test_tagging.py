@@ -67,7 +67,7 @@ def test_class_labels_of_the_hub_count_by_name() -> None:
     assert list(task.targets(split)) == BIO
     assert records(task, built(task), split)[0].target == BIO[0]
     unlabelled = Dataset.from_dict({"tokens": [["a"]], "tags": [[-1]]}, features=features)
-    with pytest.raises(UserError, match="the tag -1 fits no scheme"):
+    with pytest.raises(UserError, match="row 1 of the test split has no 'tags'"):
         task.targets(Split("test", unlabelled, "hub"))
 
 
@@ -85,14 +85,14 @@ def test_a_model_with_a_tag_that_is_none_is_refused() -> None:
         ({"tokens": [["a", "b"]], "tags": [["O"]]}, "sentence 1 of train: 2 tokens and 1 tags"),
         ({"tokens": [["a"]], "tags": [["B-X", "O"]]}, "sentence 1 of train: 1 tokens and 2 tags"),
         ({"tokens": [["a"]], "tags": [["X-PER"]]}, "sentence 1, token 1: the tag 'X-PER' fits no"),
-        ({"tokens": [["a"]], "tags": [[None]]}, "the tag None fits no scheme"),
-        ({"tokens": [["a"]], "tags": [[3]]}, "the tag 3 fits no scheme"),
+        ({"tokens": [["a"]], "tags": [[None]]}, "row 1 of the train split has no 'tags'"),
+        ({"tokens": [["a"]], "tags": [[3]]}, "the tag '3' fits no scheme"),
         (
             {"tokens": [["a"], ["b"]], "tags": [["B-X"], None]},
-            "tags of sentence 2 of train are None",
+            "row 2 of the train split has no 'tags'",
         ),
         ({"tokens": [None, ["b"]], "tags": [["B-X"], ["O"]]}, "tokens of sentence 1 .* None"),
-        ({"tokens": ["a b"], "tags": ["O O"]}, "tags of sentence 1 of train are 'O O', not a list"),
+        ({"tokens": ["a b"], "tags": ["O O"]}, "tags of train: row 1 holds 'O O', not a list"),
         ({"tokens": [[1, 2]], "tags": [["O", "B-X"]]}, r"tokens of sentence 1 .* \[1, 2\], not"),
         ({"tokens": [["a"]], "tags": [["O"]]}, "train has no entity"),
         ({"tokens": [[]], "tags": [[]]}, "train has no entity"),

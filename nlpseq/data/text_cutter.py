@@ -1,0 +1,130 @@
+"""Cutting of raw text into words: by rule, with a language, or at white space."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tokenizers import Regex, pre_tokenizers
+
+from nlpseq.data.word_rules import CHARACTER, SPACELESS, WHITESPACE, tokenizers_rule
+from nlpseq.data.word_tokenizer import split_spaceless, split_words
+
+Span = tuple[int, int]
+_NO_SPACE = re.compile(r"\S+")
+_SPACELESS = re.compile(f"[{SPACELESS}]")
+
+
+@dataclass(frozen=True)
+class TextCutter:
+    """Cuts raw text into words.
+
+    Attributes:
+        rule: `words` by rule, or at `whitespace`.
+        language: rules of Moses for it, where Moses has them; those of nlpseq for English and all others.
+        spaceless: cut text of scripts without spaces into characters.
+        version: of the rule; 1 is that of models of nlpseq 0.1.
+    """
+
+    rule: str = "words"
+    language: str | None = None
+    spaceless: bool = True
+    version: int = 2
+
+    def spans(self, text: str) -> list[Span]:
+        """Return begin and end of each word; every character except white space is in a word."""
+        if self.rule == "words":
+            spans = self._moses(text) if _has_moses(self.language) else []
+            return spans or self._by_rule(text)
+        return self._split_spaceless(text, whitespace_spans(text))
+
+    def _by_rule(self, text: str) -> list[Span]:
+        if self.version > 1:
+            return [word[1:] for word in split_words(text, version=self.version)]
+        spans, start = [], 0
+        for line in text.splitlines(keepends=True):  # version 0.1 cut each line on its own
+            spans += [(start + word.begin, start + word.end) for word in split_words(line)]
+            start += len(line)
+        return spans
+
+    def _split_spaceless(self, text: str, spans: list[Span]) -> list[Span]:
+        if not self.spaceless or not _SPACELESS.search(text):
+            return spans
+        return [part for begin, end in spans for part in split_spaceless(text, begin, end)]
+
+    def _moses(self, text: str) -> list[Span]:
+        """Return the words by Moses; none if they are not parts of the text in their order."""
+        spans, end = [], 0
+        for word in _moses(self.language).tokenize(text, escape=False):
+            begin = text.find(word, end)
+            if begin < 0 or text[end:begin].strip():
+                return []
+            end = begin + len(word)
+            spans.append((begin, end))
+        return [] if text[end:].strip() else self._split_spaceless(text, spans)
+
+    def join(self, text: str) -> tuple[str, list[Span]]:
+        """Return a text with spaces between its words, and the span of each character; lines are kept."""
+        spans = self.spans(text)
+        joined, origins, before = "", [], 0
+        for begin, end in spans:
+            space = "\n" * _line_breaks(text[before:begin]) or (" " if joined else "")
+            joined += space + text[begin:end]
+            origins += [(before, begin)] * len(space) + [(i, i + 1) for i in range(begin, end)]
+            before = end
+        last = max(_line_breaks(text[before:]) - 1, 0)
+        return joined + "\n" * last, origins + [(before, len(text))] * last
+
+    def backend(self) -> Any:
+        """Return the same for tokenizer.json."""
+        steps: list[Any] = [pre_tokenizers.Split(Regex(WHITESPACE), "removed")]
+        if self.rule == "words":
+            steps = [pre_tokenizers.Split(Regex(tokenizers_rule()), "removed", invert=True)]
+        if self.spaceless:
+            steps.append(pre_tokenizers.Split(Regex(CHARACTER), "isolated"))
+        return pre_tokenizers.Sequence(steps) if len(steps) > 1 else steps[0]
+
+    @property
+    def unexpressed(self) -> str:
+        """Why tokenizer.json cannot cut as this does; empty if it can."""
+        if self.rule == "words" and _has_moses(self.language):
+            return f"words are cut by the rules of Moses for {self.language}"
+        return ""
+
+    def describe(self) -> str:
+        """Return the rule in a few words."""
+        if self.rule == "whitespace":
+            return "at white space"
+        rules = f" (Moses, {self.language})" if _has_moses(self.language) else ""
+        return f"into words by rule{rules}"
+
+
+def whitespace_spans(text: str) -> list[Span]:
+    """Return begin and end of each run of characters without white space."""
+    return [match.span() for match in _NO_SPACE.finditer(text)]
+
+
+def _line_breaks(text: str) -> int:
+    return len(f"{text}.".splitlines()) - 1
+
+
+def is_spaceless(text: str) -> bool:
+    """Return whether a text has a character of a script without spaces between words."""
+    return _SPACELESS.search(text) is not None
+
+
+@cache
+def _has_moses(language: str | None) -> bool:
+    """Return whether Moses has rules for a language; English has nlpseq's own, Chinese none."""
+    if language in (None, "en", "zh", "yue"):
+        return False
+    from sacremoses.corpus import NonbreakingPrefixes  # late: rarely needed
+
+    return language in NonbreakingPrefixes().available_langs.values()
+
+
+@cache
+def _moses(language: str | None) -> Any:
+    from sacremoses import MosesTokenizer
+
+    return MosesTokenizer(lang=language)

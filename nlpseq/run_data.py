@@ -1,0 +1,146 @@
+"""The data of a finished run, for later commands: the files that it recorded, or an error, never other data.
+
+`data.json` of a run has the folder of its local files and the fingerprint of each split.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpseq.data.split import Split
+from nlpseq.errors import UserError
+from nlpseq.run_directory import DATA, RECIPE, TRAINED_ON, finished_metrics, read_data_record
+from nlpseq.task import Task
+
+
+def run_of_recipe(recipe: str) -> Path | None:
+    """Return the run directory that a recipe's path is in, None for any other recipe."""
+    folder = Path(recipe).parent
+    return folder if Path(recipe).name == RECIPE and (folder / DATA).exists() else None
+
+
+def recorded_folder(
+    run: Path | None, data_dir: Path | None, overrides: Sequence[str] = ()
+) -> Path | None:
+    """Return the folder of local files to read for a run.
+
+    Args:
+        run: the run directory or model directory; None: no run.
+        data_dir: given by the user, which comes first.
+        overrides: changes to its recipe; with another `data.source` the recorded files are not used.
+
+    Returns:
+        The folder; None if the run was trained on data of the Hub or the built-in corpus.
+
+    Raises:
+        UserError: the folder that the run recorded is not there.
+    """
+    if data_dir is not None or run is None or _sets(overrides, "data.source"):
+        return data_dir
+    record = read_data_record(run)
+    if record is None or record.folder is None:
+        return None
+    if not record.folder.is_dir():
+        names = ", ".join(dict.fromkeys(name for files in record.files.values() for name in files))
+        raise UserError(
+            f"{run}: its data are local files ({names}) in {record.folder}, a folder that is not there; give "
+            "the folder of these files with --data-dir DIR"
+        )
+    return record.folder
+
+
+def load_training_data(
+    recipe: str,
+    task: Task[Any],
+    data_dir: Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    resumed: Path | None = None,
+) -> tuple[dict[str, Split], Path | None]:
+    """Load the splits to train on.
+
+    Args:
+        recipe: its name or path; the recipe of a run is trained on the files that the run recorded.
+        task: of the recipe.
+        data_dir: folder of local files, instead of the recorded one.
+        overrides: changes to the recipe.
+        resumed: the directory of a run that is resumed.
+
+    Returns:
+        The splits, and the folder of local files, None without any.
+
+    Raises:
+        UserError: the data are not there, or those of the recipe's run have changed.
+    """
+    source = run_of_recipe(recipe)
+    folder = recorded_folder(source or resumed, data_dir, overrides)
+    splits = task.load_training_splits(folder)
+    if source is not None and data_dir is None:
+        check_unchanged(source, splits, TRAINED_ON, overrides)
+    return splits, folder
+
+
+def load_splits_of_run(
+    run: Path,
+    task: Task[Any],
+    data_dir: Path | None = None,
+    *,
+    wanted: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> dict[str, Split]:
+    """Load the splits of a run again.
+
+    Args:
+        run: the run directory or model directory.
+        task: of the run.
+        data_dir: folder of local files, instead of the recorded one.
+        wanted: splits that must be as the run recorded them; (): all.
+        overrides: changes to the recipe of the run.
+
+    Raises:
+        UserError: the data are not there, or without a `data_dir` they have changed.
+    """
+    splits = task.load_splits(recorded_folder(run, data_dir, overrides))
+    if data_dir is None:
+        check_unchanged(run, splits, wanted, overrides)
+    return splits
+
+
+def check_unchanged(
+    run: Path, splits: Mapping[str, Split], wanted: Sequence[str], overrides: Sequence[str]
+) -> None:
+    """Check that splits are those that a run recorded, unless its `[data]` is overridden.
+
+    Raises:
+        UserError: a split has other content.
+    """
+    recorded = [name for name in wanted if name in _fingerprints(run)]
+    # If the run has not recorded the wanted split, the others tell whose data these are.
+    changed = changed_splits(run, splits, recorded)
+    if changed and not _sets(overrides, "data."):
+        name = changed[0]
+        raise UserError(
+            f"{run}: the {name} split of {splits[name].origin} is not that of the run, it has changed since "
+            "or the run had local files; give the folder of the data to use with --data-dir DIR"
+        )
+
+
+def changed_splits(run: Path, splits: Mapping[str, Split], wanted: Sequence[str]) -> list[str]:
+    """Return the splits whose content is not what the run recorded; `wanted` empty: of all splits."""
+    known = _fingerprints(run)
+    names = [name for name in wanted or splits if name in splits and name in known]
+    return [name for name in names if splits[name].fingerprint != known[name]]
+
+
+def _fingerprints(run: Path) -> dict[str, Any]:
+    """Return the fingerprints of the splits that a run was trained and scored on."""
+    record = read_data_record(run)
+    scored = (finished_metrics(run) or {}).get("data")
+    return {
+        **(record.fingerprints if record else {}),
+        **(scored if isinstance(scored, dict) else {}),
+    }
+
+
+def _sets(overrides: Sequence[str], key: str) -> bool:
+    return any(override.strip().startswith(key) for override in overrides)

@@ -1,0 +1,53 @@
+"""Baselines of a classifier: the most frequent class, and TF-IDF with logistic regression."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nlpseq.baselines.text_classifiers import Guess, MostFrequentClass, TfidfClassifier
+from nlpseq.data.split import Split
+from nlpseq.data.word_tokenizer import split_words
+from nlpseq.metrics.classification import ClassificationScores
+from nlpseq.task import Baseline, Record
+
+
+def train_baselines(
+    splits: Mapping[str, Split],
+    targets: Callable[[Split], Sequence[str]],
+    metric: ClassificationScores,
+) -> Iterator[Baseline]:
+    """Train both on the train split; validation, if there is one, chooses the penalty of the regression.
+
+    Args:
+        splits: data of the task.
+        targets: returns the class of each example.
+        metric: of the task.
+    """
+    train, validation = splits["train"], splits.get("validation")
+    labels, words = targets(train), _words(train)
+
+    def baseline(name: str, label: str, predict: Callable[[Any], list[Guess]]) -> Baseline:
+        def records(split: Split) -> Iterator[Record]:
+            guesses, gold = predict(_words(split)), targets(split)
+            scores = metric.with_targets(gold)
+            for index, (guess, target) in enumerate(zip(guesses, gold, strict=True)):
+                yield Record(index, scores.statistics(guess.label, target), target, guess._asdict())
+
+        return Baseline(name, label, records)
+
+    frequent = MostFrequentClass().fit(labels)
+    yield baseline("most_frequent_class", "most frequent class", frequent.predict)
+    if not any(words):
+        return
+    held_out = None if validation is None else (_words(validation), targets(validation))
+    regression = TfidfClassifier().fit(words, labels, held_out)
+    yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict)
+
+
+def _words(split: Split) -> list[list[str]]:
+    """Return the words of each text, whatever the tokenization of the network."""
+    return [
+        [str(token) for token in text]
+        if isinstance(text, list)
+        else [word.text for word in split_words(text, version=2)]
+        for text in split.column("text")
+    ]
