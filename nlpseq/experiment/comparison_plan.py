@@ -109,12 +109,12 @@ class ComparisonPlan:
 
     @property
     def matched(self) -> str:
-        """What is made equal: `match`, or its default."""
+        """The budget that is made equal: `match`, or its default."""
         return self.match or ("parameters" if self.models else "steps")
 
     @property
     def note(self) -> str:
-        """What is made equal, as a sentence for the report."""
+        """The budget that is made equal, as a sentence for the report."""
         return _NOTES[self.matched]
 
     def _of_kind(self, model: str) -> PlannedModel:
@@ -133,7 +133,7 @@ class ComparisonPlan:
 
     @property
     def request(self) -> dict[str, Any]:
-        """What decides the models' recipes, as JSON; later requests may add seeds."""
+        """Return the part of the request that decides the recipes, as JSON; later requests may add seeds."""
         return {
             "recipes": list(self.recipes),
             "overrides": list(self.overrides),

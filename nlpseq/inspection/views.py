@@ -28,7 +28,7 @@ FAR = 10  # a gradient vanishes or explodes if it changes by more than this fact
 
 @dataclass
 class Request:
-    """What to inspect, and where to write.
+    """The models and views of an inspection, and the folder to write to.
 
     Attributes:
         models: to inspect.

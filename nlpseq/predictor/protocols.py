@@ -14,7 +14,7 @@ class Predictor(Protocol[PredictionT]):
 
     @property
     def name(self) -> str:
-        """What the model is, without an article: `text classifier`."""
+        """The kind of model, without an article: `text classifier`."""
         ...
 
     @property

@@ -75,7 +75,7 @@ class TokenizationConfig(Section):
 
     @property
     def by_rule(self) -> bool:
-        """Whether texts are split into words by nlpseq's rule."""
+        """True if texts are split into words by nlpseq's rule."""
         return self.split == "words"
 
 

@@ -1,4 +1,4 @@
-"""What commands print: scores (by class, too), costs, samples, recipes.
+"""Tables that commands print: scores (by class, too), costs, samples, recipes.
 
 rich draws the tables; in a pipe they are plain text. Nothing is computed here.
 """

@@ -98,7 +98,7 @@ class ScheduledSamplingConfig(Section):
 
 
 class ObjectiveConfig(Section):
-    """What training minimizes."""
+    """The objective that training minimizes."""
 
     kind: Literal["likelihood", "self_critical", "minimum_risk"] = Field(
         "likelihood", description="the nll of targets, or a reward of whole outputs"
@@ -213,7 +213,7 @@ class Seq2SeqRecipe(TextRecipe):
 
 
 class TranslationEvaluationConfig(EvaluationConfig):
-    """Which splits of a translation task are scored, and how."""
+    """The splits of a translation task that are scored, and how."""
 
     tokenized_language: str | None = Field(
         None,

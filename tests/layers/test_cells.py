@@ -9,6 +9,7 @@ from nlpseq.layers.cells import KINDS, Cell, build_cell, cell_class
 from nlpseq.layers.cells.gru import GRUCell
 from nlpseq.layers.cells.lstm import LSTMCell
 from nlpseq.layers.cells.rnn import RNNCell
+from nlpseq.recipe.cells import CELLS
 from nlpseq.types import State
 
 BATCH, TIME, INPUT, HIDDEN = 5, 7, 6, 8
@@ -244,6 +245,11 @@ def test_a_changed_equation_changes_the_result(kind: str, monkeypatch: pytest.Mo
     before = old(cell, inputs[:, 0], state)
     torch.testing.assert_close(cell.step(inputs[:, 0], state)[0], 2 * before[0])
     torch.testing.assert_close(cell.sweep(inputs, state)[0][:, 0], 2 * before[0])
+
+
+def test_recipes_know_the_same_kinds_and_describe_each() -> None:
+    assert tuple(CELLS) == KINDS
+    assert all(len(line) > 20 for line in CELLS.values())
 
 
 def test_gates_of_equations_alone_are_their_sigmoids() -> None:
