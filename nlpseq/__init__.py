@@ -166,8 +166,11 @@ def load(
         code: Python files with classes that the model's recipe names, such as a cell.
 
     Returns:
-        The predictor, see `nlpseq.predictor`; that of a language model is a `Generator`, that of
-        translation and summarization a `TextGenerator`.
+        The predictor. Its `predict(texts)` returns a list with one prediction for each text, of a class
+        in `nlpseq.predictor`: `Classification`, `TaggedText`, `GeneratedText` (translation and
+        summarization), `TextScore` (language_modeling) or `TokenPredictions` (recall). A language
+        model is a `Generator` too, which continues prompts; a model for translation or summarization is
+        a `TextGenerator`, which takes decoding options and returns attention weights.
 
     Raises:
         nlpseq.errors.UserError: there is no model of this format and task.

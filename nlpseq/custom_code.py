@@ -9,7 +9,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +49,24 @@ def registered_files() -> list[str]:
 def is_custom(name: str) -> bool:
     """Return whether a name has the form `<file name>.py:<Class>`."""
     return _NAME.fullmatch(name) is not None
+
+
+def files_named_in(recipe: object) -> list[str]:
+    """Return the names of the Python files with classes that a recipe names, each once: `["my_cells.py"]`.
+
+    Args:
+        recipe: its document, or a part of it.
+    """
+    if isinstance(recipe, Mapping):
+        files = [file for value in recipe.values() for file in files_named_in(value)]
+        return list(dict.fromkeys(files))
+    match = _NAME.fullmatch(recipe) if isinstance(recipe, str) else None
+    return [Path(match["file"]).name] if match else []
+
+
+def code_options(recipe: object) -> list[str]:
+    """Return the words `--code FILE` that a command needs for a recipe."""
+    return [word for file in files_named_in(recipe) for word in ("--code", file)]
 
 
 def is_registered(name: str) -> bool:
@@ -115,8 +133,10 @@ def _import(file: Path) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
+    except BaseException as error:
+        del sys.modules[name]  # a half-imported module must not be taken for a complete one
+        if not isinstance(error, Exception):
+            raise
         raise UserError(
             f"--code {file.name}, line {_line(error, file)}: {_reason(error)}"
         ) from error

@@ -7,7 +7,7 @@ leaves every folder unchanged, including an earlier run that `--overwrite` would
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,22 @@ class RunDirectory:
         recipe: the resolved recipe as TOML.
         resume: continue the run in the folder, if there is one.
         overwrite: replace the run in the folder, if there is one.
+        reread: reads a stored recipe and returns it as this version writes it; an earlier version named tasks
+            otherwise and had fewer keys.
     """
 
-    def __init__(self, path: Path, recipe: str, *, resume: bool, overwrite: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        recipe: str,
+        *,
+        resume: bool,
+        overwrite: bool,
+        reread: Callable[[Path], str] = lambda _: "",
+    ) -> None:
         self.path, self.recipe = path, recipe
         self.resume, self.overwrite = resume, overwrite
+        self._reread = reread
 
     def check(self) -> None:
         """Check that the folder may be claimed, without changing anything.
@@ -75,7 +86,7 @@ class RunDirectory:
             raise UserError(
                 f"{path}: is not a run directory, so it stays unchanged; choose another --output"
             )
-        if self.resume and (path / RECIPE).read_bytes() != self.recipe.encode():
+        if self.resume and not self._has_same_recipe():
             raise UserError(
                 f"{path / RECIPE}: the run was started with another recipe; resume it with the "
                 "same overrides and seed, or choose another --output"
@@ -134,6 +145,11 @@ class RunDirectory:
         with disk(self.path):
             names = {path.name for path in self.path.iterdir()}
         return {name for name in names if not _INCOMPLETE.fullmatch(name)}
+
+    def _has_same_recipe(self) -> bool:
+        """Return whether the run in the folder was started with this recipe, by this version or an earlier one."""
+        file = self.path / RECIPE
+        return file.read_bytes() == self.recipe.encode() or self._reread(file) == self.recipe
 
     def _used(self) -> int:
         """Return the size of the checkpoints in the folder."""

@@ -177,7 +177,22 @@ def test_a_changed_file_is_imported_again_an_unchanged_one_is_not(cells: Path) -
     assert custom_code.lookup(KIND) is not first
 
 
-def test_a_task_of_ones_own(tmp_path: Path) -> None:
+def test_commands_for_a_recipe_name_the_files_that_it_needs() -> None:
+    document = {"task": "dir/my_task.py:MyTask", "encoder": {"kind": KIND, "hidden_size": 5}}
+    document |= {"decoder": {"kind": KIND}, "data": {"files": {"train": "a.txt"}}}
+    assert custom_code.files_named_in(document) == ["my_task.py", "my_cells.py"]
+    assert custom_code.code_options(document["encoder"]) == ["--code", "my_cells.py"]
+    assert custom_code.code_options({"encoder": {"kind": "lstm"}}) == []
+
+
+def test_an_interrupted_import_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "stops.py").write_text("raise KeyboardInterrupt\n")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            custom_code.register(tmp_path / "stops.py")
+
+
+def test_a_task_in_a_users_file_is_trained(tmp_path: Path) -> None:
     (tmp_path / "my_task.py").write_text(
         "from nlpseq.tasks.tagging.task import Tagging\n\n\nclass MyTask(Tagging):\n    pass\n"
     )

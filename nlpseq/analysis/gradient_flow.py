@@ -229,12 +229,11 @@ def spectral_radii(encoder: Encoder) -> dict[str, float]:
 
     For a plain RNN it tells how gradients behave in the long run if no unit is saturated: they vanish below 1 and
     can explode above 1; slopes of tanh, at most 1, shrink them further (Pascanu et al. 2013, section 2.1). A gated
-    cell has a matrix for each gate, and none of them alone decides. A minGRU or minLSTM
-    has none.
+    cell has a matrix for each gate, and none of them alone decides. A minGRU or minLSTM has none.
     """
     radii = {}
     for name, cell in encoder.named_modules():
-        if isinstance(cell, Cell) and isinstance(cell, RecurrentCell):
+        if isinstance(cell, RecurrentCell):
             blocks = cell.weight_hh.detach().double().chunk(cell.num_gates)
             for gate, block in zip(_gate_names(cell), blocks, strict=True):
                 label = f"{_cell_name(name)}{gate}"

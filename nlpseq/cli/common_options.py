@@ -14,7 +14,7 @@ def add_code(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="Python file with your own cells or tasks; it is executed; repeatable",
+        help="Python file with your own cells, readers or tasks; executed; repeatable",
     )
 
 

@@ -9,7 +9,12 @@ from typing import Any
 
 from nlpseq.cli import decoding_options
 from nlpseq.cli.common_options import add_code, add_device, add_model
-from nlpseq.cli.prediction_writer import PredictionWriter, check_output, check_writable, is_complete
+from nlpseq.cli.prediction_writer import (
+    PredictionWriter,
+    check_output,
+    check_output_folder,
+    is_complete,
+)
 from nlpseq.cli.text_input import CountingIterator, read_texts
 from nlpseq.errors import UserError
 from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
@@ -125,7 +130,7 @@ def _check_before_loading(arguments: Namespace) -> None:
     if folder is not None:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"--attention {folder}: is a file; name a folder")
-        check_writable(folder, f"--attention {folder}")
+        check_output_folder(folder, f"--attention {folder}")
 
 
 def load_predictor(arguments: Namespace) -> Predictor[Any]:

@@ -118,10 +118,15 @@ class ComparisonPlan:
         return _NOTES[self.matched]
 
     def _of_kind(self, model: str) -> PlannedModel:
-        if model not in KINDS and not custom_code.is_registered(model):
+        if custom_code.is_custom(model):
+            custom_code.lookup(model, "--models")  # raises if its file was not given
+        elif model not in KINDS:
             near = suggest(model, KINDS).removesuffix(".") or f"; there are {', '.join(KINDS)}"
             raise UserError(f"--models: no model is called {model!r}{near}")
-        return PlannedModel(model, self.recipes[0], (*self.overrides, f"encoder.kind={model}"))
+        name = model.rpartition("/")[
+            2
+        ]  # of cells/my_cells.py:MyCell; runs are in a folder of this name
+        return PlannedModel(name, self.recipes[0], (*self.overrides, f"encoder.kind={model}"))
 
     def command(self, output: Path) -> list[str]:
         """Return the words of the command for this plan, without options of finished runs."""

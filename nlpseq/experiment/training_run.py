@@ -32,7 +32,7 @@ from nlpseq.reporting.learning_curves import learning_curves
 from nlpseq.reporting.model_card import model_card
 from nlpseq.reporting.notebook import run_html
 from nlpseq.run_directory import METRICS, RunDirectory
-from nlpseq.task import Task, resolve
+from nlpseq.task import Task, read_recipe, resolve
 from nlpseq.training.history import History
 from nlpseq.training.progress import FitResult
 from nlpseq.training.reporters import build_reporter
@@ -104,9 +104,10 @@ class TrainingRun:
         self.task: Task[Any] = resolve(recipe.task)(recipe)
         self.directory = RunDirectory(
             folder,
-            tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)),
+            _to_toml(recipe),
             resume=options.resume,
             overwrite=options.overwrite,
+            reread=_reread,
         )
 
     def execute(self) -> RunResult:
@@ -267,3 +268,15 @@ class TrainingRun:
         )
         write_text(self.folder / "README.md", card)
         write_json(self.folder / METRICS, metrics)
+
+
+def _to_toml(recipe: Recipe) -> str:
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+
+
+def _reread(file: Path) -> str:
+    """Read a stored recipe, and return it as this version writes it; '' if it is not valid."""
+    try:
+        return _to_toml(read_recipe(str(file)))
+    except UserError:
+        return ""

@@ -66,7 +66,7 @@ class TextGenerator(Predictor[GeneratedText], Protocol):
 
         Raises:
             UserError: an unknown option, an impossible value, or one without effect; with `attention`
-                also sampling, whose outputs cannot be found again.
+                also sampling, whose outputs cannot be reproduced.
         """
         ...
 

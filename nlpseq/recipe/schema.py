@@ -9,7 +9,7 @@ from nlpseq.readers import READERS
 from .base import Choices, Count, Counts, Fraction, Natural, Positive, Section
 from .encoders import EncoderConfig, RecurrentConfig
 
-Format = Annotated[str, Choices(READERS)]
+Format = Annotated[str, Choices(READERS, ", or a reader in a file given with --code")]
 
 
 class DataConfig(Section):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nlpseq
+from nlpseq import custom_code
 from nlpseq.reporting.formats import (
     format_count,
     format_duration,
@@ -18,12 +19,6 @@ from nlpseq.reporting.formats import (
 )
 from nlpseq.reporting.tables import FLOOR, detail_rows, last_details
 
-_USE = """\
-```python
-import nlpseq
-
-model = nlpseq.load(".")  # this folder, or its id on the Hub
-```"""
 _SIZE = "tokens"  # among the scores, but not a score
 
 
@@ -56,12 +51,12 @@ def model_card(
         _front_matter(recipe, model, metrics, hub_task),
         f"# {model}",
         f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe)[1]}:",
-        f"```bash\n{_command(name, metrics)}\n```",
+        f"```bash\n{_command(name, metrics, recipe)}\n```",
         "`recipe.toml` in this folder is the complete recipe, overrides included. Train it again with "
         "`nlpseq run recipe.toml`; add `--data-dir` if the data were local files.",
         f"## Scores\n\n{_score_table(metrics)}",
         *_detail_table(metrics),
-        f"## Use\n\n{_USE}",
+        f"## Use\n\n{_use(recipe)}",
     ]
     if samples:
         parts.append(f"## Samples\n\n{_samples(samples)}")
@@ -106,12 +101,20 @@ def _front_matter(
     return f"---\n{card.to_yaml()}\n---"
 
 
-def _command(name: str, metrics: Mapping[str, Any]) -> str:
+def _command(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     """Return the command that trained the model, seed included."""
     words = ["nlpseq", "run", name, *metrics.get("overrides", ())]
     if not any(word.startswith("seed=") for word in words):
         words.append(f"seed={metrics['seed']}")
-    return shlex.join(words)
+    return shlex.join([*words, *custom_code.code_options(recipe)])
+
+
+def _use(recipe: Mapping[str, Any]) -> str:
+    """Return Python that loads the model."""
+    files = custom_code.files_named_in(recipe)
+    code = f", code={files!r}" if files else ""
+    load = f'model = nlpseq.load("."{code})  # this folder, or its id on the Hub'
+    return f"```python\nimport nlpseq\n\n{load}\n```"
 
 
 def _data_set(recipe: Mapping[str, Any]) -> tuple[str, str]:

@@ -98,15 +98,7 @@ class LanguageModelPredictor:
                 first_state = tuple(part[:1] for part in state)
                 outputs = self._beam_search(ids[:1], first_state, config, num_samples)
             else:
-                outputs = generate(
-                    self.step,
-                    ids,
-                    state,
-                    sampling_options(config),
-                    eos_id=self._eos_id(config),
-                    generator=build_generator(seed, self.device),
-                    forbidden=self._forbidden,
-                )
+                outputs = generate(self.step, ids, state, **self._sampling_arguments(config, seed))
         return [
             prompt + "".join(self._detokenize(prompt_ids, output)).rstrip("\n")
             for output in outputs
@@ -125,15 +117,7 @@ class LanguageModelPredictor:
             return iter(self.generate(prompt, **options))
         prompt_ids = self._encode_prompt(prompt)
         ids, state = self._read_prompt(prompt_ids, 1)
-        tokens = stream(
-            self.step,
-            ids,
-            state,
-            sampling_options(config),
-            eos_id=self._eos_id(config),
-            generator=build_generator(seed, self.device),
-            forbidden=self._forbidden,
-        )
+        tokens = stream(self.step, ids, state, **self._sampling_arguments(config, seed))
         return chain([prompt], self._detokenize(prompt_ids, (int(row[0]) for row in tokens)))
 
     def decoding_config(self, options: Mapping[str, Any]) -> DecodingConfig:
@@ -176,6 +160,14 @@ class LanguageModelPredictor:
             if ids.size(1) > 1:
                 state = self.model.encode(Tokens.unpadded(ids[:, :-1]), state).state
         return ids[:, -1].repeat(rows), select(state, ids.new_zeros(rows))
+
+    def _sampling_arguments(self, config: DecodingConfig, seed: int | None) -> dict[str, Any]:
+        return {
+            "options": sampling_options(config),
+            "eos_id": self._eos_id(config),
+            "generator": build_generator(seed, self.device),
+            "forbidden": self._forbidden,
+        }
 
     def _beam_search(
         self, ids: Tensor, state: State, config: DecodingConfig, num_return: int

@@ -88,8 +88,7 @@ class Seq2SeqPredictor:
         config = override_decoding(self.recipe, options, "predict").decoding
         if attention and config.method == "sample":
             raise UserError(
-                "attention weights need outputs that can be found again, not samples: "
-                "set method to greedy or beam"
+                "attention weights need outputs that are not sampled: set method to greedy or beam"
             )
         if config.replace_unknown and self.pairs.target.unk_id in self.forbidden:
             raise UserError(

@@ -29,7 +29,7 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class PairTokenizationConfig(TokenizationConfig):
-    """How both sides become tokens."""
+    """Tokenization of both sides."""
 
     joint: bool = Field(True, description="one vocabulary for both sides, learnt from both")
     max_source_length: Natural = Field(0, description="most tokens of a source; 0: no limit")
@@ -119,9 +119,9 @@ class ObjectiveConfig(Section):
 
 
 class TextDecodingConfig(DecodingConfig):
-    """How the output of a source is found."""
+    """Search for the output of a source."""
 
-    method: Literal["greedy", "sample", "beam"] = Field("beam", description="how outputs are found")
+    method: Literal["greedy", "sample", "beam"] = Field("beam", description="search for outputs")
     num_return: Count = Field(1, description="beam: number of hypotheses that a prediction lists")
     batch_size: Natural = Field(
         0, description="sources searched together; 0: up to two training batches"

@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what they hold: links, headings, code spans, commands, Python."""
+"""The pages of the documentation and their parts: links, headings, code spans, commands, Python."""
 
 import re
 import shlex

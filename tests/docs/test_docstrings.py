@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("nlpseq", "tasks", "benchmarks", "docs")
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-QUESTION = re.compile(r"(What|Whose|Whom|Which|Whether)\b")
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+QUESTION = re.compile(r"(What|Whose|Whom|Which|Whether|Who|How|Where)\b")
 Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 MOST_LINES = 50
 ALLOWED_ABOVE = 3
@@ -27,7 +28,7 @@ def name_of(node: Definition) -> str:
     return "module" if isinstance(node, ast.Module) else node.name
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_do_not_start_with_a_question_word(path: Path) -> None:
     documented = {name_of(node): ast.get_docstring(node) or "" for node in definitions(path)}
     assert not [name for name, text in documented.items() if QUESTION.match(text)]

@@ -1,4 +1,4 @@
-"""The files of code that docs/extending.md shows work as they stand there."""
+"""The code that docs/extending.md shows works unchanged."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ FILES = {
 
 @pytest.fixture
 def registered(tmp_path: Path) -> Iterator[Path]:
-    """Yield a folder with the files, which have been given as by `--code`."""
+    """Yield a folder with the files, registered as by `--code`."""
     before = dict(READERS)
     for name, code in FILES.items():
         (tmp_path / name).write_text(code, encoding="utf-8")

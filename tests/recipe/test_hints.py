@@ -48,7 +48,7 @@ def refusal(task: str, assignment: str) -> str:
         ("encoder.widths=[3]", "only encoder.kind = cnn has it"),
     ],
 )
-def test_what_people_type_is_answered_with_the_key(assignment: str, hint: str) -> None:
+def test_common_names_suggest_the_key(assignment: str, hint: str) -> None:
     assert hint in refusal("translation", assignment)
 
 

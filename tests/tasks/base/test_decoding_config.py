@@ -1,4 +1,4 @@
-"""Options of decoding: checked against the recipe, and handed to each search."""
+"""Options of decoding are checked against the recipe, and passed to each search."""
 
 from typing import Any
 
