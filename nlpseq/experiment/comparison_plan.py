@@ -77,7 +77,10 @@ class ComparisonPlan:
             ]
         names = [model.name for model in planned]
         if len(set(names)) < len(names) or len(names) < 2:
-            raise UserError(f"{', '.join(names)}: a comparison needs two different models or more")
+            raise UserError(
+                f"{', '.join(names)}: a comparison needs two different models or more, such as "
+                "--models lstm,gru or two recipes"
+            )
         self._check_recipes(planned)
         return planned
 

@@ -108,7 +108,10 @@ def format_duration(seconds: float) -> str:
 
 def format_count(count: float, noun: str) -> str:
     """Return a count with its noun: `1 epoch`, `2.5 epochs`, `1,200 steps`."""
-    number = f"{count:g}" if isinstance(count, float) else f"{count:,}"
+    if isinstance(count, float):
+        number = f"{round(count, 2):g}" if count >= 0.01 else f"{count:.2g}"
+    else:
+        number = f"{count:,}"
     return f"{number} {noun}" if count == 1 else f"{number} {noun}s"
 
 

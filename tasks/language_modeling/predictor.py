@@ -142,7 +142,9 @@ class LanguageModelPredictor:
         return for_single_steps(self.model)
 
     def _encode_prompt(self, prompt: str) -> list[int]:
-        if not isinstance(prompt, str) or not is_utf8(prompt):
+        if not isinstance(prompt, str):
+            raise UserError(f"prompt {prompt!r:.60}: give one text, a string")
+        if not is_utf8(prompt):
             raise UserError(f"prompt {prompt!r}: not valid Unicode text")
         ids = self.tokenizer.encode(prompt)
         if ids and all(token_id == self.tokenizer.unk_id for token_id in ids):
