@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from nlpseq.errors import UserError, suggest
 
@@ -30,7 +31,11 @@ def register(paths: str | Path | Iterable[str | Path]) -> None:
     Raises:
         UserError: a file does not exist, fails when it is imported, or shares its name with another one.
     """
-    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    given: Any = [paths] if isinstance(paths, str | Path) else paths
+    given = list(given) if isinstance(given, Iterable) else [None]
+    if not all(isinstance(path, str | Path) for path in given):
+        raise UserError(f"code={paths!r:.60}: give the path of a .py file, or a list of paths")
+    files = [Path(path) for path in given]
     names = [file.name for file in files]
     for index, file in enumerate(files):
         if file.suffix != ".py" or not file.is_file():
@@ -100,13 +105,29 @@ def lookup(name: str, key: str = "name") -> type:
         )
     custom = getattr(module, class_name, None)
     if not isinstance(custom, type):
-        own = sorted(
-            value.__name__
-            for value in vars(module).values()
-            if isinstance(value, type) and value.__module__ == module.__name__
-        )
+        own = sorted(value.__name__ for value in _classes(module))
         raise UserError(f"{key} = {name!r}: {file} has no such class{suggest(class_name, own)}")
     return custom
+
+
+def suggest_full_name(name: object) -> str:
+    """Return the end of an error line if `name` looks like a file or a class of a user; else ''.
+
+    >>> suggest_full_name("Peephole")
+    '; write a class in a file of your own as FILE.py:CLASS, with --code FILE.py'
+    """
+    if not isinstance(name, str) or not (name[:1].isupper() or ":" in name or ".py" in name):
+        return ""
+    given = {part.removesuffix(".py") for part in Path(name).name.split(":")}
+    known = [
+        f"{file}:{value.__name__}"
+        for file, module in _modules.items()
+        for value in _classes(module)
+        if given & {value.__name__, Path(file).stem}
+    ]
+    if known:
+        return f"; did you mean {known[0]!r}?"
+    return "; write a class in a file of your own as FILE.py:CLASS, with --code FILE.py"
 
 
 def describe(error: Exception) -> str:
@@ -116,6 +137,14 @@ def describe(error: Exception) -> str:
         if frame.filename in files:
             return f"{Path(frame.filename).name}, line {frame.lineno}: {_reason(error)}"
     return _reason(error)
+
+
+def _classes(module: ModuleType) -> list[type]:
+    """Return the classes that a module defines."""
+    values = vars(module).values()
+    return [
+        value for value in values if isinstance(value, type) and value.__module__ == module.__name__
+    ]
 
 
 def _import(file: Path) -> ModuleType:

@@ -7,6 +7,7 @@ leaves every folder unchanged, including an earlier run that `--overwrite` would
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,9 +100,13 @@ class RunDirectory:
             needed: bytes that the run writes at least; files of an earlier run there count as free.
 
         Raises:
-            UserError: there is less space.
+            UserError: there is less space, or no file can be written at all.
         """
-        free = shutil.disk_usage(existing_parent(self.path)).free
+        parent = existing_parent(self.path)
+        total, _, free = shutil.disk_usage(parent)
+        if not total:  # /proc, or a file system that does not know its size
+            _try_to_write(parent, self.path)
+            return
         if free < needed and free + self._used() < needed:
             raise UserError(
                 f"{self.path}: training needs about {needed / 1e9:.2g} GB for its checkpoints, and "
@@ -167,6 +172,20 @@ class RunDirectory:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _try_to_write(parent: Path, path: Path) -> None:
+    """Make a folder in `parent` and remove it.
+
+    Raises:
+        UserError: it cannot be made, so that `path` cannot be written.
+    """
+    try:
+        tempfile.TemporaryDirectory(dir=parent).cleanup()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}; choose another --output"
+        ) from error
 
 
 def finished_metrics(folder: Path) -> dict[str, Any] | None:

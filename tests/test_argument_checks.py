@@ -58,6 +58,8 @@ def test_without_names_the_needed_arguments_are_named(function: Any) -> None:
         function()
     with pytest.raises(UserError, match=r"names\[1\]: None is not a string"):
         function("a", None)
+    with pytest.raises(UserError, match="give the names one by one, not in a list"):
+        function(["runs/a", "runs/b"])
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Cells and tasks in a user's own file: used only if the file is given, and wrong ones refused in one line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import nlpseq
 from nlpseq import custom_code
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import build_cell
@@ -143,6 +145,26 @@ def test_without_the_file_the_recipe_is_refused() -> None:
         "test: encoder.kind = 'my_cells.py:Peephole': a class in a Python file, which is loaded only "
         "on request; give --code my_cells.py (code='my_cells.py' in Python)"
     )
+
+
+@pytest.mark.parametrize("kind", ["Peephole", "my_cells:Peephole", "Peephole.py"])
+def test_a_name_that_is_not_complete_gets_the_complete_one(cells: Path, kind: str) -> None:
+    with pytest.raises(UserError, match="did you mean 'my_cells.py:Peephole'?"):
+        recipe(kind)
+
+
+@pytest.mark.parametrize("code", [5, None, [5]])
+def test_code_is_a_path_or_several(code: Any) -> None:
+    with pytest.raises(
+        UserError, match=r"code=.*: give the path of a .py file, or a list of paths"
+    ):
+        nlpseq.load("somewhere", code=code)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_one_path_needs_no_list(cells: Path, kind: type) -> None:
+    with pytest.raises(UserError, match="nowhere"):
+        nlpseq.load("nowhere", code=kind(cells))
 
 
 @pytest.mark.parametrize(

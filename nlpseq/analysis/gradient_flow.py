@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from nlpseq.data.batch import ModelInput
+from nlpseq.data.batch import NO_TARGET, ModelInput
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import Cell, RecurrentCell
 from nlpseq.layers.encoder import Encoder
@@ -38,7 +38,6 @@ from nlpseq.models.model import Model
 Losses = Callable[[Tensor, int], Tensor]
 """Maps outputs (B, H) at position t, and t, to the losses (B,), or to their sum if each depends on one row."""
 
-NO_TARGET = -1
 LONGEST = 256  # tokens of a text beside the largest k; the rest is not read
 
 

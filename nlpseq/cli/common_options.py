@@ -56,5 +56,6 @@ def add_overrides(parser: ArgumentParser, sections: str = "the recipe") -> None:
 
 _EXAMPLES = {
     "the recipe": "training.epochs=3",
+    "every recipe": "training.epochs=3",
     "data, decoding or evaluation": "decoding.beam_size=4",
 }

@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="MODEL|key=value",
         nargs="*",
         default=[],
-        help="runs, Hub ids or recipes; and changes to the recipes: encoder.kind=gru",
+        help="runs, Hub ids or recipes; and changes to the recipes, such as encoder.kind=gru",
     )
     completers.attach(models, completers.recipes_and_overrides)
     parser.set_defaults(words="models_and_overrides", check=check)
@@ -65,7 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=positive_int,
         default=50,
         metavar="N",
-        help="time steps that gradients are followed back (default: 50)",
+        help="number of tokens to follow gradients back (default: 50)",
     )
     parser.add_argument(
         "--output",

@@ -34,7 +34,7 @@ examples:
   nlpseq predict runs/ner --file texts.txt --output entities.jsonl
   nlpseq predict runs/ner --file texts.txt.gz --format html --output ner.html
   cat texts.txt | nlpseq predict runs/ner --format conll
-  nlpseq predict runs/translation --file in.txt --output out.txt --beam 5
+  nlpseq predict runs/translation --file in.txt --output out.txt --beam-size 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
 
 Each line of a file or of standard input is one text. With --output,
@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("texts", metavar="TEXT", nargs="*", default=[], help="text to predict")
     parser.set_defaults(words="texts", check=check)
     parser.add_argument(
-        "--file", type=Path, metavar="FILE", help="file with a text on each line; .gz, too"
+        "--file", type=Path, metavar="FILE", help="file with one text on each line; may end in .gz"
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
@@ -66,8 +66,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS),
-        help="format of predictions (default: json; for generated text a text on each line; "
-        "on a terminal, entities in colour)",
+        help="format of predictions (default: json; for models that generate text, one output on "
+        "each line; on a terminal, entities in color)",
     )
     parser.add_argument(
         "--explain",

@@ -9,7 +9,7 @@ from typing import Any
 
 from nlpseq import custom_code, recipe
 from nlpseq.errors import UserError, suggest
-from nlpseq.files import distinct_names
+from nlpseq.files import distinct_names, portable_name
 from nlpseq.recipe.encoders import FAMILIES
 from nlpseq.task import read_recipe
 
@@ -126,9 +126,8 @@ class ComparisonPlan:
         elif model not in KINDS:
             near = suggest(model, KINDS).removesuffix(".") or f"; there are {', '.join(KINDS)}"
             raise UserError(f"--models: no model is called {model!r}{near}")
-        name = model.rpartition("/")[
-            2
-        ]  # of cells/my_cells.py:MyCell; runs are in a folder of this name
+        # Of cells/my_cells.py:MyCell; runs are in a folder of this name.
+        name = portable_name(model.rpartition("/")[2])
         return PlannedModel(name, self.recipes[0], (*self.overrides, f"encoder.kind={model}"))
 
     def command(self, output: Path) -> list[str]:

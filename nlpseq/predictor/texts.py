@@ -16,6 +16,8 @@ def as_texts(texts: object) -> list[str]:
     fault = _fault(texts)
     if fault:
         raise UserError(f"predict takes a list of texts, {fault}")
+    if hasattr(texts, "to_pylist"):  # pyarrow's arrays hold scalars
+        texts = texts.to_pylist()
     assert isinstance(texts, Iterable)
     checked = []
     for index, text in enumerate(texts):

@@ -180,7 +180,7 @@ class DecodingConfig(Section):
     """Generation of text."""
 
     method: Literal["greedy", "sample", "beam"] = Field("sample", description="choice of tokens")
-    max_new_tokens: Count = Field(100, description="most tokens to generate")
+    max_new_tokens: Count = Field(100, description="maximum number of tokens to generate")
     temperature: Positive = Field(
         1.0, description="`sample`: softmax temperature; below 1 safer, above 1 more varied"
     )

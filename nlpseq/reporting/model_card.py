@@ -9,7 +9,6 @@ from typing import Any
 import nlpseq
 from nlpseq import custom_code
 from nlpseq.reporting.formats import (
-    format_count,
     format_duration,
     format_number,
     format_parameters,
@@ -18,6 +17,7 @@ from nlpseq.reporting.formats import (
     score_label,
 )
 from nlpseq.reporting.tables import FLOOR, detail_rows, last_details
+from nlpseq.wording import format_count
 
 _SIZE = "tokens"  # among the scores, but not a score
 

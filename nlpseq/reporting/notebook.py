@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlpseq.reporting.formats import format_count, format_duration, format_parameters
+from nlpseq.reporting.formats import format_duration, format_parameters
 from nlpseq.reporting.model_card import score_rows
+from nlpseq.wording import format_count
 
 
 def run_html(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.formats import (
-    format_count,
     format_duration,
     format_number,
     format_parameters,
@@ -21,6 +20,7 @@ from nlpseq.reporting.formats import (
     readable_name,
     score_label,
 )
+from nlpseq.wording import format_count
 
 if TYPE_CHECKING:
     from rich.console import Console

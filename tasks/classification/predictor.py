@@ -13,10 +13,11 @@ from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.predictor import Classification, as_texts
 
+from ..base.predictor_repr import PredictorRepr
 from .model import Classifier, classify
 
 
-class TextClassifierPredictor:
+class TextClassifierPredictor(PredictorRepr):
     """A trained text classifier.
 
     Args:

@@ -21,8 +21,8 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
 from nlpseq.task import LossSum, Progress, Record, Shard
 from nlpseq.types import State
+from nlpseq.wording import format_count
 
-from ..base.notes import counted
 from ..base.text_task import TextTask, names_by_id
 from .metrics import calibration_scores, class_tables
 from .model import Classifier, build_classifier, classify
@@ -77,12 +77,14 @@ class Classification(TextTask[ClassificationRecipe, str]):
         unseen = Counter(label for _, label in self.examples(split) if label not in self.labels)
         if unseen:
             notes.append(
-                f"{split.name}: {counted(unseen.total(), 'example')} with a label that train lacks "
+                f"{split.name}: {format_count(unseen.total(), 'example')} with a label that train lacks "
                 f"({', '.join(sorted(unseen))}), counted as wrong"
             )
         empty = sum(not text.split() for text in split.texts("text"))
         if empty:
-            notes.append(f"{split.name}: {counted(empty, 'empty text')}, read as one unknown token")
+            notes.append(
+                f"{split.name}: {format_count(empty, 'empty text')}, read as one unknown token"
+            )
         return notes
 
     def _set_labels(self, labels: list[str]) -> None:

@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from nlpseq.data.batch import ModelInput, Tokens
+from nlpseq.data.batch import NO_TARGET, ModelInput, Tokens
 from nlpseq.data.batching import collate, pad_rows
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
@@ -30,15 +30,14 @@ from ..base.decoding_config import (
     override_decoding,
     sampling_options,
 )
+from ..base.predictor_repr import PredictorRepr
 from .detokenizer import Detokenizer
 from .model import LanguageModel
 from .recipe import LanguageModelingRecipe
 from .scoring import METRIC, StreamScorer, encode_stream, start_id
 
-NO_TARGET = -1
 
-
-class LanguageModelPredictor:
+class LanguageModelPredictor(PredictorRepr):
     """A trained language model.
 
     Options of decoding that are not given are those of the recipe (`[decoding]`). Generation uses the weights of

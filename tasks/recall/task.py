@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Batch, Tokens
+from nlpseq.data.batch import NO_TARGET, Batch, Tokens
 from nlpseq.data.batching import bucket_batches, pad_rows
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
@@ -25,7 +25,6 @@ from nlpseq.task import Cursor, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
 from ..language_modeling.model import LanguageModel
-from ..language_modeling.predictor import NO_TARGET
 from ..language_modeling.recipe import LanguageModelingRecipe
 from ..language_modeling.task import LanguageModeling
 from .metrics import answer_tables

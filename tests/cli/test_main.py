@@ -116,6 +116,9 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("recipes shw", "unknown action 'shw'; did you mean 'show'?"),
         ("recipes keys tagging trainig", "unknown section 'trainig'; did you mean 'training'?"),
         ("recipes keys taging", "task 'taging'"),
+        ("recipes keys ner", "their task is tagging: `nlpseq recipes keys tagging`"),
+        ("recipes keys encoder", "such as `nlpseq recipes keys tagging encoder`"),
+        ("run ner/quickstart --output /proc/x", "/proc/x cannot be written"),
         ("completion powershell", "unknown shell 'powershell'; choose bash, zsh, fish"),
         ("run sentiment", "recipes of sentiment: sentiment/quickstart, sentiment/"),
         ("run classification", "recipes of classification: sentiment/quickstart, "),
@@ -172,10 +175,12 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("predict x y --output z --resume --explain --format text", "have several lines"),
         ("predict x y --beem 3", "did you mean '--beam'?"),
         ("predict x y --beam 0", "'0': write a whole number above 0"),
-        ("predict x y --beam 5 --method sample", "--beam 5 and --method sample exclude each other"),
-        ("predict x y --beam 5 --method greedy", "--beam 5 and --method greedy exclude each other"),
-        ("predict x y --beam 3 --num-best 4", "--num-best 4: needs --beam 4 or more"),
-        ("predict x y --num-best 2 --method greedy", "--num-best 2: needs --beam 2 or more"),
+        ("predict x y --beam 5 --method sample", "--beam-size 5 and --method sample exclude"),
+        ("predict x y --beam-size 5 --method greedy", "--beam-size 5 and --method greedy exclude"),
+        ("generate x --beam-size 3 --method sample", "--beam-size 3 and --method sample exclude"),
+        ("predict x y --beam 3 --num-best 4", "--num-best 4: needs --beam-size 4 or more"),
+        ("predict x y --num-best 2 --method greedy", "--num-best 2: needs --beam-size 2 or more"),
+        ("predict x y --set decoding.prefix=a", "--set prefix: is not a key"),
         ("predict x y --set length_alpha", "--set length_alpha: write it as KEY=VALUE"),
         ("predict nowhere y", "nowhere: no such folder"),
     ],
@@ -220,6 +225,8 @@ def test_only_given_decoding_options_are_passed_on() -> None:
         "stop_at_eos": False,
     }
     assert parse(["generate", "x"]).decoding == {}
+    beam = parse(["generate", "x", "--beam-size", "3"]).decoding
+    assert beam == {"method": "beam", "beam_size": 3}
 
 
 @pytest.mark.parametrize(
@@ -227,6 +234,8 @@ def test_only_given_decoding_options_are_passed_on() -> None:
     [
         ("", {}),
         ("--beam 5", {"method": "beam", "beam_size": 5}),
+        ("--beam-size 5", {"method": "beam", "beam_size": 5}),
+        ("--set decoding.length_alpha=1.5", {"length_alpha": 1.5}),
         ("--beam 1", {"method": "greedy", "beam_size": 1}),
         (
             "--beam 1 --method beam --num-best 1",

@@ -152,7 +152,7 @@ def test_options_are_passed_to_a_text_generator_and_each_chunk_has_its_seed(
         (
             "--beam 3",
             SequenceTagger(),
-            "--beam: not for some, a sequence tagger, which does not generate text",
+            "--beam-size: not for some, a sequence tagger, which does not generate text",
         ),
         ("--seed 3 --prefix x --top-k 0", SequenceTagger(), "--top-k, --prefix, --seed: not for"),
         ("--attention d", SequenceTagger(), "--attention: not for some, a sequence tagger"),

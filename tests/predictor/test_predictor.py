@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from nlpseq.errors import TextError, UserError
@@ -48,6 +49,8 @@ TEXTS = ["good film", "", "Übel\u2028"]
         pd.Series(TEXTS, dtype="string"),
         pd.Index(TEXTS),
         datasets.Dataset.from_dict({"text": TEXTS})["text"],
+        pyarrow.array(TEXTS),
+        pyarrow.chunked_array([TEXTS]),
     ],
     ids=lambda texts: type(texts).__name__,
 )

@@ -184,7 +184,8 @@ def test_a_decoder_follows_the_encoder_unless_it_has_a_kind(
     assert getattr(found, "bridge", None) == (None if kind == "transformer" else "zero")
     if kind == "transformer":
         with pytest.raises(
-            UserError, match="unknown key decoder.bridge: only decoder.kind = gru, lstm"
+            UserError,
+            match="key decoder.bridge: decoder.kind = transformer has no bridge; gru, lstm",
         ):
             decoder_of(document, *assignments, "decoder.bridge=zero")
 

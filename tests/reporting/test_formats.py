@@ -5,7 +5,6 @@ import math
 import pytest
 
 from nlpseq.reporting.formats import (
-    format_count,
     format_duration,
     format_number,
     format_parameters,
@@ -13,6 +12,7 @@ from nlpseq.reporting.formats import (
     readable_name,
     score_label,
 )
+from nlpseq.wording import format_count
 
 
 @pytest.mark.parametrize(

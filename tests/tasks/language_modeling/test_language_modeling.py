@@ -195,6 +195,13 @@ def test_a_transformers_context_is_shown_with_its_scores() -> None:
     assert make_task().details([]) == {}
 
 
+def test_a_list_is_no_prompt() -> None:
+    task = make_task()
+    prompt: Any = ["the cat"]
+    with pytest.raises(UserError, match="give one text, a string"):
+        task.predictor(task.build(), CPU).generate(prompt)
+
+
 @pytest.mark.parametrize("method", ["greedy", "beam"])
 def test_generation_continues_beyond_the_context(method: str) -> None:
     """Generated tokens are those of reading the whole text again, and the state does not grow."""
