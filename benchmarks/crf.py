@@ -158,11 +158,22 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sentences", type=int, default=32, metavar="B")
-    parser.add_argument("--tokens", type=int, default=40, metavar="T", help="of the longest")
-    parser.add_argument("--tags", type=int, default=9, metavar="K")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
-    parser.add_argument("--repeats", type=int, default=10, metavar="N", help="calls in a turn")
+    parser.add_argument(
+        "--sentences", type=int, default=32, metavar="B", help="sentences in the batch"
+    )
+    parser.add_argument(
+        "--tokens", type=int, default=40, metavar="T", help="tokens of the longest sentence"
+    )
+    parser.add_argument("--tags", type=int, default=9, metavar="K", help="number of tags")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        default=[1, 2],
+        metavar="N",
+        help="numbers of threads to measure",
+    )
+    parser.add_argument("--repeats", type=int, default=10, metavar="N", help="calls in each turn")
     add_common(parser, rounds=7)
     return parser.parse_args(words)
 

@@ -40,9 +40,9 @@ LACKING = ("head.attention.key.bias", "head.softmax.bias")
 
 
 class JoeyNMT:
-    """JoeyNMT in its own environment, on the ids of `splits`; each call is a process of its own.
+    """JoeyNMT in its own environment, on the ids of `splits`; each call runs in a new process.
 
-    `folder` holds what both sides hand to each other.
+    `folder` holds the files that both sides exchange.
     """
 
     def __init__(

@@ -39,13 +39,13 @@ class TimedBatches:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the loader's batches."""
-        started = asked = time.perf_counter()
+        started = requested = time.perf_counter()
         for batch in self.loader:
-            self.waiting += time.perf_counter() - asked
+            self.waiting += time.perf_counter() - requested
             self.cells += batch.trg.numel()
             yield batch
-            asked = time.perf_counter()
-        self.waiting += time.perf_counter() - asked
+            requested = time.perf_counter()
+        self.waiting += time.perf_counter() - requested
         self.seconds += time.perf_counter() - started
 
 

@@ -33,7 +33,7 @@ class Trained:
     parameters: int
     tokens_per_second: float
     padding: float  # share of padding in target batches
-    bleu: float  # of its own outputs; nan if not asked for
+    bleu: float  # of its own outputs; nan if not computed
 
 
 def document(

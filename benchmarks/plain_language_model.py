@@ -59,7 +59,7 @@ def train(
 
     Args:
         model: trained in place.
-        inputs: (N, B) token ids, one contiguous text a column.
+        inputs: (N, B) token ids, one contiguous text in each column.
         targets: (N, B) the token after each.
         window: tokens of a window.
         optimizer: sgd or adam.

@@ -45,7 +45,7 @@ def print_turns(result: Result, columns: Columns) -> None:
 def add_common(parser: argparse.ArgumentParser, rounds: int) -> None:
     """Build a parser with the options of all benchmarks."""
     parser.add_argument(
-        "--rounds", type=positive_int, default=rounds, metavar="N", help="turns of a side"
+        "--rounds", type=positive_int, default=rounds, metavar="N", help="turns of each side"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
 
@@ -54,9 +54,9 @@ def write_report(arguments: argparse.Namespace, results: Any, **beside: Any) -> 
     """Write the figures, versions and machine to the file of `--output`, if given."""
     if not arguments.output:
         return
-    asked = {name: value for name, value in vars(arguments).items() if not callable(value)}
+    options = {name: value for name, value in vars(arguments).items() if not callable(value)}
     beside = {"machine": machine(CPU), "versions": versions(), **beside}
-    document = {"arguments": asked, **beside, "results": results}
+    document = {"arguments": options, **beside, "results": results}
     arguments.output.write_text(json.dumps(document, indent=2, default=str) + "\n", "utf-8")
 
 

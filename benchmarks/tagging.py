@@ -256,13 +256,27 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--flair-python", type=Path, required=True, metavar="PATH")
+    parser.add_argument(
+        "--flair-python",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="Python with Flair installed",
+    )
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="eng.train, eng.testa (else: built-in corpus)"
     )
-    parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
-    parser.add_argument("--validation-sentences", type=int, default=0, metavar="N", help="0: all")
-    parser.add_argument("--threads", type=int, metavar="N", help="of torch (default: its own)")
+    parser.add_argument(
+        "--sentences", type=int, default=0, metavar="N", help="training sentences; 0: all"
+    )
+    parser.add_argument(
+        "--validation-sentences",
+        type=int,
+        default=0,
+        metavar="N",
+        help="validation sentences; 0: all",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch (default: all)")
     add_common(parser, rounds=3)
     return parser.parse_args(words)
 

@@ -155,9 +155,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         "--input-feeding",
         choices=("both", "ours-off"),
         default="both",
-        help="ours-off: nlpseq without it is a third contestant",
+        help="ours-off: add nlpseq without input feeding as a third candidate",
     )
-    parser.add_argument("--bleu", action="store_true", help="also score what each side trained")
+    parser.add_argument(
+        "--bleu", action="store_true", help="also compute the BLEU of each side's own model"
+    )
     return parser.parse_args(words)
 
 

@@ -27,20 +27,28 @@ def add_options(parser: argparse.ArgumentParser, epochs: int) -> None:
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="Multi30k's raw text (else: built-in corpus)"
     )
-    parser.add_argument("--sentences", type=int, default=0, metavar="N", help="of train, 0: all")
-    parser.add_argument("--test-sentences", type=int, default=0, metavar="N", help="0: all")
+    parser.add_argument(
+        "--sentences", type=int, default=0, metavar="N", help="training sentences; 0: all"
+    )
+    parser.add_argument(
+        "--test-sentences", type=int, default=0, metavar="N", help="test sentences; 0: all"
+    )
     parser.add_argument(
         "--decodings",
         type=positive_int,
         default=3,
         metavar="N",
-        help="of each side in turns, a turn",
+        help="decodings of each side in each turn",
     )
     parser.add_argument(
-        "--epochs", type=positive_int, default=epochs, metavar="N", help="of training, a turn"
+        "--epochs",
+        type=positive_int,
+        default=epochs,
+        metavar="N",
+        help="training epochs in each turn",
     )
     parser.add_argument(
-        "--threads", type=positive_int, metavar="N", help="of torch (default: its own)"
+        "--threads", type=positive_int, metavar="N", help="threads of torch (default: all)"
     )
     add_common(parser, rounds=3)
 

@@ -49,7 +49,6 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
-smartquotes = False  # -- stays an option
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 

@@ -112,7 +112,8 @@ def _key_tables(keys: list[Any]) -> list[str]:
         for key in group:
             choices = "" if key.type == "boolean" else ", ".join(f"`{c}`" for c in key.choices)
             default = f"`{key.default}`" if key.default else ""
-            cells = [f"`{key.name}`", key.type, default, choices, key.description]
+            description = re.sub(r"(?<!`)(--[a-z-]+)", r"`\1`", key.description)
+            cells = [f"`{key.name}`", key.type, default, choices, description]
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         parts.append("")
     return parts
@@ -176,5 +177,6 @@ def _plain(text: str) -> str:
 
 
 def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
-    """Leave out what pydantic and named tuples add to every class."""
-    return True if name in {"model_config", "model_post_init"} else None
+    """Leave out what pydantic adds to every class, and fields of named tuples without a description."""
+    undescribed = str(getattr(obj, "__doc__", "")).startswith("Alias for field number")
+    return True if undescribed or name in {"model_config", "model_post_init"} else None

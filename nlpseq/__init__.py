@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from nlpseq.analysis.comparison import Report
+    from nlpseq.errors import UserError
     from nlpseq.experiment.quickstart import Quickstart
     from nlpseq.experiment.training_run import RunResult
     from nlpseq.inspection import Inspection
@@ -29,9 +30,19 @@ if TYPE_CHECKING:
     )
     from nlpseq.task import Task
 
-__all__ = ["__version__", "compare", "inspect", "load", "quickstart", "run"]
+__all__ = ["UserError", "__version__", "compare", "inspect", "load", "quickstart", "run"]
 
 __version__ = "0.2.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import the class of errors when it is first used."""
+    if name == "UserError":
+        from nlpseq.errors import UserError
+
+        return UserError
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 Folder = str | Path
 Files = str | Path | Iterable[str | Path]
@@ -60,7 +71,7 @@ def run(
         data_dir: folder of local data files, used instead of the Hub.
         output: run directory; `runs/<recipe>` by default.
         device: `cpu`, `cuda`, ...; CUDA if available by default.
-        seeds: train once with each seed, and summarize.
+        seeds: train once with each seed, and summarize; if empty, once with the recipe's seed.
         folds: cross-validate on so many parts of the train split, and summarize.
         test: score the test split.
         resume: continue a run that was stopped.
@@ -71,7 +82,7 @@ def run(
             `seed=14, training={"epochs": 3, "learning_rate": 1e-3}`.
 
     Raises:
-        nlpseq.errors.UserError: bad input; one line says what to change.
+        nlpseq.UserError: bad input; one line says what to change.
     """
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
@@ -109,7 +120,7 @@ def quickstart(
         The folder, and for each task scores, the best possible score, costs and example outputs.
 
     Raises:
-        nlpseq.errors.UserError: bad input; one line says what to change.
+        nlpseq.UserError: bad input; one line says what to change.
     """
     from nlpseq.argument_checks import checked
     from nlpseq.experiment.quickstart import quickstart as run_quickstart
@@ -168,11 +179,14 @@ def load(
         code: Python files with classes that the model's recipe names, such as a cell.
 
     Returns:
-        The predictor, see `nlpseq.predictor`; that of a language model is a `Generator`, that of
-        translation and summarization a `TextGenerator`.
+        The predictor. Its `predict(texts)` returns a list with one prediction for each text, of a class
+        in `nlpseq.predictor`: `Classification`, `TaggedText`, `GeneratedText` (translation and
+        summarization), `TextScore` (language_modeling) or `TokenPredictions` (recall). A language
+        model is a `Generator` too, which continues prompts; a model for translation or summarization is
+        a `TextGenerator`, which takes decoding options and returns attention weights.
 
     Raises:
-        nlpseq.errors.UserError: there is no model of this format and task.
+        nlpseq.UserError: there is no model of this format and task.
     """
     from nlpseq import model_directory
     from nlpseq.argument_checks import checked
@@ -213,7 +227,7 @@ def inspect(
         The page, and the numbers behind the pictures by the name of the model.
 
     Raises:
-        nlpseq.errors.UserError: bad input; one line says what to change.
+        nlpseq.UserError: bad input; one line says what to change.
     """
     from nlpseq import inspection
     from nlpseq.argument_checks import checked
@@ -249,7 +263,7 @@ def compare(
     Args:
         *named: run directories, those of several seeds included; or names of recipes.
         models: kinds of encoder for one recipe: `["lstm", "transformer"]`.
-        seeds: seeds of each model's runs; 13, 14 and 15 by default.
+        seeds: seeds of each model's runs; 13, 14 and 15 if empty.
         match: what is made equal: `parameters`, `time` or `steps`.
         minutes: training time of each model, with `match="time"`.
         split: split to compare on; the (first) test split by default.
@@ -264,7 +278,7 @@ def compare(
         **overrides: changes to the recipes, as in `run`.
 
     Raises:
-        nlpseq.errors.UserError: bad input; one line says what to change.
+        nlpseq.UserError: bad input; one line says what to change.
     """
     from nlpseq import custom_code, recipe
     from nlpseq.argument_checks import checked

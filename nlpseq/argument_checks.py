@@ -76,6 +76,9 @@ def as_runs_or_recipes(argument: str, names: Any) -> list[str]:
             "give run directories, such as 'runs/a', 'runs/b', or a recipe with kinds of models, "
             "such as 'sentiment/quickstart', models=['lstm', 'gru']"
         )
+    first = next(iter(names))
+    if not isinstance(first, str | Path) and isinstance(first, Iterable):
+        raise UserError("give the names one by one, not in a list: (*names) instead of (names)")
     return as_names(argument, names)
 
 

@@ -9,9 +9,10 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from nlpseq.errors import UserError, suggest
 
@@ -30,7 +31,11 @@ def register(paths: str | Path | Iterable[str | Path]) -> None:
     Raises:
         UserError: a file does not exist, fails when it is imported, or shares its name with another one.
     """
-    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    given: Any = [paths] if isinstance(paths, str | Path) else paths
+    given = list(given) if isinstance(given, Iterable) else [None]
+    if not all(isinstance(path, str | Path) for path in given):
+        raise UserError(f"code={paths!r:.60}: give the path of a .py file, or a list of paths")
+    files = [Path(path) for path in given]
     names = [file.name for file in files]
     for index, file in enumerate(files):
         if file.suffix != ".py" or not file.is_file():
@@ -49,6 +54,24 @@ def registered_files() -> list[str]:
 def is_custom(name: str) -> bool:
     """Return whether a name has the form `<file name>.py:<Class>`."""
     return _NAME.fullmatch(name) is not None
+
+
+def files_named_in(recipe: object) -> list[str]:
+    """Return the names of the Python files with classes that a recipe names, each once: `["my_cells.py"]`.
+
+    Args:
+        recipe: its document, or a part of it.
+    """
+    if isinstance(recipe, Mapping):
+        files = [file for value in recipe.values() for file in files_named_in(value)]
+        return list(dict.fromkeys(files))
+    match = _NAME.fullmatch(recipe) if isinstance(recipe, str) else None
+    return [Path(match["file"]).name] if match else []
+
+
+def code_options(recipe: object) -> list[str]:
+    """Return the words `--code FILE` that a command needs for a recipe."""
+    return [word for file in files_named_in(recipe) for word in ("--code", file)]
 
 
 def is_registered(name: str) -> bool:
@@ -82,13 +105,29 @@ def lookup(name: str, key: str = "name") -> type:
         )
     custom = getattr(module, class_name, None)
     if not isinstance(custom, type):
-        own = sorted(
-            value.__name__
-            for value in vars(module).values()
-            if isinstance(value, type) and value.__module__ == module.__name__
-        )
+        own = sorted(value.__name__ for value in _classes(module))
         raise UserError(f"{key} = {name!r}: {file} has no such class{suggest(class_name, own)}")
     return custom
+
+
+def suggest_full_name(name: object) -> str:
+    """Return the end of an error line if `name` looks like a file or a class of a user; else ''.
+
+    >>> suggest_full_name("Peephole")
+    '; write a class in a file of your own as FILE.py:CLASS, with --code FILE.py'
+    """
+    if not isinstance(name, str) or not (name[:1].isupper() or ":" in name or ".py" in name):
+        return ""
+    given = {part.removesuffix(".py") for part in Path(name).name.split(":")}
+    known = [
+        f"{file}:{value.__name__}"
+        for file, module in _modules.items()
+        for value in _classes(module)
+        if given & {value.__name__, Path(file).stem}
+    ]
+    if known:
+        return f"; did you mean {known[0]!r}?"
+    return "; write a class in a file of your own as FILE.py:CLASS, with --code FILE.py"
 
 
 def describe(error: Exception) -> str:
@@ -98,6 +137,14 @@ def describe(error: Exception) -> str:
         if frame.filename in files:
             return f"{Path(frame.filename).name}, line {frame.lineno}: {_reason(error)}"
     return _reason(error)
+
+
+def _classes(module: ModuleType) -> list[type]:
+    """Return the classes that a module defines."""
+    values = vars(module).values()
+    return [
+        value for value in values if isinstance(value, type) and value.__module__ == module.__name__
+    ]
 
 
 def _import(file: Path) -> ModuleType:
@@ -115,8 +162,10 @@ def _import(file: Path) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
+    except BaseException as error:
+        del sys.modules[name]  # a half-imported module must not be taken for a complete one
+        if not isinstance(error, Exception):
+            raise
         raise UserError(
             f"--code {file.name}, line {_line(error, file)}: {_reason(error)}"
         ) from error

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,9 @@ def disk(target: Path) -> Iterator[None]:
                 f"no space left on the disk to write {target}: existing files are unchanged; free "
                 "some space, then resume"
             ) from error
+        parent = existing_parent(target)
+        if error.errno in {errno.EEXIST, errno.ENOTDIR} and parent != target:
+            raise UserError(f"{target} cannot be written: {parent} is a file") from error
         if error.errno in _REFUSED:
             raise UserError(f"{target} cannot be written: {error.strerror}") from error
         raise
@@ -238,6 +242,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def portable_name(name: str) -> str:
+    """Return a name as the name of one folder or file, without characters that Windows forbids."""
+    return re.sub(r'[<>:"/\\|?*]', "_", name)
 
 
 def distinct_names(paths: Iterable[str | Path], separator: str = "/") -> list[str]:

@@ -7,7 +7,8 @@ leaves every folder unchanged, including an earlier run that `--overwrite` would
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,11 +90,22 @@ class RunDirectory:
         recipe: the resolved recipe as TOML.
         resume: continue the run in the folder, if there is one.
         overwrite: replace the run in the folder, if there is one.
+        reread: reads a stored recipe and returns it as this version writes it; an earlier version named tasks
+            otherwise and had fewer keys.
     """
 
-    def __init__(self, path: Path, recipe: str, *, resume: bool, overwrite: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        recipe: str,
+        *,
+        resume: bool,
+        overwrite: bool,
+        reread: Callable[[Path], str] = lambda _: "",
+    ) -> None:
         self.path, self.recipe = path, recipe
         self.resume, self.overwrite = resume, overwrite
+        self._reread = reread
 
     def check(self) -> None:
         """Check that the folder may be claimed, without changing anything.
@@ -118,7 +130,7 @@ class RunDirectory:
             raise UserError(
                 f"{path}: is not a run directory, so it stays unchanged; choose another --output"
             )
-        if self.resume and (path / RECIPE).read_bytes() != self.recipe.encode():
+        if self.resume and not self._has_same_recipe():
             raise UserError(
                 f"{path / RECIPE}: the run was started with another recipe; resume it with the "
                 "same overrides and seed, or choose another --output"
@@ -131,9 +143,13 @@ class RunDirectory:
             needed: bytes that the run writes at least; files of an earlier run there count as free.
 
         Raises:
-            UserError: there is less space.
+            UserError: there is less space, or no file can be written at all.
         """
-        free = shutil.disk_usage(existing_parent(self.path)).free
+        parent = existing_parent(self.path)
+        total, _, free = shutil.disk_usage(parent)
+        if not total:  # /proc, or a file system that does not know its size
+            _try_to_write(parent, self.path)
+            return
         if free < needed and free + self._used() < needed:
             raise UserError(
                 f"{self.path}: training needs about {needed / 1e9:.2g} GB for its checkpoints, and "
@@ -181,6 +197,11 @@ class RunDirectory:
             names = {path.name for path in self.path.iterdir()}
         return {name for name in names if not _INCOMPLETE.fullmatch(name)}
 
+    def _has_same_recipe(self) -> bool:
+        """Return whether the run in the folder was started with this recipe, by this version or an earlier one."""
+        file = self.path / RECIPE
+        return file.read_bytes() == self.recipe.encode() or self._reread(file) == self.recipe
+
     def _used(self) -> int:
         """Return the size of the checkpoints in the folder."""
         files = (self.path / "checkpoints").rglob("*") if self.path.is_dir() else ()
@@ -197,6 +218,20 @@ class RunDirectory:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _try_to_write(parent: Path, path: Path) -> None:
+    """Make a folder in `parent` and remove it.
+
+    Raises:
+        UserError: it cannot be made, so that `path` cannot be written.
+    """
+    try:
+        tempfile.TemporaryDirectory(dir=parent).cleanup()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}; choose another --output"
+        ) from error
 
 
 def finished_metrics(folder: Path) -> dict[str, Any] | None:

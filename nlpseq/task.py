@@ -25,6 +25,7 @@ from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError, suggest
 from nlpseq.metrics.base import Metric
 from nlpseq.metrics.base import Scores as Scores
+from nlpseq.predictor import Predictor
 from nlpseq.recipe import Recipe
 from nlpseq.types import State
 
@@ -193,7 +194,7 @@ class Task(ABC, Generic[RecipeT]):
         """
 
     @abstractmethod
-    def predictor(self, model: nn.Module, device: torch.device) -> Any:
+    def predictor(self, model: nn.Module, device: torch.device) -> Predictor[Any]:
         """Return the predictor that `nlpseq.load` returns; it processes texts as in training."""
 
     def check_options(self) -> None:
@@ -304,8 +305,8 @@ class Task(ABC, Generic[RecipeT]):
 
 
 def task_name(name: str) -> str:
-    """Return the current name of a task; version 0.1 named tasks by their classes."""
-    return str(_tables().FORMAT_1_NAMES.get(name, name))
+    """Return the short name of a task of nlpseq, however it is named; any other name is returned unchanged."""
+    return str(_tables().short_name(name))
 
 
 def resolve(name: str) -> type[Task[Any]]:

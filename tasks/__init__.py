@@ -24,3 +24,9 @@ FORMAT_1_NAMES = {
     "nlpseq.tasks.summarization:Summarization": "summarization",
 }
 """The names of the tasks in recipes and model directories of version 0.1."""
+
+
+def short_name(name: str) -> str:
+    """Return the short name of a task that is named by its class, or as in version 0.1; else the name itself."""
+    by_class = {path: short for short, path in TASKS.items()}
+    return (by_class | FORMAT_1_NAMES).get(name, name)

@@ -2,7 +2,7 @@
 
 Starting Python with torch and datasets takes seconds, and one test starts eleven commands. The process that
 forks has computed nothing. Unlike new processes its children share the seed of hashes, and they end
-without Python's own shutdown: what is compared with them is made by a new one.
+without Python's own shutdown: reference outputs come from a new process.
 """
 
 import contextlib
@@ -25,8 +25,8 @@ CONTEXT.set_forkserver_preload(
 SECONDS = 240.0
 
 
-def run_anew(words: Sequence[str]) -> None:
-    """A command by a Python of its own, to its end."""
+def run_in_new_process(words: Sequence[str]) -> None:
+    """Run a command in a new Python process to its end."""
     done = subprocess.run(
         [sys.executable, "-m", "nlpseq", *words],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -39,7 +39,7 @@ def run_anew(words: Sequence[str]) -> None:
 
 
 def _run(words: Sequence[str], said: str) -> None:
-    """In the new process: what it says goes to a file."""
+    """Run a command in the child process, with its output in a file."""
     descriptor = os.open(said, os.O_WRONLY | os.O_APPEND)
     for number in (1, 2):
         os.dup2(descriptor, number)
@@ -63,13 +63,13 @@ class Command:
         return self._process.is_alive()
 
     def signal(self, number: int) -> None:
-        """Send a signal; nothing happens where it has ended."""
+        """Send a signal, except to a process that has ended."""
         assert self._process.pid is not None
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
 
     def wait(self) -> int:
-        """Its exit status, or minus the signal that ended it."""
+        """Wait; return the exit status, or minus the signal that ended the process."""
         self._process.join(SECONDS)
         if self._process.exitcode is None:
             self._process.kill()
@@ -77,7 +77,7 @@ class Command:
         return self._process.exitcode
 
     def finish(self, status: int = 0) -> str:
-        """What it said, when it has ended with that status."""
+        """Wait, check the exit status, and return the output."""
         found, said = self.wait(), self._said.read()
         assert found == status, said
         return said

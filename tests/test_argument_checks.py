@@ -51,13 +51,15 @@ def test_run_needs_a_recipe(recipe: Any) -> None:
 
 
 @pytest.mark.parametrize("function", [nlpseq.compare, nlpseq.inspect])
-def test_without_names_they_say_what_they_need(function: Any) -> None:
+def test_without_names_the_needed_arguments_are_named(function: Any) -> None:
     with pytest.raises(
         UserError, match="give run directories, such as 'runs/a', 'runs/b', or a rec"
     ):
         function()
     with pytest.raises(UserError, match=r"names\[1\]: None is not a string"):
         function("a", None)
+    with pytest.raises(UserError, match="give the names one by one, not in a list"):
+        function(["runs/a", "runs/b"])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_without_names_they_say_what_they_need(function: Any) -> None:
         ({"output": ""}, "output='': give the path of a folder"),
     ],
 )
-def test_inspect_refuses_what_would_be_misread(arguments: dict[str, Any], message: str) -> None:
+def test_inspect_refuses_ambiguous_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         nlpseq.inspect(RECIPE, **arguments)
 
@@ -87,7 +89,7 @@ def test_inspect_refuses_what_would_be_misread(arguments: dict[str, Any], messag
         ({"tasks": "nre"}, "no task is called 'nre'; did you mean 'ner'"),
     ],
 )
-def test_quickstart_refuses_what_would_be_misread(
+def test_quickstart_refuses_ambiguous_arguments(
     arguments: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message):

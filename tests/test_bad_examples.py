@@ -1,7 +1,7 @@
 """Odd and bad input to the tasks on whole texts, through the real command line.
 
-What cannot be read is one line on stderr and status 2, and leaves no run behind; what is merely odd is
-answered, and nothing of it is dropped without a word.
+Input that cannot be read gives one line on stderr and status 2, and leaves no run; merely odd input gets
+a prediction, and nothing of it is dropped silently.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ Command = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Recipes, data and a finished run of both tasks."""
+    """Write recipes and data, and train a run of each task."""
     folder = tmp_path_factory.mktemp("world")
     for kind, recipe, content in (("sentiment", SENTIMENT, TEXTS), ("ner", NER, TAGGED)):
         (folder / f"{kind}.toml").write_text(recipe)
@@ -70,7 +70,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of a case."""
+    """Return the working folder of a case."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -78,7 +78,7 @@ def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def fails(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command that must fail as every one does; gives what it said."""
+    """Run a command that must fail in one line; return its message."""
 
     def run(words: str) -> str:
         capsys.readouterr()
@@ -94,7 +94,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def answers(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command that must do; gives what it printed."""
+    """Run a command that must succeed; return its output."""
 
     def run(words: str) -> str:
         capsys.readouterr()
@@ -210,7 +210,9 @@ def test_a_damaged_model(
 
 
 @pytest.mark.parametrize("kind", ["sentiment", "ner"])
-def test_odd_texts_are_answered(here: Path, fails: Command, answers: Command, kind: str) -> None:
+def test_odd_texts_have_predictions(
+    here: Path, fails: Command, answers: Command, kind: str
+) -> None:
     predict = f"predict {kind}_run --device cpu"
     odd = ["", " ", "🙂", "word " * 5000, "x" * 5000, "\x07\u200b", "Ann\tleft"]
     (here / "texts").write_text("\n".join(odd) + "\n")
@@ -281,7 +283,7 @@ def test_odd_examples_of_sentences(here: Path, answers: Command) -> None:
 
 
 def test_a_shipped_recipe_with_another_kind_of_encoder(answers: Command) -> None:
-    """Although the recipe has keys that only its own kind knows."""
+    """The recipe has keys that only its own kind knows."""
     sizes = "data.sizes={train=40,validation=10,test=10} training.max_steps=2 embedding.dim=4"
     for kind in ("sentiment", "ner"):
         words = f"run {kind}/quickstart --device cpu --output {kind}_cnn {sizes}"

@@ -1,7 +1,7 @@
 """Bad input through the real command line: one line on stderr, status 2, nothing lost or left behind.
 
-Every case runs in a folder of its own, with a recipe `lm.toml`, its texts in `data/`, and a finished
-run in `run/`. Unless it is said otherwise, the folder must afterwards be what it was, byte for byte.
+Every case runs in its own folder, with a recipe `lm.toml`, its texts in `data/`, and a finished
+run in `run/`. Unless a test says otherwise, the folder must not change by a byte.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -27,6 +28,7 @@ from safetensors.torch import load_file, save_file
 import nlpseq
 from nlpseq.cli.main import main
 from nlpseq.errors import UserError
+from nlpseq.recipe import TokenizationConfig
 
 RECIPE = """\
 # A language model for tests.   nlpseq run lm.toml --data-dir data
@@ -54,6 +56,7 @@ EVALUATE = "evaluate run --data-dir data --device cpu"
 LINES = ["the old man reads a book", "a young woman writes", "the man writes a book"]
 
 TASK = "language_modeling"
+TOKENIZATIONS = get_args(TokenizationConfig.model_fields["kind"].annotation)
 
 Fails = Callable[[str], str]
 
@@ -64,7 +67,7 @@ def corpus(lines: int) -> str:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as every case begins with."""
+    """Create the folder that every case starts with."""
     folder = tmp_path_factory.mktemp("world")
     (folder / "data").mkdir()
     for split, lines in {"train": 40, "validation": 6, "test": 6}.items():
@@ -78,7 +81,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of a case."""
+    """Return the working folder of a case."""
     import datasets
     from huggingface_hub import constants
 
@@ -91,7 +94,7 @@ def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def fails(capsys: pytest.CaptureFixture[str]) -> Fails:
-    """Run a command that must fail as every one does; gives what it said."""
+    """Run a command that must fail in one line; return its message."""
 
     def run(words: str) -> str:
         capsys.readouterr()
@@ -106,7 +109,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Fails:
 
 
 def content(folder: Path) -> dict[str, bytes | None]:
-    """Everything below a folder, by its path."""
+    """Return every file below a folder, by its path."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
@@ -194,15 +197,15 @@ def test_an_override(here: Path, fails: Fails, override: str, said: str) -> None
     assert content(here) == before
 
 
-@pytest.mark.parametrize("kind", ["word", "character", "bpe", "unigram", "wordpiece", "byte_bpe"])
+@pytest.mark.parametrize("kind", TOKENIZATIONS)
 def test_a_vocabulary_that_is_too_small(here: Path, fails: Fails, kind: str) -> None:
     said = fails(f"{RUN} tokenization.kind={kind} tokenization.vocabulary_size=4")
     assert f"tokenization.vocabulary_size=4 is too small for {kind}" in said
     assert not (here / "out").exists()
 
 
-@pytest.mark.parametrize("kind", ["word", "character", "bpe", "unigram", "wordpiece", "byte_bpe"])
-def test_a_vocabulary_without_end(here: Path, fails: Fails, kind: str) -> None:
+@pytest.mark.parametrize("kind", TOKENIZATIONS)
+def test_an_endless_vocabulary_is_refused(here: Path, fails: Fails, kind: str) -> None:
     said = fails(f"{RUN} tokenization.kind={kind} tokenization.vocabulary_size={10**30}")
     assert f"tokenization.vocabulary_size = {10**30}: " in said
 
@@ -394,7 +397,7 @@ def test_a_folder_with_a_recipe_of_its_own_is_not_a_run(here: Path, fails: Fails
     assert content(here) == before
 
 
-def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(here: Path) -> None:
+def test_overwriting_deletes_only_files_of_the_run(here: Path) -> None:
     (here / "run" / "notes.txt").write_text("mine")
     (here / "run" / ".recipe.toml.tmp-1").write_text("half")
     os.truncate(here / "run" / "model.safetensors", 9)
@@ -424,7 +427,7 @@ def test_divergence_names_step_rate_and_norm_and_keeps_what_was_there(
 
 
 def unfinished(here: Path) -> dict[str, bytes | None]:
-    """Make `run` one that was killed just before it ended; gives what it would have become."""
+    """Make `run` a run that was killed just before its end; return the finished run."""
     before = content(here / "run")
     for path in (here / "run").iterdir():
         if path.name not in ("recipe.toml", "data.json", "history.jsonl", "checkpoints"):
@@ -491,7 +494,7 @@ def test_damage_to_the_history(here: Path, fails: Fails) -> None:
 
 
 def changed(**changes: object) -> bytes:
-    """The finished run's config.json with some keys changed."""
+    """Return the finished run's config.json with some keys changed."""
     return json.dumps({**json.loads(Path("run/config.json").read_text()), **changes}).encode()
 
 
@@ -592,7 +595,7 @@ def test_a_task_from_elsewhere_is_refused_and_none_of_its_code_runs(
     assert (here / "ran").exists()
 
 
-# Use
+# Trained models
 
 
 @pytest.mark.parametrize(
@@ -649,7 +652,7 @@ def test_use_from_python(here: Path) -> None:
 def test_a_full_disk_loses_nothing_wherever_it_happens(
     here: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every write waits for the disk; here the n-th one is told that there is no space."""
+    """The disk reports no space at the n-th write."""
     whole = content(here / "run")
     real = os.fsync
     calls, full = 0, -1
@@ -682,7 +685,7 @@ def test_a_full_disk_loses_nothing_wherever_it_happens(
 
 @pytest.fixture
 def small_disk(here: Path) -> Iterator[Callable[[str], object]]:
-    """A real file system `disk`; what the fixture gives sets its size."""
+    """Mount a real file system `disk`; the fixture returns a function that sets its size."""
 
     def mount(*options: str) -> None:
         subprocess.run(["mount", *options, "disk"], cwd=here, check=True, capture_output=True)
@@ -720,7 +723,7 @@ def test_a_disk_that_is_really_full(
 
 @contextlib.contextmanager
 def unprivileged(folder: Path) -> Iterator[None]:
-    """Without the right to write into a folder, root or not."""
+    """Run a block without the right to write into a folder, also as root."""
     root = os.geteuid() == 0
     folder.chmod(0o555)
     if root:
@@ -785,10 +788,10 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("online")
 @pytest.mark.parametrize("listening", [False, True])
-def test_without_network_the_answer_is_quick(
+def test_without_network_the_error_comes_quickly(
     fails: Fails, monkeypatch: pytest.MonkeyPatch, listening: bool
 ) -> None:
-    """Nobody there, or somebody who never answers: the Hub's own clients try for most of a minute."""
+    """The Hub is unreachable or never responds; its own clients would try for most of a minute."""
     from huggingface_hub import constants
 
     from nlpseq.data import hub_access
@@ -809,7 +812,7 @@ def test_without_network_the_answer_is_quick(
 
 
 @pytest.mark.usefixtures("online")
-def test_a_hub_that_answers_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reachable_hub_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     from nlpseq.data.hub_access import hub_if_reachable
@@ -854,7 +857,7 @@ def test_a_process(here: Path, words: list[bytes], said: bytes) -> None:
     assert content(here) == before
 
 
-# Odd, and not wrong
+# Odd but valid input
 
 
 def test_marks_and_line_ends_of_windows(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

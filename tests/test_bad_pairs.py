@@ -40,7 +40,7 @@ Command = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Recipes, data and a finished run of both tasks."""
+    """Write recipes and data, and train a run of each task."""
     folder = tmp_path_factory.mktemp("world")
     (folder / "data").mkdir()
     for split in ("train", "valid", "test"):
@@ -57,7 +57,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of a case."""
+    """Return the working folder of a case."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -65,7 +65,7 @@ def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def fails(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command that must fail as every one does; gives what it said."""
+    """Run a command that must fail in one line; return its message."""
 
     def run(words: str) -> str:
         capsys.readouterr()
@@ -81,7 +81,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def answers(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command that must do; gives what it printed."""
+    """Run a command that must succeed; return its output."""
 
     def run(words: str) -> str:
         capsys.readouterr()
@@ -177,7 +177,7 @@ def test_an_override(fails: Command, override: str, said: str) -> None:
     assert said in fails(f"{RUN} {override}")
 
 
-def test_empty_sides_keep_their_place(here: Path, answers: Command) -> None:
+def test_empty_sides_keep_their_line(here: Path, answers: Command) -> None:
     for name in ("train", "test"):
         (here / f"data/{name}.en").write_text(f"\n{EN}dog\n")
         (here / f"data/{name}.de").write_text(f"Hund\n{DE}\n")
@@ -193,7 +193,7 @@ def test_empty_sides_keep_their_place(here: Path, answers: Command) -> None:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("options", ["", "--method greedy", "--beam 3 --num-best 2"])
-def test_odd_texts_are_answered(here: Path, answers: Command, kind: str, options: str) -> None:
+def test_odd_texts_have_predictions(here: Path, answers: Command, kind: str, options: str) -> None:
     odd = ["", " ", "🙂", "word " * 2000, "x" * 5000, "\x07\u200b", "dog\tcat", "dogs"]
     (here / "texts").write_text("\n".join(odd) + "\n")
     said = answers(f"predict {kind}_run --device cpu --file texts --format json {options}")
@@ -204,7 +204,7 @@ def test_odd_texts_are_answered(here: Path, answers: Command, kind: str, options
     assert plain.splitlines()[:2] == ["", ""]
 
 
-def test_long_texts_are_cut_and_it_is_said(here: Path, answers: Command) -> None:
+def test_long_texts_are_truncated_with_a_note(here: Path, answers: Command) -> None:
     cut = "tokenization.max_source_length=4"
     answers(f"{RUN} {cut}")
     notes = json.loads(Path("out/metrics.json").read_text())["notes"]
@@ -245,7 +245,7 @@ def test_a_text_that_is_refused_is_named_by_its_line(
         ("--top-k 3", "top_k is an option of sampling, and method = beam: set method = sample"),
         (
             "--method sample --attention maps",
-            "attention weights need outputs that can be found again",
+            "attention weights need outputs that are not sampled",
         ),
     ],
 )

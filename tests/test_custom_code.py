@@ -1,10 +1,12 @@
 """Cells and tasks in a user's own file: used only if the file is given, and wrong ones refused in one line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import nlpseq
 from nlpseq import custom_code
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import build_cell
@@ -145,6 +147,26 @@ def test_without_the_file_the_recipe_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["Peephole", "my_cells:Peephole", "Peephole.py"])
+def test_a_name_that_is_not_complete_gets_the_complete_one(cells: Path, kind: str) -> None:
+    with pytest.raises(UserError, match="did you mean 'my_cells.py:Peephole'?"):
+        recipe(kind)
+
+
+@pytest.mark.parametrize("code", [5, None, [5]])
+def test_code_is_a_path_or_several(code: Any) -> None:
+    with pytest.raises(
+        UserError, match=r"code=.*: give the path of a .py file, or a list of paths"
+    ):
+        nlpseq.load("somewhere", code=code)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_one_path_needs_no_list(cells: Path, kind: type) -> None:
+    with pytest.raises(UserError, match="nowhere"):
+        nlpseq.load("nowhere", code=kind(cells))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -177,7 +199,22 @@ def test_a_changed_file_is_imported_again_an_unchanged_one_is_not(cells: Path) -
     assert custom_code.lookup(KIND) is not first
 
 
-def test_a_task_of_ones_own(tmp_path: Path) -> None:
+def test_commands_for_a_recipe_name_the_files_that_it_needs() -> None:
+    document = {"task": "dir/my_task.py:MyTask", "encoder": {"kind": KIND, "hidden_size": 5}}
+    document |= {"decoder": {"kind": KIND}, "data": {"files": {"train": "a.txt"}}}
+    assert custom_code.files_named_in(document) == ["my_task.py", "my_cells.py"]
+    assert custom_code.code_options(document["encoder"]) == ["--code", "my_cells.py"]
+    assert custom_code.code_options({"encoder": {"kind": "lstm"}}) == []
+
+
+def test_an_interrupted_import_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "stops.py").write_text("raise KeyboardInterrupt\n")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            custom_code.register(tmp_path / "stops.py")
+
+
+def test_a_task_in_a_users_file_is_trained(tmp_path: Path) -> None:
     (tmp_path / "my_task.py").write_text(
         "from nlpseq.tasks.tagging.task import Tagging\n\n\nclass MyTask(Tagging):\n    pass\n"
     )

@@ -13,7 +13,7 @@ import pytest
 import nlpseq
 from nlpseq import model_directory
 from nlpseq.errors import UserError
-from nlpseq.task import read_recipe, resolve
+from nlpseq.task import read_recipe, resolve, task_name
 
 FIXTURES = Path(__file__).parent / "fixtures" / "format_1"
 RUN = FIXTURES / "run"
@@ -21,7 +21,7 @@ RUN = FIXTURES / "run"
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A copy of the run, into which commands may write."""
+    """Copy the run, so that commands may write into it."""
     return Path(shutil.copytree(RUN, tmp_path / "old"))
 
 
@@ -63,6 +63,8 @@ def test_its_task_has_the_short_name() -> None:
     assert type(model_directory.load_task(RUN)) is resolve("tagging")
     dotted = "nlpseq.tasks.ner:NamedEntityRecognition"
     assert type(model_directory.load_task(RUN, dotted)) is resolve("tagging")
+    assert task_name("nlpseq.tasks.tagging.task:Tagging") == task_name(dotted) == "tagging"
+    assert task_name("my_task.py:MyTask") == "my_task.py:MyTask"
     assert type(model_directory.load_task(RUN, resolve("tagging"))) is resolve("tagging")
 
 
@@ -99,3 +101,13 @@ def test_its_recipe_trains_a_run_that_is_compared_with_it(old: Path, tmp_path: P
     assert report.models[0].scores["f1"].mean == pytest.approx(
         json.loads((RUN / "metrics.json").read_text())["test"]["f1"]
     )
+
+
+def test_it_is_resumed_with_its_recipe_and_no_other(old: Path) -> None:
+    """Its recipe.toml has the dotted name of the task, and lacks the keys that came later."""
+    recipe = RUN / "recipe.toml"
+    result = nlpseq.run(recipe, output=old, device="cpu", resume=True)
+    assert result.metrics == json.loads((RUN / "metrics.json").read_text())
+    assert (old / "recipe.toml").read_bytes() == recipe.read_bytes()
+    with pytest.raises(UserError, match="started with another recipe"):
+        nlpseq.run(recipe, output=old, device="cpu", resume=True, seed=14)

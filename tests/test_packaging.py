@@ -1,4 +1,4 @@
-"""What is declared in setup.cfg and constraints.txt is what lies on the disk."""
+"""Declarations in setup.cfg and constraints.txt agree with the files."""
 
 import configparser
 import re
@@ -112,13 +112,13 @@ def test_constraints_are_exact_pins_without_places() -> None:
 
 
 def test_constraints_pin_every_requirement(setup: configparser.ConfigParser) -> None:
-    asked = [
+    requirements = [
         *lines(setup["options"]["install_requires"]),
         *lines(setup["options.extras_require"]["dev"]),
         *lines(setup["options.extras_require"]["docs"]),
     ]
-    assert len(asked) > 10
-    for line in asked:
+    assert len(requirements) > 10
+    for line in requirements:
         requirement = Requirement(line)
         version = pins()[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), line

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from nlpseq.data.batch import ModelInput
+from nlpseq.data.batch import NO_TARGET, ModelInput
 from nlpseq.errors import UserError
 from nlpseq.layers.cells import Cell, RecurrentCell
 from nlpseq.layers.encoder import Encoder
@@ -38,7 +38,6 @@ from nlpseq.models.model import Model
 Losses = Callable[[Tensor, int], Tensor]
 """Maps outputs (B, H) at position t, and t, to the losses (B,), or to their sum if each depends on one row."""
 
-NO_TARGET = -1
 LONGEST = 256  # tokens of a text beside the largest k; the rest is not read
 
 
@@ -229,12 +228,11 @@ def spectral_radii(encoder: Encoder) -> dict[str, float]:
 
     For a plain RNN it tells how gradients behave in the long run if no unit is saturated: they vanish below 1 and
     can explode above 1; slopes of tanh, at most 1, shrink them further (Pascanu et al. 2013, section 2.1). A gated
-    cell has a matrix for each gate, and none of them alone decides. A minGRU or minLSTM
-    has none.
+    cell has a matrix for each gate, and none of them alone decides. A minGRU or minLSTM has none.
     """
     radii = {}
     for name, cell in encoder.named_modules():
-        if isinstance(cell, Cell) and isinstance(cell, RecurrentCell):
+        if isinstance(cell, RecurrentCell):
             blocks = cell.weight_hh.detach().double().chunk(cell.num_gates)
             for gate, block in zip(_gate_names(cell), blocks, strict=True):
                 label = f"{_cell_name(name)}{gate}"

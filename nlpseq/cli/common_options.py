@@ -14,7 +14,7 @@ def add_code(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="Python file with your own cells or tasks; it is executed; repeatable",
+        help="Python file with your own cells, readers or tasks; executed; repeatable",
     )
 
 
@@ -56,5 +56,6 @@ def add_overrides(parser: ArgumentParser, sections: str = "the recipe") -> None:
 
 _EXAMPLES = {
     "the recipe": "training.epochs=3",
+    "every recipe": "training.epochs=3",
     "data, decoding or evaluation": "decoding.beam_size=4",
 }

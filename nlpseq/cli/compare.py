@@ -40,8 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         metavar="NAME",
-        help="split to compare on (default: test, or the first test split); any split but "
-        "test leaves the test split unscored: run again without --split to score it",
+        help="split to compare on (default: test, or the first test split); with "
+        "another split, the test split of new runs is not scored",
     )
     parser.add_argument(
         "--score", metavar="NAME", help="score to compare (default: the task's main score)"
@@ -50,15 +50,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--difference",
         type=float,
         metavar="X",
-        help="smallest difference of interest, for the sample-size estimate (default: 0.5 "
-        "points, as of F1 or BLEU, or perplexity; 0.01 nats or bits)",
+        help="smallest difference that matters to you; the report says how many examples would "
+        "show it (default: 0.5 in points, such as F1 or BLEU, and in perplexity; 0.01 in nats or bits)",
     )
     parser.add_argument(
         "--samples",
         type=positive_int,
         default=10_000,
         metavar="N",
-        help="bootstrap resamples and permutations (default: 10,000)",
+        help="number of bootstrap resamples and of permutations (default: 10,000)",
     )
     parser.add_argument(
         "--output",

@@ -40,8 +40,8 @@ def shipped_recipes(prefix: str, **_: object) -> list[str]:
 
 def recipes_and_overrides(prefix: str, parsed_args: Namespace, **_: object) -> list[str]:
     """Return names of recipes and `section.key=`."""
-    found = overrides(prefix, parsed_args)
-    return found if "=" in prefix else [*recipes(prefix), *found]
+    keys = overrides(prefix, parsed_args)
+    return keys if "=" in prefix else [*recipes(prefix), *keys]
 
 
 def quickstart_tasks(prefix: str, **_: object) -> list[str]:

@@ -8,14 +8,21 @@ from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
 
 _SHARED = ("max_new_tokens", "method", "temperature", "top_k", "top_p")
-_PREDICT = (*_SHARED, "beam", "num_best", "no_repeat_ngram", "prefix")
+_GENERATE = (*_SHARED, "beam_size")
+_PREDICT = (*_GENERATE, "num_best", "no_repeat_ngram", "prefix")
+_BEAM = "beam search with N hypotheses; 1: greedy"
 
 
 def _add_shared(parser: _ActionsContainer) -> None:
     parser.add_argument(
-        "--max-new-tokens", type=positive_int, metavar="N", help="most tokens to generate"
+        "--max-new-tokens",
+        type=positive_int,
+        metavar="N",
+        help="maximum number of tokens to generate",
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of sampling, to repeat it")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="seed of sampling; the same seed gives the same text"
+    )
     parser.add_argument(
         "--method", choices=("greedy", "sample", "beam"), help="how to choose tokens"
     )
@@ -46,9 +53,7 @@ def _add_shared(parser: _ActionsContainer) -> None:
 def add_to_generate(parser: ArgumentParser) -> None:
     """Add the decoding options of `nlpseq generate`."""
     _add_shared(parser)
-    parser.add_argument(
-        "--beam-size", type=positive_int, metavar="N", help="hypotheses of beam search"
-    )
+    parser.add_argument("--beam-size", type=positive_int, metavar="N", help=_BEAM)
     parser.add_argument(
         "--no-stop", action="store_true", help="continue after an end-of-text token"
     )
@@ -59,9 +64,7 @@ def add_to_predict(parser: ArgumentParser) -> None:
     group = parser.add_argument_group(
         "decoding", "for models that generate text: translation, summarization"
     )
-    group.add_argument(
-        "--beam", type=positive_int, metavar="N", help="beam search with N hypotheses; 1: greedy"
-    )
+    group.add_argument("--beam-size", "--beam", type=positive_int, metavar="N", help=_BEAM)
     group.add_argument(
         "--num-best",
         type=positive_int,
@@ -79,8 +82,12 @@ def add_to_predict(parser: ArgumentParser) -> None:
 
 
 def for_generate(arguments: Namespace) -> dict[str, Any]:
-    """Return the given options as keys of [decoding]."""
-    options = _parse_set(arguments) | _given(arguments, (*_SHARED, "beam_size"))
+    """Return the given options as keys of [decoding].
+
+    Raises:
+        UserError: options contradict each other.
+    """
+    options = _with_beam(_parse_set(arguments) | _given(arguments, _GENERATE), arguments.beam_size)
     return options | ({"stop_at_eos": False} if arguments.no_stop else {})
 
 
@@ -95,21 +102,28 @@ def for_predict(arguments: Namespace) -> dict[str, Any]:
         raise UserError(f"--prefix {arguments.prefix!r}: not UTF-8")
     if "prefix" in _parse_set(arguments):
         raise UserError("--set prefix: is not a key of [decoding]; write --prefix TEXT")
-    beam, best = options.pop("beam", None), options.pop("num_best", None)
-    if beam is not None:
-        method = "greedy" if beam == 1 else "beam"
-        if options.setdefault("method", method) not in (method, "beam"):
-            raise UserError(
-                f"--beam {beam} and --method {options['method']} exclude each other; drop one of them"
-            )
-        options["beam_size"] = beam
+    best = options.pop("num_best", None)
+    options = _with_beam(options, arguments.beam_size)
     if best is not None:
         if best > 1 and (
             options.setdefault("method", "beam") != "beam" or best > options.get("beam_size", best)
         ):
-            raise UserError(f"--num-best {best}: needs --beam {best} or more")
+            raise UserError(f"--num-best {best}: needs --beam-size {best} or more")
         options["num_return"] = best
     return options
+
+
+def _with_beam(options: dict[str, Any], beam_size: int | None) -> dict[str, Any]:
+    """Return the options with the method that `--beam-size` means, unless `--method` is given."""
+    if beam_size is None:
+        return options
+    method = "greedy" if beam_size == 1 else "beam"
+    given = options.get("method", method)
+    if given not in (method, "beam"):
+        raise UserError(
+            f"--beam-size {beam_size} and --method {given} exclude each other; drop one of them"
+        )
+    return {**options, "method": given}
 
 
 def given_names(arguments: Namespace) -> list[str]:
@@ -123,10 +137,11 @@ def _parse_set(arguments: Namespace) -> dict[str, Any]:
         return {}
     from nlpseq.recipe import override
 
-    for word in arguments.set:
+    assignments = [word.strip().removeprefix("decoding.") for word in arguments.set]
+    for word in assignments:
         if not all(part.strip() for part in word.partition("=")):
             raise UserError(f"--set {word}: write it as KEY=VALUE, such as length_alpha=1.0")
-    return override({}, arguments.set)
+    return override({}, assignments)
 
 
 def _given(arguments: Namespace, names: tuple[str, ...]) -> dict[str, Any]:

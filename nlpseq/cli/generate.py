@@ -17,7 +17,7 @@ EXAMPLES = """\
 examples:
   nlpseq generate runs/gru --prompt "the old" --seed 1
   nlpseq generate runs/gru --num-samples 5 --temperature 0.7 --top-p 0.9
-  nlpseq generate runs/gru --prompt "the old" --method beam --beam-size 8
+  nlpseq generate runs/gru --prompt "the old" --beam-size 8
 
 A single sample is printed while it is generated.
 """
@@ -30,7 +30,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--prompt", default="", metavar="TEXT", help="text to continue (default: none)"
     )
     parser.add_argument(
-        "--num-samples", type=positive_int, default=1, metavar="N", help="texts (default: 1)"
+        "--num-samples",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="number of texts (default: 1)",
     )
     decoding_options.add_to_generate(parser)
     add_device(parser)

@@ -25,7 +25,7 @@ models have.
 """
 VIEWS = {
     "gradients": "gradient flow through time, and the effect of clipping",
-    "distances": "accuracy by distance (runs of recall recipes)",
+    "distances": "accuracy by distance (runs of the task recall)",
     "gates": "heat maps of gates and states over the tokens of a text",
     "attention": "attention of decoders, poolings and Transformer heads",
 }
@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="MODEL|key=value",
         nargs="*",
         default=[],
-        help="runs, Hub ids or recipes; and changes to the recipes: encoder.kind=gru",
+        help="runs, Hub ids or recipes; and changes to the recipes, such as encoder.kind=gru",
     )
     completers.attach(models, completers.recipes_and_overrides)
     parser.set_defaults(words="models_and_overrides", check=check)
@@ -47,8 +47,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=distinct_name_list,
         default=(),
         metavar="NAME,...",
-        help="untrained models of a recipe: rnn, rnn-relu, rnn-identity, lstm, gru, mingru, "
-        "transformer",
+        help="untrained models of a recipe: any recurrent cell, such as lstm or gru; rnn-relu, "
+        "rnn-identity, transformer",
     )
     completers.attach(kinds, completers.encoder_kinds)
     for name, description in VIEWS.items():
@@ -65,7 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=positive_int,
         default=50,
         metavar="N",
-        help="time steps that gradients are followed back (default: 50)",
+        help="number of tokens to follow gradients back (default: 50)",
     )
     parser.add_argument(
         "--output",

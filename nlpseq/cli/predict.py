@@ -10,7 +10,12 @@ from typing import Any
 
 from nlpseq.cli import decoding_options
 from nlpseq.cli.common_options import add_code, add_device, add_model
-from nlpseq.cli.prediction_writer import PredictionWriter, check_output, check_writable, is_complete
+from nlpseq.cli.prediction_writer import (
+    PredictionWriter,
+    check_output,
+    check_output_folder,
+    is_complete,
+)
 from nlpseq.cli.text_input import CountingIterator, read_texts
 from nlpseq.errors import UserError
 from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
@@ -34,7 +39,7 @@ examples:
   nlpseq predict runs/ner --file texts.txt.gz --format html --output ner.html
   nlpseq predict runs/ner --pretokenized "Ann lives in U.S. cities ."
   cat texts.txt | nlpseq predict runs/ner --format conll
-  nlpseq predict runs/translation --file in.txt --output out.txt --beam 5
+  nlpseq predict runs/translation --file in.txt --output out.txt --beam-size 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
 
 Each line of a file or of standard input is one text. With --output,
@@ -49,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("texts", metavar="TEXT", nargs="*", default=[], help="text to predict")
     parser.set_defaults(words="texts", check=check)
     parser.add_argument(
-        "--file", type=Path, metavar="FILE", help="file with a text on each line; .gz, too"
+        "--file", type=Path, metavar="FILE", help="file with one text on each line; may end in .gz"
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
@@ -71,8 +76,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS),
-        help="format of predictions (default: json; for generated text a text on each line; "
-        "on a terminal, entities in colour)",
+        help="format of predictions (default: json; for models that generate text, one output on "
+        "each line; on a terminal, entities in color)",
     )
     parser.add_argument(
         "--explain",
@@ -150,7 +155,7 @@ def _check_before_loading(arguments: Namespace) -> None:
     if folder is not None:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"--attention {folder}: is a file; name a folder")
-        check_writable(folder, f"--attention {folder}")
+        check_output_folder(folder, f"--attention {folder}")
 
 
 def load_predictor(arguments: Namespace) -> Predictor[Any]:

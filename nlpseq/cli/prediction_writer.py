@@ -57,6 +57,21 @@ def check_output(
             option = "--resume" if resume else "--overwrite"
             raise UserError(f"{option} is for predictions in a file; name it with --output")
         return
+    _check_file(output, source, format)
+    if resume and format == "html":
+        raise UserError("--resume cannot be used with --format html: a page is written as a whole")
+    if resume and format == "text" and explain:
+        raise UserError(
+            "--resume cannot be used with --explain: its predictions have several lines"
+        )
+    if is_partial(output):
+        _check_partial(output, resume=resume, overwrite=overwrite, settings=settings or {})
+    if not is_complete(output, resume=resume):
+        check_output_folder(output.parent, f"--output {output}")
+
+
+def _check_file(output: Path, source: Path | None, format: str | None) -> None:
+    """Check that the output is, or can become, a regular file other than that of the texts."""
     if source is not None and any(_is_same_file(source, name) for name in names_of(output)):
         raise UserError(
             f"--output {output}: would overwrite the --file of the texts; name another file"
@@ -68,16 +83,6 @@ def check_output(
         raise UserError(
             f"--output {output}: not a regular file; without --output, predictions are printed"
         )
-    if resume and format == "html":
-        raise UserError("--resume cannot be used with --format html: a page is written as a whole")
-    if resume and format == "text" and explain:
-        raise UserError(
-            "--resume cannot be used with --explain: its predictions have several lines"
-        )
-    if is_partial(output):
-        _check_partial(output, resume=resume, overwrite=overwrite, settings=settings or {})
-    if not is_complete(output, resume=resume):
-        check_writable(output.parent, f"--output {output}")
 
 
 def is_complete(output: Path | None, *, resume: bool) -> bool:
@@ -85,7 +90,7 @@ def is_complete(output: Path | None, *, resume: bool) -> bool:
     return output is not None and resume and output.exists() and not is_partial(output)
 
 
-def check_writable(folder: Path, name: str) -> None:
+def check_output_folder(folder: Path, name: str) -> None:
     """Check that files can be written in a folder, or the folder be created.
 
     Raises:

@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="folder for runs and summary.json (default: runs/quickstart)",
     )
-    add_overrides(parser)
+    add_overrides(parser, "every recipe")
     add_device(parser)
 
 

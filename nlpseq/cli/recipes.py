@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nlpseq.cli import completers
 from nlpseq.cli.common_options import add_code
+from nlpseq.errors import UserError
 
 SUMMARY = "list, show or copy recipes, describe their keys"
 DESCRIPTION = "List, show or copy recipes, or describe the keys of their sections."
@@ -111,9 +112,36 @@ def describe_keys(arguments: Namespace) -> int:
     from nlpseq.reporting import tables
 
     custom_code.register(arguments.code)
+    if arguments.task is not None:
+        _check_task(arguments.task)
     schema = Recipe if arguments.task is None else schema_of(task_of(arguments.task))
     described = keys.describe(schema)
     if arguments.section is not None:
         described = keys.select_section(described, arguments.section)
     tables.report_keys(described)
     return 0
+
+
+def _check_task(name: str) -> None:
+    """Refuse a folder of recipes or a section in place of a task, with the command that was meant.
+
+    Raises:
+        UserError: it is one of them.
+    """
+    from nlpseq import recipe
+    from nlpseq.cli.schemas import light_schema_of
+    from nlpseq.recipe import Recipe
+    from nlpseq.recipe.sections import section_names
+
+    if light_schema_of(name) is not None:
+        return
+    tasks = {entry.task for entry in recipe.catalogue() if entry.name.startswith(f"{name}/")}
+    if len(tasks) == 1:
+        task = tasks.pop()
+        raise UserError(
+            f"{name} is a folder of recipes; their task is {task}: `nlpseq recipes keys {task}`"
+        )
+    if name in section_names(Recipe):
+        raise UserError(
+            f"{name} is a section; name a task before it, such as `nlpseq recipes keys tagging {name}`"
+        )

@@ -32,7 +32,7 @@ def schema_of(task: str) -> type[Recipe]:
 def light_schema_of(task: str) -> type[Recipe] | None:
     """Return `<Task>Recipe` from the module `recipe` of a task's package; None if it is not there."""
     tables: Any = importlib.import_module("nlpseq.tasks")
-    path = tables.TASKS.get(tables.FORMAT_1_NAMES.get(task, task), "")
+    path = tables.TASKS.get(tables.short_name(task), "")
     module_name, _, class_name = path.partition(":")
     package = module_name.rpartition(".")[0]
     if not package:

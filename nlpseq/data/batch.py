@@ -115,13 +115,17 @@ class Tokens:
                 yield field.name, part
 
 
+NO_TARGET = -1
+"""The target of a position that has none, in `ModelInput.targets`."""
+
+
 class ModelInput(NamedTuple):
     """Raw texts as the input of a model, for inspection.
 
     Attributes:
         tokens: input of the embedding.
         token_texts: the text of each token, row by row.
-        targets: (B, T) for a language model: the token to predict after each token, -1 where none is.
+        targets: (B, T) for a language model: the token to predict after each token, or NO_TARGET.
     """
 
     tokens: Tokens

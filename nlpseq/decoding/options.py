@@ -12,7 +12,7 @@ EarlyStopping = Literal["safe", "heuristic"]
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How to choose each next token: the most probable one, or a sample.
+    """Options of greedy decoding and sampling.
 
     Sampling applies `temperature`, then `top_k`, then `top_p`, in the order of Hugging Face's generate.
 
@@ -55,7 +55,7 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class BeamOptions:
-    """How beam search works, and how it ranks hypotheses.
+    """Options of beam search and of its ranking of hypotheses.
 
     Attributes:
         beam_size: K, hypotheses kept for each sentence, finished ones included.

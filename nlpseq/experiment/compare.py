@@ -173,10 +173,10 @@ def _train_all(
     """Train every model with every seed, or resume."""
     changes = _planned_changes(plan, planned, folder)
     for model in planned:
-        place = folder / model.name
+        model_folder = folder / model.name
         overrides = [*model.overrides, *changes[model.name]]
-        score_test = test and not _left_tests_unscored(place)
-        _train(plan, model, overrides, place, plan.seeds, test=score_test)
+        score_test = test and not _left_tests_unscored(model_folder)
+        _train(plan, model, overrides, model_folder, plan.seeds, test=score_test)
 
 
 def _left_tests_unscored(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nlpseq import custom_code, recipe
 from nlpseq.errors import UserError, suggest
-from nlpseq.files import distinct_names
+from nlpseq.files import distinct_names, portable_name
 from nlpseq.recipe.encoders import FAMILIES
 from nlpseq.task import read_recipe
 
@@ -77,7 +77,10 @@ class ComparisonPlan:
             ]
         names = [model.name for model in planned]
         if len(set(names)) < len(names) or len(names) < 2:
-            raise UserError(f"{', '.join(names)}: a comparison needs two different models or more")
+            raise UserError(
+                f"{', '.join(names)}: a comparison needs two different models or more, such as "
+                "--models lstm,gru or two recipes"
+            )
         self._check_recipes(planned)
         return planned
 
@@ -109,19 +112,23 @@ class ComparisonPlan:
 
     @property
     def matched(self) -> str:
-        """What is made equal: `match`, or its default."""
+        """The budget that is made equal: `match`, or its default."""
         return self.match or ("parameters" if self.models else "steps")
 
     @property
     def note(self) -> str:
-        """What is made equal, as a sentence for the report."""
+        """The budget that is made equal, as a sentence for the report."""
         return _NOTES[self.matched]
 
     def _of_kind(self, model: str) -> PlannedModel:
-        if model not in KINDS and not custom_code.is_registered(model):
+        if custom_code.is_custom(model):
+            custom_code.lookup(model, "--models")  # raises if its file was not given
+        elif model not in KINDS:
             near = suggest(model, KINDS).removesuffix(".") or f"; there are {', '.join(KINDS)}"
             raise UserError(f"--models: no model is called {model!r}{near}")
-        return PlannedModel(model, self.recipes[0], (*self.overrides, f"encoder.kind={model}"))
+        # Of cells/my_cells.py:MyCell; runs are in a folder of this name.
+        name = portable_name(model.rpartition("/")[2])
+        return PlannedModel(name, self.recipes[0], (*self.overrides, f"encoder.kind={model}"))
 
     def command(self, output: Path) -> list[str]:
         """Return the words of the command for this plan, without options of finished runs."""
@@ -133,7 +140,7 @@ class ComparisonPlan:
 
     @property
     def request(self) -> dict[str, Any]:
-        """What decides the models' recipes, as JSON; later requests may add seeds."""
+        """Return the part of the request that decides the recipes, as JSON; later requests may add seeds."""
         return {
             "recipes": list(self.recipes),
             "overrides": list(self.overrides),

@@ -35,7 +35,7 @@ from nlpseq.reporting.model_card import model_card
 from nlpseq.reporting.notebook import run_html
 from nlpseq.run_data import load_training_data
 from nlpseq.run_directory import METRICS, TRAINED_ON, DataRecord, RunDirectory
-from nlpseq.task import Record, Task, resolve
+from nlpseq.task import Record, Task, read_recipe, resolve
 from nlpseq.training.history import History
 from nlpseq.training.progress import FitResult
 from nlpseq.training.reporters import build_reporter
@@ -110,9 +110,10 @@ class TrainingRun:
         self.task: Task[Any] = resolve(recipe.task)(recipe)
         self.directory = RunDirectory(
             folder,
-            tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)),
+            _to_toml(recipe),
             resume=options.resume,
             overwrite=options.overwrite,
+            reread=_reread,
         )
 
     def execute(self) -> RunResult:
@@ -306,3 +307,15 @@ class TrainingRun:
         )
         write_text(self.folder / "README.md", card)
         write_json(self.folder / METRICS, metrics)
+
+
+def _to_toml(recipe: Recipe) -> str:
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+
+
+def _reread(file: Path) -> str:
+    """Read a stored recipe, and return it as this version writes it; '' if it is not valid."""
+    try:
+        return _to_toml(read_recipe(str(file)))
+    except UserError:
+        return ""

@@ -125,7 +125,9 @@ def find_models(
     chosen = choose_device(device)
     recipes = [name for name in names if _is_recipe(name)]
     for variant in models:
-        if variant not in VARIANTS and not custom_code.is_registered(variant):
+        if custom_code.is_custom(variant):
+            custom_code.lookup(variant, "--models")  # raises if its file was not given
+        elif variant not in VARIANTS:
             raise UserError(
                 f"--models {variant}: unknown model; available: {', '.join(VARIANTS)}"
                 f"{suggest(variant, VARIANTS)}"

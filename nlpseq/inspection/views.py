@@ -28,7 +28,7 @@ FAR = 10  # a gradient vanishes or explodes if it changes by more than this fact
 
 @dataclass
 class Request:
-    """What to inspect, and where to write.
+    """The models and views of an inspection, and the folder to write to.
 
     Attributes:
         models: to inspect.
@@ -183,8 +183,8 @@ def view_distances(request: Request) -> View:
             chances[model.name] = scored[-1]["best_constant"]
         elif "distances" in request.asked:
             raise UserError(
-                f"--distances: not available for {model.name}: only finished runs of long_dependencies recipes "
-                "have accuracy against distance"
+                f"--distances: not available for {model.name}: only finished runs of the task recall have "
+                "accuracy against distance"
             )
     if not curves:
         return View()

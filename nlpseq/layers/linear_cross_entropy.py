@@ -150,9 +150,7 @@ class _Chunks:
         whole[:, len(self.weight) :] = -torch.inf
         probabilities = torch.softmax(whole, dim=1, out=whole)[:, : len(self.weight)]
         target = probabilities.gather(1, targets)
-        log_z = (
-            at_target - target.log()
-        )  # from values at hand, without another pass over all logits
+        log_z = at_target - target.log()  # needs no further pass over all logits
         self.nll[start:stop] = (log_z - expected).squeeze(1)
         self._correct(start, (target < SMALLEST).squeeze(1), at_target - expected)
         return probabilities

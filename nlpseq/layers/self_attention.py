@@ -56,9 +56,8 @@ class MultiHeadAttention(nn.Module):
         size = inputs.size(2)
         queries, keys_and_values = self.projection(inputs).split([size, 2 * size], dim=2)
         if cache is not None and cache.size(1):
-            keys_and_values = torch.cat(
-                [cache.to(keys_and_values.dtype), keys_and_values], dim=1
-            )  # (B, S, 2H)
+            earlier = cache.to(keys_and_values.dtype)
+            keys_and_values = torch.cat([earlier, keys_and_values], dim=1)  # (B, S, 2H)
         keys, values = (self._heads(part) for part in keys_and_values.chunk(2, dim=2))
         queries = self._heads(queries)  # (B, N, T, H / N)
         if (rotation := attention_mask.rotation) is not None:

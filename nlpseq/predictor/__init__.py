@@ -1,4 +1,4 @@
-"""What a trained model predicts and offers; `nlpseq.load` returns a `Predictor`. Nothing here imports torch.
+"""Typed predictions, and the protocols of trained models; `nlpseq.load` returns a `Predictor`. No torch here.
 
 Read `predictions` (a dataclass for each kind), then `protocols` (the kinds of predictors); `texts` checks input.
 """

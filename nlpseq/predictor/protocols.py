@@ -14,7 +14,7 @@ class Predictor(Protocol[PredictionT]):
 
     @property
     def name(self) -> str:
-        """What the model is, without an article: `text classifier`."""
+        """The kind of model, without an article: `text classifier`."""
         ...
 
     @property
@@ -86,7 +86,7 @@ class TextGenerator(Predictor[GeneratedText], Protocol):
 
         Raises:
             UserError: an unknown option, an impossible value, or one without effect; with `attention`
-                also sampling, whose outputs cannot be found again.
+                also sampling, whose outputs cannot be reproduced.
         """
         ...
 

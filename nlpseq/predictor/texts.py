@@ -39,6 +39,8 @@ def joined(text: str | Sequence[str]) -> str:
 def _items(texts: object) -> Iterable[object]:
     if fault := _fault(texts):
         raise UserError(f"predict takes a list of texts, {fault}")
+    if hasattr(texts, "to_pylist"):  # pyarrow's arrays hold scalars
+        texts = texts.to_pylist()
     assert isinstance(texts, Iterable)
     return texts
 

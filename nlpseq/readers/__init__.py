@@ -9,7 +9,7 @@
     registry.py     READERS, register, read_files
 
 A format is added by one `Reader` in the `READERS` of its family; a new family joins the table in registry.py.
-This package imports nothing else of nlpseq but `errors`, so recipes take the choices of `data.format` from it.
+This package imports nothing of nlpseq except `errors`, so recipes take the choices of `data.format` from it.
 """
 
 from nlpseq.readers.reader import Columns, FileContent, Reader

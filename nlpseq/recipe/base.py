@@ -21,20 +21,23 @@ class Choices:
     """Restrict a string to the names in a table, for example `Annotated[str, Choices(READERS)]`.
 
     The table is read when a recipe is validated, so entries may be added at any time.
+
+    Args:
+        table: the names.
+        further: the end of the list in messages: where further names come from.
     """
 
-    def __init__(self, table: Collection[str]) -> None:
+    def __init__(self, table: Collection[str], further: str = "") -> None:
         self.table = table
+        self.further = further
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, name: str) -> str:
         if name not in self.table:
-            near = suggest(name, self.table)
-            raise PydanticCustomError(
-                "choice", "choose {names}", {"names": ", ".join(self.table) + near}
-            )
+            names = ", ".join(self.table) + self.further + suggest(name, self.table)
+            raise PydanticCustomError("choice", "choose {names}", {"names": names})
         return name
 
 

@@ -4,7 +4,7 @@ The folder is the table. Only names and first lines of its files are read here, 
 importing torch.
 """
 
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator
@@ -15,12 +15,10 @@ from nlpseq.errors import UserError
 
 def _cells() -> dict[str, str]:
     """Read the kinds, in alphabetical order, with the first line of each file."""
-    folder = resources.files("nlpseq") / "layers" / "cells"
-    files = {file.name.removesuffix(".py"): file for file in folder.iterdir()}
+    folder = Path(__file__).parents[1] / "layers" / "cells"
     return {
-        name: file.read_text(encoding="utf-8").partition("\n")[0].strip('". ')
-        for name, file in sorted(files.items())
-        if file.name.endswith(".py") and not name.startswith("_")
+        file.stem: file.read_text(encoding="utf-8").partition("\n")[0].strip('". ')
+        for file in sorted(folder.glob("[!_]*.py"))
     }
 
 

@@ -51,7 +51,7 @@ class RecurrentDecoderConfig(DecoderSection):
     weight_drop: Fraction = Field(
         0.0,
         description="dropout of the recurrent weights (Merity et al. 2018); with input feeding one mask for each "
-        "token, but for a GRU on a CPU one for each sequence",
+        "token, or for each sequence where a GRU with additive attention runs on a CPU",
     )
     bridge: Literal["mean", "last", "zero"] = Field(
         "mean",

@@ -254,7 +254,8 @@ def unknown_kind(key: str, kind: object, kinds: list[str]) -> str:
             custom_code.lookup(kind, key)
         except UserError as error:
             return str(error)
-    return f"{key} = {kind!r}: choose {', '.join(kinds)}{suggest(str(kind), kinds)}"
+    own = custom_code.suggest_full_name(kind) if set(CELLS) <= {*kinds} else ""
+    return f"{key} = {kind!r}: choose {', '.join(kinds)}{own or suggest(str(kind), kinds)}"
 
 
 EncoderConfig = Annotated[

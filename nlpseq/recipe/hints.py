@@ -66,6 +66,14 @@ for _key, _names in _OTHER_NAMES.items():
     for _name in _names.split():
         ALIASES.setdefault(_name, []).append(_key)
 
+OPTIONS = {
+    "device": "--device cuda",
+    "output": "--output DIR",
+    "data_dir": "--data-dir DIR",
+    "code": "--code FILE",
+}
+"""Options of the commands that look like keys, as they are written."""
+
 _MOST = 3  # suggestions in one message
 
 

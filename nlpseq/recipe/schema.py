@@ -10,7 +10,7 @@ from .base import Choices, Count, Counts, Fraction, Natural, Positive, Section
 from .encoders import EncoderConfig, RecurrentConfig
 
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
-Format = Annotated[str, Choices(READERS)]
+Format = Annotated[str, Choices(READERS, ", or a reader in a file given with --code")]
 
 
 class DataConfig(Section):
@@ -223,7 +223,7 @@ class DecodingConfig(Section):
     """Generation of text."""
 
     method: Literal["greedy", "sample", "beam"] = Field("sample", description="choice of tokens")
-    max_new_tokens: Count = Field(100, description="most tokens to generate")
+    max_new_tokens: Count = Field(100, description="maximum number of tokens to generate")
     temperature: Positive = Field(
         1.0, description="`sample`: softmax temperature; below 1 safer, above 1 more varied"
     )

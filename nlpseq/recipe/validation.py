@@ -8,7 +8,7 @@ import pydantic
 from nlpseq.errors import UserError, suggest
 
 from .encoders import family_of, unknown_kind
-from .hints import did_you_mean, near_keys, suggest_key
+from .hints import OPTIONS, did_you_mean, near_keys, suggest_key
 from .reading import INHERITED, SAME, Document
 from .schema import Recipe
 from .sections import Schema, kinds_of, kinds_with_key, section_variants
@@ -30,12 +30,13 @@ def validate(schema: type[RecipeType], document: Mapping[str, Any], origin: str)
     Raises:
         UserError: unknown key (the message suggests one), wrong type, impossible combination.
     """
+    document = _drop_inherited_keys(schema, _with_decoder_kind(schema, document))
     try:
-        return schema.model_validate(
-            _drop_inherited_keys(schema, _with_decoder_kind(schema, document))
-        )
+        return schema.model_validate(document)
     except pydantic.ValidationError as error:
-        problems = [_explain(schema, problem) for problem in error.errors(include_url=False)]
+        problems = [
+            _explain(schema, document, problem) for problem in error.errors(include_url=False)
+        ]
         raise UserError(f"{origin}: {'; '.join(problems)}") from error
 
 
@@ -74,7 +75,7 @@ def _tag_of(kind: Any, variants: Mapping[str, Schema]) -> str | None:
     return next((tag for tag in variants if tag and tag == family_of(kind)), None)
 
 
-def _explain(schema: Schema, problem: Any) -> str:
+def _explain(schema: Schema, document: Mapping[str, Any], problem: Any) -> str:
     """Return one of pydantic's problems in our words."""
     path = [str(part) for part in problem["loc"]]
     keys = _without_tags(schema, path)
@@ -82,7 +83,8 @@ def _explain(schema: Schema, problem: Any) -> str:
     match problem["type"]:
         case "extra_forbidden":
             own = section_variants(schema, path[0]).get(path[1]) if len(path) > 2 else None
-            return _explain_unknown(schema, keys, problem["input"], own)
+            kind = document.get(path[0], {}).get("kind", "lstm") if own else ""
+            return _explain_unknown(schema, keys, problem["input"], own, kind)
         case "missing":
             return f"key {key} is missing"
         case "value_error":
@@ -97,8 +99,10 @@ def _explain(schema: Schema, problem: Any) -> str:
     return f"{key} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
 
 
-def _explain_unknown(schema: Schema, keys: list[str], value: Any, own: Schema | None) -> str:
-    """Return the message about an unknown key; `own` is the class of a section with a kind."""
+def _explain_unknown(
+    schema: Schema, keys: list[str], value: Any, own: Schema | None, kind: str
+) -> str:
+    """Return the message about an unknown key; `own` is the class of a section of this kind."""
     *section, name = keys
     if len(section) > 1 or (section and section[0] not in schema.model_fields):
         return f"unknown key {'.'.join(keys)}"
@@ -109,9 +113,13 @@ def _explain_unknown(schema: Schema, keys: list[str], value: Any, own: Schema | 
     kinds = kinds_with_key(schema, section[0], name) if section else []
     if kinds:
         verb = "has" if len(kinds) == 1 else "have"
-        only = f": only {section[0]}.kind = {', '.join(kinds)} {verb} it"
+        only = f": {section[0]}.kind = {kind} has no {name}; {', '.join(kinds)} {verb} it"
         own_near = near_keys(section[0], name, own.model_fields if own else ())
         return f"unknown key {'.'.join(keys)}{only}{did_you_mean(own_near)}"
+    if name in OPTIONS:
+        return (
+            f"unknown key {'.'.join(keys)}: it is an option, {OPTIONS[name]} ({name}=... in Python)"
+        )
     return f"unknown key {'.'.join(keys)}{suggest_key(schema, ''.join(section), name)}"
 
 

@@ -115,12 +115,6 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def format_count(count: float, noun: str) -> str:
-    """Return a count with its noun: `1 epoch`, `2.5 epochs`, `1,200 steps`."""
-    number = f"{count:g}" if isinstance(count, float) else f"{count:,}"
-    return f"{number} {noun}" if count == 1 else f"{number} {noun}s"
-
-
 def format_parameters(parameters: Mapping[str, int]) -> str:
     """Return the total and its parts: `1,234 (embedding 1,000, encoder 234)`."""
     total = format_number(parameters["total"])

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import nlpseq
+from nlpseq import custom_code
 from nlpseq.reporting.baselines import baseline_rows, verdicts
 from nlpseq.reporting.formats import (
-    format_count,
     format_duration,
     format_number,
     format_parameters,
@@ -24,13 +24,8 @@ from nlpseq.reporting.tables import (
     detail_rows,
     last_details,
 )
+from nlpseq.wording import format_count
 
-_USE = """\
-```python
-import nlpseq
-
-model = nlpseq.load(".")  # this folder, or its id on the Hub
-```"""
 _SIZE = "tokens"  # among the scores, but not a score
 # The folders of an absolute path, at the beginning of a text or of a value in it.
 _FOLDERS = re.compile(
@@ -68,13 +63,13 @@ def model_card(
         _front_matter(recipe, model, metrics, hub_task),
         f"# {model}",
         f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe, metrics)[1]}:",
-        f"```bash\n{_command(name, metrics)}\n```",
+        f"```bash\n{_command(name, metrics, recipe)}\n```",
         "`recipe.toml` in this folder is the complete recipe, overrides included. Train it again with "
         f"`{_again(metrics)}`.",
         f"## Scores\n\n{_score_table(metrics)}",
         *_baselines(metrics),
         *_detail_table(metrics),
-        f"## Use\n\n{_USE}",
+        f"## Use\n\n{_use(recipe)}",
         *_tokenizer_note(metrics),
     ]
     if samples:
@@ -132,12 +127,20 @@ def _front_matter(
     return f"---\n{card.to_yaml()}\n---"
 
 
-def _command(name: str, metrics: Mapping[str, Any]) -> str:
+def _command(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     """Return the command that trained the model, seed included."""
     words = ["nlpseq", "run", name, *map(_hide_paths, metrics.get("overrides", ()))]
     if not any(word.startswith("seed=") for word in words):
         words.append(f"seed={metrics['seed']}")
-    return shlex.join(words) + _data_option(metrics)
+    return shlex.join([*words, *custom_code.code_options(recipe)]) + _data_option(metrics)
+
+
+def _use(recipe: Mapping[str, Any]) -> str:
+    """Return Python that loads the model."""
+    files = custom_code.files_named_in(recipe)
+    code = f", code={files!r}" if files else ""
+    load = f'model = nlpseq.load("."{code})  # this folder, or its id on the Hub'
+    return f"```python\nimport nlpseq\n\n{load}\n```"
 
 
 def _again(metrics: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq.reporting.baselines import baseline_rows, verdicts
-from nlpseq.reporting.formats import format_count, format_duration, format_parameters
+from nlpseq.reporting.formats import format_duration, format_parameters
 from nlpseq.reporting.model_card import score_rows
+from nlpseq.wording import format_count
 
 
 def run_html(

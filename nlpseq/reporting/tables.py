@@ -1,4 +1,4 @@
-"""What commands print: scores (by class, too), costs, samples, recipes.
+"""Tables that commands print: scores (by class, too), costs, samples, recipes.
 
 rich draws the tables; in a pipe they are plain text. Nothing is computed here.
 """
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.baselines import baseline_rows, verdicts
 from nlpseq.reporting.formats import (
-    format_count,
     format_duration,
     format_number,
     format_parameters,
@@ -22,6 +21,7 @@ from nlpseq.reporting.formats import (
     readable_name,
     score_label,
 )
+from nlpseq.wording import format_count
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,7 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from nlpseq.reporting.formats import format_count, is_percent, readable_name
+from nlpseq.reporting.formats import is_percent, readable_name
+from nlpseq.wording import format_count
 
 Values = Mapping[str, float]
 

@@ -6,15 +6,13 @@ at rate zero. Only `plateau` depends on scores; it is a small class with a state
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nlpseq.recipe import TrainingConfig
 
 ONE_CYCLE_WARMUP = 0.3
 ONE_CYCLE_START = 1 / 25
-
-Curve = Callable[[float], float]
 
 
 def schedule_factor(step: int, total: int, config: TrainingConfig) -> float:

@@ -11,6 +11,7 @@ from nlpseq.errors import UserError
 from nlpseq.recipe import DecodingConfig, Recipe, validate
 
 SAMPLING_KEYS = ("temperature", "top_k", "top_p")
+BEAM_KEYS = ("beam_size", "num_return")
 
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
@@ -41,10 +42,11 @@ def _refuse_unused(config: DecodingConfig, options: Mapping[str, Any]) -> None:
             raise UserError(
                 f"{key} is an option of sampling, and method = {method}: set method = sample"
             )
-    if options.get("num_return", 1) > 1 and method != "beam":
-        raise UserError(
-            f"num_return is an option of beam search, and method = {method}: set method = beam"
-        )
+    for key in BEAM_KEYS:
+        if options.get(key, 1) > 1 and method != "beam":
+            raise UserError(
+                f"{key} is an option of beam search, and method = {method}: set method = beam"
+            )
 
 
 def build_generator(seed: int | None, device: torch.device) -> torch.Generator:

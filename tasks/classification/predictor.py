@@ -18,6 +18,7 @@ from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.predictor import Classification, as_cut_texts, as_texts, joined
 
+from ..base.predictor_repr import PredictorRepr
 from .model import Classifier, classify, relative_score
 
 ATTRIBUTION_METHODS = {
@@ -29,7 +30,7 @@ FREQUENT = 1000
 """Tokens whose average vector is a baseline of integrated gradients."""
 
 
-class TextClassifierPredictor:
+class TextClassifierPredictor(PredictorRepr):
     """A trained text classifier.
 
     Args:

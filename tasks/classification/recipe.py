@@ -19,7 +19,7 @@ class LabelledDataConfig(DataConfig):
 
 
 class ClassifierConfig(Section):
-    """From the encoder's outputs to scores of the classes."""
+    """The head of a classifier: pooling and output layer."""
 
     pooling: Literal["auto", "last", "mean", "max", "attention", "concat"] = Field(
         "auto",

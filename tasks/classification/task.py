@@ -23,8 +23,8 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
 from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
 from nlpseq.types import State
+from nlpseq.wording import format_count
 
-from ..base.notes import counted
 from ..base.pipelines import read_texts
 from ..base.text_task import TextTask, names_by_id
 from .baselines import train_baselines
@@ -92,12 +92,14 @@ class Classification(TextTask[ClassificationRecipe, str]):
         unseen = Counter({label: n for label, n in counts.items() if label not in self.labels})
         if unseen:
             notes.append(
-                f"{split.name}: {counted(unseen.total(), 'example')} with a label that train lacks "
+                f"{split.name}: {format_count(unseen.total(), 'example')} with a label that train lacks "
                 f"({', '.join(sorted(unseen))}), counted as wrong"
             )
         empty = sum(not any(map(str.strip, text)) for text in self.texts(split))
         if empty:
-            notes.append(f"{split.name}: {counted(empty, 'empty text')}, read as one unknown token")
+            notes.append(
+                f"{split.name}: {format_count(empty, 'empty text')}, read as one unknown token"
+            )
         return notes
 
     def _set_labels(self, labels: list[str]) -> None:

@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from nlpseq.data.batch import ModelInput, Tokens
+from nlpseq.data.batch import NO_TARGET, ModelInput, Tokens
 from nlpseq.data.batching import collate, pad_rows
 from nlpseq.data.split import Split
 from nlpseq.data.text_pipeline import Text, TextPipeline
@@ -30,15 +30,14 @@ from ..base.decoding_config import (
     override_decoding,
     sampling_options,
 )
+from ..base.predictor_repr import PredictorRepr
 from .detokenizer import Detokenizer
 from .model import LanguageModel
 from .recipe import LanguageModelingRecipe
 from .scoring import METRIC, StreamScorer, start_id, stream_of
 
-NO_TARGET = -1
 
-
-class LanguageModelPredictor:
+class LanguageModelPredictor(PredictorRepr):
     """A trained language model.
 
     Options of decoding that are not given are those of the recipe (`[decoding]`). Generation uses the weights of
@@ -99,15 +98,7 @@ class LanguageModelPredictor:
                 first_state = tuple(part[:1] for part in state)
                 outputs = self._beam_search(ids[:1], first_state, config, num_samples)
             else:
-                outputs = generate(
-                    self.step,
-                    ids,
-                    state,
-                    sampling_options(config),
-                    eos_id=self._eos_id(config),
-                    generator=build_generator(seed, self.device),
-                    forbidden=self._forbidden,
-                )
+                outputs = generate(self.step, ids, state, **self._sampling_arguments(config, seed))
         return [
             prompt + "".join(self._detokenize(prompt_ids, output)).rstrip("\n")
             for output in outputs
@@ -126,15 +117,7 @@ class LanguageModelPredictor:
             return iter(self.generate(prompt, **options))
         prompt_ids = self._encode_prompt(prompt)
         ids, state = self._read_prompt(prompt_ids, 1)
-        tokens = stream(
-            self.step,
-            ids,
-            state,
-            sampling_options(config),
-            eos_id=self._eos_id(config),
-            generator=build_generator(seed, self.device),
-            forbidden=self._forbidden,
-        )
+        tokens = stream(self.step, ids, state, **self._sampling_arguments(config, seed))
         return chain([prompt], self._detokenize(prompt_ids, (int(row[0]) for row in tokens)))
 
     def decoding_config(self, options: Mapping[str, Any]) -> DecodingConfig:
@@ -159,7 +142,9 @@ class LanguageModelPredictor:
         return for_single_steps(self.model)
 
     def _encode_prompt(self, prompt: str) -> list[int]:
-        if not isinstance(prompt, str) or not is_utf8(prompt):
+        if not isinstance(prompt, str):
+            raise UserError(f"prompt {prompt!r:.60}: give one text, a string")
+        if not is_utf8(prompt):
             raise UserError(f"prompt {prompt!r}: not valid Unicode text")
         ids = list(read_ids([prompt], self.pipeline)[0])
         if ids and all(token_id == self.tokenizer.unk_id for token_id in ids):
@@ -177,6 +162,14 @@ class LanguageModelPredictor:
             if ids.size(1) > 1:
                 state = self.model.encode(Tokens.unpadded(ids[:, :-1]), state).state
         return ids[:, -1].repeat(rows), select(state, ids.new_zeros(rows))
+
+    def _sampling_arguments(self, config: DecodingConfig, seed: int | None) -> dict[str, Any]:
+        return {
+            "options": sampling_options(config),
+            "eos_id": self._eos_id(config),
+            "generator": build_generator(seed, self.device),
+            "forbidden": self._forbidden,
+        }
 
     def _beam_search(
         self, ids: Tensor, state: State, config: DecodingConfig, num_return: int

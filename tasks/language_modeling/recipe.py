@@ -57,7 +57,7 @@ class WindowedTrainingConfig(TrainingConfig):
 
 
 class StreamEvaluationConfig(EvaluationConfig):
-    """How a split is read when it is scored."""
+    """Evaluation of a split: as one stream, or text by text."""
 
     documents: bool = Field(False, description="score each text on its own, not as one stream")
     batch_size: Count = Field(1, description="documents read at once; changes speed only")

@@ -5,16 +5,17 @@ from typing import ClassVar
 
 import torch
 
-from nlpseq.data.batch import ModelInput, Tokens
+from nlpseq.data.batch import NO_TARGET, ModelInput, Tokens
 from nlpseq.data.synthetic.formal_languages import answer_indices
 from nlpseq.data.text_pipeline import Text, TextPipeline
 from nlpseq.predictor import TokenPredictions, as_cut_texts, as_texts, joined
 
+from ..base.predictor_repr import PredictorRepr
 from ..language_modeling.model import LanguageModel
-from ..language_modeling.predictor import NO_TARGET, encode_texts, read_ids
+from ..language_modeling.predictor import encode_texts, read_ids
 
 
-class RecallPredictor:
+class RecallPredictor(PredictorRepr):
     """A trained recall model.
 
     It has learnt the answers only: its predictions mean nothing where the tokens before determine nothing.

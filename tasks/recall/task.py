@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Batch, Tokens
+from nlpseq.data.batch import NO_TARGET, Batch, Tokens
 from nlpseq.data.batching import bucket_batches, pad_rows
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
@@ -26,7 +26,7 @@ from nlpseq.task import Baseline, Cursor, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
 from ..language_modeling.model import LanguageModel
-from ..language_modeling.predictor import NO_TARGET, read_ids
+from ..language_modeling.predictor import read_ids
 from ..language_modeling.recipe import LanguageModelingRecipe
 from ..language_modeling.task import LanguageModeling
 from .baselines import train_baselines

@@ -6,8 +6,8 @@ from nlpseq.data.features import Features
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import DecoderConfig, TransformerDecoderConfig
+from nlpseq.wording import format_count
 
-from ..base.notes import counted
 from .pairs import Pair
 from .recipe import PairTokenizationConfig
 
@@ -23,17 +23,19 @@ def pair_notes(
     targets = sum(not pair.text.strip() for _, pair in examples)
     if sources or targets:
         notes.append(
-            f"{split.name}: {counted(sources, 'empty source')} and {counted(targets, 'empty target')}, "
+            f"{split.name}: {format_count(sources, 'empty source')} and {format_count(targets, 'empty target')}, "
             "left out of training; the output for an empty source is empty"
         )
     if truncated:
         notes.append(
-            f"{split.name}: {counted(truncated, 'source')} of more than {config.max_source_length} "
+            f"{split.name}: {format_count(truncated, 'source')} of more than {config.max_source_length} "
             "tokens, truncated"
         )
     if limit := _target_limit(split, config):
         long = sum(len(pair.ids) > limit for _, pair in examples)
-        notes.append(f"train: {counted(long, 'target')} of more than {limit} tokens, truncated")
+        notes.append(
+            f"train: {format_count(long, 'target')} of more than {limit} tokens, truncated"
+        )
     return notes
 
 

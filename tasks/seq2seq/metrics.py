@@ -21,7 +21,7 @@ class TextMetric(Metric, Protocol):
 
     @property
     def signatures(self) -> dict[str, str]:
-        """How each score was computed."""
+        """Settings and versions of each score, as sacrebleu writes them."""
         ...
 
 

@@ -23,8 +23,8 @@ class Pair:
 
     Attributes:
         ids: ids of the target's tokens, the end included; from V on for words copied from the source.
-        source: source as it stands in the data.
-        text: target as it stands in the data.
+        source: source as the data have it.
+        text: target as the data have it.
         copies: for each source token, its id in the target's vocabulary, or from V on.
         words: spelling of the source tokens with the ids V, V + 1, ...
         given: source as the pipeline reads it, a string or a list of words.

@@ -15,6 +15,7 @@ from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.predictor import AttendedText, GeneratedText, Hypothesis, as_cut_texts, as_texts, joined
 
 from ..base.decoding_config import build_generator, override_decoding
+from ..base.predictor_repr import PredictorRepr
 from .metrics import TextMetric
 from .model import Seq2SeqModel
 from .pairs import Pair, PairReader
@@ -35,7 +36,7 @@ class _SearchedBatch(NamedTuple):
     outputs: list[list[Output]]
 
 
-class Seq2SeqPredictor:
+class Seq2SeqPredictor(PredictorRepr):
     """A trained model that generates a text for each text.
 
     Options of decoding that are not given are those of the recipe (`[decoding]`).
@@ -88,8 +89,7 @@ class Seq2SeqPredictor:
         config = override_decoding(self.recipe, options, "predict").decoding
         if attention and config.method == "sample":
             raise UserError(
-                "attention weights need outputs that can be found again, not samples: "
-                "set method to greedy or beam"
+                "attention weights need outputs that are not sampled: set method to greedy or beam"
             )
         if config.replace_unknown and self.pairs.target.unk_id in self.forbidden:
             raise UserError(

@@ -30,7 +30,7 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class PairTokenizationConfig(TokenizationConfig):
-    """How both sides become tokens."""
+    """Tokenization of both sides."""
 
     joint: bool = Field(True, description="one vocabulary for both sides, learnt from both")
     max_source_length: Natural = Field(0, description="most tokens of a source; 0: no limit")
@@ -107,7 +107,7 @@ class ScheduledSamplingConfig(Section):
 
 
 class ObjectiveConfig(Section):
-    """What training minimizes."""
+    """The objective that training minimizes."""
 
     kind: Literal["likelihood", "self_critical", "minimum_risk"] = Field(
         "likelihood", description="the nll of targets, or a reward of whole outputs"
@@ -128,9 +128,9 @@ class ObjectiveConfig(Section):
 
 
 class TextDecodingConfig(DecodingConfig):
-    """How the output of a source is found."""
+    """Search for the output of a source."""
 
-    method: Literal["greedy", "sample", "beam"] = Field("beam", description="how outputs are found")
+    method: Literal["greedy", "sample", "beam"] = Field("beam", description="search for outputs")
     num_return: Count = Field(1, description="beam: number of hypotheses that a prediction lists")
     batch_size: Natural = Field(
         0, description="sources searched together; 0: up to two training batches"
@@ -222,7 +222,7 @@ class Seq2SeqRecipe(TextRecipe):
 
 
 class TranslationEvaluationConfig(EvaluationConfig):
-    """Which splits of a translation task are scored, and how."""
+    """The splits of a translation task that are scored, and how."""
 
     bleu_tokenizer: str | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""What a decoder reads in training: gold tokens, or sometimes its own.
+"""Scheduled sampling: in training a decoder reads gold tokens, or sometimes its own.
 
 Teacher forcing always gives the gold token. Scheduled sampling (Bengio et al. 2015) tosses a coin for each token,
 and gives a token that the model chose if the coin says so. In sequential mode each token is chosen after all that

@@ -17,6 +17,7 @@ from nlpseq.layers.crf import Spans
 from nlpseq.layers.linear_chain import best_paths
 from nlpseq.predictor import Entity, TaggedText, as_cut_texts, as_texts, joined
 
+from ..base.predictor_repr import PredictorRepr
 from .model import TaggerModel, word_outputs
 
 TOKENS_AT_ONCE = 4096  # with padding; a step of the CRF takes about as long for 200 rows as for 30
@@ -31,7 +32,7 @@ class TaggedSentence(NamedTuple):
     confidences: list[float]
 
 
-class SequenceTaggerPredictor:
+class SequenceTaggerPredictor(PredictorRepr):
     """A trained tagger.
 
     Args:

@@ -10,7 +10,7 @@ from ..base.text_recipe import LabelRecipe
 
 
 class TaggerConfig(Section):
-    """From the encoder's outputs to tags."""
+    """The head of a tagger: CRF or softmax, and the tag scheme."""
 
     kind: Literal["crf", "softmax"] = Field(
         "crf", description="softmax: each tag on its own, then the best path that the scheme allows"

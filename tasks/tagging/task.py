@@ -26,8 +26,8 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
 from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
 from nlpseq.types import State
+from nlpseq.wording import format_count
 
-from ..base.notes import counted
 from ..base.text_task import TextTask, names_by_id
 from .baselines import train_baselines
 from .metrics import type_table
@@ -94,7 +94,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         notes = super().inspect(split)
         empty = sum(not len(features) for features, _ in self.examples(split))
         if empty:
-            notes.append(f"{split.name}: {counted(empty, 'sentence')} without a token")
+            notes.append(f"{split.name}: {format_count(empty, 'sentence')} without a token")
         spans = [
             span for _, tags in self.examples(split) for span in tag_schemes.tags_to_spans(tags)
         ]
@@ -104,7 +104,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         if unseen:
             count = sum(span.type in unseen for span in spans)
             notes.append(
-                f"{split.name}: {counted(count, 'entity', 'entities')} of a type that train lacks "
+                f"{split.name}: {format_count(count, 'entity', 'entities')} of a type that train lacks "
                 f"({', '.join(sorted(unseen))}), counted as missed"
             )
         return notes

@@ -1,4 +1,4 @@
-"""The weights of every attention, as one thing."""
+"""Attention weights of every model have one form."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def draw(*shape: int) -> Tensor:
     ],
     ids=["plain", "causal", "boolean mask", "added mask"],
 )
-def test_recorded_weights_give_what_torch_gives(options: dict[str, Any]) -> None:
+def test_recorded_weights_agree_with_torch(options: dict[str, Any]) -> None:
     query, key, value = draw(2, 3, 5, 6), draw(2, 3, 4, 6), draw(2, 3, 4, 6) + 1
     with Recorder() as recorder:
         outputs = F.scaled_dot_product_attention(query, key, value, **options)
@@ -75,7 +75,7 @@ def test_a_recurrent_encoder_has_no_self_attention() -> None:
 
 
 class Predictor:
-    """As one of a hierarchical classifier."""
+    """A predictor of a hierarchical classifier."""
 
     def __init__(self) -> None:
         self.model = model_of(RecurrentEncoder(8, 8))

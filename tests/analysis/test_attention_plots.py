@@ -43,7 +43,7 @@ ODD = answer(
 
 
 def dark(path: Path) -> Any:
-    """Where a picture is dark blue."""
+    """Return the mask of dark blue pixels."""
     with Image.open(path) as image:
         red, _, blue = np.moveaxis(np.asarray(image.convert("RGB"), dtype=int), 2, 0)
     return (red < 60) & (blue > 90)
@@ -72,13 +72,15 @@ def test_a_picture_grows_with_the_tokens_up_to_a_bound(tmp_path: Path) -> None:
     assert sizes[3] < 8200
 
 
-def test_no_token_is_too_odd(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+def test_any_token_can_be_drawn(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     draw_map(ODD, tmp_path / "odd.png")
     draw_map(answer(["a"], ["b"], [[0.0]]), tmp_path / "nought.png")
     assert [str(warning.message) for warning in recwarn] == []
 
 
-def test_labels_show_what_the_fonts_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_show_characters_that_the_fonts_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from matplotlib.axis import Axis
 
     shown: list[str] = []
@@ -113,7 +115,7 @@ def test_axes_are_named_and_dark_pages_have_no_white_card() -> None:
 
 
 class Reader(HTMLParser):
-    """Tags that match, texts and titles of a page."""
+    """Collects texts and titles of a page, and checks that tags match."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -164,7 +166,7 @@ def test_the_page_loads_nothing_from_the_network_and_knows_dark_screens() -> Non
     assert "color-scheme: light dark" in page
 
 
-def test_pictures_are_numbered_as_the_texts(tmp_path: Path) -> None:
+def test_pictures_are_numbered_like_the_texts(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "maps"
     plain = prediction(["a", "red", "house"], ["ein", "rotes"])
     draw([plain, prediction([], []), plain], folder)

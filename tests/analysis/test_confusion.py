@@ -21,7 +21,7 @@ def draw(labels: list[str], counts: list[list[int]], path: Path) -> None:
 
 
 def dark_share(path: Path) -> float:
-    """How much of a figure is the blue of a cell that holds most of its row."""
+    """Return the share of pixels in the blue of a cell that holds most of its row."""
     with Image.open(path) as image:
         red, _, blue = np.moveaxis(np.asarray(image.convert("RGB"), dtype=int), 2, 0)
     return float(((red < 90) & (blue - red > 60)).mean())
@@ -39,14 +39,14 @@ def test_a_png_that_decodes_and_grows_with_the_classes(classes: int, tmp_path: P
     assert [file.name for file in path.parent.iterdir()] == ["matrix.png"]
 
 
-def test_the_colours_are_of_the_matrix(tmp_path: Path) -> None:
+def test_colours_follow_the_matrix(tmp_path: Path) -> None:
     draw(["a", "b"], [[90, 10], [10, 90]], tmp_path / "right.png")
     draw(["a", "b"], [[50, 50], [50, 50]], tmp_path / "undecided.png")
     assert dark_share(tmp_path / "right.png") > 0.2
     assert dark_share(tmp_path / "undecided.png") < 0.05
 
 
-def test_each_cell_says_its_count_and_share(
+def test_each_cell_shows_its_count_and_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
@@ -72,7 +72,7 @@ def test_odd_labels_are_drawn_without_a_warning(
     assert [str(warning.message) for warning in recwarn] == []
 
 
-def test_details_of_all_splits_are_drawn_where_there_is_something_to_draw(tmp_path: Path) -> None:
+def test_details_of_all_splits_are_drawn_if_there_are_any(tmp_path: Path) -> None:
     drawable = {"confusion_matrix": {"labels": ["a", "b"], "matrix": matrix(2)}, "per_class": {}}
     details = {"validation": drawable, "test": drawable, "other": {"per_type": {"PER": {}}}}
     paths = draw_details(details, tmp_path)

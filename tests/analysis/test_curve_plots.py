@@ -1,4 +1,4 @@
-"""Curves of several models, and what they are made of."""
+"""Curves of several models, and their values."""
 
 import math
 from functools import partial
@@ -23,12 +23,12 @@ def accuracies(rows: dict[int, tuple[float, int]]) -> dict[str, dict[str, float]
     return {str(d): {"accuracy": a, "answers": n} for d, (a, n) in rows.items()}
 
 
-def test_few_distances_are_shown_as_they_are_and_many_gather() -> None:
+def test_few_distances_are_shown_singly_and_many_are_grouped() -> None:
     assert gather(accuracies({5: (0.5, 3), 90: (1.0, 1)})) == [(5.0, 0.5), (90.0, 1.0)]
     many = {distance: (1 / distance, distance) for distance in range(1, 32, 2)}
     points = gather(accuracies(many))
     assert points[0] == (1.0, 1.0)
-    assert points[2] == pytest.approx(((25 + 49) / 12, 2 / 12))  # 5 and 7: weighed by answers
+    assert points[2] == pytest.approx(((25 + 49) / 12, 2 / 12))  # 5 and 7: weighted by answers
     assert len(points) == 5
 
 
@@ -46,7 +46,7 @@ def test_the_share_of_clipped_updates(tmp_path: Path) -> None:
         save(partial(clipping_figure, points, clip_norm), tmp_path / "clipping.png")
 
 
-def test_curves_are_drawn_of_every_kind_of_number(
+def test_curves_of_every_kind_are_drawn(
     tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from matplotlib.axes import Axes

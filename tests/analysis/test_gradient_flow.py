@@ -1,4 +1,4 @@
-"""Gradient flow: against products of Jacobians, and against finite differences."""
+"""Gradient flow agrees with products of Jacobians and with finite differences."""
 
 import math
 from collections.abc import Callable
@@ -38,7 +38,7 @@ DIRECTION = torch.linspace(-1, 2, H, dtype=torch.float64)
 
 
 def along(outputs: Tensor, place: int) -> Tensor:
-    """Not linear, so that where the derivative is taken matters."""
+    """Return a loss that is not linear, so that its derivative depends on the point."""
     return (outputs @ DIRECTION[: outputs.size(1)]).sin() * (place + 1)
 
 
@@ -60,14 +60,14 @@ def test_a_plain_rnn_has_the_norms_of_the_product_of_its_jacobians() -> None:
 
 
 def continued(encoder: Encoder, inputs: Tensor, state: State, begin: int, place: int) -> Tensor:
-    """The loss (B,) at a place, from a state that was handed on to token `begin`."""
+    """Return the loss (B,) at a position, computed from the state before token `begin`."""
     for number in range(begin, place + 1):
         outputs, state = encoder.step(inputs[:, number], state)
     return along(outputs, place)
 
 
 def numerical(function: Callable[[Tensor], Tensor], at: Tensor, step: float = 1e-6) -> Tensor:
-    """The gradient (B, N) of losses (B,) by central differences, each row's by its own entries (B, N)."""
+    """Return the gradient (B, N) of losses (B,) by central differences of the entries (B, N) of each row."""
     columns = []
     for entry in range(at.size(1)):
         change = torch.zeros_like(at)
@@ -87,7 +87,7 @@ def numerical(function: Callable[[Tensor], Tensor], at: Tensor, step: float = 1e
     ids=lambda options: options["cell"],
 )
 @torch.no_grad()
-def test_norms_of_states_are_those_of_finite_differences(options: dict[str, Any]) -> None:
+def test_norms_of_states_agree_with_finite_differences(options: dict[str, Any]) -> None:
     encoder, inputs = recurrent(**options), vectors()
     found = flow(encoder, inputs, along, PLACES, K)
     for place, norms in zip(PLACES, found, strict=True):
@@ -154,17 +154,17 @@ def test_a_linear_recurrence_vanishes_or_explodes_by_its_radius(factor: float, k
     cell: Any = encoder.layers[0].cells[0]
     with torch.no_grad():
         cell.weight_hh.copy_(factor * torch.eye(H))
-        cell.bias_ih.fill_(5.0)  # so that no unit is ever closed
+        cell.bias_ih.fill_(5.0)  # so that no unit is closed
     found = gradient_flow(model_of(encoder), reading([[2, 5, 3, 7, 4, 9, 8, 2, 6, 3]]), distance=8)
     assert found.kept == pytest.approx(kept, rel=1e-4)
     assert found.rate == pytest.approx(factor, rel=1e-5)
     assert spectral_radii(encoder) == {"layer 1": pytest.approx(factor)}
 
 
-def test_the_mean_is_over_all_places_and_sequences() -> None:
-    """Each on its own, its loss by the head's own nll, gives the same mean."""
+def test_the_mean_is_over_all_positions_and_sequences() -> None:
+    """Single positions, with the head's own nll as the loss, have the same mean."""
     model = model_of(RecurrentEncoder(D, H))
-    rows = [[2, 5, 3, 7, 4, 9, 8], [3, 3, 6, 5, 4], [2, 2]]  # the last one is too short for K = 3
+    rows = [[2, 5, 3, 7, 4, 9, 8], [3, 3, 6, 5, 4], [2, 2]]  # the last text is too short for K = 3
     found = gradient_flow(model, reading(rows), distance=3)
     alone = []
     for row in rows[:2]:
@@ -194,7 +194,7 @@ def test_short_texts_are_joined_and_none_is_too_short() -> None:
         gradient_flow(model, reading([[2]]), distance=10)
 
 
-def test_answers_alone_count_where_only_they_are_predicted() -> None:
+def test_only_answers_count_where_only_answers_are_predicted() -> None:
     model = model_of(RecurrentEncoder(D, H, cell="gru"))
     targets = torch.tensor([[-1, -1, -1, -1, 4, -1]])
     found = gradient_flow(model, reading([[2, 5, 3, 7, 4, 4]], targets), distance=3)
@@ -206,7 +206,7 @@ def test_answers_alone_count_where_only_they_are_predicted() -> None:
     [AdaptiveSoftmaxLayer(2 * H, 11, cutoffs=(4,)), nn.Linear(2 * H, 3)],
     ids=["adaptive", "other"],
 )
-def test_any_head_will_do_and_padding_changes_nothing(head: nn.Module) -> None:
+def test_any_head_works_and_padding_changes_nothing(head: nn.Module) -> None:
     model = model_of(RecurrentEncoder(D, H, bidirectional=True), head)
     adaptive = isinstance(head, AdaptiveSoftmaxLayer)
     rows, targets = [[2, 5, 3, 7, 4, 9, 8], [3, 3, 6, 5, 4]], "next" if adaptive else None

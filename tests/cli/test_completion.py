@@ -1,4 +1,4 @@
-"""Shell completion: what the shell is offered, by argcomplete's own protocol and in real shells."""
+"""Shell completion, by argcomplete's own protocol and in real shells."""
 
 import os
 import shutil

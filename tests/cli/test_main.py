@@ -1,4 +1,4 @@
-"""The command line, with a real small run; and its errors, each one line and status 2."""
+"""The command line with a real small run, and its errors, each one line and status 2."""
 
 import argparse
 import importlib.util
@@ -35,7 +35,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A run directory, and what the command printed."""
+    """Return a run directory, and the output of the command."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, printed.getvalue()
 
 
-# Words in
+# Arguments
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,9 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("recipes shw", "unknown action 'shw'; did you mean 'show'?"),
         ("recipes keys tagging trainig", "unknown section 'trainig'; did you mean 'training'?"),
         ("recipes keys taging", "task 'taging'"),
+        ("recipes keys ner", "their task is tagging: `nlpseq recipes keys tagging`"),
+        ("recipes keys encoder", "such as `nlpseq recipes keys tagging encoder`"),
+        ("run ner/quickstart --output /proc/x", "/proc/x cannot be written"),
         ("completion powershell", "unknown shell 'powershell'; choose bash, zsh, fish"),
         ("run sentiment", "recipes of sentiment: sentiment/quickstart, sentiment/"),
         ("run classification", "recipes of classification: sentiment/quickstart, "),
@@ -172,17 +175,17 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("predict x y --output z --resume --explain --format text", "have several lines"),
         ("predict x y --beem 3", "did you mean '--beam'?"),
         ("predict x y --beam 0", "'0': write a whole number above 0"),
-        ("predict x y --beam 5 --method sample", "--beam 5 and --method sample exclude each other"),
-        ("predict x y --beam 5 --method greedy", "--beam 5 and --method greedy exclude each other"),
-        ("predict x y --beam 3 --num-best 4", "--num-best 4: needs --beam 4 or more"),
-        ("predict x y --num-best 2 --method greedy", "--num-best 2: needs --beam 2 or more"),
+        ("predict x y --beam 5 --method sample", "--beam-size 5 and --method sample exclude"),
+        ("predict x y --beam-size 5 --method greedy", "--beam-size 5 and --method greedy exclude"),
+        ("generate x --beam-size 3 --method sample", "--beam-size 3 and --method sample exclude"),
+        ("predict x y --beam 3 --num-best 4", "--num-best 4: needs --beam-size 4 or more"),
+        ("predict x y --num-best 2 --method greedy", "--num-best 2: needs --beam-size 2 or more"),
+        ("predict x y --set decoding.prefix=a", "--set prefix: is not a key"),
         ("predict x y --set length_alpha", "--set length_alpha: write it as KEY=VALUE"),
         ("predict nowhere y", "nowhere: no such folder"),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    words: str, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_are_one_line(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(shlex.split(words)) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -192,7 +195,7 @@ def test_what_is_wrong_is_one_line(
     assert "see ``" not in printed.err
 
 
-def test_overrides_may_stand_anywhere_and_keep_their_order() -> None:
+def test_overrides_may_come_anywhere_and_keep_their_order() -> None:
     arguments = parse(shlex.split("run x a=1 --no-test b=2 --seeds 1,2 c=3 --output runs/y"))
     assert arguments.overrides == ["a=1", "b=2", "c=3"]
     assert arguments.seeds == (1, 2)
@@ -204,7 +207,7 @@ def test_a_prompt_may_begin_with_a_dash() -> None:
     assert parse(["generate", "x", "--prompt=- well"]).prompt == "- well"
 
 
-def test_texts_may_stand_anywhere_and_begin_with_a_dash() -> None:
+def test_texts_may_come_anywhere_and_begin_with_a_dash() -> None:
     words = ["predict", "x", "one", "--format", "json", "two", "- no, three", "--explain", ""]
     arguments = parse(words)
     assert arguments.texts == ["one", "two", "- no, three", ""]
@@ -214,7 +217,7 @@ def test_texts_may_stand_anywhere_and_begin_with_a_dash() -> None:
     assert parse(words).texts == ["three", "-four", "--beam"]
 
 
-def test_only_given_decoding_options_are_handed_on() -> None:
+def test_only_given_decoding_options_are_passed_on() -> None:
     words = "generate x --top-k 0 --temperature 0.5 --no-stop"
     assert parse(shlex.split(words)).decoding == {
         "top_k": 0,
@@ -222,6 +225,8 @@ def test_only_given_decoding_options_are_handed_on() -> None:
         "stop_at_eos": False,
     }
     assert parse(["generate", "x"]).decoding == {}
+    beam = parse(["generate", "x", "--beam-size", "3"]).decoding
+    assert beam == {"method": "beam", "beam_size": 3}
 
 
 @pytest.mark.parametrize(
@@ -229,6 +234,8 @@ def test_only_given_decoding_options_are_handed_on() -> None:
     [
         ("", {}),
         ("--beam 5", {"method": "beam", "beam_size": 5}),
+        ("--beam-size 5", {"method": "beam", "beam_size": 5}),
+        ("--set decoding.length_alpha=1.5", {"length_alpha": 1.5}),
         ("--beam 1", {"method": "greedy", "beam_size": 1}),
         (
             "--beam 1 --method beam --num-best 1",
@@ -249,7 +256,7 @@ def test_only_given_decoding_options_are_handed_on() -> None:
         ),
     ],
 )
-def test_options_of_a_model_that_writes(words: str, options: dict[str, object]) -> None:
+def test_options_of_a_text_generator(words: str, options: dict[str, object]) -> None:
     assert parse(["predict", "x", "y", *words.split()]).decoding == options
 
 
@@ -316,7 +323,7 @@ def test_show_prints_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
-def test_copy_writes_a_recipe_that_runs_but_over_nothing(
+def test_copy_writes_a_recipe_that_runs_and_overwrites_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -342,10 +349,10 @@ def test_copy_refuses_a_bad_destination(
     assert said in capsys.readouterr().err
 
 
-# A run, and what comes of it
+# A run, and its files
 
 
-def test_run_shows_scores_beside_the_floor_and_what_it_cost(trained: tuple[Path, str]) -> None:
+def test_run_shows_scores_beside_the_floor_and_its_cost(trained: tuple[Path, str]) -> None:
     folder, printed = trained
     metrics = json.loads((folder / "metrics.json").read_text())
     perplexity, floor = metrics["test"]["perplexity"], metrics["test"]["floor_perplexity"]
@@ -361,7 +368,7 @@ def test_run_shows_scores_beside_the_floor_and_what_it_cost(trained: tuple[Path,
     assert (folder / "README.md").read_text().startswith("---\n")
 
 
-def test_run_does_not_write_over_a_run(
+def test_run_does_not_overwrite_a_run(
     trained: tuple[Path, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = trained
@@ -435,7 +442,7 @@ def test_generate_streams_one_sample(
     assert growing[-1].split() == whole.split()
 
 
-def test_generate_is_repeatable_and_gives_as_many_as_asked(
+def test_generate_is_repeatable_and_returns_the_requested_number(
     trained: tuple[Path, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [
@@ -551,7 +558,7 @@ def test_a_model_that_cannot_generate_names_the_command_that_fits(
     assert said in capsys.readouterr().err
 
 
-def test_interrupted_run_says_how_to_go_on_and_the_command_does(tmp_path: Path) -> None:
+def test_an_interrupted_run_prints_the_command_that_continues_it(tmp_path: Path) -> None:
     steps = 500
     words = [
         "run",
@@ -589,7 +596,7 @@ def test_interrupted_run_says_how_to_go_on_and_the_command_does(tmp_path: Path) 
     assert "test" not in metrics
 
 
-# Out of the ordinary
+# Interruptions, bugs, closed pipes
 
 
 def test_interrupt_before_training_is_quiet(

@@ -1,4 +1,4 @@
-"""Freed memory that stays: it is there when it is allocated again."""
+"""Freed memory stays in the process, for the next allocation."""
 
 import os
 import platform
@@ -29,11 +29,11 @@ if sys.argv[1] == "keep":
 step()
 print(sum(step() for _ in range(4)), 4 * 2**27 // resource.getpagesize())
 """
-OTHERS = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")  # with which another allocator may be there
+OTHERS = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")  # variables that may load another allocator
 
 
 def faults(mode: str) -> tuple[int, int]:
-    """Of four steps, and the pages that they touch."""
+    """Return the page faults of four steps, and the pages that they touch."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
     command = [sys.executable, "-c", SCRIPT, mode]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
@@ -41,7 +41,7 @@ def faults(mode: str) -> tuple[int, int]:
     return found, pages
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is configured")
 def test_freed_memory_costs_few_faults() -> None:
     left, pages = faults("leave")
     if left < pages / 4:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from commands import Command, run_anew
+from commands import Command, run_in_new_process
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,7 +97,7 @@ class SequenceTagger:
 
 
 class Classifier:
-    """A classifier that must not be asked."""
+    """A classifier that must not be called."""
 
     name: ClassVar[str] = "text classifier"
     prediction_type: ClassVar[type[Classification]] = Classification
@@ -152,7 +152,7 @@ def test_options_are_passed_to_a_text_generator_and_each_chunk_has_its_seed(
         (
             "--beam 3",
             SequenceTagger(),
-            "--beam: not for some, a sequence tagger, which does not generate text",
+            "--beam-size: not for some, a sequence tagger, which does not generate text",
         ),
         ("--seed 3 --prefix x --top-k 0", SequenceTagger(), "--top-k, --prefix, --seed: not for"),
         ("--attention d", SequenceTagger(), "--attention: not for some, a sequence tagger"),
@@ -468,7 +468,7 @@ def test_a_text_that_cannot_be_predicted_is_named_by_its_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It is the fourth of the third chunk of four."""
+    """The text is the fourth of the third chunk of four."""
     use(BackwardsGenerator("text 11", lambda _: TextError(3, "is too long")))
     output = tmp_path / "out.txt"
     words = ["predict", "some", "--file", str(source), "--output", str(output)]
@@ -646,7 +646,7 @@ def test_killed_at_several_moments_the_file_ends_with_the_same_bytes(
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     source.write_text("\n".join(lines) + "\n")
     words = ["predict", str(run), "--file", str(source), "--device", "cpu", "--output"]
-    run_anew([*words, str(tmp_path / "whole.jsonl")])
+    run_in_new_process([*words, str(tmp_path / "whole.jsonl")])
     kept = 0
     for number in range(4):
         command = Command([*words, str(output), "--resume"])

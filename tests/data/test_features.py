@@ -102,7 +102,7 @@ def test_words_are_normalised_as_in_a_text() -> None:
     assert [one.vocabulary[id] for id in ids] == ["rome", "00", "cat"]
 
 
-def test_unknown_words_are_looked_up_in_lower_case_where_that_is_wanted(tokenizers) -> None:
+def test_unknown_words_are_looked_up_in_lower_case_if_configured(tokenizers) -> None:
     one = tokenizers["word"]
     cat, rome = one.encode("cat Rome")
     words = ["CAT", "Rome", "ROME"]
@@ -179,7 +179,7 @@ def test_a_batch(reader) -> None:
         assert not part[~tokens.mask].any()
 
 
-def test_a_batch_depends_on_nothing_that_was_read_before(tokenizers) -> None:
+def test_a_batch_does_not_depend_on_earlier_batches(tokenizers) -> None:
     def make() -> FeatureReader:
         return FeatureReader(tokenizers["word"], CharacterTable("abcdehinorst"), casing=True)
 
@@ -238,7 +238,7 @@ def test_rows_without_padding(reader) -> None:
     assert tokens.characters.rows.tolist() == [[0, 1], [2, 3]]
 
 
-def test_what_cannot_be_read(tokenizers, reader) -> None:
+def test_features_that_do_not_fit_are_refused(tokenizers, reader) -> None:
     with pytest.raises(UserError, match="tokenization.kind = 'word', it is 'bpe'"):
         FeatureReader(tokenizers["bpe"], casing=True)
     with pytest.raises(ValueError, match="a text has no token"):

@@ -122,7 +122,7 @@ def test_words_that_the_vocabulary_lacks(folder) -> None:
     assert vectors.coverage == plain.coverage
 
 
-def test_a_tokenizer_takes_up_the_words_that_it_can_produce(folder) -> None:
+def test_a_tokenizer_adds_the_words_that_it_can_produce(folder) -> None:
     (folder / "v.txt").write_text("the 1 2 3\nRome 4 5 6\n1999 1 1 1\n0000 2 2 2\n. . . 3 3 3\n")
     config = TokenizationConfig(lowercase=True, digits_as_zero=True)
     tokenizer = Tokenizer.train(config, ["the cat"])
@@ -139,7 +139,7 @@ def test_a_tokenizer_takes_up_the_words_that_it_can_produce(folder) -> None:
 @pytest.mark.parametrize(
     "place", ["lm/ptb", "lm/ptb/embeddings", "lm/embeddings", "embeddings", "here"]
 )
-def test_where_vectors_are_looked_for(folder, place) -> None:
+def test_vectors_are_searched_for_here_and_above_the_data(folder, place) -> None:
     data = folder / "data" / "lm" / "ptb"
     data.mkdir(parents=True)
     (folder / "here").mkdir()

@@ -1,4 +1,4 @@
-"""Phrases as training examples: those that are added, and those that are left out and counted."""
+"""Phrases as training examples: some are added, others are left out and counted."""
 
 from pathlib import Path
 from typing import Any

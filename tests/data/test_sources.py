@@ -24,7 +24,7 @@ def load(folder: Path, fields: tuple[str, ...] = ("text",), **options: object) -
 # Location of files
 
 
-def test_gz_and_subfolders_are_found_unasked(tmp_path) -> None:
+def test_gz_and_subfolders_are_found_automatically(tmp_path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "train.txt.gz").write_bytes(gzip.compress(b"a\n"))
     (tmp_path / "test.txt").write_text("plain\n")
@@ -199,7 +199,7 @@ def test_the_hub_without_network(monkeypatch) -> None:
         load_splits(config(source="nobody/no-such-set"), data_dir=None, fields=("text",))
 
 
-def test_a_set_of_the_hubs_kind(tmp_path, monkeypatch) -> None:
+def test_a_folder_is_read_like_a_hub_repository(tmp_path, monkeypatch) -> None:
     """For `datasets`, a folder is a data set like a repository of the Hub."""
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     import datasets
@@ -261,7 +261,7 @@ def test_real_counts(real) -> None:
 
 
 @pytest.mark.real
-def test_real_trees_say_what_the_lines_say(real) -> None:
+def test_real_trees_agree_with_the_lines(real) -> None:
     fields = ("label", "text")
     trees = load(real / "sentiment" / "trees", fields, format="trees", files={"test": "test.txt"})[
         "test"

@@ -87,7 +87,7 @@ def test_other_spellings_of_bioes(tags) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_constraints_allow_exactly_what_the_scheme_writes(scheme) -> None:
+def test_constraints_allow_exactly_the_tags_that_the_scheme_writes(scheme) -> None:
     vocabulary = tag_vocabulary("XY", scheme)
     start, transitions, end = tag_schemes.tag_constraints(vocabulary, scheme)
     allowed = 0
@@ -129,12 +129,12 @@ def test_the_vocabulary_is_sorted_with_outside_first() -> None:
 
 @given(st.lists(sentences(), min_size=1), st.sampled_from(SCHEMES))
 @settings(deadline=None, max_examples=100)
-def test_one_entity_tells_the_schemes_apart(drawn, scheme) -> None:
+def test_one_entity_distinguishes_the_schemes(drawn, scheme) -> None:
     tags = [spans_to_tags(found, length, scheme) for found, length in drawn]
     assert detect_scheme(tags) == (scheme if any(found for found, _ in drawn) else "BIO")
 
 
-def test_a_few_mistakes_do_not_change_what_is_detected() -> None:
+def test_a_few_mistakes_do_not_change_the_detected_scheme() -> None:
     assert detect_scheme([["O", "I-X"], *[["B-X", "I-X", "O", "B-Y"]] * 3]) == "BIO"
     assert detect_scheme([["O", "B-X"], *[["I-X", "I-X", "O", "I-Y"]] * 3]) == "IOB1"
     assert detect_scheme([["O", "I-X"], *[["B-X", "E-X", "O", "S-Y"]] * 3]) == "BIOES"
@@ -162,7 +162,7 @@ def test_a_few_mistakes_do_not_change_what_is_detected() -> None:
         ["O"],
     ],
 )
-def test_a_tag_of_no_scheme_is_named_with_its_place(tag) -> None:
+def test_a_tag_of_no_scheme_is_named_with_its_index(tag) -> None:
     data = [["O"], ["B-PER", tag]]
     with pytest.raises(UserError) as caught:
         tag_schemes.check_tags(data, "eng.train")

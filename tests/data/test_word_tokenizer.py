@@ -36,7 +36,7 @@ def test_words(text: str, words: str) -> None:
     assert [word.text for word in split_words(text)] == words.split()
 
 
-def test_a_line_ends_a_sentence_and_places_are_those_of_the_text() -> None:
+def test_a_line_ends_a_sentence_and_offsets_are_those_of_the_text() -> None:
     text = "A headline\n\n He left. She stayed\r\nhere"
     found = split_into_sentences(text)
     said = ["A headline", "He left .", "She stayed", "here"]
@@ -97,7 +97,7 @@ def test_sentences_hold_every_word_once_in_order(text: str) -> None:
 
 @given(st.lists(st.sampled_from(["a", "He", ".", "!", '"', "...", "Mr.", "U.S.", "", ")"])))
 @settings(deadline=None, max_examples=200)
-def test_sentence_numbers_rise_by_one(words: list[str]) -> None:
+def test_sentence_numbers_increase_by_one(words: list[str]) -> None:
     numbers = sentence_numbers(words)
     assert len(numbers) == len(words)
     assert all(after - before in (0, 1) for before, after in zip([0, *numbers], numbers))  # noqa: B905

@@ -1,4 +1,4 @@
-"""Tests of the searches share `slow.py`, tiny models and the searches said slowly."""
+"""Tests of the searches share `slow.py`: tiny models, and the searches in plain Python."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tiny random models, and the searches said slowly: one sentence, plain lists, no tensors but the model's."""
+"""Tiny random models, and the searches in plain Python: one sentence, lists, tensors only in the model."""
 
 import math
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def normal(*shape: int, seed: int) -> Tensor:
 
 
 def random_network(vocab: int, seed: int, sharpness: float = 3.0) -> StepFunction:
-    """A tiny random recurrent network in float64: what it says depends on the whole history.
+    """Build a tiny random recurrent network in float64, whose output depends on the whole history.
 
     Given a memory of row counts (N,), vectors (N, S, 5) and their mask (N, S), it attends to those too.
     """
@@ -57,7 +57,7 @@ def random_network(vocab: int, seed: int, sharpness: float = 3.0) -> StepFunctio
 def small_transformer(
     vocab: int, lengths: list[int], seed: int
 ) -> tuple[StepFunction, Tensor, State, State]:
-    """A Transformer decoder in float64, and for sources of these lengths: ids, state and memory."""
+    """Build a Transformer decoder in float64, and for sources of these lengths: ids, state and memory."""
     torch.manual_seed(seed)
     embedding = Embedding(TokenEmbedding(vocab, 8, pad_id=EOS, unk_id=1))
     layers = TransformerDecoderStack(8, 8, SIZE, num_heads=2, feedforward_size=12)
@@ -80,14 +80,14 @@ def starts(rows: int, vocab: int) -> tuple[Tensor, State]:
 
 
 def sources(lengths: list[int], seed: int) -> State:
-    """Memory of a batch: a row each (N,), vectors (N, S, 5) with rubbish in the padding, their mask (N, S)."""
+    """Draw the memory of a batch: rows (N,), vectors (N, S, 5) with garbage in the padding, mask (N, S)."""
     mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
     return torch.ones(len(mask), dtype=torch.long), normal(*mask.shape, SIZE, seed=seed), mask
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence's own input, and what it may become."""
+    """The input of one sentence, and its constraints."""
 
     ids: Tensor  # (1,)
     state: State
@@ -101,7 +101,7 @@ class Sentence:
     eos: int | None = EOS
 
     def allowed(self, history: list[int]) -> list[int]:
-        """The tokens that may follow, straight from the meaning of the options."""
+        """Return the tokens that may follow, by the definitions of the options."""
         if len(history) < len(self.prefix):
             return [self.prefix[len(history)]]
         allowed = [token for token in range(self.vocab) if token not in self.forbidden]
@@ -113,7 +113,7 @@ class Sentence:
         return allowed or [token for token in range(self.vocab) if token not in self.forbidden]
 
     def repeats(self, tokens: list[int]) -> bool:
-        """Whether the last n-gram occurs earlier."""
+        """Return whether the last n-gram occurs earlier."""
         n = self.no_repeat_ngram
         earlier = [tokens[start : start + n] for start in range(len(tokens) - n)]
         return n > 0 and tokens[-n:] in earlier
@@ -121,7 +121,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class _Path:
-    """A hypothesis and what the model has after it."""
+    """A hypothesis and the model's state after it."""
 
     tokens: list[int]
     log_prob: float
@@ -130,7 +130,7 @@ class _Path:
     attended: list[float]
 
     def score(self, options: BeamOptions) -> float:
-        """The score if it ended here."""
+        """Return the score of the hypothesis if it ended here."""
         penalty = sum(math.log(min(one, 1.0)) for one in self.attended)
         return options.score(self.log_prob, len(self.tokens)) + options.coverage_penalty * penalty
 
@@ -160,7 +160,7 @@ def _ended(path: _Path, sentence: Sentence) -> bool:
 def every_hypothesis(
     step: StepFunction, sentence: Sentence, options: BeamOptions
 ) -> list[Hypothesis]:
-    """All continuations that end with EOS, or at the greatest length without it; the best first."""
+    """Return all continuations that end with EOS or at the maximum length, the best first."""
     found, open_paths = [], [_first(sentence)]
     while open_paths:
         grown = [each for path in open_paths for each in _next(step, sentence, path)]
@@ -171,7 +171,7 @@ def every_hypothesis(
 
 
 def slow_search(step: StepFunction, sentence: Sentence, options: BeamOptions) -> list[Hypothesis]:
-    """Beam search which never stops before its beam is empty, or by the heuristic if that is asked for."""
+    """Run beam search until the beam is empty, or until the heuristic stops it if that is set."""
     live, finished = [_first(sentence)], list[Hypothesis]()
     while live:
         grown = [each for path in live for each in _next(step, sentence, path)]

@@ -96,7 +96,7 @@ def test_a_beam_of_one_is_greedy(penalty: tuple[str, float]) -> None:
 
 
 @pytest.mark.parametrize("vocab", [640, 700, 1023])
-def test_the_best_of_a_large_vocabulary_are_found_wherever_they_stand(vocab: int) -> None:
+def test_the_best_of_a_large_vocabulary_are_found_at_any_id(vocab: int) -> None:
     best = [
         [0, 1, 2, 3],
         [vocab - 1, 0, 63, 64],
@@ -117,11 +117,11 @@ def test_the_best_of_a_large_vocabulary_are_found_wherever_they_stand(vocab: int
         assert [h.log_prob for h in each] == pytest.approx(expected)
 
 
-def test_the_search_stops_early_and_finished_sentences_leave() -> None:
+def test_the_search_stops_early_and_drops_finished_sentences() -> None:
     rows_seen: list[int] = []
 
     def step(ids: Tensor, state: State) -> Step:
-        """Sentence n ends almost surely after n + 1 tokens."""
+        """Return log-probabilities by which sentence n almost surely ends after n + 1 tokens."""
         rows_seen.append(len(ids))
         left = state[0][:, 0, 0]
         ending = torch.where(left <= 0, 0.98, 0.01)
@@ -179,7 +179,7 @@ def test_bad_options_are_named(values: dict[str, object]) -> None:
 
 
 def test_a_sentence_without_probabilities_is_given_up_and_disturbs_no_other() -> None:
-    """What a diverged model says of a sentence; its neighbour has fewer hypotheses than the beam."""
+    """A diverged model gives NaN for one sentence; the other has fewer hypotheses than the beam."""
     table = torch.randn(9, 9, generator=torch.Generator().manual_seed(0)).log_softmax(1)
     table[:, EOS] -= 3
 

@@ -1,4 +1,4 @@
-"""Cases by hand: rows that may choose nothing, forced prefixes, copied words, arguments that do not fit."""
+"""Cases by hand: rows without allowed tokens, forced prefixes, copied words, arguments that do not fit."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from nlpseq.types import State, Step
 
 
 def fixed_step(probabilities: list[float]) -> Any:
-    """A model that says the same after everything."""
+    """Build a model that predicts the same distribution after every token."""
     log_probs = torch.tensor([probabilities]).log()
 
     def step(ids: Tensor, state: State) -> Step:
@@ -26,9 +26,7 @@ def fixed_step(probabilities: list[float]) -> Any:
 @pytest.mark.parametrize(
     ("probabilities", "end"), [([0.1, 0.5, 0.4], math.log(0.1)), ([0.0, 0.6, 0.4], 0.0)]
 )
-def test_a_row_that_may_choose_nothing_ends_with_what_it_has(
-    probabilities: list[float], end: float
-) -> None:
+def test_a_row_without_allowed_tokens_ends(probabilities: list[float], end: float) -> None:
     step, ids = fixed_step(probabilities), torch.tensor([1, 1])
     rule = {"eos_id": EOS, "min_lengths": [9, 9], "prefix": [[], [2]]}
     options = BeamOptions(beam_size=4, num_return=4, no_repeat_ngram=1)
@@ -44,7 +42,7 @@ def test_a_row_that_may_choose_nothing_ends_with_what_it_has(
         assert texts[1] == [2, 1]
 
 
-def test_a_row_that_may_choose_nothing_and_cannot_end_repeats() -> None:
+def test_a_row_without_allowed_tokens_that_cannot_end_repeats() -> None:
     step, ids = fixed_step([0.1, 0.5, 0.4]), torch.tensor([1])
     options = BeamOptions(1, 5, no_repeat_ngram=1)
     assert beam_search(step, ids, (), options, forbidden=[0])[0][0].ids == [1, 2, 1, 1, 1]
@@ -69,7 +67,9 @@ def test_a_forced_prefix_has_the_log_probability_of_the_model() -> None:
     step, ids = fixed_step([0.1, 0.2, 0.3, 0.4]), torch.tensor([1])
     options = BeamOptions(2, length_penalty="average")
     rule: dict[str, Any] = {"eos_id": EOS, "forbidden": [1], "prefix": [[1, 1, 2, EOS]]}
-    ((best,),) = beam_search(step, ids, (), options, **rule)  # forced to its end: a score of a text
+    ((best,),) = beam_search(
+        step, ids, (), options, **rule
+    )  # forced to its end: the score of a text
     assert best.ids == [1, 1, 2]
     assert best.log_prob == pytest.approx(2 * math.log(0.2) + math.log(0.3) + math.log(0.1))
     assert best.score == pytest.approx(best.log_prob / 4)
@@ -81,7 +81,7 @@ def test_a_forced_prefix_has_the_log_probability_of_the_model() -> None:
 
 
 def test_columns_of_copied_words_are_chosen_only_where_a_row_has_them() -> None:
-    """5 words and 3 columns for words of the source, of which each row has its own number."""
+    """There are 5 words, and up to 3 columns for words of each row's source."""
     own = torch.tensor([0, 1, 2, 3])
 
     def step(ids: Tensor, state: State) -> Step:

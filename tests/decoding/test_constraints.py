@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 @st.composite
 def batches(draw: st.DrawFn, max_vocab: int, max_length: int) -> tuple[int, list[Sentence]]:
-    """A seed and a few sentences with limits and prefixes of their own."""
+    """Draw a seed and a few sentences, each with its own limits and prefix."""
     vocab, rows = draw(st.integers(2, max_vocab)), draw(st.integers(1, 4))
     no_repeat, eos = draw(st.integers(0, 3)), draw(st.sampled_from([EOS, EOS, None]))
     forbidden = draw(st.sampled_from([(), (1,)])) if vocab > 2 else ()
@@ -49,7 +49,7 @@ def batches(draw: st.DrawFn, max_vocab: int, max_length: int) -> tuple[int, list
 
 
 def rules(sentences: list[Sentence]) -> dict[str, Any]:
-    """The arguments of a search that say what the sentences say."""
+    """Return the arguments of a search that express the constraints of the sentences."""
     return {
         "eos_id": sentences[0].eos,
         "forbidden": sentences[0].forbidden,
@@ -91,7 +91,7 @@ def test_a_wide_beam_is_exhaustive_search_of_what_is_allowed(
     stopping=st.sampled_from(["safe", "heuristic"]),
     data=st.data(),
 )
-def test_a_narrow_beam_is_the_slow_search(
+def test_a_narrow_beam_agrees_with_the_slow_search(
     batch: tuple[int, list[Sentence]],
     beam: int,
     penalty: tuple[str, float],
@@ -128,7 +128,7 @@ def test_a_beam_of_one_is_greedy_is_the_slow_search(batch: tuple[int, list[Sente
 
 @settings(deadline=None, max_examples=60)
 @given(batch=batches(max_vocab=6, max_length=9), top_k=st.integers(0, 3), top_p=st.floats(0.3, 1.0))
-def test_samples_keep_to_the_rules(
+def test_samples_follow_the_constraints(
     batch: tuple[int, list[Sentence]], top_k: int, top_p: float
 ) -> None:
     seed, sentences = batch
@@ -177,9 +177,7 @@ def test_options_give_the_lengths_where_no_sentence_has_its_own() -> None:
             max_lengths=[high] * 20,
         )
         assert again == texts
-        assert (
-            rows_seen == rows_before
-        )  # rows leave at their end, whatever says how long they may be
+        assert rows_seen == rows_before  # rows leave at their end, whichever limit applies
 
 
 @settings(deadline=None, max_examples=60)
@@ -189,13 +187,11 @@ def test_options_give_the_lengths_where_no_sentence_has_its_own() -> None:
     vocab=st.integers(2, 4),
     seed=st.integers(0, 10_000),
 )
-def test_no_repeat_rules_out_what_a_naive_check_does(
-    n: int, length: int, vocab: int, seed: int
-) -> None:
+def test_no_repeat_agrees_with_a_naive_check(n: int, length: int, vocab: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     histories = torch.randint(0, vocab, (6, length - 1), generator=generator)
     options = SamplingOptions(no_repeat_ngram=n)
-    given_log_probs = torch.zeros(6, vocab + 1)  # the last one has not been chosen: some are free
+    given_log_probs = torch.zeros(6, vocab + 1)  # the last token has not been chosen: some are free
     constraints = SearchConstraints.of(3, CPU, options)
     found = constraints.apply(given_log_probs, histories, length)
     assert found is given_log_probs
@@ -220,7 +216,7 @@ def test_without_constraints_nothing_is_computed() -> None:
 
 @pytest.mark.parametrize("eos_id", [EOS, None])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_view_of_wider_rows_is_constrained_as_a_copy_and_what_lies_beside_it_is_left(
+def test_a_view_of_wider_rows_is_constrained_like_a_copy_and_the_rest_is_unchanged(
     eos_id: int | None, dtype: torch.dtype
 ) -> None:
     generator = torch.Generator().manual_seed(3)
@@ -239,5 +235,5 @@ def test_a_view_of_wider_rows_is_constrained_as_a_copy_and_what_lies_beside_it_i
     free = [row.isfinite().nonzero().flatten().tolist() for row in found]
     assert free[1:3] == [[3], [5]]
     assert free[4] == [2]
-    assert not {2, 3} & set(free[0])  # 1 2 would come again, 3 is forbidden
+    assert not {2, 3} & set(free[0])  # 1 2 would repeat, 3 is forbidden
     assert (EOS in free[3]) == (eos_id is None)

@@ -1,4 +1,4 @@
-"""Attending to a memory of sentences: what a batch finds is what each sentence finds alone."""
+"""Attention to a memory: a batch has the results of each sentence alone."""
 
 import math
 from typing import Any
@@ -31,7 +31,7 @@ LENGTHS = st.lists(st.integers(1, 4), min_size=1, max_size=5)
 def alone(
     ids: Tensor, state: State, memory: State, lengths: list[int], vocab: int, limits: list[int]
 ) -> list[Sentence]:
-    """Each sentence of a batch, without the padding of its source."""
+    """Return each sentence of a batch without the padding of its source."""
     return [
         Sentence(
             ids[row : row + 1],
@@ -105,7 +105,7 @@ def test_a_beam_over_a_batch_is_the_slow_search_of_each_sentence(
 
 @settings(deadline=None, max_examples=8)
 @given(seed=st.integers(0, 10_000), lengths=LENGTHS, beam=st.integers(1, 4))
-def test_a_beam_over_a_batch_reorders_and_cuts_down_the_caches_of_a_transformer(
+def test_a_beam_over_a_batch_reorders_and_reduces_the_caches_of_a_transformer(
     seed: int, lengths: list[int], beam: int
 ) -> None:
     step, ids, state, memory = small_transformer(4, lengths, seed)
@@ -155,7 +155,7 @@ def sample_slowly(
 
 
 @pytest.mark.parametrize("search", ["beam", "sample"])
-def test_memory_is_cut_down_when_sentences_leave_and_only_then(search: str) -> None:
+def test_memory_is_reduced_only_when_sentences_finish(search: str) -> None:
     lengths, widths = [1, 2, 3, 4, 5], [8, 2, 6, 4, 2]
     network, (ids, state) = random_network(6, 3), starts(5, 6)
     seen: list[tuple[int, Tensor]] = []
@@ -174,13 +174,13 @@ def test_memory_is_cut_down_when_sentences_leave_and_only_then(search: str) -> N
     assert [len(vectors) for _, vectors in seen] == [5, 5, 3, 3, 2, 2, 1, 1]
     width = 3 if search == "beam" else 1
     assert [rows for rows, _ in seen] == [5, *(width * n for n in [5, 3, 3, 2, 2, 1, 1])]
-    assert seen[0][1] is memory[1]  # never copied while everybody stays
+    assert seen[0][1] is memory[1]  # never copied while all sentences remain
     assert seen[1][1] is memory[1]
     assert torch.equal(seen[2][1], memory[1][[0, 2, 3]])
 
 
 def test_only_live_hypotheses_are_stepped() -> None:
-    """One sentence ends with 0.4 at each step, the other not before its limit of three tokens."""
+    """One sentence ends with 0.4 at each step, the other only at its limit of three tokens."""
     probabilities = torch.tensor([[0.4, 0.35, 0.25], [0.001, 0.5, 0.499]])
     seen: list[list[int]] = []
 
@@ -232,7 +232,7 @@ def test_a_wide_beam_is_exhaustive_search_with_coverage(
     no_repeat=st.integers(0, 2),
     num_return=st.integers(1, 3),
 )
-def test_safe_stopping_gives_what_a_search_to_the_end_gives(
+def test_safe_stopping_agrees_with_a_search_to_the_end(
     seed: int, penalty: tuple[str, float], coverage: float, no_repeat: int, num_return: int
 ) -> None:
     """A search for all K hypotheses cannot stop before its beam is empty."""
@@ -265,7 +265,7 @@ def test_safe_stopping_gives_what_a_search_to_the_end_gives(
 
 
 def test_the_heuristic_stops_at_a_finished_best_and_may_miss_a_better_one() -> None:
-    """After 'end' (0.5) or 1 (0.45), the second goes on almost surely: a better average."""
+    """After 'end' (0.5) or 1 (0.45), the second continues almost surely: a better average."""
     calls = [0]
 
     def step(ids: Tensor, state: State) -> Step:
@@ -283,11 +283,11 @@ def test_the_heuristic_stops_at_a_finished_best_and_may_miss_a_better_one() -> N
         assert calls[0] == steps
     options = BeamOptions(2, 3, 2, length_penalty="average", early_stopping="heuristic")
     (found,) = beam_search(step, ids, (), options, eos_id=EOS)
-    assert [h.ids for h in found] == [[1], []]  # as many as were asked for
+    assert [h.ids for h in found] == [[1], []]  # the requested number
 
 
-def test_the_heuristic_counts_coverage_as_it_stands() -> None:
-    """1 is attended to the whole source and ends; 2, then 1, is likelier but covers it a step later."""
+def test_the_heuristic_uses_the_current_coverage() -> None:
+    """1 attends to the whole source and ends; 2, then 1, is likelier but covers it a step later."""
     after_one = torch.tensor([0.9, 0.05, 0.05])
     after_two = torch.tensor([0.05, 0.9, 0.05])
     begin, one, two = torch.tensor([0.01, 0.44, 0.55]), [0.01, 0.99], [0.99, 0.01]

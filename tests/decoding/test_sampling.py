@@ -23,7 +23,7 @@ def seeded(seed: int) -> torch.Generator:
 def expected_distribution(
     log_probs: Tensor, options: SamplingOptions, forbidden: list[int]
 ) -> list[float]:
-    """What the options mean, said slowly in plain Python for one row."""
+    """Compute the distribution of one row in plain Python, by the definition of the options."""
     weights = [math.exp(x / options.temperature) for x in log_probs.double().tolist()]
     weights = [0.0 if token in forbidden else w for token, w in enumerate(weights)]
     order = sorted(range(len(weights)), key=lambda token: -weights[token])
@@ -51,7 +51,7 @@ def expected_distribution(
         (SamplingOptions(top_k=50, top_p=0.9), []),
     ],
 )
-def test_frequencies_are_those_of_the_definition(
+def test_frequencies_agree_with_the_definition(
     options: SamplingOptions, forbidden: list[int]
 ) -> None:
     log_probs = random_log_probs(1, 12)
@@ -125,7 +125,7 @@ def test_other_types_of_log_probs(dtype: torch.dtype) -> None:
 
 
 def counting_step(ids: Tensor, state: State) -> Step:
-    """A model of 6 tokens whose distribution depends on everything read so far; 0 ends a sentence."""
+    """Step a model of 6 tokens whose distribution depends on the whole history; 0 ends a sentence."""
     (memory,) = state  # (B, 1, 6)
     memory = torch.tanh(0.7 * memory + torch.sin(ids.view(-1, 1, 1) + torch.arange(6.0)))
     return Step((2 * memory[:, 0]).log_softmax(dim=1), (memory,))
@@ -151,7 +151,7 @@ def test_greedy_generation_follows_the_model() -> None:
         assert text == expected
 
 
-def test_ended_rows_leave_the_batch_and_the_others_do_not_notice() -> None:
+def test_ended_rows_leave_the_batch_and_others_are_unchanged() -> None:
     rows, widths = 16, []
 
     def step(ids: Tensor, state: State) -> Step:

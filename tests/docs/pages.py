@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what they hold: links, headings, code spans, commands, Python."""
+"""The pages of the documentation and their parts: links, headings, code spans, commands, Python."""
 
 import re
 import shlex
@@ -44,7 +44,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     """Yield the words of every command `nlpseq ...` in a block, without the program's name."""
     for block in blocks(page, "bash"):
         for line in block.replace("\\\n", " ").splitlines():
-            for part in line.split("&&"):
+            for part in re.split(r"&&| \| ", line):
                 words = shlex.split(part, comments=True)
                 program = words.index("nlpseq") if "nlpseq" in words else -1
                 if program == 0 or (program > 0 and words[program - 1] == "-m"):

@@ -36,7 +36,7 @@ def test_sections_of_google_style_stay(generate: ModuleType) -> None:
     assert generate.as_rst(lines) == lines
 
 
-def test_every_module_has_a_place(generate: ModuleType, tmp_path: Path) -> None:
+def test_every_module_has_a_page(generate: ModuleType, tmp_path: Path) -> None:
     generate.pages(tmp_path)
     text = "\n".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.rst"))
     for module in ("nlpseq", "nlpseq.types", "nlpseq.layers.crf", "nlpseq.tasks.tagging.task"):

@@ -17,7 +17,7 @@ from nlpseq.task import resolve
 
 from .pages import LINK, PAGES, ROOT, anchors, blocks, commands, mentions, name, prose, spans
 
-NAMING = [page for page in PAGES if page.name != "CHANGELOG.md"]  # it names what has gone
+NAMING = [page for page in PAGES if page.name != "CHANGELOG.md"]  # it names removed features
 DOTTED = re.compile(r"nlpseq(\.[A-Za-z_]\w*)+(?=\(|$)")
 PATH = re.compile(r"(nlpseq|tasks|recipes|benchmarks|tests|docs)/[\w./]+")
 PLACEHOLDER = re.compile(r"^[A-Z_]+$|my_|REPOSITORY")

@@ -34,7 +34,7 @@ def test_another_kind_gets_as_many_parameters(kind: str) -> None:
 
 
 @pytest.mark.parametrize("width", [0, 24])
-def test_in_seq2seq_a_name_stands_for_encoder_and_decoder(width: int) -> None:
+def test_in_seq2seq_a_name_sets_encoder_and_decoder(width: int) -> None:
     """A decoder keeps the ratio of its width to the encoder's; width 0 is that of the encoder's outputs."""
     small = [*SMALL, "tokenization.kind=word"]
     sizes = ["encoder.hidden_size=48", f"decoder.hidden_size={width}"]
@@ -59,7 +59,7 @@ def test_tables_over_the_vocabulary_do_not_count() -> None:
     assert tied.count() == untied.count() == 4 * 10 * (10 + 10 + 2)  # an LSTM of torch
 
 
-def test_a_model_that_cannot_be_so_small_is_refused() -> None:
+def test_a_budget_that_is_too_small_is_refused() -> None:
     matcher = ParameterMatcher("sentiment/quickstart", [*SMALL, "encoder.kind=transformer"], None)
     with pytest.raises(UserError, match="the nearest to 50 parameters are"):
         matcher.match(50)

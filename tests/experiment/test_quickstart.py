@@ -45,7 +45,7 @@ def row_of(printed: str, task: str) -> list[str]:
     return [cell.strip() for cell in line.strip("│").split("│")]
 
 
-def test_scores_stand_beside_the_best_possible_one(done: tuple[Path, str]) -> None:
+def test_scores_are_shown_beside_the_best_possible_one(done: tuple[Path, str]) -> None:
     folder, printed = done
     for task, score, factor in (
         ("sentiment", "accuracy", 100),
@@ -76,7 +76,7 @@ def test_a_floor_is_the_best_possible_score() -> None:
     assert _best_possible(other, models["ner"], {"f1": 0.9}) is None
 
 
-def test_the_summary_holds_what_was_printed(done: tuple[Path, str]) -> None:
+def test_the_summary_holds_the_printed_text(done: tuple[Path, str]) -> None:
     folder, printed = done
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["seed"] == 13
@@ -102,7 +102,7 @@ def test_suggested_next_steps_work(
     assert all(Path(run, "metrics.json").is_file() for run in commands[2][2:])
 
 
-def test_what_has_finished_is_not_trained_again(done: tuple[Path, str]) -> None:
+def test_finished_runs_are_not_trained_again(done: tuple[Path, str]) -> None:
     folder, printed = done
     stopped = folder / "sentiment" / "transformer"
     (stopped / "metrics.json").unlink()  # as after an interruption
@@ -152,7 +152,7 @@ def test_an_interruption_says_how_to_continue(
         ("training.epoch=1", "did you mean 'training.epochs'?"),
     ],
 )
-def test_what_is_wrong_is_one_line_and_nothing_is_trained(
+def test_errors_are_one_line_and_nothing_is_trained(
     words: str, said: str, done: tuple[Path, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = done

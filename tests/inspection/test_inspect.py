@@ -28,7 +28,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run of recall, the same once more, and models of other tasks as training would begin with them."""
+    """Train a short run of recall, copy it, and save untrained models of other tasks."""
     folder = tmp_path_factory.mktemp("runs")
     words = [LONG, *SMALL, "training.max_steps=2", "training.log_steps=1", "--device", "cpu"]
     assert main(["run", *words, "--output", str(folder / "lstm")]) == 0
@@ -83,7 +83,7 @@ def pictures(folder: Path) -> list[str]:
     return found
 
 
-def test_all_that_two_runs_have(
+def test_an_inspection_of_two_runs_is_complete(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [
@@ -211,6 +211,7 @@ def test_fresh_models_from_python(tmp_path: Path) -> None:
             [LONG, "--models", "lstn"],
             "--models lstn: unknown model; available: rnn, .*; did you mean 'lstm'",
         ),
+        ([LONG, "--models", "my_cells.py:Cell"], "on request; give --code my_cells.py"),
         ([LONG, "--models", "rnn,rnn"], "write different names"),
         ([LONG, "encoder.kin=gru"], "unknown key encoder.kin; did you mean 'encoder.kind'"),
         (["{again}", "{again}"], "is given twice"),

@@ -1,4 +1,4 @@
-"""The page is one file that asks for nothing."""
+"""The page is one file that loads nothing else."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from nlpseq.reporting.figures import Picture
 
 
 class Reader(HTMLParser):
-    """Tags that match; images, cells and what else is said."""
+    """Collects images, cells and other texts, and checks that tags match."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ def test_every_image_is_in_the_page_and_decodes() -> None:
     assert page().count('<figure class="wide">') == 1
 
 
-def test_what_is_said_is_said_as_it_is() -> None:
+def test_texts_are_shown_unchanged() -> None:
     found = Reader(page())
     assert found.cells == ["model", "of", "<rnn>", "1"]
     for said in (

@@ -17,7 +17,7 @@ def test_the_name_is_the_function(name: str) -> None:
     assert build_activation(name)(inputs).equal(FUNCTIONS[name](inputs))
 
 
-def test_an_unknown_name_is_told_of_with_the_known_ones() -> None:
+def test_an_unknown_name_is_reported_with_the_known_ones() -> None:
     with pytest.raises(UserError, match="'swish': choose tanh, relu, leaky_relu, gelu"):
         build_activation("swish")
 
@@ -26,7 +26,7 @@ def test_an_unknown_name_is_told_of_with_the_known_ones() -> None:
 def test_a_deep_stack_starts_with_a_signal_of_the_same_size(
     name: str, low: float, high: float
 ) -> None:
-    """He's weights keep the second moment through ReLUs; through tanh it sinks, but slowly."""
+    """He's weights keep the second moment through ReLUs; through tanh it decreases slowly."""
     torch.manual_seed(0)
     hidden = start = torch.randn(200, 400)
     for _ in range(4):

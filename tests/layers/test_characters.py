@@ -30,16 +30,16 @@ def test_padding_never_changes_a_word(kind: str, width: int) -> None:
 
 @pytest.mark.parametrize("kind", ["cnn", "lstm"])
 @pytest.mark.parametrize("count", [95, 96, 1200, 2049])
-def test_words_in_groups_keep_their_places(kind: str, count: int) -> None:
+def test_words_in_groups_keep_their_order(kind: str, count: int) -> None:
     encoder = make(kind)
     words = [WORDS[number % 4][: 1 + number % 5] for number in range(count)]
     together = encoder(spelt(words, 5))
-    alone = encoder(spelt(words[:20], 5))  # every word that there is
+    alone = encoder(spelt(words[:20], 5))  # every word of the table
     torch.testing.assert_close(together, alone[torch.arange(count) % 20])
 
 
 @pytest.mark.parametrize("kind", ["cnn", "lstm"])
-def test_every_character_and_its_place_count(kind: str) -> None:
+def test_every_character_and_its_position_matter(kind: str) -> None:
     encoder = make(kind)
     vectors = encoder(spelt([[2, 3, 4], [2, 3, 5], [4, 3, 2], [2, 3, 4]], 3))
     torch.testing.assert_close(vectors[0], vectors[3])
@@ -80,7 +80,7 @@ def test_dropout_only_in_training(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cnn", "lstm"])
-def test_all_weights_but_paddings_learn(kind: str) -> None:
+def test_all_weights_except_padding_learn(kind: str) -> None:
     encoder = make(kind)
     encoder(spelt([[2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [1]], 12)).square().sum().backward()
     for parameter in encoder.parameters():

@@ -1,4 +1,4 @@
-"""Convolutions against loops over windows, torch's own, and hand-made contexts."""
+"""Convolutions agree with loops over windows, with torch's own and with contexts made by hand."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from nlpseq.layers.convolution import Convolution, ConvolutionalEncoder, Dilated
 
 
 def by_hand(convolution: Convolution, row: Tensor) -> Tensor:
-    """Window by window: (T, D) -> (T, H)."""
+    """Compute outputs window by window: (T, D) -> (T, H)."""
     width, dilation = convolution.width, convolution.dilation
     weight = convolution.linear.weight.unflatten(1, (width, -1))  # (H, width, D)
     filtered = []
@@ -57,7 +57,7 @@ def test_values_and_gradients_of_conv1d(width: int, dilation: int) -> None:
     torch.testing.assert_close(gradient, weight.grad)
 
 
-def test_widths_stand_side_by_side() -> None:
+def test_widths_are_concatenated() -> None:
     encoder = ConvolutionalEncoder(3, 4, widths=(2, 3), activation="tanh")
     inputs = torch.randn(2, 6, 3)
     outputs = encoder(inputs, None).outputs
@@ -68,7 +68,7 @@ def test_widths_stand_side_by_side() -> None:
         torch.testing.assert_close(half[1], torch.tanh(by_hand(convolution, inputs[1])))
 
 
-def test_a_residual_stands_where_sizes_agree() -> None:
+def test_a_residual_is_added_where_sizes_agree() -> None:
     encoder = ConvolutionalEncoder(3, 4, widths=(3, 5), num_layers=3, residual=True)
     assert [layer.residual for layer in encoder.layers] == [False, True, True]
     for layer in encoder.layers[1:]:
@@ -78,7 +78,7 @@ def test_a_residual_stands_where_sizes_agree() -> None:
     torch.testing.assert_close(encoder(inputs, None).outputs, encoder.layers[0](inputs, None))
 
 
-def test_dropout_of_filters_in_front_of_the_maximum_is_dropout_of_the_maximum() -> None:
+def test_dropout_of_filters_before_the_maximum_is_dropout_of_the_maximum() -> None:
     torch.manual_seed(0)
     encoder = ConvolutionalEncoder(3, 50, widths=(3,), output_dropout=0.5)
     inputs = torch.randn(4, 6, 3)
@@ -106,7 +106,7 @@ def test_the_dilated_block_is_applied_again_with_the_same_parameters() -> None:
 def test_the_dilated_encoder_sees_as_far_as_its_dilations_add_up_to(
     width: int, left: int, right: int
 ) -> None:
-    """One step each side for the first layer, and 1 + 2 + 1 for each of two iterations."""
+    """The first layer adds one step on each side, and each of two iterations 1 + 2 + 1."""
     encoder = DilatedEncoder(3, 4, width=width, iterations=2, activation="tanh").double()
     for parameter in encoder.parameters():
         nn.init.normal_(parameter, std=0.3)

@@ -1,4 +1,4 @@
-"""The CRF against brute force over all paths, in value and gradient; padding; scores of any size."""
+"""The CRF agrees with brute force over all paths in value and gradient, with padding and scores of any size."""
 
 import itertools
 import math
@@ -39,12 +39,12 @@ def bio() -> ChainConstraints:
 
 
 def closing() -> Tensor:
-    """What comes next ends an entity unless it is an I of its type."""
+    """Return for each pair of tags whether an entity ends between them: the next is no I of its type."""
     return torch.tensor([[tag != f"I{before[1:]}" for tag in BIO] for before in BIO])
 
 
 def random_constraints(tags: int, seed: int) -> ChainConstraints:
-    """About a third forbidden, any graph, even one without a path."""
+    """Draw constraints that forbid about a third of the transitions, perhaps every path."""
     rng = torch.Generator().manual_seed(seed)
     shapes = ((tags,), (tags, tags), (tags,))
     return ChainConstraints(*(torch.rand(shape, generator=rng) > 0.35 for shape in shapes))
@@ -59,7 +59,7 @@ def make(constraints: ChainConstraints | None = None, tags: int = 5, scale: floa
 
 
 def ragged(lengths: list[int], tags: int = 5, scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
-    """Emissions with wild numbers at padding, gold tags with wild ids there, the mask."""
+    """Return emissions with huge numbers at padding, gold tags with invalid ids there, and the mask."""
     mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
     emissions = torch.randn(*mask.shape, tags).double() * scale
     emissions = emissions.masked_fill(~mask.unsqueeze(2), 1e30)
@@ -67,7 +67,7 @@ def ragged(lengths: list[int], tags: int = 5, scale: float = 1.0) -> tuple[Tenso
 
 
 def all_paths(crf: LinearChainCRF, emissions: Tensor) -> tuple[list[tuple[int, ...]], Tensor]:
-    """Every path over one row (T, K), and their scores, summed as the definition has it."""
+    """Return every path over one row (T, K), with scores summed by the definition."""
     start, transitions, end, _ = crf.chain()
     length, tags = emissions.shape
     paths = list(itertools.product(range(tags), repeat=length))
@@ -81,7 +81,7 @@ def all_paths(crf: LinearChainCRF, emissions: Tensor) -> tuple[list[tuple[int, .
 
 
 @pytest.mark.parametrize("constraints", [None, bio()], ids=["free", "bio"])
-def test_nll_and_gradients_are_brute_force(constraints: ChainConstraints | None) -> None:
+def test_nll_and_gradients_agree_with_brute_force(constraints: ChainConstraints | None) -> None:
     crf = make(constraints)
     emissions, _, mask = ragged(LENGTHS)
     emissions.requires_grad_()
@@ -103,7 +103,7 @@ def test_nll_and_gradients_are_brute_force(constraints: ChainConstraints | None)
 
 
 @pytest.mark.parametrize("constraints", [None, bio()], ids=["free", "bio"])
-def test_paths_and_marginals_are_brute_force(constraints: ChainConstraints | None) -> None:
+def test_paths_and_marginals_agree_with_brute_force(constraints: ChainConstraints | None) -> None:
     crf = make(constraints)
     emissions, _, mask = ragged(LENGTHS)
     crf.requires_grad_(False)
@@ -125,7 +125,7 @@ def test_paths_and_marginals_are_brute_force(constraints: ChainConstraints | Non
 
 
 @pytest.mark.parametrize("with_closing", [False, True])
-def test_spans_are_brute_force(with_closing: bool) -> None:
+def test_spans_agree_with_brute_force(with_closing: bool) -> None:
     crf = make(bio()).requires_grad_(False)
     emissions, _, mask = ragged(LENGTHS)
     paths = torch.zeros(4, 4, dtype=torch.long)
@@ -168,7 +168,7 @@ def test_gradcheck(scale: float) -> None:
     crf = make(bio(), scale=0.5)
     mask = torch.arange(4) < torch.tensor([4, 2, 1]).unsqueeze(1)
     emissions = torch.randn(3, 4, 5).double()
-    emissions[:, :, 0] -= scale  # one tag far below the rest is enough
+    emissions[:, :, 0] -= scale  # one tag far below the others is enough
     assert (crf.lattice(emissions, mask).exp_space_steps() > 0) == (scale == 1.0)
     tags = crf.n_best(emissions, mask, 3).tags[:, 2]
     names = [f"crf.{name}" for name, _ in crf.named_parameters()]
@@ -188,7 +188,7 @@ def test_gradcheck(scale: float) -> None:
     scale=st.sampled_from([0.1, 3.0, 20.0]),
     constrained=st.sampled_from([None, "bio", "any"]),
 )
-def test_exp_space_is_log_space(
+def test_exp_space_agrees_with_log_space(
     lengths: list[int], seed: int, scale: float, constrained: str | None
 ) -> None:
     constraints = {None: None, "bio": bio(), "any": random_constraints(5, seed)}[constrained]
@@ -223,8 +223,8 @@ def test_exp_space_is_left_in_time() -> None:
     assert seen == {0, 1, 2}
 
 
-def test_two_worlds_that_never_meet() -> None:
-    """One world falls behind by 800 nats and catches up again: exp space would lose it."""
+def test_disconnected_paths_are_not_lost() -> None:
+    """One path is 800 nats below the other halfway and equal at the end: exp space would lose it."""
     one, other = torch.eye(2).bool(), torch.ones(2).bool()
     crf = make(ChainConstraints(other, one, other), tags=2, scale=0.0)
     emissions = torch.zeros(1, 160, 2).double()

@@ -1,4 +1,4 @@
-"""Each kind of attention against its paper's equation, written as loops."""
+"""Each kind of attention agrees with its paper's equation, written as loops."""
 
 import math
 
@@ -22,7 +22,7 @@ def build(kind: str, query_dim: int = 5, memory_dim: int = 7) -> CrossAttention:
 
 
 def given(kind: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, memory, mask."""
+    """Return queries, memory and mask."""
     torch.manual_seed(1)
     query_dim = 7 if kind == "dot" else 5
     mask = torch.arange(S) < torch.tensor(LENGTHS)[:, None]
@@ -33,7 +33,7 @@ def given(kind: str) -> tuple[Tensor, Tensor, Tensor]:
 def read(
     attention: CrossAttention, queries: Tensor, memory: Tensor, mask: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Contexts and weights of all queries, one after the other where they must."""
+    """Return contexts and weights of all queries, computed in order where the kind is sequential."""
     keys = attention.keys(memory)
     if not attention.sequential:
         found = attention(queries, memory, keys, mask)
@@ -49,7 +49,7 @@ def read(
 
 
 def score(attention: CrossAttention, kind: str, q: Tensor, m: Tensor, extra: Tensor) -> Tensor:
-    """The equation, of one query and one memory vector."""
+    """Return the score of one query and one memory vector by the equation."""
     p = dict(attention.named_parameters())
     if kind == "dot":
         return q @ m
@@ -62,7 +62,7 @@ def score(attention: CrossAttention, kind: str, q: Tensor, m: Tensor, extra: Ten
 
 
 def inside(attention: CrossAttention, kind: str, past: Tensor, s: int) -> Tensor:
-    """What the past (S,) adds at place s."""
+    """Return the term that the past (S,) adds at position s."""
     p = dict(attention.named_parameters())
     if kind == "coverage":
         return p["coverage.weight"][:, 0] * past[s]
@@ -143,7 +143,7 @@ def test_padding_changes_nothing(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_queries_at_once_are_single_queries(kind: str) -> None:
-    """Of a sequential kind those of a beam, each with its own past."""
+    """In a sequential kind they are the queries of a beam, each with its own past."""
     attention, (queries, memory, mask) = build(kind), given(kind)
     keys = attention.keys(memory)
     past = torch.rand(B, T, S, dtype=torch.float64) if attention.sequential else None
@@ -168,7 +168,7 @@ def test_weights_sum_to_one_also_under_autocast(kind: str, half: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", SEQUENTIAL)
-def test_what_is_remembered(kind: str) -> None:
+def test_each_kind_remembers_its_past(kind: str) -> None:
     past, weights = torch.rand(2, 1, 3), torch.rand(2, 1, 3)
     expected = past + weights if kind == "coverage" else weights
     assert torch.equal(build(kind).remember(past, weights), expected)

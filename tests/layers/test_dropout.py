@@ -42,7 +42,7 @@ def test_a_probability_is_one(p: float) -> None:
         LockedDropout(p)
 
 
-def test_drop_weight_hands_the_gradient_to_the_raw_weight() -> None:
+def test_drop_weight_passes_the_gradient_to_the_raw_weight() -> None:
     torch.manual_seed(0)
     weight = torch.nn.Parameter(torch.randn(40, 50))
     dropped = drop_weight(weight, 0.25, training=True)

@@ -37,7 +37,7 @@ def test_tokens_alone_are_the_tables_rows() -> None:
     assert torch.equal(embedding.lookup(torch.tensor([3, 4])), embedding.tokens.weight[[3, 4]])
 
 
-def test_parts_stand_side_by_side() -> None:
+def test_parts_are_concatenated() -> None:
     embedding = whole().eval()
     vectors = embedding(TOKENS)
     assert vectors.shape == (2, 3, embedding.dim) == (2, 3, 8 + 4 + 2)
@@ -63,7 +63,7 @@ def test_words_of_several_batches_are_read_once(monkeypatch) -> None:
         embedding.encode_words([replace(TOKENS, characters=None)])
 
 
-def test_a_word_that_occurs_often_gets_the_gradient_of_all_its_places() -> None:
+def test_a_word_that_occurs_often_gets_the_gradient_of_all_its_positions() -> None:
     embedding = whole()
     embedding(TOKENS)[TOKENS.mask].sum().backward()
     shared = embedding.characters.table.weight.grad.clone()
@@ -78,7 +78,7 @@ def test_a_word_that_occurs_often_gets_the_gradient_of_all_its_places() -> None:
     assert shared.abs().sum() > 0
 
 
-def test_dropout_is_locked_over_time_and_falls_on_every_part() -> None:
+def test_dropout_is_locked_over_time_and_applies_to_every_part() -> None:
     embedding = Embedding(table(300), None, nn.Embedding(4, 100), dropout=0.3).train()
     nn.init.ones_(embedding.tokens.weight)
     nn.init.ones_(embedding.casing.weight)
@@ -91,7 +91,7 @@ def test_dropout_is_locked_over_time_and_falls_on_every_part() -> None:
     assert math.isclose(vectors.max().item(), 1 / 0.7, rel_tol=1e-5)
 
 
-def test_what_is_missing_is_said() -> None:
+def test_missing_features_are_named() -> None:
     embedding = whole()
     with pytest.raises(ValueError, match="reads characters"):
         embedding(replace(TOKENS, characters=None))

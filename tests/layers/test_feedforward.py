@@ -1,4 +1,4 @@
-"""Feedforward layers against their own matrices, and the deep averaging network made of them."""
+"""Feedforward layers agree with products of their matrices, also in a deep averaging network."""
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ def test_output_dropout_needs_no_layer() -> None:
     assert layers.eval()(torch.ones(20, 50)).eq(1).all()
 
 
-def test_dropout_stands_between_layers_and_behind_the_last() -> None:
+def test_dropout_is_between_layers_and_after_the_last() -> None:
     layers = FeedforwardLayers(4, 6, num_layers=3, dropout=0.25, output_dropout=0.5)
     assert [layer.dropout.p for layer in layers.layers] == [0.25, 0.25, 0.5]
     assert layers.dropout.p == 0

@@ -1,4 +1,4 @@
-"""The hierarchical network against one sentence, then one document, at a time, without padding."""
+"""The hierarchical network agrees with reading one sentence, then one document, at a time without padding."""
 
 import pytest
 import torch
@@ -19,13 +19,13 @@ def make(cell: str = "gru") -> HierarchicalReader:
     config = HierarchicalConfig(cell=cell, hidden_size=3, attention_size=5)
     reader = build_hierarchical(config, DIM)
     for name, parameter in reader.named_parameters():
-        if "bias" in name:  # else a cell that reads the zeros of padding gives zeros
+        if "bias" in name:  # otherwise a cell that reads the zeros of padding outputs zeros
             nn.init.normal_(parameter)
     return reader.eval()
 
 
 def lay_out(documents: Documents) -> tuple[Tensor, Tensor, Tensor]:
-    """Random inputs with garbage at padding, segments with garbage there, mask."""
+    """Draw inputs and segments with garbage at padding, and the mask."""
     lengths = torch.tensor([sum(sentences) for sentences in documents])
     mask = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
     segments = torch.full(mask.shape, 7)
@@ -39,7 +39,7 @@ def lay_out(documents: Documents) -> tuple[Tensor, Tensor, Tensor]:
 def sentence_by_sentence(
     reader: HierarchicalReader, words: Tensor, sentences: list[int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One document (T, D): its vector, word weights and sentence weights."""
+    """Return the vector, word weights and sentence weights of one document (T, D)."""
     vectors, word_weights = [], []
     for sentence in words.split(sentences):
         pooled = reader.word_pooling(reader.words(sentence.unsqueeze(0), None).outputs, None)
@@ -89,7 +89,7 @@ def test_no_mask_is_no_padding() -> None:
         assert left.equal(right)
 
 
-def test_sentences_count_in_order_whatever_their_numbers() -> None:
+def test_only_the_order_of_sentence_numbers_matters() -> None:
     """A text cut on the left begins with a later sentence; an empty one leaves a gap."""
     inputs, _, mask = lay_out([[2, 3, 1]])
     reader = make()

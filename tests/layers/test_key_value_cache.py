@@ -1,4 +1,4 @@
-"""A causal Transformer: against torch's own with a mask, and read in any windows, token by token, padded."""
+"""A causal Transformer agrees with torch's masked one, in windows, token by token and padded."""
 
 import math
 from itertools import pairwise
@@ -15,7 +15,7 @@ from nlpseq.types import State, select
 
 
 class Unturned(TransformerEncoder):
-    """Without positions, as torch's layers are."""
+    """Attention without positions, like torch's layers."""
 
     def rotation(self, length: int, like: Tensor) -> Rotation | None:
         return None
@@ -74,7 +74,7 @@ def test_values_and_gradients_of_torch_with_a_mask(context: int) -> None:
 @pytest.mark.parametrize("context", [1, 3, 11])
 @torch.no_grad()
 def test_a_token_of_one_layer_is_the_last_of_its_own_context(context: int) -> None:
-    """Rotary positions included: what stands before the context is not there."""
+    """Tokens before the context have no effect, with rotary positions too."""
     encoder, inputs = make(context, depth=1), texts()
     whole = TransformerEncoder(
         SIZE, SIZE, num_heads=HEADS, num_layers=1, feedforward_size=INNER, positions="rotary"
@@ -89,7 +89,7 @@ def test_a_token_of_one_layer_is_the_last_of_its_own_context(context: int) -> No
 @pytest.mark.parametrize("context", [1, 2, 4, 11, 40])
 @pytest.mark.parametrize("cuts", [(1,), (10,), (3, 4), (4, 8), tuple(range(1, 11))])
 @torch.no_grad()
-def test_windows_and_steps_are_reading_in_one_go(context: int, cuts: tuple[int, ...]) -> None:
+def test_windows_and_steps_agree_with_reading_at_once(context: int, cuts: tuple[int, ...]) -> None:
     encoder, inputs = make(context), texts()
     expected, last = encoder(inputs, None)
     found, state = in_windows(encoder, inputs, *cuts)
@@ -106,7 +106,7 @@ def test_windows_and_steps_are_reading_in_one_go(context: int, cuts: tuple[int, 
 
 
 @torch.no_grad()
-def test_what_comes_later_or_too_long_before_changes_nothing() -> None:
+def test_tokens_outside_the_context_change_nothing() -> None:
     encoder, inputs = make(3), texts()
     expected = encoder(inputs, None).outputs
     for place in range(11):

@@ -89,7 +89,7 @@ def test_gradcheck(smoothing: float) -> None:
     assert torch.autograd.gradcheck(loss, (inputs, weight, bias))
 
 
-def test_no_rows_cost_nothing() -> None:
+def test_no_rows_have_zero_loss() -> None:
     inputs, weight, bias, targets = problem(0, 4, 9)
     loss = linear_cross_entropy(inputs, weight, bias, targets)
     assert loss.item() == 0
@@ -100,7 +100,7 @@ def test_no_rows_cost_nothing() -> None:
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 2])
-def test_only_the_gradients_that_are_asked_for(wanted: int) -> None:
+def test_only_required_gradients_are_computed(wanted: int) -> None:
     *leaves, targets = problem(9, 4, 13)
     for place, leaf in enumerate(leaves):
         leaf.requires_grad_(place == wanted)

@@ -1,4 +1,4 @@
-"""Logits in panels of tokens, whose rows end with a cache line, give what torch's own functions give."""
+"""Logits in panels of tokens, whose rows end with a cache line, agree with torch's own functions."""
 
 import pytest
 import torch
@@ -12,7 +12,9 @@ from nlpseq.layers.softmax import SoftmaxLayer
 @pytest.mark.parametrize("bias", [True, False])
 def test_log_probs_without_gradient(vocab_size: int, bias: bool) -> None:
     layer = SoftmaxLayer(7, vocab_size, bias=bias)
-    many = SMALL_ELEMENTS // vocab_size + 1  # rows from which logits are laid out in whole lines
+    many = (
+        SMALL_ELEMENTS // vocab_size + 1
+    )  # number of rows from which logits are laid out in whole lines
     for shape in [(5,), (2, 3, 1), (many,), (2, many), (2, many, 1)]:
         outputs = torch.randn(*shape, 7)
         wanted = layer.log_probs(outputs)

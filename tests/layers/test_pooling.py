@@ -1,4 +1,4 @@
-"""Poolings against one text at a time, whatever stands at padding."""
+"""Poolings of a batch agree with one text at a time, with any values at padding."""
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ def test_mean_max_and_concat_by_hand() -> None:
 
 
 @pytest.mark.parametrize("ragged", [False, True])
-def test_last_is_what_each_direction_ends_with(ragged: bool) -> None:
+def test_last_is_the_final_state_of_each_direction(ragged: bool) -> None:
     """The state of a one-layer encoder is its output after the last token it reads."""
     encoder = RecurrentEncoder(3, DIM // 2, cell="gru", bidirectional=True)
     mask = mask_of([5, 2, 1]) if ragged else None
@@ -90,6 +90,6 @@ def test_no_gradient_reaches_padding(kind: str) -> None:
     assert outputs.grad[1, 1].ne(0).any()
 
 
-def test_an_unknown_kind_is_told_of_with_the_known_ones() -> None:
+def test_an_unknown_kind_is_reported_with_the_known_ones() -> None:
     with pytest.raises(UserError, match="'sum': choose last, mean, max, attention or concat"):
         make("sum")

@@ -1,4 +1,4 @@
-"""Positions against their formulas, and what they promise."""
+"""Positions agree with their formulas and have their documented properties."""
 
 import math
 
@@ -26,7 +26,7 @@ def test_sinusoids_stay_exact_far_out() -> None:
 
 
 @pytest.mark.parametrize("kind", [SinusoidalPositions(), LearnedPositions(6, max_length=9)])
-def test_positions_may_begin_anywhere_in_each_row(kind: torch.nn.Module) -> None:
+def test_positions_may_start_anywhere_in_each_row(kind: torch.nn.Module) -> None:
     whole = kind(torch.zeros(1, 9, 6))[0]
     assert kind(torch.zeros(2, 3, 6), 4)[1].equal(whole[4:7])
     rows = kind(torch.zeros(2, 3, 6), torch.tensor([[2], [6]]))

@@ -1,4 +1,4 @@
-"""Stacks: step by step, one row at a time, and against packed torch.nn."""
+"""Stacks of layers agree step by step, row by row, and with packed torch.nn."""
 
 import pytest
 import torch
@@ -111,7 +111,7 @@ def library_twin(encoder: RecurrentEncoder, kind: str, **options: object) -> nn.
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("kind", LIBRARY)
-def test_ragged_rows_are_packed_torch_nn(kind: str, bidirectional: bool) -> None:
+def test_ragged_rows_agree_with_packed_torch_nn(kind: str, bidirectional: bool) -> None:
     options = {"num_layers": 2, "bidirectional": bidirectional}
     encoder = make(kind, **options).double()
     twin = library_twin(encoder, kind, **options)

@@ -1,4 +1,4 @@
-"""The recurrent convolutional network against the equations of Lai et al. (2015), token by token."""
+"""The recurrent convolutional network agrees with the equations of Lai et al. (2015), token by token."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def test_equations_token_by_token(cell: str) -> None:
 def test_no_context_holds_the_word_itself() -> None:
     encoder = make()
     with torch.no_grad():
-        encoder.linear.weight[:, 5:9] = 0  # so a word is known by the others only
+        encoder.linear.weight[:, 5:9] = 0  # so a word is known only by the others
     inputs = torch.randn(1, 5, 4, requires_grad=True)
     encoder(inputs, None).outputs[0, 2].sum().backward()
     assert inputs.grad[0].abs().sum(1).ne(0).tolist() == [True, True, False, True, True]
@@ -57,6 +57,6 @@ def test_contexts_at_the_ends_are_learnt_and_start_at_zero() -> None:
     assert encoder.right.first.grad.ne(0).all()
 
 
-def test_a_cell_that_it_does_not_know() -> None:
+def test_an_unknown_cell_is_refused() -> None:
     with pytest.raises(UserError, match="unknown cell 'perceptron': choose gru, lstm"):
         RecurrentConvolutionalEncoder(4, 6, cell="perceptron")

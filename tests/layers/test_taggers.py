@@ -1,4 +1,4 @@
-"""Both heads: what they learn from, what they may give, and how sure they are."""
+"""Both heads of taggers: losses, legal paths and confidences."""
 
 import itertools
 
@@ -36,7 +36,7 @@ def ragged() -> tuple[Tensor, Tensor]:
 
 
 def probabilities(tagger: Tagger, outputs: Tensor) -> dict[tuple[int, ...], float]:
-    """Of each path over one row (T, H), from the loss of that path."""
+    """Return the probability of each path over one row (T, H), from the loss of that path."""
     paths = list(itertools.product(range(TAGS), repeat=len(outputs)))
     tiled = outputs.expand(len(paths), -1, -1)
     probs = (-tagger.nll(tiled, torch.tensor(paths))).exp()
@@ -70,7 +70,7 @@ def test_best_paths_are_legal_and_best(kind: type[Tagger]) -> None:
 
 
 def test_softmax_alone_would_break_constraints() -> None:
-    """Else the test above proves nothing for the softmax head."""
+    """Otherwise the previous test would prove nothing for the softmax head."""
     tagger, (outputs, _) = make(SoftmaxTagger), ragged()
     assert not all(legal(tuple(row)) for row in tagger.marginals(outputs).argmax(2).tolist())
 

@@ -78,7 +78,7 @@ def test_word_dropout_makes_tokens_unknown_but_not_padding() -> None:
     assert math.isclose(unknown[2:4000].float().mean().item(), 0.25, abs_tol=0.03)
     assert (vectors[4000:] == 0).all()
     assert torch.equal(vectors[:4000][~unknown[:4000]], embedding.weight[:4000][~unknown[:4000]])
-    assert ids.eq(UNK).sum() == 1  # the caller's ids are as they were
+    assert ids.eq(UNK).sum() == 1  # the caller's ids are unchanged
 
 
 def test_no_tensor_of_the_tables_size_is_made(monkeypatch) -> None:
@@ -118,7 +118,7 @@ def test_frozen_vectors_are_no_trainable_parameter() -> None:
     assert [p.shape for p in make().parameters() if p.requires_grad] == [(20, 8)]
 
 
-def test_ids_behind_the_table_read_the_extension() -> None:
+def test_ids_beyond_the_table_read_the_extension() -> None:
     embedding = make(extension_size=5)
     vectors = torch.randn(25, 8)
     embedding.load(vectors)
@@ -126,7 +126,7 @@ def test_ids_behind_the_table_read_the_extension() -> None:
     ids = torch.tensor([[3, 20, PAD], [24, 19, 22]])
     assert torch.equal(embedding(ids), vectors[ids])
     assert torch.equal(embedding.lookup(ids[:, 1]), vectors[ids[:, 1]])
-    assert embedding.weight.shape == (20, 8)  # what an output layer is tied to
+    assert embedding.weight.shape == (20, 8)  # the weight that an output layer is tied to
     with pytest.raises(UserError, match=r"\(20, 8\) do not fit.*\(25, 8\)"):
         embedding.load(vectors[:20])
 
@@ -148,7 +148,7 @@ def test_types_of_the_extension_are_dropped_too() -> None:
     assert math.isclose((kept == 0).float().mean().item(), 0.4, abs_tol=0.06)
 
 
-def test_only_an_extension_that_is_there_is_saved() -> None:
+def test_an_absent_extension_is_not_saved() -> None:
     assert list(make().state_dict()) == ["weight"]
     extended = make(extension_size=2)
     extended.load(torch.randn(22, 8))

@@ -1,4 +1,4 @@
-"""The Transformer against torch's own, weights copied, padding included."""
+"""The Transformer agrees with torch's own with copied weights, padding included."""
 
 import math
 
@@ -65,7 +65,7 @@ def test_the_order_of_tokens_counts(positions: str) -> None:
 
 
 def test_rotary_outputs_depend_on_distances_alone() -> None:
-    """What stands in front, if it cannot be seen, changes nothing."""
+    """Hidden tokens in front change nothing."""
     encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, positions="rotary").double()
     layer = encoder.layers[0]
     inputs = torch.randn(1, 9, SIZE, dtype=torch.float64)
@@ -85,7 +85,7 @@ def test_dropout_is_for_training_only() -> None:
     assert encoder(inputs, None).outputs.equal(encoder(inputs, None).outputs)
 
 
-def test_dropout_of_nearly_all_leaves_nothing_of_the_input_and_of_any_sublayer() -> None:
+def test_dropout_applies_to_the_input_and_every_sublayer() -> None:
     encoder = TransformerEncoder(SIZE, SIZE, num_heads=HEADS, dropout=1 - 1e-6)
     for module in encoder.modules():
         if isinstance(module, nn.Linear | nn.LayerNorm):

@@ -1,4 +1,4 @@
-"""The layers of a Transformer decoder against torch's own, weights copied, and their cache."""
+"""Layers of a Transformer decoder agree with torch's own with copied weights, also with a cache."""
 
 import math
 
@@ -34,7 +34,7 @@ def rows_of(*counts: int) -> SentenceRows:
 
 
 def sides(dtype: torch.dtype, memory_dim: int = SIZE) -> tuple[Tensor, Tensor, Tensor]:
-    """Targets (3, 7, H), memories (3, 5, M) and their mask."""
+    """Draw targets (3, 7, H), memories (3, 5, M) and their mask."""
     targets = torch.randn(3, 7, SIZE, dtype=dtype, requires_grad=True)
     memory = torch.randn(3, 5, memory_dim, dtype=dtype, requires_grad=True)
     return targets, memory, torch.arange(5) < torch.tensor([[5], [2], [1]])
@@ -78,9 +78,9 @@ def test_weights_are_those_of_torchs_last_layer() -> None:
     stack = make().double().eval()
     twin = decoder_twin(stack).double().eval()
     targets, memory, mask = sides(torch.float64)
-    asked: list[Tensor] = []
+    inputs_of_last: list[Tensor] = []
     last = twin.layers[-1].multihead_attn
-    last.register_forward_pre_hook(lambda _, inputs: asked.append(inputs[0]))
+    last.register_forward_pre_hook(lambda _, inputs: inputs_of_last.append(inputs[0]))
     _, attended, _ = stack(
         targets, stack.keys(memory), mask, rows_of(1, 1, 1), stack.initial_state(3)
     )
@@ -90,7 +90,7 @@ def test_weights_are_those_of_torchs_last_layer() -> None:
         tgt_mask=torch.ones(7, 7, dtype=torch.bool).triu(1),
         memory_key_padding_mask=~mask,
     )
-    _, expected = last(asked[0], memory, memory, key_padding_mask=~mask)
+    _, expected = last(inputs_of_last[0], memory, memory, key_padding_mask=~mask)
     torch.testing.assert_close(attended.weights, expected)
     assert attended.weights[1, :, 2:].eq(0).all()
 
@@ -98,7 +98,7 @@ def test_weights_are_those_of_torchs_last_layer() -> None:
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
 @torch.no_grad()
 def test_hypotheses_read_token_by_token(positions: str) -> None:
-    """SentenceRows of a sentence beside each other, a memory of another width."""
+    """Rows of one sentence are adjacent, and the memory has another width."""
     stack = make(MEMORY, positions=positions, max_length=7).double().eval()
     _, memory, mask = sides(torch.float64, MEMORY)
     targets, rows = torch.randn(6, 7, SIZE, dtype=torch.float64), rows_of(2, 1, 3)

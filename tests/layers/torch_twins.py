@@ -1,4 +1,4 @@
-"""torch's own Transformer layers, with the weights of ours."""
+"""torch's own Transformer layers with the weights of nlpseq's."""
 
 import math
 
@@ -12,7 +12,7 @@ SIZE, HEADS, INNER = 8, 2, 12
 
 
 def encoder_twin(encoder: TransformerEncoder, activation: str) -> nn.TransformerEncoder:
-    """torch's stack with the same weights."""
+    """Build torch's stack with the same weights."""
     layer = nn.TransformerEncoderLayer(
         SIZE, HEADS, INNER, activation=activation, norm_first=True, batch_first=True, dropout=0.0
     )
@@ -35,7 +35,7 @@ def encoder_twin(encoder: TransformerEncoder, activation: str) -> nn.Transformer
 
 
 def sinusoids(length: int) -> Tensor:
-    """(T, H) by the formula."""
+    """Return positions (T, H) by the formula."""
     waves = [
         [(math.cos if i % 2 else math.sin)(t / 10000 ** (i // 2 * 2 / SIZE)) for i in range(SIZE)]
         for t in range(length)
@@ -44,7 +44,7 @@ def sinusoids(length: int) -> Tensor:
 
 
 def decoder_twin(stack: TransformerDecoderStack) -> nn.TransformerDecoder:
-    """torch's layers with the same weights."""
+    """Build torch's decoder layers with the same weights."""
     layer = nn.TransformerDecoderLayer(
         SIZE, HEADS, INNER, activation="gelu", norm_first=True, batch_first=True, dropout=0.0
     )

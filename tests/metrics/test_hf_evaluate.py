@@ -1,4 +1,4 @@
-"""The metrics for Hugging Face users: the same numbers, without a network."""
+"""Metrics for Hugging Face users give the same numbers, without a network."""
 
 import ast
 import socket
@@ -24,7 +24,7 @@ PREDICTIONS = [["S-PER", "O", "B-LOC", "I-LOC"], ["S-LOC", "B-PER", "I-PER", "E-
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch) -> None:
     def refuse(*_: object) -> None:
-        raise AssertionError("a metric asked for the network")
+        raise AssertionError("a metric used the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
@@ -118,7 +118,7 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def test_nobody_pays_for_importing_them() -> None:
+def test_no_other_module_imports_them() -> None:
     root = Path(__file__).parents[2]
     sources = [*(root / "nlpseq").rglob("*.py"), *(root / "tasks").rglob("*.py")]
     assert any("evaluate" in imports(path) for path in sources)  # `hf_evaluate` itself

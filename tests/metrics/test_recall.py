@@ -1,4 +1,4 @@
-"""Accuracy over answers, and against distance."""
+"""Accuracy over answers, and by distance."""
 
 import math
 

@@ -18,7 +18,7 @@ def with_counts(values) -> np.ndarray:
     return np.stack([np.ones(len(values)), values], axis=1)
 
 
-def test_intervals_of_a_normal_mean_hold_it_as_often_as_they_say() -> None:
+def test_intervals_of_a_normal_mean_have_their_coverage() -> None:
     chance = np.random.default_rng(13)
     held, widths = 0, []
     for seed in range(300):
@@ -33,7 +33,7 @@ def test_intervals_of_a_normal_mean_hold_it_as_often_as_they_say() -> None:
     assert np.mean(widths) == pytest.approx(2 * 1.645 * 2 / 60**0.5, rel=0.05)
 
 
-def test_constant_data_leave_no_doubt() -> None:
+def test_constant_data_have_an_interval_of_one_point() -> None:
     low, high = bootstrap_interval(with_counts(np.full(50, 0.1)), mean)["mean"]
     assert (low, high) == pytest.approx((0.1, 0.1), rel=1e-12)
 

@@ -96,7 +96,7 @@ def test_sentences_are_lines_for_lsum_only() -> None:
     assert flat[3] == flat[4] > 0
 
 
-def test_nothing_said_scores_nothing() -> None:
+def test_empty_summaries_score_zero() -> None:
     scores = METRIC.score(METRIC.statistics("", SummaryTarget("a dog", "a dog sleeps")))
     assert set(scores.values()) == {0}
     scores = METRIC.score(METRIC.statistics("a dog", SummaryTarget("", "")))
@@ -106,7 +106,7 @@ def test_nothing_said_scores_nothing() -> None:
             METRIC.score(nothing)
 
 
-def test_the_signature_says_what_matters() -> None:
+def test_the_signature_names_the_settings() -> None:
     (signature,) = METRIC.signatures.values()
     assert "stemmer:porter" in signature
     assert "rouge-score:0." in signature

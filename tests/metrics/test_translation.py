@@ -151,7 +151,7 @@ def test_german_as_moses_tokenizes_it(text, tokens) -> None:
         ("test_2016_flickr", "en", 1000, 99.999),
     ],
 )
-def test_it_makes_multi30ks_tokenized_files_out_of_the_raw_ones(
+def test_it_reproduces_multi30ks_tokenized_files_from_the_raw_ones(
     split, language, equal, bleu
 ) -> None:
     root = Path(os.environ.get("NLPSEQ_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -1,4 +1,4 @@
-"""Every decoder: whole targets against single steps, probabilities by brute force, batches of any form."""
+"""Every decoder: whole targets agree with single steps, probabilities with brute force, batches with sentences."""
 
 from itertools import product
 from typing import Any
@@ -55,14 +55,14 @@ ATTENDING: dict[str, dict[str, Any]] = {
 
 
 def section(**config: Any) -> RecurrentDecoderConfig | TransformerDecoderConfig:
-    """As a recipe has it; nothing is dropped."""
+    """Return the decoder's section of a recipe, without dropout."""
     if config.get("kind") == "transformer":
         return TransformerDecoderConfig(**{"dropout": 0.0, **config})
     return RecurrentDecoderConfig(**config)
 
 
 class Whole(nn.Module):
-    """An embedding and an encoder of sources, and the decoder."""
+    """An embedding and an encoder for sources, and the decoder."""
 
     def __init__(self, tied: bool = False, **config: Any) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Whole(nn.Module):
             vocab_size=V,
             tied=tied,
         )
-        with torch.no_grad():  # nothing may hide behind a zero, as biases begin with
+        with torch.no_grad():  # biases start at zero, which could hide a mistake
             for parameter in self.parameters():
                 parameter.add_(0.1 * torch.randn_like(parameter))
         self.double()
@@ -282,7 +282,7 @@ def test_gradients_are_finite_where_a_target_cannot_be_copied(form: str) -> None
     decoder = whole.decoder
     decoded, memory = whole.read()
     assert decoded.gates is not None
-    # The first id is nowhere in its source; the gate of the second is shut to either side.
+    # The first id is not in its source; the gate of the second is saturated.
     ids = torch.tensor([[7, 4, V, 3], [V, 3, 3, 3], [8, 8, 8, 8]])
     for bias in (0.0, 200.0, -200.0):
         shut = decoded._replace(gates=decoded.gates + bias)
@@ -345,7 +345,7 @@ def gradients(whole: Whole) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("form", list(ATTENDING))
 def test_a_batch_is_its_sentences(form: str) -> None:
-    """Neither padding of sources nor of targets changes anything."""
+    """Padding of sources and of targets changes nothing."""
     whole = Whole(**ATTENDING[form], copying=True)
     decoder = whole.decoder
     decoded, memory = whole.read()
@@ -381,7 +381,7 @@ def test_a_batch_is_its_sentences(form: str) -> None:
 @pytest.mark.parametrize("form", list(ATTENDING))
 @pytest.mark.parametrize("copying", [False, True])
 def test_half_precision_loses_few_digits(form: str, copying: bool) -> None:
-    """Log-probabilities and weights are float32 under autocast, and steps go on from each other."""
+    """Log-probabilities and weights are float32 under autocast, and each step continues the previous one."""
     whole = Whole(**ATTENDING[form], copying=copying).float()
     decoder = whole.decoder
     exact, memory = whole.read()

@@ -1,4 +1,4 @@
-"""Input feeding by the kernel and step by step: the same outputs and gradients, and who takes which way."""
+"""Input feeding by the kernel and step by step has the same outputs and gradients."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def build(**config: Any) -> AttentionDecoder:
 
 
 def loss_and_gradients(decoder: AttentionDecoder, outputs: Tensor) -> list[Tensor]:
-    """Of the nll and of attention, for the memory and every parameter."""
+    """Return a loss of nll and attention, and its gradients for the memory and every parameter."""
     memory, state = decoder.start(EncoderOutput(outputs, ()), SOURCE)
     decoded = decoder(decoder.lookup(TARGET.ids), memory, state)
     loss = decoder.loss(decoded, memory, TARGET) + decoded.weights.square().sum()
@@ -45,11 +45,11 @@ def loss_and_gradients(decoder: AttentionDecoder, outputs: Tensor) -> list[Tenso
 
 
 @pytest.mark.parametrize("copying", [False, True])
-def test_the_kernel_is_the_loop(copying: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_agrees_with_the_loop(copying: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = build(copying=copying).double()
     outputs = torch.randn(3, S, WIDTH, dtype=torch.float64, requires_grad=True)
     swept = loss_and_gradients(decoder, outputs)
-    monkeypatch.setattr(AttentionDecoder, "_sweep", None)  # whoever calls it fails
+    monkeypatch.setattr(AttentionDecoder, "_sweep", None)  # any call fails
     monkeypatch.setattr(AttentionDecoder, "_cell_for_sweep", lambda *_: None)
     for one, other in zip(swept, loss_and_gradients(decoder, outputs), strict=True):
         torch.testing.assert_close(one, other)
@@ -67,7 +67,9 @@ def test_the_kernel_is_the_loop(copying: bool, monkeypatch: pytest.MonkeyPatch) 
         ({"kernel": "equations"}, False),
     ],
 )
-def test_who_is_swept(config: dict[str, Any], swept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_is_used_where_it_applies(
+    config: dict[str, Any], swept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls, sweep = [], AttentionDecoder._sweep
     monkeypatch.setattr(
         AttentionDecoder, "_sweep", lambda *given: calls.append(given) or sweep(*given)

@@ -15,7 +15,7 @@ from nlpseq.readers import READERS, FileContent, Reader, read_files, register
 from nlpseq.readers.local_files import read_lines
 from nlpseq.recipe import DataConfig, Recipe, validate
 
-# Names of tests hold what they are given, and must be the same in each process: no clock, no chance.
+# Parameters are part of the test names, which must be equal in all processes: no clock, no random seed.
 DAMAGED = gzip.compress(random.Random(1).randbytes(500), mtime=0)[:300] + b"x" * 300
 
 
@@ -129,7 +129,7 @@ def test_parallel(tmp_path) -> None:
     assert content.origin == f"{tmp_path / 'raw' / 'train.en.gz'}, {tmp_path / 'train.de'}"
 
 
-# What is wrong with a file
+# Bad files
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,16 @@ def test_a_bad_file_is_named_with_its_line(tmp_path, format, content, message) -
     assert format == "parallel" or str(tmp_path / "train.txt") in str(caught.value)
 
 
+@pytest.mark.parametrize("content", [b"", DAMAGED], ids=["empty", "damaged"])
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_refuses_empty_and_damaged_files(tmp_path, name, content) -> None:
+    (tmp_path / "train.txt").write_bytes(content)
+    files = "train.txt,train.txt" if READERS[name].several else "train.txt"
+    with pytest.raises(UserError, match=r"train\.txt") as caught:
+        read_files(tmp_path, files, name)
+    assert "\n" not in str(caught.value)
+
+
 def test_sides_of_unequal_length(tmp_path) -> None:
     (tmp_path / "a").write_text("1\n2\n3\n")
     (tmp_path / "b").write_text("1\n2\n")
@@ -178,7 +188,7 @@ def test_sides_of_unequal_length(tmp_path) -> None:
         read_files(tmp_path, "a,b", "parallel")
 
 
-def test_a_suffix_names_the_format_that_would_do(tmp_path) -> None:
+def test_a_suffix_suggests_its_format(tmp_path) -> None:
     (tmp_path / "train.jsonl").write_text('{"text": "a"}\n')
     with pytest.raises(
         UserError, match=r"read with data\.format=trees, try jsonl for \.jsonl files$"

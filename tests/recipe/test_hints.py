@@ -35,6 +35,13 @@ def refusal(task: str, assignment: str) -> str:
         ("training.clip=1", "'training.clip_norm'?"),
         ("training.num_epochs=1", "'training.epochs'?"),
         ("model.lstm=1", "unknown section model"),
+        # options
+        ("device=cuda", "unknown key device: it is an option, --device cuda"),
+        ("training.device=cuda", "it is an option, --device cuda"),
+        # classes of the user
+        ("encoder.kind=Peephole", "in a file of your own as FILE.py:CLASS, with --code FILE.py"),
+        ("encoder.kind=my_cells.py", "as FILE.py:CLASS, with --code FILE.py"),
+        ("encoder.kind=my_cells:Peephole", "as FILE.py:CLASS, with --code FILE.py"),
         # another section
         ("training.hidden_size=3", "'encoder.hidden_size' or 'decoder.hidden_size'?"),
         ("encoder.learning_rate=3", "'training.learning_rate'?"),
@@ -45,10 +52,11 @@ def refusal(task: str, assignment: str) -> str:
         ("trainig.epochs=3", "unknown section trainig; did you mean 'training'?"),
         ("encoder.bidirektional=true", "'encoder.bidirectional'?"),
         # another kind
-        ("encoder.widths=[3]", "only encoder.kind = cnn has it"),
+        ("encoder.num_heads=2", "encoder.kind = lstm has no num_heads; transformer has it"),
+        ("encoder.widths=[3]", "encoder.kind = lstm has no widths; cnn has it"),
     ],
 )
-def test_what_people_type_is_answered_with_the_key(assignment: str, hint: str) -> None:
+def test_common_names_suggest_the_key(assignment: str, hint: str) -> None:
     assert hint in refusal("translation", assignment)
 
 

@@ -42,6 +42,6 @@ def test_top_level_keys_tuples_paths_and_numpy() -> None:
     }
 
 
-def test_what_toml_cannot_say_is_refused() -> None:
+def test_values_without_a_toml_form_are_refused() -> None:
     with pytest.raises(UserError, match="override encoder.kind = None"):
         to_assignments({"encoder": {"kind": None}})

@@ -64,7 +64,7 @@ def test_a_recipe_extends_another_by_one_level(tmp_path: Path) -> None:
         ({"encoder": {"kind": "lstn"}}, r"encoder\.kind = 'lstn'"),
     ],
 )
-def test_what_is_wrong_is_named(document: dict[str, object], said: str) -> None:
+def test_mistakes_are_named(document: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         recipe.validate(Recipe, {"task": TASK, **document}, "test")
 
@@ -92,7 +92,7 @@ LSTM = {"encoder": {"kind": "lstm", "bidirectional": True, "hidden_size": 7, "fo
 
 
 @pytest.mark.parametrize("kind", ["cnn", "dilated_cnn", "rcnn", "hierarchical", "transformer"])
-def test_another_kind_drops_what_only_the_old_kind_has(kind: str) -> None:
+def test_another_kind_drops_keys_of_the_old_kind(kind: str) -> None:
     document = {"encoder": {**LSTM["encoder"], "hidden_size": 8}}
     found = encoder_of(document, f"encoder.kind={kind}")
     assert found.kind == kind
@@ -133,7 +133,7 @@ def test_a_mistake_in_a_section_of_several_kinds(words: list[str], said: str) ->
         encoder_of(LSTM, *words)
 
 
-def test_what_no_kind_has_is_a_mistake_whatever_the_kind() -> None:
+def test_a_key_of_no_kind_is_a_mistake_for_every_kind() -> None:
     document = {"encoder": {**LSTM["encoder"], "bidirektional": True}}
     with pytest.raises(UserError, match="unknown key encoder.bidirektional"):
         encoder_of(document, "encoder.kind=cnn")
@@ -184,7 +184,8 @@ def test_a_decoder_follows_the_encoder_unless_it_has_a_kind(
     assert getattr(found, "bridge", None) == (None if kind == "transformer" else "zero")
     if kind == "transformer":
         with pytest.raises(
-            UserError, match="unknown key decoder.bridge: only decoder.kind = gru, lstm"
+            UserError,
+            match="key decoder.bridge: decoder.kind = transformer has no bridge; gru, lstm",
         ):
             decoder_of(document, *assignments, "decoder.bridge=zero")
 
@@ -272,7 +273,7 @@ IDLE = [
 
 
 @pytest.mark.parametrize(("task", "assignments", "said"), IDLE)
-def test_a_key_that_nothing_would_read_is_refused(task: str, assignments: str, said: str) -> None:
+def test_an_unused_key_is_refused(task: str, assignments: str, said: str) -> None:
     document = {"task": task}
     schema = resolve(document["task"]).Config
     changed = recipe.override(document, assignments.split())

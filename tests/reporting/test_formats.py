@@ -5,7 +5,6 @@ import math
 import pytest
 
 from nlpseq.reporting.formats import (
-    format_count,
     format_duration,
     format_number,
     format_parameters,
@@ -13,6 +12,7 @@ from nlpseq.reporting.formats import (
     readable_name,
     score_label,
 )
+from nlpseq.wording import format_count
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,5 @@ def test_counts_are_plural_unless_one() -> None:
     assert format_count(1200, "step") == "1,200 steps"
     assert format_count(1.0, "epoch") == "1 epoch"
     assert format_count(2.5, "epoch") == "2.5 epochs"
+    assert format_count(0.531915, "epoch") == "0.53 epochs"
+    assert format_count(0.00123, "epoch") == "0.0012 epochs"

@@ -67,7 +67,7 @@ def coloured(prediction: DrawnPrediction, explain: bool = False) -> str:
         force_terminal=True,
         color_system="truecolor",
         highlight=False,
-        no_color=False,  # whatever NO_COLOR says
+        no_color=False,  # regardless of NO_COLOR
     )
     console.print(drawn(prediction, explain), soft_wrap=True)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""The model card is read back by the Hub's own reader."""
+"""The Hub's own reader parses the model card."""
 
 import math
 import re
@@ -89,6 +89,13 @@ def test_text_has_command_scores_samples_and_a_recipe_that_parses() -> None:
     document = tomllib.loads(resolved[1])
     assert document["training"] == RECIPE["training"]
     assert "revision" not in document["data"]
+
+
+def test_a_model_of_a_users_own_cell_names_the_file_that_it_needs() -> None:
+    encoder = {**RECIPE["encoder"], "kind": "my_cells.py:Peephole"}
+    text = model_card({**RECIPE, "encoder": encoder}, "x.toml", METRICS)
+    assert "nlpseq run x.toml seed=13 --code my_cells.py\n" in text
+    assert "nlpseq.load(\".\", code=['my_cells.py'])" in text
 
 
 def test_scores_are_in_percent_and_the_command_has_its_overrides() -> None:

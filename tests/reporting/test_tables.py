@@ -79,7 +79,7 @@ def test_report_by_class_is_of_the_last_split(capsys: pytest.CaptureFixture[str]
     assert "unseen" not in printed
 
 
-def test_report_by_class_where_test_was_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_by_class_without_a_scored_test(capsys: pytest.CaptureFixture[str]) -> None:
     metrics = METRICS | {"splits": ["validation"], "details": {"validation": DETAILS["validation"]}}
     report_run(metrics, [], Path("x"))
     printed = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Tests of tasks on whole texts share `small.py`, a few sentences and models of a few units."""
+"""Tests of tasks on whole texts share `small.py`: a few sentences, and models of a few units."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
 """A few sentences for both tasks on whole texts, and models small enough for every combination."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from datasets import Dataset
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from nlpseq.data.split import Split
 from nlpseq.metrics.base import sum_statistics
-from nlpseq.recipe import validate
+from nlpseq.recipe import TokenizationConfig, validate
+from nlpseq.recipe.encoders import FAMILIES
 from nlpseq.task import Cursor, Progress, Record, Shard, Task
 from nlpseq.training.history import History
 from nlpseq.training.reporters import SilentReporter
@@ -32,8 +33,8 @@ SENTENCES = [
     ("nobody left .", "O O O"),
     ("Ann Bob Lee left New York and Paris at once", "B-PER B-PER I-PER O B-LOC I-LOC O B-LOC O O"),
 ] * 4
-ENCODERS: dict[str, dict[str, Any]] = {
-    **{kind: {"hidden_size": 4, "bidirectional": True} for kind in ("lstm", "gru", "rnn")},
+SMALL_OPTIONS: dict[str, dict[str, Any]] = {
+    "recurrent": {"hidden_size": 4, "bidirectional": True},
     "mingru": {"hidden_size": 4, "num_layers": 2},
     "feedforward": {"hidden_size": 5},
     "cnn": {"hidden_size": 3, "widths": [2, 3]},
@@ -42,8 +43,13 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "transformer": {"hidden_size": 8, "num_heads": 2, "feedforward_size": 8},
     "hierarchical": {"hidden_size": 3, "attention_size": 4},
 }
+ENCODERS = {
+    kind: SMALL_OPTIONS.get(kind) or SMALL_OPTIONS.get(family, {})
+    for family, kinds in FAMILIES.items()
+    for kind in kinds
+}
 TAGGING_ENCODERS = [kind for kind in ENCODERS if kind != "hierarchical"]
-TOKENIZATIONS = ["word", "character", "bpe", "wordpiece", "unigram", "byte_bpe"]
+TOKENIZATIONS: tuple[str, ...] = get_args(TokenizationConfig.model_fields["kind"].annotation)
 CLASSES: dict[str, type[Task[Any]]] = {"sentiment": Classification, "ner": Tagging}
 BOTH = list(CLASSES)
 
@@ -81,7 +87,7 @@ def document_for(kind: str, **sections: Mapping[str, Any]) -> dict[str, Any]:
 def make(
     kind: str, splits: Mapping[str, Split] | None = None, **sections: Mapping[str, Any]
 ) -> Task[Any]:
-    """A task of either kind, prepared on these splits."""
+    """Build a task of either kind, prepared on these splits."""
     document = document_for(kind, **sections)
     task = CLASSES[kind](validate(CLASSES[kind].Config, document, "test"))
     task.prepare(splits or {"train": split_for(kind)})
@@ -98,7 +104,7 @@ def built(task: Task[Any], seed: int = 0) -> Any:
 
 
 def records(task: Task[Any], model: nn.Module, split: Split, **share: Any) -> list[Record]:
-    """The records of a split in its order."""
+    """Return the records of a split in its order."""
     found = {"shard": Shard(), **share}
     with torch.no_grad():
         every = list(task.evaluate(model.eval(), split, device=CPU, **found))
@@ -112,7 +118,7 @@ def scores(task: Task[Any], model: nn.Module, split: Split) -> dict[str, float]:
 def train(
     task: Task[Any], model: nn.Module, split: Split, *, epochs: int = 1, rate: float = 0.02
 ) -> None:
-    """The plainest loop."""
+    """Train with a plain loop."""
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     model.train()
     for epoch in range(epochs):
@@ -134,7 +140,7 @@ def equal(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
 
 
 class KilledError(Exception):
-    """Stands for a kill: nothing more is written."""
+    """Simulates a kill: nothing more is written."""
 
 
 class KillAt(SilentReporter):
@@ -149,7 +155,7 @@ class KillAt(SilentReporter):
 
 
 def history(trainer: Trainer) -> list[dict[str, Any]]:
-    """What a trainer wrote down, without the times."""
+    """Return a trainer's history, without the times."""
     clocks = {"seconds", "tokens_per_second"}
     lines = History(trainer.history.path).read()
     return [{key: value for key, value in line.items() if key not in clocks} for line in lines]

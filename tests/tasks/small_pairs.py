@@ -51,14 +51,14 @@ def document(kind: str, **sections: Mapping[str, Any]) -> dict[str, Any]:
 def make(
     kind: str = "translation", splits: Mapping[str, Split] | None = None, **sections: Any
 ) -> Any:
-    """A task, prepared on these splits."""
+    """Build a task, prepared on these splits."""
     task = TASKS[kind](validate(TASKS[kind].Config, document(kind, **sections), "test"))
     task.prepare(splits or {"train": pairs()})
     return task
 
 
 def fall(task: Any, model: Any, split: Split, epochs: int) -> None:
-    """Train by Adam with a rate that falls to zero."""
+    """Train with Adam and a learning rate that falls to zero."""
     config = task.recipe.training
     optimizer = build_optimizer(task.parameter_groups(model), config)
     total = epochs * task.steps_per_epoch(split)
@@ -75,7 +75,7 @@ def fall(task: Any, model: Any, split: Split, epochs: int) -> None:
 
 
 def toy(name: str, count: int, seed: int, longest: int = 6) -> list[tuple[str, str]]:
-    """Strings of digits, no two alike, with what becomes of them."""
+    """Draw distinct strings of digits, with their targets."""
     chance = random.Random(seed)
     found: dict[str, str] = {}
     while len(found) < count:

@@ -103,7 +103,7 @@ def test_an_item_that_is_no_text_is_named_by_its_index(
     "texts",
     [{"a": 1}, {"a"}, 5, None, pd.DataFrame({"text": TEXTS}), Dataset.from_dict({"a": TEXTS})],
 )
-def test_what_has_no_order_of_texts_is_refused(predictor: Any, texts: Any) -> None:
+def test_unordered_collections_of_texts_are_refused(predictor: Any, texts: Any) -> None:
     with pytest.raises(UserError, match="list of texts"):
         predictor.predict(texts)
 

@@ -143,7 +143,7 @@ def test_another_error_of_the_disk_is_not_called_a_full_one(
     assert list(store.folder.iterdir()) == []
 
 
-def test_a_writer_may_be_given_less_than_it_asked_for(
+def test_short_writes_are_continued(
     store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
@@ -153,7 +153,7 @@ def test_a_writer_may_be_given_less_than_it_asked_for(
     assert store.open("step-00000001").tensors("other")["bytes"].equal(FILES["other"]["bytes"])
 
 
-def test_what_a_kill_left_is_cleaned_and_never_read(store: CheckpointStore) -> None:
+def test_leftovers_of_a_kill_are_cleaned_and_never_read(store: CheckpointStore) -> None:
     saved: Checkpoint = store.save(1, FILES, STATE)
     shutil.copytree(saved.path, store.folder / "step-00000002.tmp-123")
     assert latest(store) == ("step-00000001", [])
@@ -176,7 +176,7 @@ def test_prune_keeps_the_newest_and_what_is_needed(store: CheckpointStore) -> No
     assert len(list(store.folder.iterdir())) == 3
 
 
-def test_set_aside_takes_newer_ones_out_of_count(store: CheckpointStore) -> None:
+def test_checkpoints_set_aside_are_not_counted(store: CheckpointStore) -> None:
     for step in (5, 10, 15):
         store.save(step, FILES, STATE)
     store.set_aside(after="step-00000005")

@@ -110,7 +110,7 @@ def test_one_pass_and_two_give_the_same() -> None:
         torch.testing.assert_close(own, other)
 
 
-def test_zero_and_missing_gradients_are_no_trouble() -> None:
+def test_zero_and_missing_gradients_are_allowed() -> None:
     zero, missing = parameters((3,), (2,))
     zero.grad.zero_()
     missing.grad = None

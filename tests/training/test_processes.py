@@ -22,7 +22,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run all jobs in one launch of two processes, since torch starts slowly; one folder for each job."""
+    """Run all jobs in one launch of two processes, because torch starts slowly; one folder for each job."""
     folder = tmp_path_factory.mktemp("two")
     common = {
         "MASTER_ADDR": "127.0.0.1",

@@ -9,7 +9,7 @@ def plain(width: int = 40) -> Console:
     return Console(file=io.StringIO(), width=width)
 
 
-def test_a_log_gets_one_plain_line_each() -> None:
+def test_a_log_gets_one_plain_line_for_each_event() -> None:
     console = plain()
     reporter = build_reporter(console)
     assert type(reporter) is PlainReporter
@@ -42,5 +42,5 @@ def test_a_terminal_gets_a_bar() -> None:
         assert part in shown
 
 
-def test_numbers_that_are_none() -> None:
+def test_nan_and_infinity_are_printed() -> None:
     assert summary({"loss": float("nan"), "norm": float("inf")}) == "loss nan  norm inf"

@@ -71,7 +71,7 @@ def run(
     return own, own.fit(TRAIN, VALIDATION, resume=True)
 
 
-def told(made: Trainer) -> list[dict[str, Any]]:
+def logged(made: Trainer) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in line.items() if key not in CLOCKS}
         for line in made.history.read()
@@ -80,7 +80,7 @@ def told(made: Trainer) -> list[dict[str, Any]]:
 
 def assert_same_run(one: Trainer, two: Trainer, results: tuple[FitResult, FitResult]) -> None:
     assert weights(one) == weights(two)
-    assert told(one) == told(two)
+    assert logged(one) == logged(two)
     first, second = ({**vars(result), "seconds": 0} for result in results)
     assert first == second
     final = [made.store.open(made.store.names()[-1]) for made in (one, two)]
@@ -99,7 +99,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path: Path, name: str, 
     )
     straight, expected = run(made, tmp_path / "straight")
     assert expected.step > 10
-    rates = {line["learning_rate"] for line in told(straight) if "loss" in line}
+    rates = {line["learning_rate"] for line in logged(straight) if "loss" in line}
     assert len(rates) > 1 or made.training.schedule == "constant"
     for step in range(1, expected.step, 5):
         folder = tmp_path / f"stopped-{step}"
@@ -188,7 +188,7 @@ def test_other_versions_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "other versions (python" in reporter.notes[0]
 
 
-def test_the_handlers_come_back_and_a_second_signal_aborts(tmp_path: Path) -> None:
+def test_handlers_are_restored_and_a_second_signal_aborts(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     class Twice(SilentReporter):

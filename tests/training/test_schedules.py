@@ -32,7 +32,7 @@ def test_linear_and_cosine_are_the_closed_forms() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "one_cycle"])
-def test_the_end_is_the_final_rate_and_stays_so(schedule: str) -> None:
+def test_the_rate_stays_at_its_final_value(schedule: str) -> None:
     made = config(learning_rate=0.5, schedule=schedule, final_learning_rate=0.05)
     assert schedule_factor(100, 100, made) == pytest.approx(0.1)
     assert schedule_factor(140, 100, made) == pytest.approx(0.1)

@@ -44,7 +44,7 @@ def test_accumulated_batches_are_one_big_batch(
     assert_same(parts, whole, 1e-12)
 
 
-def test_it_is_the_loop_that_one_would_write(tmp_path: Path) -> None:
+def test_training_agrees_with_a_plain_loop(tmp_path: Path) -> None:
     made = recipe({"dropout": 0.0}, optimizer="sgd", momentum=0.5, clip_norm=0.5, epochs=2.0)
     ours = trainer(made, tmp_path, torch.float64)
     ours.fit(TRAIN, None)
@@ -105,7 +105,7 @@ def test_it_ends_with_the_best_weights(tmp_path: Path, average: str) -> None:
     assert f"step-{result.step:08d}" in kept
 
 
-def test_without_validation_the_last_weights_count_averaged_if_asked(tmp_path: Path) -> None:
+def test_without_validation_the_last_weights_count_averaged_if_configured(tmp_path: Path) -> None:
     plain = trainer(recipe(epochs=2.0), tmp_path / "plain")
     result = plain.fit(TRAIN, None)
     assert result.best_scores == {}
@@ -206,8 +206,8 @@ def test_float16_gradients_that_overflow_skip_their_step_only(tmp_path: Path) ->
     named = dict(plain.model.named_parameters())
     assert_same({n: p.detach() for n, p in scaled.model.named_parameters()}, named, 1e-5)
 
-    skipping, told = run("skipping", 2.0**127)
-    overflowed = [line for line in told if not math.isfinite(line["gradient_norm"])]
+    skipping, history = run("skipping", 2.0**127)
+    overflowed = [line for line in history if not math.isfinite(line["gradient_norm"])]
     assert 1 <= len(overflowed) < 6
     assert all(p.isfinite().all() for p in skipping.model.parameters())
     checkpoint = skipping.store.open(skipping.store.names()[-1])
@@ -246,7 +246,7 @@ def test_a_score_without_bound_ends_training(tmp_path: Path) -> None:
         made.fit(TRAIN, VALIDATION)
 
 
-def test_trackers_hear_of_everything(tmp_path: Path) -> None:
+def test_trackers_receive_every_event(tmp_path: Path) -> None:
     tracker = ListTracker()
     accelerator = Accelerator(cpu=True, log_with=tracker)
     accelerator.init_trackers("tiny")

@@ -30,7 +30,7 @@ COMPARED = ("texts", "alone", "accumulated", "windows")
 
 
 class Interrupt(SilentReporter):
-    """Asks only the first process to stop."""
+    """Requests a stop in the first process only."""
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -54,8 +54,13 @@ def train(folder: Path, job: str, stop: int = 0, report: str = "report") -> None
     rank = made.accelerator.process_index
     weights = {name: p.tolist() for name, p in made.model.named_parameters()}
     scores, records = made.evaluate(VALIDATION)
-    told = {"result": result, "weights": weights, "scores": scores, "records": len(records)}
-    (folder / f"{report}-{rank}.json").write_text(json.dumps(told))
+    report_of_rank = {
+        "result": result,
+        "weights": weights,
+        "scores": scores,
+        "records": len(records),
+    }
+    (folder / f"{report}-{rank}.json").write_text(json.dumps(report_of_rank))
 
 
 if __name__ == "__main__":

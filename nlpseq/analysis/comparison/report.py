@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nlpseq import custom_code
 from nlpseq.analysis.statistics import summarize
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
@@ -82,7 +83,8 @@ def compare(
     parts, unread = slices(candidates, chosen, split, data_dir)
     models, unmeasured = _measured(report, data_dir, device) if measure else (report.models, [])
     limits = [*notes, *report.notes, *unread, *unmeasured]
-    return replace(report, command=asked, models=models, slices=parts, notes=limits)
+    asked += _code_options(candidates)
+    return replace(report, command=shlex.join(asked), models=models, slices=parts, notes=limits)
 
 
 def check_options(difference: float | None, samples: int, device: str | None = None) -> None:
@@ -233,7 +235,7 @@ def _training_command(candidate: Candidate) -> str:
         words += ["--seeds", ",".join(map(str, candidate.seeds))]
     elif not any(word.startswith("seed=") for word in words):
         words.append(f"seed={candidate.seeds[0]}")
-    return shlex.join(words)
+    return shlex.join([*words, *_code_options([candidate])])
 
 
 def _command(
@@ -242,12 +244,18 @@ def _command(
     score: str | None,
     difference: float | None,
     data_dir: Path | None,
-) -> str:
+) -> list[str]:
     options = ["--split", split] if split else []
     options += ["--score", score] if score else []
     options += ["--difference", f"{difference:g}"] if difference is not None else []
     options += ["--data-dir", str(data_dir)] if data_dir else []
-    return shlex.join([*words, *options])
+    return [*words, *options]
+
+
+def _code_options(candidates: Sequence[Candidate]) -> list[str]:
+    """Return the options for the files with classes that the candidates' recipes name."""
+    recipes = [candidate.runs[0].task.recipe.model_dump() for candidate in candidates]
+    return custom_code.code_options(dict(enumerate(recipes)))
 
 
 def _notes(candidates: Sequence[Candidate]) -> list[str]:

@@ -7,7 +7,7 @@ from nlpseq.task import Task
 
 
 class Unit(NamedTuple):
-    """How people read a score.
+    """The unit and the direction in which people read a score.
 
     Attributes:
         higher_is_better: None if neither direction is.

@@ -47,7 +47,8 @@ def measure_speed(folder: Path, texts: Sequence[str], device: str | None = None)
     given = [text for text in texts if text.strip()][: BATCH_SIZE * BATCHES]
     if not given:
         raise UserError(f"{folder}: no text to measure the speed of predictions with")
-    command = [sys.executable, "-m", __name__, str(folder), device or ""]
+    # -P: modules of the working folder, which may be a downloaded model, are not imported.
+    command = [sys.executable, "-P", "-m", __name__, str(folder), device or ""]
     command += custom_code.registered_files()  # only what the user gave to this process
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True)
     if done.returncode:

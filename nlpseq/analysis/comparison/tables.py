@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from nlpseq.analysis.statistics import Summary
 from nlpseq.reporting.formats import (
     decimals_for,
-    format_count,
     format_duration,
     format_number,
     readable_name,
 )
+from nlpseq.wording import format_count
 
 from .costs import Cost
 from .results import ComparisonResults

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nlpseq import model_directory
 from nlpseq.errors import UserError
-from nlpseq.files import distinct_names, write_json, write_text
+from nlpseq.files import distinct_names, portable_name, write_json, write_text
 from nlpseq.reporting.figures import write_png
 
 from .figures import draw
@@ -25,7 +25,7 @@ def default_folder(shared: str, names: Sequence[str]) -> Path:
         shared: the recipe of all models, or else their task.
         names: of the models.
     """
-    joined = "-".join(name.replace("/", "_") for name in names)
+    joined = "-".join(map(portable_name, names))
     return Path("runs") / "compare" / shared.replace("/", "-") / joined[:_LONGEST]
 
 

@@ -70,9 +70,7 @@ class SingleStepEncoder(Encoder):
         self.causal = encoder.causal
         self.output_dim = encoder.output_dim
         self.initial_state = encoder.initial_state  # type: ignore[method-assign]
-        self.kept = (
-            nn.ModuleList()
-        )  # modules that are called as they are; their matrices are transposed too
+        self.kept = nn.ModuleList()  # modules that are called as they are
         self._layers = [self._layer_step(layer) for layer in encoder.layers]
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:

@@ -1,4 +1,4 @@
-"""Finished runs of a few seconds, trained once a process for all tests of comparisons."""
+"""Finished runs of a few seconds, trained once in each process for all tests of comparisons."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ import nlpseq
 SIZES = {"train": 300, "validation": 40, "test": 120}
 TRAINING = {"max_steps": 12, "validate_steps": 6, "learning_rate": 0.01, "batch_size": 8}
 
-CONTEST = {
+COMPARISON = {
     "models": ("lstm", "rnn"),
     "seeds": (13, 14),
     "embedding": {"dim": 8},
@@ -34,11 +34,11 @@ def train(recipe: str, folder: Path, **sections) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Classifiers `lstm` and `rnn`, of two seeds and one size, trained to be compared; language models
+    """Train classifiers `lstm` and `rnn` with two seeds each and of one size, and language models
     `words` and `letters`."""
     world = tmp_path_factory.mktemp("runs")
     with contextlib.redirect_stdout(io.StringIO()):
-        nlpseq.compare("sentiment/quickstart", **CONTEST, output=world)
+        nlpseq.compare("sentiment/quickstart", **COMPARISON, output=world)
     windows = TRAINING | {"bptt_length": 8}
     for name, kind in (("words", "word"), ("letters", "character")):
         train(
@@ -53,14 +53,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def asked() -> dict[str, Any]:
-    """What `lstm` and `rnn` were trained by."""
-    return dict(CONTEST)
+def compare_options() -> dict[str, Any]:
+    """Return the arguments of `compare` that trained `lstm` and `rnn`."""
+    return dict(COMPARISON)
 
 
 @pytest.fixture
 def runs(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of them that a test may damage; it is the working folder."""
+    """Copy the runs to a working folder that a test may damage."""
     folder = tmp_path / "runs"
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("checkpoints", "plots"))
     monkeypatch.chdir(folder)

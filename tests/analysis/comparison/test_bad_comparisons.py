@@ -1,4 +1,4 @@
-"""What cannot be compared is one line with status 2, and nothing is written."""
+"""Runs that cannot be compared give one line and status 2, and nothing is written."""
 
 import json
 import re
@@ -168,7 +168,7 @@ def nothing(runs: Path) -> None:
         (no_speed, "lstm rnn", "key tokens_per_second is missing"),
     ],
 )
-def test_what_is_wrong_is_one_line(
+def test_errors_are_one_line(
     runs: Path,
     capsys: pytest.CaptureFixture[str],
     damage: Callable[[Path], None],
@@ -194,6 +194,7 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
     [
         (f"{QUICK} --models lstm,gruu", "--models: no model is called 'gruu'; did you mean 'gru'"),
         (f"{QUICK} --models lstm,bert", "no model is called 'bert'; there are gru, lstm, "),
+        (f"{QUICK} --models lstm,my_cells.py:Cell", "on request; give --code my_cells.py"),
         (f"{QUICK} --models lstm,", "'lstm,': write names separated by commas"),
         (f"{QUICK} --models lstm,lstm", "two different models or more"),
         (f"{QUICK} --models lstm", "two different models or more"),
@@ -242,7 +243,7 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
         ),
     ],
 )
-def test_what_is_wrong_with_a_contest_is_one_line(
+def test_errors_in_comparisons_of_recipes_are_one_line(
     runs: Path, capsys: pytest.CaptureFixture[str], words: str, said: str
 ) -> None:
     assert main(["compare", *shlex.split(words)]) == 2

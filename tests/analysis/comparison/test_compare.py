@@ -1,4 +1,4 @@
-"""Finished runs compared: the figures against what the runs wrote, the sentences, the report on disk."""
+"""Comparisons of finished runs: figures against the files of the runs, sentences, the report on disk."""
 
 import json
 from collections import Counter
@@ -52,7 +52,7 @@ def test_a_difference_is_that_of_the_means_over_seeds(report: Report, trained: P
     assert "2 seeds" in report.verdicts[0]
 
 
-def test_one_seed_speaks_of_the_trained_models_only(trained: Path) -> None:
+def test_one_seed_concludes_about_the_trained_models_only(trained: Path) -> None:
     found = compare([trained / "lstm" / "seed-13", trained / "rnn"], samples=100)
     assert [model.name for model in found.models] == ["seed-13", "rnn"]
     assert found.models[0].scores["accuracy"].standard_deviation is None
@@ -148,7 +148,7 @@ def test_the_command_prints_and_writes(runs: Path, capsys: pytest.CaptureFixture
     assert (folder / "plots" / "score_and_cost.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_of_several_tests_the_first_that_all_have_scored_is_compared(runs: Path) -> None:
+def test_the_first_test_split_that_all_runs_scored_is_compared(runs: Path) -> None:
     folders = [runs / "lstm" / "seed-13", runs / "rnn" / "seed-13"]
     for folder, more in zip(folders, [["test_2015"], []], strict=True):
         path = folder / "metrics.json"
@@ -162,7 +162,7 @@ def test_of_several_tests_the_first_that_all_have_scored_is_compared(runs: Path)
 
 
 def test_a_split_that_was_scored_later_counts(runs: Path) -> None:
-    """What `nlpseq evaluate` wrote for a run that had left test alone."""
+    """`nlpseq evaluate` scores test for a run that left it unscored."""
     for name in ("lstm", "rnn"):
         folder = runs / name / "seed-13"
         metrics = json.loads((folder / "metrics.json").read_text())

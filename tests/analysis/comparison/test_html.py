@@ -1,4 +1,4 @@
-"""The page: parsed, of one piece, with pictures that decode and texts that stay texts."""
+"""The HTML page parses, is one file, has pictures that decode and escapes texts."""
 
 import base64
 import io
@@ -26,7 +26,7 @@ VOID = {"meta", "img", "link", "br", "hr", "input"}
 
 
 class Reader(HTMLParser):
-    """Collects tags, texts and what is open."""
+    """Collects tags, texts and open elements."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def pictures(report: Report) -> list[Picture]:
     return [*draw(report)]
 
 
-def test_nothing_outside_is_asked_for_and_every_image_decodes(report, pictures) -> None:
+def test_the_page_loads_nothing_and_every_image_decodes(report, pictures) -> None:
     text = page(report, pictures)
     found = read(text)
     images = []
@@ -90,7 +90,7 @@ def test_nothing_outside_is_asked_for_and_every_image_decodes(report, pictures) 
     assert policy[0].startswith("default-src 'none'")
 
 
-def test_it_is_made_for_light_dark_and_print(report, pictures) -> None:
+def test_the_page_supports_light_dark_and_print(report, pictures) -> None:
     style = page(report, pictures).partition("<style>")[2].partition("</style>")[0]
     assert "@media screen and (prefers-color-scheme: dark)" in style
     assert "@media print" in style
@@ -108,14 +108,14 @@ def test_no_line_ends_within_a_p_value(report) -> None:
     assert "(p&nbsp;=&nbsp;0.47)" in text
 
 
-def test_every_command_is_a_line_of_its_own(report) -> None:
+def test_every_command_has_its_own_line(report) -> None:
     reader = read(page(report, []))
     commands = [*(model.command for model in report.models), report.command]
     assert all(command in reader.texts for command in commands)
 
 
 @pytest.mark.parametrize(("low", "high"), [(1_821_836, 1_822_002), (10, 90), (7, 7)])
-def test_costs_that_hardly_differ_stand_side_by_side(low: float, high: float) -> None:
+def test_axes_of_costs_that_hardly_differ_are_widened(low: float, high: float) -> None:
     axis = new_figure(4, 3).subplots()
     axis.plot([low, high], [80, 90], "o")
     before = axis.get_xlim()
@@ -128,7 +128,7 @@ def test_costs_that_hardly_differ_stand_side_by_side(low: float, high: float) ->
         assert (left, right) == pytest.approx(before)
 
 
-def test_it_tells_what_the_terminal_does_and_where_it_comes_from(report, pictures) -> None:
+def test_the_page_shows_the_report_and_its_origin(report, pictures) -> None:
     found = " ".join(read(page(report, pictures)).texts).replace("\xa0", " ")
     for _, rows in all_tables(report):
         for row in rows:
@@ -158,7 +158,7 @@ def test_texts_cannot_become_tags(report, pictures) -> None:
     assert any(attributes.get("alt") == EVIL for _, attributes in found.tags)
 
 
-def test_the_front_is_what_none_beats_in_both() -> None:
+def test_the_front_holds_models_that_none_beats_in_both() -> None:
     points = [(3.0, 5.0), (1.0, 2.0), (2.0, 1.0), (2.0, 4.0), (4.0, 5.0)]
     assert _front(points, True) == [(1.0, 2.0), (2.0, 4.0), (3.0, 5.0)]
     assert _front(points, False) == [(1.0, 2.0), (2.0, 1.0)]

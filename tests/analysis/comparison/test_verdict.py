@@ -1,4 +1,4 @@
-"""The sentences of a verdict, for differences of every kind."""
+"""Sentences of a verdict, for differences of every kind."""
 
 from dataclasses import replace
 
@@ -42,8 +42,8 @@ def test_a_difference_that_is_shown() -> None:
     )
 
 
-def test_models_that_answer_alike_promise_nothing() -> None:
-    """As when both give every text the same label: without any spread no power can be estimated."""
+def test_equal_predictions_give_no_estimate_of_power() -> None:
+    """Power cannot be estimated without variance, as when both give every text the same label."""
     alike = replace(
         SHOWN, difference=0.0, low=0.0, high=0.0, corrected_p_value=1.0, examples_needed=0
     )
@@ -68,7 +68,7 @@ def test_lower_is_better() -> None:
     )
 
 
-def test_a_score_of_which_neither_way_is_better() -> None:
+def test_a_score_without_a_better_direction() -> None:
     unit = Unit(None, 1, 0.5, "length ratio", "length ratio")
     assert say(SHOWN, unit).startswith("LSTM is higher than GRU by 0.012 length ratio")
 
@@ -80,7 +80,7 @@ def test_one_seed() -> None:
     assert "these trained models of LSTM and GRU" in say(DOUBTFUL, over_seeds=False)
 
 
-def test_no_difference_and_what_would_show_one() -> None:
+def test_no_difference_and_the_sample_size_that_would_show_one() -> None:
     assert say(DOUBTFUL) == (
         "No significant difference between LSTM and GRU: 1.2 F1 (95% CI -0.4 to 1.9, p = 0.21, 3 seeds); "
         "detecting 0.5 F1 needs about 4,300 more examples."
@@ -89,7 +89,7 @@ def test_no_difference_and_what_would_show_one() -> None:
     assert "large enough to detect 0.5 F1" in say(replace(DOUBTFUL, examples_needed=900))
 
 
-def test_several_pairs_are_said_to_be_corrected() -> None:
+def test_the_correction_for_several_pairs_is_named() -> None:
     assert "p = 0.002 after Holm's correction for 3 pairs" in say(SHOWN, pairs=3)
 
 

@@ -1,4 +1,4 @@
-"""Holm, effect sizes, summaries: against their definitions and SciPy."""
+"""Holm's correction, effect sizes and summaries agree with their definitions and SciPy."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ from nlpseq.analysis.statistics import (
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
 def test_holm_is_the_closed_test_of_bonferroni(count: int) -> None:
-    """By definition: a hypothesis falls when every set of hypotheses with it falls (Marcus et al. 1976)."""
+    """A hypothesis is rejected if every set of hypotheses with it is rejected (Marcus et al. 1976)."""
     sets = [s for size in range(count) for s in itertools.combinations(range(count), size + 1)]
     for p_values in np.random.default_rng(count).choice(
         [0, 0.004, 0.01, 0.02, 0.3, 0.6, 1], (20, count)
@@ -37,7 +37,7 @@ def test_holm_of_nothing_and_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
-def test_a_summary_is_students() -> None:
+def test_a_summary_uses_students_t() -> None:
     values = [86.2, 87.1, 86.6]
     low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
     found = summarize(values)
@@ -49,7 +49,7 @@ def test_a_summary_is_students() -> None:
     assert (alone.mean, alone.standard_deviation, alone.low, alone.high) == (3.0, None, None, None)
 
 
-def test_where_examples_do_not_matter_seeds_are_compared_as_welch_does() -> None:
+def test_without_variance_of_examples_seeds_are_compared_by_welch() -> None:
     chance = np.random.default_rng(1)
     first, second = chance.normal(1, 0.5, size=4), chance.normal(0, 1, size=6)
     same = [np.tile(scores, (40_000, 1)) for scores in (first, second)]
@@ -61,7 +61,7 @@ def test_where_examples_do_not_matter_seeds_are_compared_as_welch_does() -> None
     assert found.examples_error == pytest.approx(0, abs=1e-12)
 
 
-def test_where_seeds_do_not_matter_examples_are_compared_as_by_the_bootstrap() -> None:
+def test_without_variance_of_seeds_examples_are_compared_by_the_bootstrap() -> None:
     chance = np.random.default_rng(1)
     draws = chance.normal(0.4, 0.3, size=(100_000, 1))
     found = seeds_then_examples(

@@ -1,4 +1,4 @@
-"""Paired tests against sacrebleu's own, and against every possible exchange."""
+"""Paired tests agree with sacrebleu's, and with an enumeration of all exchanges."""
 
 import itertools
 import os
@@ -25,7 +25,7 @@ SENTENCES, SAMPLES = 60, 300
 
 @pytest.fixture(scope="module")
 def texts() -> tuple[list[str], list[str], list[str]]:
-    """References, and outputs of a better and a slightly worse system."""
+    """Draw references, and outputs of a better and a slightly worse system."""
     chance = np.random.default_rng(2)
     references = [
         " ".join(chance.choice([*"abcdefghij"], size=chance.integers(5, 14)))
@@ -60,10 +60,10 @@ def theirs(texts, kind: str) -> dict[str, float]:
     return {name: scores[theirs][1].p_value for name, theirs in by_name.items()}
 
 
-def test_randomization_gives_what_sacrebleu_gives(texts, vectors) -> None:
+def test_randomization_agrees_with_sacrebleu(texts, vectors) -> None:
     scorer = rowwise(TranslationScores().score)
     chosen = np.random.default_rng(12345).integers(2, size=(SAMPLES, SENTENCES), dtype=bool)
-    # Theirs takes the second's where ours exchanges: the same, mirrored.
+    # sacrebleu takes the second system's output where nlpseq exchanges: the same, mirrored.
     ours = randomization_test([vectors[0]], [vectors[1]], scorer, [~chosen])
     expected = theirs(texts, "ar")
     assert 0.01 < expected["bleu"] < 0.9
@@ -71,7 +71,7 @@ def test_randomization_gives_what_sacrebleu_gives(texts, vectors) -> None:
         assert ours[name] == pytest.approx(p_value, abs=1e-12), name
 
 
-def test_the_bootstrap_gives_what_sacrebleu_gives(texts, vectors) -> None:
+def test_the_bootstrap_agrees_with_sacrebleu(texts, vectors) -> None:
     metric = TranslationScores()
     places = np.random.default_rng(12345).choice(SENTENCES, size=(SAMPLES, SENTENCES), replace=True)
     counts = np.stack([np.bincount(row, minlength=SENTENCES) for row in places]).astype(float)
@@ -103,7 +103,7 @@ def test_randomization_is_the_share_of_all_exchanges() -> None:
     assert sampled["score"] == pytest.approx(2 / 16, abs=0.02)
 
 
-def test_several_runs_are_exchanged_one_with_one() -> None:
+def test_several_runs_are_exchanged_in_pairs() -> None:
     chance = np.random.default_rng(4)
     first = [counted(chance.normal(0.3, 1, size=7)) for _ in range(2)]
     second = [counted(chance.normal(size=7)) for _ in range(2)]
@@ -153,7 +153,7 @@ def test_resampled_scores_are_those_of_the_resampled_examples(monkeypatch) -> No
         assert table["score"] == pytest.approx(np.array(again))
 
 
-def test_swaps_are_fair_and_come_in_pieces(monkeypatch) -> None:
+def test_swaps_are_fair_and_come_in_chunks(monkeypatch) -> None:
     monkeypatch.setattr(resampling, "_CELLS", 1000)
     pieces = [*swaps(np.random.default_rng(0), 40, 2000)]
     assert {len(piece) for piece in pieces} == {25}

@@ -1,6 +1,6 @@
-"""The tests on data of which the truth is known: no more false alarms than they say, and power that grows.
+"""Significance tests on simulated data with a known truth: false alarms at their level, and growing power.
 
-A tolerance is what the binomial chance of the simulations leaves, three standard deviations of it, and a
+A tolerance is three standard deviations of the binomial distribution of the simulations, and a
 hundredth for small test sets.
 """
 
@@ -44,14 +44,14 @@ def counted(values: Floats) -> Floats:
 def means(
     chance: np.random.Generator, examples: int = 80, gain: float = 0.0
 ) -> tuple[Floats, Floats]:
-    """Two models whose scores of an example go together, as they do on easy and hard ones."""
+    """Draw scores of two models that correlate over examples, as some are easy and some hard."""
     ease = chance.normal(size=examples)
     first, second = (ease + 0.5 * chance.normal(size=examples) for _ in range(2))
     return counted(first + gain), counted(second)
 
 
 def accuracies(chance: np.random.Generator) -> tuple[Floats, Floats]:
-    """Right or wrong, and alike for six of ten: few examples tell the models apart."""
+    """Draw right and wrong predictions, equal for six of ten examples: few distinguish the models."""
     right = chance.random(120) < 0.8
     first, second = (
         np.where(chance.random(120) < 0.4, chance.random(120) < 0.8, right) for _ in range(2)
@@ -60,7 +60,7 @@ def accuracies(chance: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def spans(chance: np.random.Generator) -> tuple[Floats, Floats]:
-    """Entities right, predicted and gold: a score that is no mean over sentences."""
+    """Draw counts of correct, predicted and gold entities: F1 is no mean over sentences."""
     gold = chance.integers(0, 5, size=80)
 
     def one() -> Floats:
@@ -73,7 +73,7 @@ def spans(chance: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def p_values(world: World, scorer: Callable[[Floats], ScoreTable], seed: int) -> dict[str, Floats]:
-    """p of each test in worlds of one kind."""
+    """Return the p-value of each test in simulations of one kind."""
     chance = np.random.default_rng(seed)
     found: dict[str, list[float]] = {"bootstrap": [], "randomization": [], "sacrebleu": []}
     for _ in range(WORLDS):
@@ -99,17 +99,17 @@ def tolerance(level: float) -> float:
     [(means, mean), (accuracies, mean), (spans, f1)],
     ids=["means", "accuracy", "F1"],
 )
-def test_where_there_is_no_difference_few_are_found(world: World, scorer) -> None:
+def test_without_a_difference_few_are_detected(world: World, scorer) -> None:
     found = p_values(world, scorer, seed=5)
     for test in ("bootstrap", "randomization"):
         for level in LEVELS:
             assert np.mean(found[test] <= level) <= level + tolerance(level), (test, level)
         assert np.mean(found[test] <= 0.2) > 0.1, f"{test} finds too little to be of use"
-    # Why nothing here decides by sacrebleu's way of counting.
+    # This is why nlpseq does not decide by sacrebleu's way of counting.
     assert np.mean(found["sacrebleu"] <= 0.2) > 0.4
 
 
-def test_an_interval_holds_the_difference_as_often_as_it_says() -> None:
+def test_intervals_cover_the_difference_at_their_level() -> None:
     chance = np.random.default_rng(3)
     held = 0
     for _ in range(WORLDS):
@@ -124,8 +124,8 @@ def test_an_interval_holds_the_difference_as_often_as_it_says() -> None:
     assert held / WORLDS == pytest.approx(0.9, abs=0.045)
 
 
-def test_more_examples_show_more_as_estimated() -> None:
-    """At the number of examples that `examples_needed` gives, four of five differences are shown."""
+def test_power_grows_with_examples_as_estimated() -> None:
+    """With the number of examples that `examples_needed` returns, four of five differences are shown."""
     gain, error = 0.15, (2 * 0.25 / 50) ** 0.5
     needed = examples_needed(gain, examples=50, examples_error=error, standard_error=error)
     assert needed is not None
@@ -152,7 +152,7 @@ def seeded(
     by_run: float,
     ease: float,
 ) -> list[Floats]:
-    """Runs of one model on 60 examples, whose common ease the caller has drawn as `ease`."""
+    """Draw runs of one model on 60 examples; `ease` is how easy each example is for both models."""
     return [
         counted(ease + model + by_seed * chance.normal() + by_run * chance.normal(size=60))
         for _ in range(seeds)
@@ -162,12 +162,12 @@ def seeded(
 def over_seeds(
     sizes: dict[str, float], seeds: int, gain: float = 0.0
 ) -> tuple[Floats, Floats, float]:
-    """Worlds of two models with several seeds: p, p of a test over examples alone, and how often the
+    """Simulate two models with several seeds: return p, p of a test over examples alone, and how often the
     interval holds the truth."""
     chance = np.random.default_rng(17)
     found, naive, held = [], [], 0
     for _ in range(WORLDS):
-        # A model has its own strengths, too: they are chance of the examples, not of the seeds.
+        # A model has its own strengths too: they are variance of the examples, not of the seeds.
         ease = chance.normal(size=60)
         runs = []
         for model in (gain, 0.0):
@@ -190,7 +190,7 @@ def over_seeds(
     "sizes",
     [
         {"by_seed": 0.3, "by_run": 0.3},  # seeds decide
-        {"by_seed": 0.05, "by_run": 1.0},  # each run falls out its own way
+        {"by_seed": 0.05, "by_run": 1.0},  # each run differs
         {"by_seed": 0.0, "by_run": 0.1},  # examples decide
     ],
     ids=["seeds", "runs", "examples"],
@@ -206,7 +206,7 @@ def test_over_seeds_and_examples(sizes: dict[str, float], seeds: int) -> None:
         assert np.mean(found <= 0.2) > 0.1, "it finds too little to be of use"
 
 
-def test_more_seeds_show_more() -> None:
+def test_power_grows_with_seeds() -> None:
     sizes = {"by_seed": 0.15, "by_run": 0.3}
     shown = [np.mean(over_seeds(sizes, seeds, gain=0.3)[0] <= 0.05) for seeds in (2, 6)]
     assert shown[0] < 0.5

@@ -1,4 +1,4 @@
-"""Formal languages: answers and distances, recomputed from the tokens."""
+"""Formal languages: answers and distances agree with those recomputed from the tokens."""
 
 from collections import Counter
 from typing import Any
@@ -19,7 +19,7 @@ def rows(view: str, size: int = 240, seed: int = 0) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("view", ["copy_memory", "delayed_recall"])
-def test_answers_repeat_the_token_that_stands_so_far_before(view: str) -> None:
+def test_answers_repeat_the_token_at_their_distance(view: str) -> None:
     counts: Counter[int] = Counter()
     for row in rows(view):
         tokens = row["text"].split()
@@ -49,7 +49,7 @@ def matching(tokens: list[str]) -> dict[int, int]:
     return found
 
 
-def test_brackets_belong_together() -> None:
+def test_brackets_match() -> None:
     deepest, outermost = 0, Counter[int]()
     for row in rows("dyck2"):
         tokens = row["text"].split()
@@ -69,7 +69,7 @@ def test_brackets_belong_together() -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_where_answers_stand_can_be_seen_from_the_text(view: str) -> None:
+def test_positions_of_answers_follow_from_the_text(view: str) -> None:
     for row in rows(view):
         assert answer_indices(row["text"].split()) == row["answers"]
     assert answer_indices(["the", "cat"]) is None

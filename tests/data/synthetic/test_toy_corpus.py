@@ -218,7 +218,7 @@ def test_parser_agrees_with_derivation(examples: list[toy_corpus.Example]) -> No
 
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 10**6), place=st.integers(0, 30), word=st.sampled_from(GIVEN_NAMES))
-def test_a_given_name_stands_before_a_name(seed: int, place: int, word: str) -> None:
+def test_a_given_name_precedes_a_name(seed: int, place: int, word: str) -> None:
     [example] = toy_corpus.sample(1, seed)
     place %= len(example.tokens)
     tokens = [*example.tokens[:place], word, *example.tokens[place:]]
@@ -249,7 +249,7 @@ def test_a_given_name_stands_before_a_name(seed: int, place: int, word: str) -> 
         ("The soup is good .", ""),
     ],
 )
-def test_what_is_outside(good: str, bad: str) -> None:
+def test_bad_sentences_have_probability_zero(good: str, bad: str) -> None:
     assert math.isfinite(toy_corpus.log_probability(good.split()))
     assert toy_corpus.log_probability(bad.split()) == -math.inf
 
@@ -447,7 +447,7 @@ def test_a_bag_of_words_does_not_solve_sentiment() -> None:
         assert fitted > 0.6, hidden_size  # the classifier did learn from train
 
 
-def test_a_name_alone_does_not_tell_its_kind(examples: list[toy_corpus.Example]) -> None:
+def test_a_name_alone_does_not_reveal_its_kind(examples: list[toy_corpus.Example]) -> None:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for example in examples:
         for token, tag in zip(example.tokens, example.tags, strict=True):

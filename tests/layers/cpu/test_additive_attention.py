@@ -1,4 +1,4 @@
-"""Scores of additive attention in blocks, against the plain expression and by finite differences."""
+"""Scores of additive attention in blocks agree with the plain expression and finite differences."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def test_scores_and_gradients_do_not_depend_on_blocks(
     monkeypatch.setattr(module, "BLOCK_ELEMENTS", block)
     inputs = given()
     queries = inputs[0]
-    if transposed:  # as a recurrent sweep hands its outputs over
+    if transposed:  # the layout of outputs from a recurrent sweep
         queries = queries.transpose(0, 1).contiguous().transpose(0, 1)
     expected = plain(*inputs)
     found = additive_scores(queries, *inputs[1:])
@@ -48,7 +48,7 @@ def test_scores_and_gradients_do_not_depend_on_blocks(
 
 
 @pytest.mark.parametrize("empty", [(0, T, S), (B, 0, S), (B, T, 0)])
-def test_of_nothing_there_are_no_scores(empty: tuple[int, int, int]) -> None:
+def test_empty_inputs_have_no_scores(empty: tuple[int, int, int]) -> None:
     b, t, s = empty
     inputs = [torch.ones(shape).requires_grad_() for shape in ((b, t, A), (b, s, A), (A,))]
     found = additive_scores(*inputs)
@@ -81,10 +81,10 @@ FACTORS, TERMS = "_sigmoids_of_factors", "_sigmoids_of_terms"
         (0, 44.5, TERMS),
     ],
 )
-def test_both_ways_to_a_sigmoid_are_right(
+def test_both_forms_of_the_sigmoid_are_accurate(
     of_queries: float, of_keys: float, way: str, sign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In float32 the factors end at 43.67 and at -44.36."""
+    """In float32 the factors underflow at 43.67 and overflow at -44.36."""
     ways = []
 
     def noted(name: str, make: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -121,7 +121,7 @@ def test_narrow_types(dtype: torch.dtype, digits: float, scale: int) -> None:
     torch.testing.assert_close(found.double(), expected, atol=digits, rtol=digits)
 
 
-def test_what_is_not_a_number_is_passed_on() -> None:
+def test_nan_is_propagated() -> None:
     queries, keys, vector = (part.detach() for part in given())
     queries[0, 0, 0] = torch.nan
     scores = additive_scores(queries, keys, vector)
@@ -136,7 +136,7 @@ def test_nothing_overflows() -> None:
     torch.testing.assert_close(additive_scores(queries, keys, vector), plain(queries, keys, vector))
 
 
-def test_autocast_leaves_the_scores_in_the_vectors_type() -> None:
+def test_autocast_keeps_the_type_of_the_vectors() -> None:
     queries, keys, vector = given(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         narrow = additive_scores(queries.bfloat16(), keys.bfloat16(), vector)
@@ -149,5 +149,5 @@ def test_autocast_leaves_the_scores_in_the_vectors_type() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         found = torch.autograd.grad(loss, leaves)
     torch.testing.assert_close(found[2], expected[2], atol=1e-4, rtol=1e-5)
-    for one, other in zip(found[:2], expected[:2], strict=True):  # rounded on their way back
+    for one, other in zip(found[:2], expected[:2], strict=True):  # rounded in the backward pass
         torch.testing.assert_close(one, other, atol=0.1, rtol=0.01)

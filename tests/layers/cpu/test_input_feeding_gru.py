@@ -1,4 +1,4 @@
-"""The kernel of input feeding against a loop of the papers' equations, and by finite differences."""
+"""The kernel of input feeding agrees with a loop of the papers' equations and finite differences."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ BATCHES = (1, 3, COLUMNS, COLUMNS + 3)
 
 
 class Parts(nn.Module):
-    """The layers, and what they read, of B sentences whose sources have from 1 to S tokens."""
+    """The layers and their inputs, for B sentences whose sources have from 1 to S tokens."""
 
     def __init__(self, batch: int, dropped: bool = False) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Parts(nn.Module):
 
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("dropped", [False, True])
-def test_it_is_a_loop_of_the_equations(dropped: bool, batch: int) -> None:
+def test_the_kernel_agrees_with_a_loop_of_the_equations(dropped: bool, batch: int) -> None:
     parts = Parts(batch, dropped)
     found, expected = parts.sweep(), parts.loop()
     torch.testing.assert_close(found, expected)
@@ -83,8 +83,8 @@ def test_it_is_a_loop_of_the_equations(dropped: bool, batch: int) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(1, T), min_size=COLUMNS + 1, max_size=3 * COLUMNS), st.booleans())
-def test_what_follows_a_row_changes_nothing(lengths: list[int], dropped: bool) -> None:
-    """Any lengths, in any order: up to them all is as if every row were read to the end."""
+def test_padding_after_a_row_changes_nothing(lengths: list[int], dropped: bool) -> None:
+    """Rows of any lengths in any order have the outputs of full rows up to their lengths."""
     parts, ends = Parts(len(lengths), dropped), torch.tensor(lengths)
     wanted = (torch.arange(T) < ends.unsqueeze(1)).unsqueeze(2)
     found, expected = (
@@ -98,8 +98,8 @@ def test_what_follows_a_row_changes_nothing(lengths: list[int], dropped: bool) -
         torch.testing.assert_close(one, other)
 
 
-def test_what_has_ended_is_left_out() -> None:
-    """Behind the lengths there are zeros, as far as whole blocks of columns have ended."""
+def test_ended_rows_are_skipped() -> None:
+    """After the lengths there are zeros, as far as whole blocks of columns have ended."""
     parts = Parts(2 * COLUMNS)
     ends = torch.tensor([1, T] * COLUMNS)
     fed = parts.sweep(lengths=ends)

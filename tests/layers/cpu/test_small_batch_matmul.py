@@ -1,4 +1,4 @@
-"""Steps by columns against torch's own cells and linear layers."""
+"""Steps by columns agree with torch's own cells and linear layers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,24 +28,24 @@ PRECISIONS = [(torch.float64, 1e-10), (torch.float32, 1e-5)]
 
 @pytest.fixture(autouse=True)
 def _worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Columns are for several threads and large weights; neither makes a difference to what they give."""
+    """Use columns for one thread and small weights too; neither changes the results."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(small_batch_matmul, "MOST_SMALL_ELEMENTS", 0)
 
 
 @pytest.fixture
 def pays(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """What the layers are told, each time that they ask."""
-    told: list[bool] = []
+    """Record each decision that the layers receive."""
+    decisions: list[bool] = []
 
-    def listen(*args: Any, **options: Any) -> bool:
-        told.append(pays_off_for_few_rows(*args, **options))
-        return told[-1]
+    def record(*args: Any, **options: Any) -> bool:
+        decisions.append(pays_off_for_few_rows(*args, **options))
+        return decisions[-1]
 
-    monkeypatch.setattr(gru_file, "pays_off_for_few_rows", listen)
-    monkeypatch.setattr(lstm_file, "pays_off_for_few_rows", listen)
-    monkeypatch.setattr(linear_cross_entropy, "pays_off_for_few_rows", listen)
-    return told
+    monkeypatch.setattr(gru_file, "pays_off_for_few_rows", record)
+    monkeypatch.setattr(lstm_file, "pays_off_for_few_rows", record)
+    monkeypatch.setattr(linear_cross_entropy, "pays_off_for_few_rows", record)
+    return decisions
 
 
 def gru(inputs: Tensor, state: State, cell: RecurrentCell) -> State:
@@ -61,7 +61,7 @@ def lstm(inputs: Tensor, state: State, cell: RecurrentCell) -> State:
 @pytest.mark.parametrize("rows", [1, 2, 5, 16, MOST_CELL_ROWS, MOST_CELL_ROWS + 1])
 @pytest.mark.parametrize("layers", [1, 3])
 @torch.no_grad()
-def test_steps_are_those_of_the_equations_and_of_torch(
+def test_steps_agree_with_the_equations_and_torch(
     kind: type[RecurrentCell],
     library: Callable[..., State],
     dtype: torch.dtype,
@@ -72,7 +72,7 @@ def test_steps_are_those_of_the_equations_and_of_torch(
 ) -> None:
     torch.manual_seed(rows)
     cell, inputs = kind(7, 6).to(dtype), torch.randn(rows, 7, dtype=dtype)
-    # The state of one layer out of several does not lie together in memory.
+    # The state of one layer of several is not contiguous.
     whole = torch.randn(cell.num_states, rows, layers, 6, dtype=dtype)
     state = tuple(whole[:, :, -1].unbind(0))
     before = whole.clone(), inputs.clone()
@@ -137,7 +137,7 @@ def elsewhere(rows: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("change", [narrow, mixed, transposed, elsewhere])
 @torch.no_grad()
-def test_what_is_left_to_torch(change: Callable[..., tuple[Tensor, Tensor]]) -> None:
+def test_other_layers_are_left_to_torch(change: Callable[..., tuple[Tensor, Tensor]]) -> None:
     rows, weight = torch.randn(4, 6), torch.randn(9, 6)
     assert pays_off_for_few_rows(rows, weight, most=4)
     assert not pays_off_for_few_rows(rows, weight, most=3)

@@ -1,9 +1,10 @@
-"""The twin for generation says what the model says, and leaves the model as it is."""
+"""The copy for generation predicts the same as the model, and leaves the model unchanged."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from nlpseq.layers.cells import KINDS
 from nlpseq.layers.cpu.token_by_token import for_single_steps
 from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.recurrent import RecurrentEncoder
@@ -28,7 +29,7 @@ def build(cell: str, head: str) -> Model:
 
 @torch.no_grad()
 def read(model: Model, ids: Tensor) -> Tensor:
-    """Log-probabilities (B, T, V), one token after another."""
+    """Return log-probabilities (B, T, V), computed token by token."""
     state, steps = model.encoder.initial_state(len(ids)), []
     for column in ids.unbind(1):
         outputs, state = model.encoder.step(model.embedding.lookup(column), state)
@@ -36,7 +37,7 @@ def read(model: Model, ids: Tensor) -> Tensor:
     return torch.stack(steps, dim=1)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "mingru"])
+@pytest.mark.parametrize("cell", KINDS)
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("rows", [1, 5])
 @pytest.mark.parametrize("threads", [1, 2, 4])
@@ -51,7 +52,7 @@ def test_a_twin_gives_the_same_probabilities(
 
 @pytest.mark.parametrize("normalization", ["layer", "batch"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_twin_normalises_and_adds_as_the_model_does(
+def test_a_twin_normalises_and_adds_like_the_model(
     normalization: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)

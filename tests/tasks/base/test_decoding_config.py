@@ -1,4 +1,4 @@
-"""Options of decoding: checked against the recipe, and handed to each search."""
+"""Options of decoding are checked against the recipe, and passed to each search."""
 
 from typing import Any
 
@@ -41,6 +41,7 @@ def test_options_replace_those_of_the_recipe(recipe: Recipe) -> None:
         ({"top_k": -1}, "top_k"),
         ({"min_new_tokens": 50, "max_new_tokens": 30}, "= 50 is above max_new_tokens = 30"),
         ({"method": "greedy", "top_k": 3}, "top_k is an option of sampling, and method = greedy"),
+        ({"method": "sample", "beam_size": 3}, "beam_size is an option of beam search, and method"),
         ({"method": "beam", "temperature": 2.0}, "temperature is an option of sampling"),
     ],
 )
@@ -72,7 +73,8 @@ def test_every_option_reaches_its_search() -> None:
         "coverage_penalty": 0.1,
         "early_stopping": "heuristic",
     }
-    config = override_decoding(RECIPES[1], options, "predict").decoding
+    document = {"task": RECIPES[1].task, "decoding": options}
+    config = validate(type(RECIPES[1]), document, "test").decoding
     sampling, beam = sampling_options(config), beam_options(config, num_return=2)
     assert not sampling.greedy
     names = {"length_alpha": "alpha"}

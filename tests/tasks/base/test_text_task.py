@@ -1,4 +1,4 @@
-"""What both tasks on whole texts must do: batches, models, files, starting from a language model."""
+"""Both tasks on whole texts: batches, models, files, initialization from a language model."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ def order(task: Task[Any], kind: str, start: Cursor, seed: int = 1) -> list[Batc
 
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("training", [{}, {"batch_tokens": 20}])
-def test_batches_resume_at_any_place(kind: str, training: dict[str, int]) -> None:
+def test_batches_resume_at_any_index(kind: str, training: dict[str, int]) -> None:
     task, again = (make(kind, training=training, embedding=RICH) for _ in range(2))
     whole = order(task, kind, Cursor(3))
     assert sorted(index for batch in whole for index in batch.index.tolist()) == list(
@@ -68,13 +68,13 @@ def test_batches_resume_at_any_place(kind: str, training: dict[str, int]) -> Non
 
 
 @pytest.mark.parametrize("kind", BOTH)
-def test_training_that_stops_and_goes_on_ends_with_the_same_weights(kind: str) -> None:
+def test_resumed_training_ends_with_the_same_weights(kind: str) -> None:
     def run(stop: int) -> dict[str, torch.Tensor]:
         task = make(kind, embedding={"dropout": 0.3, "word_dropout": 0.2})
         model = built(task)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
         cursor = Cursor(1)
-        for _ in range(2):  # the second time from a fresh task, as a new process would
+        for _ in range(2):  # the second time with a new task, as in a new process
             for place, batch in enumerate(order(task, kind, cursor)):
                 if (cursor.batch, place) == (0, stop):
                     cursor = Cursor(1, stop)
@@ -246,7 +246,7 @@ def test_trained_saved_and_loaded_gives_the_same_output(
 @pytest.mark.parametrize(
     "damaged", [None, [], {}, "x", {"0": "O", "2": "B-X"}, {"x": "O"}, {"0": 1}]
 )
-def test_damaged_names_are_told_of(damaged: Any) -> None:
+def test_damaged_names_are_reported(damaged: Any) -> None:
     with pytest.raises(UserError, match="id2label is damaged"):
         names_by_id(damaged)
 
@@ -262,7 +262,7 @@ def test_no_task_overrides_build_which_loads_the_initial_weights(name: str) -> N
 
 
 @pytest.mark.parametrize("kind", BOTH)
-def test_a_task_with_another_recipe_keeps_what_was_learnt(kind: str) -> None:
+def test_a_task_with_another_recipe_predicts_the_same(kind: str) -> None:
     task = make(kind, embedding=RICH)
     model = built(task)
     training = task.recipe.training.model_copy(update={"batch_size": 2})
@@ -291,7 +291,7 @@ LAYERS: dict[str, dict[str, Any]] = {
 
 
 def language_model_of(kind: str, folder: Path) -> Path:
-    """A model of two layers."""
+    """Train a language model of two layers."""
     document = {
         "task": "language_modeling",
         "embedding": {"dim": 6},
@@ -357,7 +357,7 @@ def test_a_language_model_that_does_not_fit(
         ({"positions": "rotary", "num_heads": 1}, "encoder.num_heads = 3, this recipe 1"),
     ],
 )
-def test_transformer_layers_that_would_read_otherwise(
+def test_transformer_layers_with_other_options_do_not_fit(
     tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     folder = language_model_of("transformer", tmp_path)
@@ -376,14 +376,16 @@ def test_transformer_layers_that_would_read_otherwise(
         ({"kind": "bpe"}, "tokenization.kind = word, this recipe bpe"),
     ],
 )
-def test_a_language_model_that_is_cut_otherwise(
+def test_a_language_model_with_another_tokenizer_does_not_fit(
     language_model: Path, tokenization: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UserError, match=f"encoder.init_from: that run has {said}"):
         make("sentiment", encoder=starting(language_model), tokenization=tokenization)
 
 
-def test_a_started_model_needs_its_source_no_more(language_model: Path, tmp_path: Path) -> None:
+def test_an_initialized_model_no_longer_needs_its_source(
+    language_model: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "lm"
     copy.mkdir()
     for file in language_model.iterdir():

@@ -1,4 +1,4 @@
-"""The head of a classifier: what it pools, and which layers stand where."""
+"""The head of a classifier: its pooling and its layers."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_any_pooling_of_any_encoder_reads_no_padding(kind: str, pooling: str) ->
 @pytest.mark.parametrize(
     ("kind", "same"), [("lstm", "max"), ("cnn", "max"), ("feedforward", "mean")]
 )
-def test_what_auto_pools(kind: str, same: str) -> None:
+def test_auto_chooses_a_pooling_for_each_encoder(kind: str, same: str) -> None:
     found, wanted = (
         classified(classifier(encoder(kind), pooling=p), tokens()) for p in ("auto", same)
     )
@@ -68,7 +68,7 @@ def test_a_deep_averaging_network_reads_the_mean_of_a_text() -> None:
         mean = model.embedding(Tokens.unpadded(IDS[:1])).mean(1)
         wanted = model.head.output(model.head.layers(mean))
         torch.testing.assert_close(classified(model, tokens()).logits[:1], wanted)
-        turned = Tokens.unpadded(IDS[:1].flip(1))  # the order of words says nothing to it
+        turned = Tokens.unpadded(IDS[:1].flip(1))  # the order of words does not matter
         torch.testing.assert_close(classified(model, turned).logits, wanted)
 
 

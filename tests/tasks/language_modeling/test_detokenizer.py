@@ -1,5 +1,7 @@
 """Text from token ids, token by token."""
 
+from typing import get_args
+
 import pytest
 from nlpseq.tasks.language_modeling.detokenizer import WINDOW, Detokenizer
 
@@ -9,7 +11,7 @@ from nlpseq.recipe import TokenizationConfig
 TEXT = "naïve dogs see 日本 and 🙂 cats, again and again. " * 5
 
 
-@pytest.mark.parametrize("kind", ["word", "character", "bpe", "wordpiece", "unigram", "byte_bpe"])
+@pytest.mark.parametrize("kind", get_args(TokenizationConfig.model_fields["kind"].annotation))
 def test_pieces_join_to_the_decoded_text(kind: str) -> None:
     config = TokenizationConfig(kind=kind, vocabulary_size=300)  # type: ignore[arg-type]
     tokenizer = Tokenizer.from_config(config, [TEXT])

@@ -1,4 +1,4 @@
-"""The language-modelling task: what is read, what is counted, what is learnt."""
+"""The language-modelling task: windows, counts, scores and learning."""
 
 import itertools
 import math
@@ -20,6 +20,7 @@ from nlpseq.data.batch import Tokens
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
+from nlpseq.recipe.cells import CELLS
 from nlpseq.task import Cursor, Progress, Shard
 from nlpseq.training.trainer import Trainer
 
@@ -84,7 +85,7 @@ def test_batches_resume_at_any_window(random_windows: bool) -> None:
 def reference_nll(
     task: LanguageModeling, model: torch.nn.Module, ids: Sequence[int]
 ) -> list[float]:
-    """The nll of each token of a document, one step at a time, in the plainest way."""
+    """Compute the nll of each token of a document, one step at a time."""
     state, before, found = model.encoder.initial_state(1), task.tokenizer.eos_id, []
     for token in ids:
         outputs, state = model.encoder.step(model.embedding.lookup(torch.tensor([before])), state)
@@ -124,7 +125,7 @@ def test_evaluation_depends_on_no_window_and_no_batch_size(documents: bool, kind
         torch.testing.assert_close(other, found[0], atol=1e-5, rtol=0)
 
 
-def test_documents_start_afresh() -> None:
+def test_each_document_starts_with_a_new_state() -> None:
     task = make_task(evaluation={"documents": True, "batch_size": 4})
     model = task.build().eval()
     with torch.no_grad():
@@ -171,7 +172,7 @@ def test_loss_is_the_sum_of_the_nll_and_carries_the_state(kind: str) -> None:
     assert total == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn", "mingru", "transformer"])
+@pytest.mark.parametrize("kind", [*CELLS, "transformer"])
 @pytest.mark.parametrize("head", [{}, {"tied": False}, {"kind": "adaptive", "cutoffs": [4]}])
 def test_one_step_changes_every_parameter(kind: str, head: dict[str, Any]) -> None:
     task = make_task(encoder={"kind": kind, "num_layers": 2, **LAYERS.get(kind, {})}, head=head)
@@ -187,16 +188,23 @@ def test_one_step_changes_every_parameter(kind: str, head: dict[str, Any]) -> No
     assert [n for n, p in model.named_parameters() if torch.equal(before[n], p)] == []
 
 
-def test_a_transformers_context_is_told_with_its_scores() -> None:
+def test_a_transformers_context_is_shown_with_its_scores() -> None:
     found = make_task(encoder=LAYERS["transformer"]).details([])
     assert found["context"] == 6
     assert "the 5 before it" in found["signatures"]["context"]
     assert make_task().details([]) == {}
 
 
+def test_a_list_is_no_prompt() -> None:
+    task = make_task()
+    prompt: Any = ["the cat"]
+    with pytest.raises(UserError, match="give one text, a string"):
+        task.predictor(task.build(), CPU).generate(prompt)
+
+
 @pytest.mark.parametrize("method", ["greedy", "beam"])
-def test_generation_goes_on_beyond_the_context(method: str) -> None:
-    """What comes is what reading all of it anew would give, and a state does not grow."""
+def test_generation_continues_beyond_the_context(method: str) -> None:
+    """Generated tokens are those of reading the whole text again, and the state does not grow."""
     decoding = {"method": method, "beam_size": 1, "max_new_tokens": 30, "min_new_tokens": 30}
     task = make_task(encoder=LAYERS["transformer"], decoding=decoding)
     torch.manual_seed(3)
@@ -251,7 +259,7 @@ def test_saved_and_loaded_gives_the_same_output(tmp_path: Any, kind: str) -> Non
 
 
 @pytest.mark.parametrize("average", ["ema", "last_k"])
-def test_a_killed_run_goes_on_with_the_cache_that_it_carried(tmp_path: Path, average: str) -> None:
+def test_a_killed_run_resumes_with_the_cache_that_it_carried(tmp_path: Path, average: str) -> None:
     def run(folder: Path, stop: int = -1) -> Trainer:
         task = make_task(
             encoder={**LAYERS["transformer"], "dropout": 0.2},
@@ -288,7 +296,7 @@ def test_a_killed_run_goes_on_with_the_cache_that_it_carried(tmp_path: Path, ave
 
 @pytest.mark.parametrize("kind", list(LAYERS))
 def test_learns_a_small_language_for_real(kind: str) -> None:
-    """Alternation over a distance: what follows `x` depends on the word two before it."""
+    """The word after `x` depends on the word two before it."""
     generator = torch.Generator().manual_seed(0)
     picks = torch.randint(0, 2, (400,), generator=generator).tolist()
     texts = [f"{'ab'[pick]} x {'cd'[pick]}" for pick in picks]
@@ -314,7 +322,7 @@ def test_learns_a_small_language_for_real(kind: str) -> None:
     assert nll == pytest.approx(math.log(2) / 4, abs=0.03)
 
 
-def test_references_give_the_sources_own_perplexity() -> None:
+def test_baselines_are_the_perplexity_of_the_source() -> None:
     rows = Dataset.from_dict({"text": ["a b", "c"], "log_probability": [-3.0, -2.0]})
     task = make_task(["a b c"])
     found = task.known_scores(Split(name="test", rows=rows, origin="test"))
@@ -366,7 +374,7 @@ def test_a_language_model_has_no_source_to_cover() -> None:
         make_task(decoding={"coverage_penalty": 0.2})
 
 
-def test_predict_puts_empty_texts_back_in_their_place() -> None:
+def test_predict_keeps_the_order_of_empty_texts() -> None:
     task = make_task(tokenization={"add_eos": False})
     model = task.predictor(task.build(), CPU)
     assert model.predict([]) == []

@@ -1,4 +1,4 @@
-"""Odd pairs of texts, tokens of every kind, and what is copied."""
+"""Odd pairs of texts, tokens of every kind, and copied words."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from nlpseq.task import Cursor, Progress
 
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("copying", [False, True])
-def test_pairs_with_an_empty_side_are_counted_and_not_learnt(kind: str, copying: bool) -> None:
+def test_pairs_with_an_empty_side_are_counted_and_skipped(kind: str, copying: bool) -> None:
     rows = [("", "Hund"), ("dog", ""), ("\t ", " "), *PAIRS]
     split, test = pairs(rows), pairs([("", "Hund"), (" ", "")], "test")
     task = make(kind, {"train": split, "test": test}, decoder={"copying": copying})
@@ -58,7 +58,7 @@ def test_long_sources_are_cut_or_refused(copying: bool) -> None:
     batch = next(task.batches(rows, training=True, seed=1, start=Cursor()))
     for mode, lengths in ((True, batch.target.lengths.clamp(max=2)), (False, batch.target.lengths)):
         loss, _ = task.loss(model.train(mode), batch, (), Progress())
-        assert int(loss.count) == int(lengths.sum())  # cut in training, whole where it is scored
+        assert int(loss.count) == int(lengths.sum())  # truncated in training, whole in scoring
     assert any(" of more than 2 tokens, truncated" in note for note in task.notes)
     predictor = task.predictor(model, CPU)
     whole, short = predictor.predict([long, "dog " * 9])
@@ -147,7 +147,7 @@ def test_outputs_are_spelt_as_raw_text(name: str, split: str, copying: bool) -> 
 
 
 def test_marks_are_not_left_alone_by_wordpiece() -> None:
-    """It cuts every mark off, so not everything comes back."""
+    """WordPiece splits every mark off, so some texts change."""
     text = "The dog sleeps, and sees the old cat; here it is."
     split = pairs([("dog", text)] * 12)
     task = make(splits={"train": split}, tokenization={"kind": "wordpiece", "vocabulary_size": 200})
@@ -157,8 +157,8 @@ def test_marks_are_not_left_alone_by_wordpiece() -> None:
 
 @pytest.mark.parametrize("name", TOKENIZATIONS)
 @pytest.mark.parametrize("joint", [True, False])
-def test_what_is_copied_is_spelt_as_in_the_source(name: str, joint: bool) -> None:
-    """A target that is its source comes back from its ids, whatever the target's tokens know of it."""
+def test_copied_words_are_spelt_as_in_the_source(name: str, joint: bool) -> None:
+    """A target equal to its source is restored from its ids, even with words unknown to the target's tokens."""
     size = 300 if name == "byte_bpe" else 60
     task = make(
         tokenization={"kind": name, "joint": joint, "vocabulary_size": size},
@@ -170,13 +170,13 @@ def test_what_is_copied_is_spelt_as_in_the_source(name: str, joint: bool) -> Non
         features, _ = task.pairs.encode_sources([text])
         assert len(pair.copies) == len(features[0])
         if name == "byte_bpe":
-            continue  # a byte alone is no text
+            continue  # a single byte is no text
         spelt = "".join(task.pairs.decode([id], pair) for id in pair.copies)
         assert spelt.replace("##", "").replace(" ", "") == text.replace(" ", "")
 
 
 def test_words_of_vectors_are_read_and_copied_but_never_written(tmp_path: Path) -> None:
-    """Of the extension behind the table; `Hunde` and `dog` are in it, as the vocabulary is cut."""
+    """`Hunde` and `dog` are in the extension after the table, because the vocabulary is limited."""
     vectors = tmp_path / "vectors.txt"
     words = ["dog", "Hunde", "unheard", "cat", "schlafen"]
     vectors.write_text("".join(f"{word} {n} 1 1 1 0 0\n" for n, word in enumerate(words)))

@@ -1,4 +1,4 @@
-"""Training by reward: the losses against brute force, their direction, and a reward that rises."""
+"""Training by reward: losses by brute force, their direction, and a reward that increases."""
 
 import itertools
 import math
@@ -28,7 +28,7 @@ BOS, EOS, PAD = 2, 3, 0
 
 
 class World:
-    """A model and a batch of it; `drawn` are the samples that are to come, then the greedy output."""
+    """A model and a batch; `drawn` are the next samples, then the greedy output."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **decoder: Any) -> None:
         self.task = make(decoder=decoder)
@@ -62,7 +62,7 @@ class World:
         return objective.loss(self.model.head, *self.start(), self.target, at_test=self.start())
 
     def log_probs(self, outputs: Sequence[Sequence[int]]) -> list[float]:
-        """By single steps."""
+        """Return log-probabilities by single steps."""
         memory, state = self.start()
         found = []
         for row, ids in enumerate(outputs):
@@ -76,7 +76,7 @@ class World:
 
 
 def ended(outputs: Sequence[Sequence[int]]) -> list[list[int]]:
-    """With their ends, where the limit has left room for one."""
+    """Return outputs with their ends, where the limit leaves room for one."""
     return [[*ids, EOS] if len(ids) < LENGTH else list(ids) for ids in outputs]
 
 
@@ -100,10 +100,10 @@ def test_minimum_risk_is_the_expected_error_over_candidates(
     empty: list[int] = []
     drawn = [
         [[5, 6]] * rows,
-        [[4, 5, 6, 7, 8, 9]] * rows,  # as long as may be: without an end
+        [[4, 5, 6, 7, 8, 9]] * rows,  # the maximum length: without an end
         [empty] * rows,
         [ids[:-1] for ids in gold],  # the reference: no second candidate
-        [[5, 6]] * rows,  # the first once more
+        [[5, 6]] * rows,  # the first again
     ]
     world.samples = [list(one) for one in drawn]
     sharpness = 0.3
@@ -164,7 +164,7 @@ def test_an_output_that_is_as_good_as_the_greedy_one_teaches_nothing(
 def test_outputs_are_compared_with_those_of_the_model_at_test(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Rennie et al. (2017), section 3: whatever dropout does to encoder and decoder in training."""
+    """The baseline has no dropout (Rennie et al. 2017, section 3)."""
     task = make(
         objective={"kind": "self_critical"},
         embedding={"dim": 6, "dropout": 0.5},
@@ -203,7 +203,7 @@ def test_outputs_are_compared_with_those_of_the_model_at_test(
 def test_a_reward_and_the_likelihood_are_sums_over_sentences(
     kind: str, task_kind: str, copying: bool
 ) -> None:
-    """Wu et al. (2016), equation 9: so they add up over batches and processes."""
+    """Sums add up over batches and processes (Wu et al. 2016, equation 9)."""
     given = {"kind": kind, "likelihood_weight": 0.3, "samples": 2}
     task = make(task_kind, objective=given, decoder={"copying": copying})
     plain = make(task_kind, decoder={"copying": copying})
@@ -245,12 +245,12 @@ def test_coverage_counts_what_is_attended_to_again() -> None:
     assert (loss - nll).item() == pytest.approx(0.5 * expected, rel=1e-4)
 
 
-# The real thing
+# Runs
 
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A model that has half learnt to copy digits, in its directory."""
+    """Train a model that has partly learnt to copy digits; return its directory."""
     rows = pairs(toy("copy", 300, 1))
     task = make(splits={"train": rows}, **SMALL)
     model = built(task)
@@ -338,7 +338,7 @@ def test_transformers_of_other_heads_or_positions_do_not_fit(section: str, tmp_p
 
 
 def test_a_run_with_words_of_vectors_is_started_from(tmp_path: Any) -> None:
-    """The vocabulary is that run's, its extension included, and the file of vectors is not needed."""
+    """Vocabulary and extension come from that run, without the file of vectors."""
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("dog 1 2 3 4 5 6\nunheard 6 5 4 3 2 1\n")
     given = {"dim": 6, "pretrained": str(vectors), "characters": "cnn", "character_size": 3}

@@ -1,4 +1,4 @@
-"""Teacher forcing, scheduled sampling one after the other and in parallel, and the schedules."""
+"""Teacher forcing, sequential and parallel scheduled sampling, and the schedules."""
 
 import json
 import math
@@ -33,7 +33,7 @@ DECODERS: list[dict[str, Any]] = [
 
 
 class World:
-    """A batch, and a decoder that writes down what it reads."""
+    """A batch, and a decoder that records its inputs."""
 
     def __init__(self, decoder: dict[str, Any], copies: int = 1, **sections: Any) -> None:
         self.task = make(decoder=decoder, training={"batch_size": 4 * copies}, **sections)
@@ -48,7 +48,7 @@ class World:
         self.inputs: list[Tensor] = []
 
     def decode(self, monkeypatch: pytest.MonkeyPatch, ratio: float, **config: Any) -> Any:
-        """What is learnt from; `inputs` holds each tensor of ids that was read for it."""
+        """Return outputs to learn from; `inputs` records each tensor of ids that is read."""
         self.inputs = []
         readable = self.decoder.readable
 
@@ -170,7 +170,7 @@ def test_in_parallel_the_last_pass_reads_the_choices_of_the_one_before(
 
 @pytest.mark.parametrize("mode", ["sequential", "parallel"])
 def test_a_coin_for_every_token(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
-    """The model always says `own`, which no target has, so what is gold can be seen."""
+    """The model always predicts `own`, which no target has, so gold tokens are recognizable."""
     ratio, tosses, gold, mixed_rows, rows = 0.3, 0, 0, 0, 0
     world = World(DECODERS[0], copies=3)
     own = world.task.target.unk_id
@@ -198,7 +198,7 @@ def test_a_coin_for_every_token(monkeypatch: pytest.MonkeyPatch, mode: str) -> N
     assert mixed_rows > rows / 2
 
 
-def test_what_no_text_is_made_of_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_special_tokens_are_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(DECODERS[1])
     for choose in ("sample", "argmax"):
         for _ in range(20):
@@ -293,7 +293,7 @@ def test_the_ratio_is_in_the_history(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize(
     ("mode", "kind"), [("sequential", "lstm"), ("parallel", "lstm"), ("parallel", "transformer")]
 )
-def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, mode: str, kind: str) -> None:
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, mode: str, kind: str) -> None:
     def run(folder: Path, stop: int = -1) -> Trainer:
         task = make(
             splits={"train": pairs(), "validation": pairs(name="validation")},

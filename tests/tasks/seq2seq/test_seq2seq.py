@@ -1,4 +1,4 @@
-"""What translation and summarization must do alike: learn, evaluate, be saved, attend."""
+"""Translation and summarization both learn, evaluate, save and attend."""
 
 import json
 from pathlib import Path
@@ -59,7 +59,7 @@ SOURCES = ["the old dog sees a cat", "", "zebras sleep", "a cat \t", " "]
 
 
 def stuck(task: Any) -> list[str]:
-    """Parameters that one epoch of gradients, and one step, leave as they were."""
+    """Return the parameters that one step with the gradients of one epoch does not change."""
     model = built(task).train()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer = torch.optim.SGD(task.parameter_groups(model), lr=1.0)
@@ -95,8 +95,8 @@ def test_bridges_and_rewards_reach_every_parameter(bridge: str, objective: str) 
     assert stuck(make(decoder={"bridge": bridge}, objective={"kind": objective})) == []
 
 
-def test_frozen_vectors_stay(tmp_path: Path) -> None:
-    """The source's; a shared table would freeze the target's and the output layer too."""
+def test_frozen_vectors_do_not_change(tmp_path: Path) -> None:
+    """Only the source's table is frozen; a shared one would freeze the target's and the output layer too."""
     with pytest.raises(UserError, match=r"frozen: .* set head\.shared = false"):
         make(embedding={"frozen": True})
     apart = make(embedding={"frozen": True}, head={"shared": False})
@@ -204,7 +204,7 @@ LEARNERS: dict[str, dict[str, Any]] = {
     [*(("lstm", name) for name in TOYS), ("transformer", "copy"), ("transformer", "reverse")],
 )
 def test_a_toy_is_learnt(kind: str, name: str) -> None:
-    """Unseen strings come out right: the decoder attends, as no one vector would hold them."""
+    """Unseen strings are correct, because the decoder attends instead of reading a single vector."""
     learner = LEARNERS[kind]
     known = toy(name, 1500, 1, learner["longest"])
     unseen = [row for row in toy(name, 400, 2, learner["longest"]) if row not in known][:200]

@@ -46,7 +46,7 @@ def test_an_untrained_tagger_is_always_legal(head: str, scheme: Any) -> None:
     for seed in range(4):
         task = make("ner", head={"kind": head, "scheme": scheme})
         model = built(task, seed)
-        model.head.projection.weight.data *= 30  # wild, and sure of itself
+        model.head.projection.weight.data *= 30  # large weights: random tags with high confidence
         found = [record.prediction for record in records(task, model, sentences())]
         found += [one.tags for one in task.predictor(model, CPU).tag(WORDS)]
         assert any(tag != "O" for path in found for tag in path)
@@ -71,7 +71,7 @@ def test_class_labels_of_the_hub_count_by_name() -> None:
         task.targets(Split("test", unlabelled, "hub"))
 
 
-def test_a_model_with_a_tag_that_is_none_is_refused() -> None:
+def test_a_model_with_an_invalid_tag_is_refused() -> None:
     task = make("ner")
     for tag in ("", "PER"):
         learnt = {**task.state(), "id2label": {"0": "O", "1": tag}}
@@ -99,7 +99,7 @@ def test_a_model_with_a_tag_that_is_none_is_refused() -> None:
         ({"words": [["a"]], "tags": [["O"]]}, "no column 'tokens', it has words, tags"),
     ],
 )
-def test_bad_columns_are_told_of(rows: dict[str, Any], said: str) -> None:
+def test_bad_columns_are_reported(rows: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         make("ner", {"train": split_of(rows)})
 
@@ -118,7 +118,7 @@ def test_sentences_without_a_token_are_counted_and_not_dropped(tokenization: str
     assert task.predictor(model, CPU).tag([[], ["Ann"], []])[0].tags == []
 
 
-def test_types_that_train_lacks_are_told_of_and_count_as_missed() -> None:
+def test_types_that_train_lacks_are_reported_and_count_as_missed() -> None:
     test = sentences([("Ann visited Acme and Ubu", "B-PER O B-ORG O B-ORG")], "test")
     task = make("ner", {"train": sentences(), "test": test})
     assert any("test: 2 entities of a type that train lacks (ORG)" in n for n in task.notes)
@@ -158,8 +158,8 @@ def test_the_loss_counts_words_not_pieces_of_words() -> None:
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])
-def test_learns_from_the_context_of_names_that_train_has_not(head: str) -> None:
-    """`met` says that a name is a person's, `in` a place's; the two words of one are one entity."""
+def test_learns_from_the_context_of_unseen_names(head: str) -> None:
+    """`met` precedes a person, `in` a place; two words of a name are one entity."""
 
     def rows(names: str) -> list[tuple[str, str]]:
         pairs = [(first, last) for first in names for last in names]
@@ -177,7 +177,7 @@ def test_learns_from_the_context_of_names_that_train_has_not(head: str) -> None:
     train(task, model, sentences(rows("abcdefgh")), epochs=4)
     found = scores(task, model, test)
     assert found["f1"] > 0.95
-    assert found["conlleval_f1"] == found["f1"]  # whatever is found is legal
+    assert found["conlleval_f1"] == found["f1"]  # all tags are legal
 
 
 def test_learns_the_built_in_corpus_for_real() -> None:

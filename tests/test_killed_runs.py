@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import Command, run_anew
+from commands import Command, run_in_new_process
 
 SETTINGS = [
     "data.sizes={ train = 900, validation = 60, test = 60 }",
@@ -68,7 +68,7 @@ def untimed(folder: Path) -> list[dict[str, object]]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of an uninterrupted run, in a process of its own."""
     folder = tmp_path_factory.mktemp("resume") / "whole"
-    run_anew(words(folder))
+    run_in_new_process(words(folder))
     return folder
 
 

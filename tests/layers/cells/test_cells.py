@@ -1,4 +1,4 @@
-"""Every cell three ways (equations, step, sweep) against torch.nn, values and gradients."""
+"""Every cell in three forms (equations, step, sweep) agrees with torch.nn in values and gradients."""
 
 import pytest
 import torch
@@ -9,6 +9,7 @@ from nlpseq.layers.cells import KINDS, Cell, build_cell, cell_class
 from nlpseq.layers.cells.gru import GRUCell
 from nlpseq.layers.cells.lstm import LSTMCell
 from nlpseq.layers.cells.rnn import RNNCell
+from nlpseq.recipe.cells import CELLS
 from nlpseq.types import State
 
 BATCH, TIME, INPUT, HIDDEN = 5, 7, 6, 8
@@ -40,7 +41,7 @@ def window(cell: Cell, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Stat
 
 
 def gradients(results: tuple[Tensor, ...], wrt: list[Tensor]) -> list[Tensor]:
-    """Of a fixed random combination of all results."""
+    """Return gradients of a fixed random combination of all results."""
     torch.manual_seed(3)
     total = sum((torch.randn(part.shape, dtype=part.dtype) * part).sum() for part in results)
     return list(torch.autograd.grad(total, wrt))
@@ -62,7 +63,7 @@ def unrolled(cell: Cell, how: str, inputs: Tensor, state: State) -> tuple[Tensor
 
 @pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
 @pytest.mark.parametrize("name", PAIRS)
-def test_sweep_is_torch_nn(name: str, dtype: torch.dtype, tolerance: float) -> None:
+def test_sweep_agrees_with_torch_nn(name: str, dtype: torch.dtype, tolerance: float) -> None:
     cell = make(name, dtype)
     _, library, options = PAIRS[name]
     peer = library(INPUT, HIDDEN, batch_first=True, **options).to(dtype)
@@ -119,14 +120,14 @@ def test_state_is_that_after_the_last_real_token(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["rnn-tanh", "rnn-relu", "gru"])
-def test_library_sweep_is_the_same(name: str) -> None:
-    """What runs where there is no CPU kernel of ours."""
+def test_the_library_sweep_agrees(name: str) -> None:
+    """The library sweep runs where nlpseq has no CPU kernel."""
     cell = make(name)
     inputs, state = window(cell)
     torch.testing.assert_close(cell.library_sweep(inputs, state), cell.sweep(inputs, state)[0])
 
 
-@pytest.mark.parametrize("name", ["rnn-tanh", "gru", "mingru", "minlstm"])
+@pytest.mark.parametrize("name", [kind for kind in KINDS if cell_class(kind).num_states == 1])
 def test_gradcheck_of_our_kernels(name: str) -> None:
     torch.manual_seed(0)
     cell = ALL[name][0](2, 3).double()
@@ -244,6 +245,11 @@ def test_a_changed_equation_changes_the_result(kind: str, monkeypatch: pytest.Mo
     before = old(cell, inputs[:, 0], state)
     torch.testing.assert_close(cell.step(inputs[:, 0], state)[0], 2 * before[0])
     torch.testing.assert_close(cell.sweep(inputs, state)[0][:, 0], 2 * before[0])
+
+
+def test_recipes_know_the_same_kinds_and_describe_each() -> None:
+    assert tuple(CELLS) == KINDS
+    assert all(len(line) > 20 for line in CELLS.values())
 
 
 def test_gates_of_equations_alone_are_their_sigmoids() -> None:

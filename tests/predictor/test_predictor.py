@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from nlpseq.errors import TextError, UserError
@@ -48,6 +49,8 @@ TEXTS = ["good film", "", "Übel\u2028"]
         pd.Series(TEXTS, dtype="string"),
         pd.Index(TEXTS),
         datasets.Dataset.from_dict({"text": TEXTS})["text"],
+        pyarrow.array(TEXTS),
+        pyarrow.chunked_array([TEXTS]),
     ],
     ids=lambda texts: type(texts).__name__,
 )
@@ -149,7 +152,7 @@ def vars_of(entity: Entity) -> dict[str, object]:
     return {name: getattr(entity, name) for name in ("text", "type", "start", "end", "confidence")}
 
 
-def test_optional_attributes_are_in_json_only_where_they_say_something() -> None:
+def test_optional_attributes_are_in_json_only_where_they_are_set() -> None:
     assert list(EVERY_KIND[0].to_json()) == ["text", "label", "probabilities"]
     attended = Classification("a", "good", {"good": 1.0}, tokens=("a",), weights=(1.0,))
     assert list(attended.to_json()) == ["text", "label", "probabilities", "tokens", "weights"]

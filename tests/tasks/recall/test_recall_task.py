@@ -1,4 +1,4 @@
-"""Recall over a distance: what is learnt, what is scored, and that it can be learnt."""
+"""Recall over a distance: losses, scores and learning."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def make(data: Split, **sections: Any) -> Recall:
 
 
 def by_hand(task: Recall, model: Any, row: dict[str, Any]) -> tuple[float, list[str]]:
-    """The nll of a sequence's answers and the likeliest tokens there, token by token."""
+    """Return the nll of a sequence's answers and the likeliest tokens there, token by token."""
     ids = task.tokenizer.encode(row["text"])
     state, nll, found = model.encoder.initial_state(1), 0.0, []
     previous = task.start_id
@@ -93,7 +93,7 @@ def test_scores_depend_on_no_batch_size_and_share() -> None:
 
 
 def test_only_answers_teach() -> None:
-    """A gradient reaches what stands before an answer, and nothing of the other predictions."""
+    """A gradient reaches the tokens before an answer, but no other prediction."""
     task = make(split())
     model = built(task)
     (batch, *_) = task.batches(split(), training=True, seed=1, start=Cursor())
@@ -121,7 +121,7 @@ def test_an_lstm_learns_to_recall() -> None:
     assert set(details["by_distance"]) == {"5", "6"}
 
 
-def test_saved_and_loaded_it_says_the_same(tmp_path: Path) -> None:
+def test_saved_and_loaded_gives_the_same_predictions(tmp_path: Path) -> None:
     data = split()
     task = make(data)
     model = built(task).eval()
@@ -142,10 +142,10 @@ def test_a_reading_asks_for_answers_only() -> None:
     reading = task.predictor(built(task), CPU).read_texts(list(data.texts("text")))
     assert reading.targets is not None
     assert reading.token_texts[0] == ["<bos>", *data.rows[0]["text"].split()]
-    asked = (reading.targets[0] >= 0).nonzero().flatten().tolist()
-    assert asked == data.rows[0]["answers"]
-    expected = Tokens.unpadded(reading.tokens.ids).ids[0, 1:][asked]
-    assert reading.targets[0, asked].tolist() == expected.tolist()
+    answered = (reading.targets[0] >= 0).nonzero().flatten().tolist()
+    assert answered == data.rows[0]["answers"]
+    expected = Tokens.unpadded(reading.tokens.ids).ids[0, 1:][answered]
+    assert reading.targets[0, answered].tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,6 @@ def test_a_reading_asks_for_answers_only() -> None:
         ([[1, 2]], [[1]], "sequence 1 of train has 2 answers and 1 distances"),
     ],
 )
-def test_answers_that_are_none_are_refused(answers: Any, distances: Any, said: str) -> None:
+def test_invalid_answers_are_refused(answers: Any, distances: Any, said: str) -> None:
     with pytest.raises(UserError, match=said):
         make(split_of({"text": ["a b a"], "answers": answers, "distances": distances}))

@@ -1,4 +1,4 @@
-"""Options of decoding, through the predictor of both tasks."""
+"""Options of decoding, in the predictor of both tasks."""
 
 import math
 from typing import Any
@@ -55,7 +55,7 @@ def test_options_of_predict() -> None:
 
 
 def ratios(predictor: Any, texts: list[str], **options: Any) -> list[tuple[int, int]]:
-    """Words made and given; an output's end counts as one that is made."""
+    """Return the numbers of output and source words; callers add the end of an output."""
     answers = predictor.predict(texts, seed=2, **options)
     return [(len(row.output.split()), len(row.text.split())) for row in answers]
 
@@ -76,7 +76,7 @@ def ratios(predictor: Any, texts: list[str], **options: Any) -> list[tuple[int, 
         ),
     ],
 )
-def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
+def test_impossible_options_are_refused(options: dict[str, Any], said: str) -> None:
     task = make()
     with pytest.raises(UserError, match=said):
         task.predictor(built(task), CPU).predict(["dog"], **options)
@@ -87,7 +87,7 @@ def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
 
 
 def test_attention_has_a_row_for_each_token_that_was_written() -> None:
-    """An output that stopped at its greatest length has no end."""
+    """An output that stopped at its maximum length has no end."""
     task = make(decoding={"max_new_tokens": 2})
     predictor = task.predictor(built(task), CPU)
     for limit in (1, 2, 12):
@@ -98,11 +98,11 @@ def test_attention_has_a_row_for_each_token_that_was_written() -> None:
             assert [len(weights) for weights in row.weights] == (
                 [len(row.source_tokens)] * len(row.output_tokens)
             )
-    with pytest.raises(UserError, match="attention weights need outputs that can be found again"):
+    with pytest.raises(UserError, match="attention weights need outputs that are not sampled"):
         predictor.attention(["a cat"], method="sample", seed=1)
 
 
-def test_options_of_sampling_are_not_given_in_vain() -> None:
+def test_sampling_options_without_effect_are_refused() -> None:
     predictor = make().predictor(built(make()), CPU)
     with pytest.raises(
         UserError, match="top_k is an option of sampling, and method = beam: set method = s"
@@ -131,7 +131,7 @@ def test_options_of_sampling_are_not_given_in_vain() -> None:
         (["caf\udce9"], "texts\\[0\\]: .* is not valid Unicode"),
     ],
 )
-def test_what_is_no_text(texts: Any, said: str) -> None:
+def test_items_that_are_no_text_are_refused(texts: Any, said: str) -> None:
     predictor = make().predictor(built(make()), CPU)
     for ask in (predictor.predict, predictor.attention):
         with pytest.raises(UserError, match=said):
@@ -148,7 +148,7 @@ def test_what_is_no_text(texts: Any, said: str) -> None:
 @pytest.mark.parametrize("method", ["beam", "greedy", "sample"])
 @pytest.mark.parametrize("copying", [False, True])
 def test_a_model_without_probabilities(method: str, copying: bool) -> None:
-    """Its draws may be words to copy that belong to another source."""
+    """Its samples may be copied words of another source."""
     task = make(decoding={"method": method}, decoder={"copying": copying})
     model = built(task)
     with torch.no_grad():
@@ -158,8 +158,8 @@ def test_a_model_without_probabilities(method: str, copying: bool) -> None:
     assert all(math.isnan(sum(one.statistics)) for one in records(task, model, pairs()))
 
 
-def test_validation_draws_numbers_of_its_own() -> None:
-    """So whether and what is validated changes nothing that is trained, and its scores are the same again."""
+def test_validation_has_its_own_random_numbers() -> None:
+    """Validation does not change training, and repeated validation has the same scores."""
     task = make(decoding={"method": "sample"})
     model = built(task)
     before = torch.get_rng_state()
@@ -179,7 +179,7 @@ def test_ratios_of_the_source_are_exact() -> None:
 
 @pytest.mark.parametrize("copying", [False, True])
 def test_the_score_of_greedy_and_sampled_outputs_is_their_log_probability(copying: bool) -> None:
-    """Ended by the end or by their limit alike: beam search with a beam of 1 says the same."""
+    """Beam search with a beam of 1 agrees, for outputs that end and for those cut at their limit."""
     task = make(decoder={"copying": copying})
     model = built(task)
     predictor = task.predictor(model, CPU)
@@ -257,13 +257,13 @@ def test_each_source_is_searched_once(
     ("method", "vocab_size", "size"),
     [
         ("beam", 1000, 16),
-        ("beam", STEP_ELEMENTS // 5 // 11, 11),  # a beam of 5 has five rows a source
+        ("beam", STEP_ELEMENTS // 5 // 11, 11),  # a beam of 5 has five rows for each source
         ("greedy", STEP_ELEMENTS // 5 // 11, 16),
         ("sample", STEP_ELEMENTS // 11, 11),
-        ("beam", STEP_ELEMENTS, 8),  # a training batch at least
+        ("beam", STEP_ELEMENTS, 8),  # at least a training batch
     ],
 )
-def test_as_many_are_searched_together_as_keep_a_step_small(
+def test_the_number_of_sources_searched_together_keeps_a_step_small(
     method: str, vocab_size: int, size: int
 ) -> None:
     config, training = TextDecodingConfig(method=method, beam_size=5), TrainingConfig(batch_size=8)

@@ -1,4 +1,4 @@
-"""Classification: labels, class weights, metrics, answers."""
+"""Classification: labels, class weights, metrics, predictions."""
 
 import math
 import random
@@ -96,7 +96,7 @@ def test_a_split_of_one_class_is_told_of() -> None:
     assert any("test: only one class, 'negative'" in note for note in task.notes)
 
 
-def test_labels_that_train_lacks_are_told_of_and_count_as_wrong() -> None:
+def test_labels_that_train_lacks_are_reported_and_count_as_wrong() -> None:
     test = reviews([("a fine film", "superb"), ("dull", "negative")], "test")
     task = make("sentiment", {"train": reviews(), "test": test})
     assert any("test: 1 example with a label that train lacks (superb)" in n for n in task.notes)
@@ -172,7 +172,7 @@ def test_scores_and_tables_agree_with_the_answers() -> None:
 
 @pytest.mark.parametrize("kind", ["lstm", "hierarchical"])
 @pytest.mark.parametrize("tokenization", ["word", "bpe"])
-def test_answers_show_what_was_attended_to(kind: str, tokenization: str) -> None:
+def test_predictions_show_attention_weights(kind: str, tokenization: str) -> None:
     task = make(
         "sentiment",
         encoder=encoder(kind),
@@ -234,7 +234,7 @@ def test_learns_the_built_in_corpus_for_real() -> None:
 
 
 def test_order_matters_to_an_lstm_and_not_to_an_averaging_network() -> None:
-    """Which of two words comes first decides: no bag of words tells."""
+    """The label depends on the order of two words, which a bag of words does not see."""
     generator = random.Random(0)
     rows = []
     for _ in range(120):

@@ -59,7 +59,7 @@ def check(answer: TaggedText, text: str) -> None:
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])
 @pytest.mark.parametrize("kind", ["word", "bpe"])
-def test_entities_lie_where_they_are_said_to(head: str, kind: str) -> None:
+def test_entities_are_at_their_offsets(head: str, kind: str) -> None:
     found = predictor(head={"kind": head}, tokenization={"kind": kind, "vocabulary_size": 90})
     answers = found.predict(TEXTS)
     for answer, text in zip(answers, TEXTS, strict=True):
@@ -70,7 +70,7 @@ def test_entities_lie_where_they_are_said_to(head: str, kind: str) -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(text=st.text(st.sampled_from("AnBo .\n\t!?'\u0301\u200d🙂日-\x07\u00a0"), max_size=30))
-def test_any_text_is_answered(trained: SequenceTaggerPredictor, text: str) -> None:
+def test_any_text_has_a_prediction(trained: SequenceTaggerPredictor, text: str) -> None:
     check(trained.predict([text])[0], text)
 
 
@@ -85,7 +85,7 @@ def test_a_text_is_read_sentence_by_sentence(trained: SequenceTaggerPredictor) -
 
 @pytest.mark.parametrize("characters", ["none", "cnn", "lstm"])
 @pytest.mark.parametrize("head", ["crf", "softmax"])
-def test_what_is_found_does_not_depend_on_the_batch(
+def test_predictions_do_not_depend_on_the_batch(
     head: str, characters: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = predictor(
@@ -103,7 +103,7 @@ def test_what_is_found_does_not_depend_on_the_batch(
 
 
 def test_spans_of_any_paths_are_those_of_their_tags(trained: SequenceTaggerPredictor) -> None:
-    """Also of paths that no scheme allows, with padding behind them."""
+    """Paths that no scheme allows count too, with padding after them."""
     torch.manual_seed(0)
     paths = torch.randint(len(trained.tags), (200, 7))
     lengths = torch.randint(1, 8, (200,))
@@ -120,7 +120,7 @@ def test_spans_of_any_paths_are_those_of_their_tags(trained: SequenceTaggerPredi
 def test_confidence_is_the_probability_of_just_that_entity(
     trained: SequenceTaggerPredictor,
 ) -> None:
-    """Against the sum over all paths of a short sentence."""
+    """Confidence agrees with the sum over all paths of a short sentence."""
     words = ["Ann", "Lee", "left"]
     (tagged,) = trained.tag([words])
     features = trained.pipeline.read([words])

@@ -1,4 +1,4 @@
-"""The minLSTM against the paper's equations, and in a trained recipe. The other tests of cells cover it by its kind."""
+"""The minLSTM agrees with the paper's equations; the tests of all cells cover it too."""
 
 import torch
 
