@@ -27,8 +27,9 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 
+from ..base.label_names import names_by_id
 from ..base.notes import counted
-from ..base.text_task import TextTask, names_by_id
+from ..base.text_task import TextTask
 from .baselines import train_baselines
 from .metrics import type_table
 from .model import TaggerModel, build_tagger, word_outputs
