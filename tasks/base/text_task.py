@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nlpseq import model_directory
 from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.batching import bucket_batches
 from nlpseq.data.feature_batches import FeatureCollator
@@ -29,6 +28,7 @@ from nlpseq.models.builders import build_embedding
 from nlpseq.recipe import HierarchicalConfig
 from nlpseq.task import Cursor, Shard, Task
 
+from .language_model_start import load_language_model, read_language_model
 from .layer_decay import layerwise_groups
 from .notes import counted
 from .pipelines import (
@@ -41,7 +41,7 @@ from .pipelines import (
     training_texts,
     unknown_note,
 )
-from .text_recipe import TextRecipe, check_same_layers
+from .text_recipe import TextRecipe
 
 BATCHES_TOGETHER = 300  # evaluation batches whose distinct words are encoded together
 
@@ -188,15 +188,10 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
             raise UserError(
                 "encoder.init_from brings its own embedding: leave out embedding.pretrained"
             )
-        source, model = model_directory.load_task_and_model(model_directory.locate(run))
-        check_same_layers(self.recipe, source.recipe, "encoder.init_from")
-        prefixes = ("embedding.", "encoder.")
-        self._initial = {
-            name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefixes)
-        }
+        start = read_language_model(self.recipe, run)
+        self._initial = start.tensors
         self.notes.append(f"embedding and encoder start from {Path(run).name}")
-        pipeline = getattr(source, "pipeline", None)
-        return source.tokenizer, pipeline and pipeline.normalizer
+        return start.tokenizer, start.normalizer
 
     def _set_pipeline(self) -> None:
         recipe = self.recipe
@@ -266,21 +261,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         """
         if not self._initial:
             return
-        shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-        for name, tensor in self._initial.items():
-            if shapes.get(name) != tensor.shape:
-                expected = tuple(shapes[name]) if name in shapes else "nothing of that name"
-                raise UserError(
-                    f"encoder.init_from: its {name} has the shape {tuple(tensor.shape)}, this recipe "
-                    f"wants {expected}; [embedding] and [encoder] must be those of that run"
-                )
-        encoder = [name for name in shapes if name.startswith("encoder.")]
-        if missing := [name for name in encoder if name not in self._initial]:
-            raise UserError(
-                f"encoder.init_from: that run has no {missing[0]}; [embedding] and [encoder] must be "
-                "those of that run"
-            )
-        model.load_state_dict(self._initial, strict=False)
+        load_language_model(model, self._initial)
 
     def parameter_groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Group parameters as every task does; with `training.layer_decay` also by layer."""
@@ -408,18 +389,3 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         """Return the indices of this process's examples."""
         size = len(self.examples(split))
         return range(shard.rank, min(limit, size) if limit else size, shard.world_size)
-
-
-def names_by_id(id2label: Any) -> list[str]:
-    """Return the names of classes or tags in the order of their ids, from `id2label` of config.json.
-
-    Raises:
-        UserError: `id2label` does not map each id from 0 on to a name.
-    """
-    mapping = id2label if isinstance(id2label, Mapping) else {}
-    names = [mapping.get(str(index), mapping.get(index)) for index in range(len(mapping))]
-    if not names or not all(isinstance(name, str) for name in names):
-        raise UserError(
-            "config.json: learnt.id2label is damaged: it maps each id from 0 on to a name"
-        )
-    return [str(name) for name in names]

@@ -25,8 +25,9 @@ from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 from nlpseq.wording import format_count
 
+from ..base.label_names import names_by_id
 from ..base.pipelines import read_texts
-from ..base.text_task import TextTask, names_by_id
+from ..base.text_task import TextTask
 from .baselines import train_baselines
 from .metrics import calibration_scores, class_tables
 from .model import Classifier, build_classifier, classify

@@ -28,7 +28,8 @@ from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
 from nlpseq.types import State
 from nlpseq.wording import format_count
 
-from ..base.text_task import TextTask, names_by_id
+from ..base.label_names import names_by_id
+from ..base.text_task import TextTask
 from .baselines import train_baselines
 from .metrics import type_table
 from .model import TaggerModel, build_tagger, word_outputs

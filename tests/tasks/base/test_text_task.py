@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from nlpseq.tasks import TASKS
-from nlpseq.tasks.base.text_task import names_by_id
+from nlpseq.tasks.base.label_names import names_by_id
 from nlpseq.tasks.language_modeling.recipe import LanguageModelingRecipe
 from nlpseq.tasks.language_modeling.task import LanguageModeling
 from small import (
