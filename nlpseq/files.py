@@ -246,7 +246,7 @@ def sync_folder(folder: Path) -> None:
 
 def portable_name(name: str) -> str:
     """Return a name as the name of one folder or file, without characters that Windows forbids."""
-    return re.sub(r'[<>:"/\\|?*]', "_", name)
+    return re.sub(r'[<>:"/\\|?*]', "-", name)
 
 
 def distinct_names(paths: Iterable[str | Path], separator: str = "/") -> list[str]:

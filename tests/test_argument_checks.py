@@ -37,6 +37,10 @@ def test_seeds_are_distinct_integers(seeds: Any, message: str) -> None:
         nlpseq.compare(RECIPE, models=["lstm", "gru"], seeds=seeds)
 
 
+def test_the_class_of_errors_is_exported() -> None:
+    assert nlpseq.UserError is UserError
+
+
 def test_integers_of_numpy_and_ranges_are_seeds() -> None:
     numpy = pytest.importorskip("numpy")
     assert as_seeds("seeds", numpy.array([3, 4])) == [3, 4]

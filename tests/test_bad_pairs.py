@@ -134,12 +134,12 @@ def test_a_file(
         ),
         (
             "encoder.kind=transformer encoder.hidden_size=8 decoder.bridge=zero",
-            "decoder.kind = gru, ",
+            "decoder.kind = transformer has no bridge; gru, ",
         ),
         ("decoder.kind=transformer decoder.attention=dot", "unknown key decoder.attention: "),
         (
             "decoder.kind=gru decoder.positions=rotary",
-            "only decoder.kind = transformer has it",
+            "decoder.kind = gru has no positions; transformer has it",
         ),
         (
             "decoder.kind=transformer decoder.hidden_size=6",

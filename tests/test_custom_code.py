@@ -8,7 +8,9 @@ import torch
 
 import nlpseq
 from nlpseq import custom_code
+from nlpseq.analysis.comparison import default_folder
 from nlpseq.errors import UserError
+from nlpseq.experiment.comparison_plan import ComparisonPlan
 from nlpseq.layers.cells import build_cell
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.models.builders import build_encoder
@@ -151,6 +153,13 @@ def test_without_the_file_the_recipe_is_refused() -> None:
 def test_a_name_that_is_not_complete_gets_the_complete_one(cells: Path, kind: str) -> None:
     with pytest.raises(UserError, match="did you mean 'my_cells.py:Peephole'?"):
         recipe(kind)
+
+
+def test_folders_of_a_comparison_have_names_that_windows_allows(cells: Path) -> None:
+    plan = ComparisonPlan(["ner/quickstart"], models=["lstm", KIND])
+    assert [model.name for model in plan.planned_models()] == ["lstm", "my_cells.py-Peephole"]
+    folder = default_folder("ner/quickstart", ["lstm", KIND, "13/gru"])
+    assert folder.parts[2:] == ("ner-quickstart", "lstm-my_cells.py-Peephole-13_gru")
 
 
 @pytest.mark.parametrize("code", [5, None, [5]])

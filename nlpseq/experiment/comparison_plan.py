@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import custom_code, recipe
-from nlpseq.errors import UserError, suggest
+from nlpseq.errors import UserError
 from nlpseq.files import distinct_names, portable_name
-from nlpseq.recipe.encoders import FAMILIES
+from nlpseq.recipe.encoders import FAMILIES, suggest_kind
 from nlpseq.task import read_recipe
 
 from .run import check_seeds
@@ -124,7 +124,7 @@ class ComparisonPlan:
         if custom_code.is_custom(model):
             custom_code.lookup(model, "--models")  # raises if its file was not given
         elif model not in KINDS:
-            near = suggest(model, KINDS).removesuffix(".") or f"; there are {', '.join(KINDS)}"
+            near = suggest_kind(model, KINDS).removesuffix(".") or f"; there are {', '.join(KINDS)}"
             raise UserError(f"--models: no model is called {model!r}{near}")
         # Of cells/my_cells.py:MyCell; runs are in a folder of this name.
         name = portable_name(model.rpartition("/")[2])

@@ -4,6 +4,7 @@
 recurrent cell needs nothing here: see `cells.py`.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
@@ -254,8 +255,15 @@ def unknown_kind(key: str, kind: object, kinds: list[str]) -> str:
             custom_code.lookup(kind, key)
         except UserError as error:
             return str(error)
+    near = suggest_kind(str(kind), kinds)
+    return f"{key} = {kind!r}: choose {', '.join(kinds)}{near}"
+
+
+def suggest_kind(kind: str, kinds: Sequence[str]) -> str:
+    """Return the end of an error line: the nearest kind in any case, or how to name a class of a user."""
+    near = suggest(kind.lower(), kinds, cutoff=0.75)
     own = custom_code.suggest_full_name(kind) if set(CELLS) <= {*kinds} else ""
-    return f"{key} = {kind!r}: choose {', '.join(kinds)}{own or suggest(str(kind), kinds)}"
+    return near if near != "." else own or suggest(kind.lower(), kinds)
 
 
 EncoderConfig = Annotated[

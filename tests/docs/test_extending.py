@@ -20,8 +20,9 @@ FILES = {
 
 
 @pytest.fixture
-def registered(tmp_path: Path) -> Iterator[Path]:
+def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Yield a folder with the files, registered as by `--code`."""
+    monkeypatch.setattr(custom_code, "_modules", {})
     before = dict(READERS)
     for name, code in FILES.items():
         (tmp_path / name).write_text(code, encoding="utf-8")

@@ -15,6 +15,7 @@ from nlpseq.experiment import training_run
 from nlpseq.experiment.compare import compare
 from nlpseq.experiment.evaluate import evaluate
 from nlpseq.experiment.run import run
+from nlpseq.run_directory import RunDirectory
 from nlpseq.training.history import History
 
 SMALL = [
@@ -90,6 +91,18 @@ def test_too_little_space_is_noticed_before_training(
     with pytest.raises(UserError, match=r"training needs about .* GB for its checkpoints"):
         train(tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_file_system_that_does_not_know_its_size_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = RunDirectory(tmp_path / "run", "", resume=False, overwrite=False)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 0))
+    directory.check_space(10**12)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("nlpseq.run_directory.existing_parent", lambda _: tmp_path / "nowhere")
+    with pytest.raises(UserError, match="run cannot be written: No such file"):
+        directory.check_space(1)
 
 
 def test_a_folder_below_a_file_is_refused_before_the_data_are_read(

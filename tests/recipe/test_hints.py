@@ -40,6 +40,7 @@ def refusal(task: str, assignment: str) -> str:
         ("training.device=cuda", "it is an option, --device cuda"),
         # classes of the user
         ("encoder.kind=Peephole", "in a file of your own as FILE.py:CLASS, with --code FILE.py"),
+        ("encoder.kind=GRU", "did you mean 'gru'?"),
         ("encoder.kind=my_cells.py", "as FILE.py:CLASS, with --code FILE.py"),
         ("encoder.kind=my_cells:Peephole", "as FILE.py:CLASS, with --code FILE.py"),
         # another section

@@ -56,6 +56,7 @@ def predictor(request: pytest.FixtureRequest) -> Any:
     task = MAKERS[request.param]()
     found = task.predictor(built(task), CPU)
     assert found.name == NAMES[request.param]
+    assert repr(found) == f"<{found.name} on cpu>"
     return found
 
 

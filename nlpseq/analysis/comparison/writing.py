@@ -25,7 +25,7 @@ def default_folder(shared: str, names: Sequence[str]) -> Path:
         shared: the recipe of all models, or else their task.
         names: of the models.
     """
-    joined = "-".join(map(portable_name, names))
+    joined = "-".join(portable_name(name.replace("/", "_")) for name in names)
     return Path("runs") / "compare" / shared.replace("/", "-") / joined[:_LONGEST]
 
 

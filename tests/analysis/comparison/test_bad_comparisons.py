@@ -193,6 +193,8 @@ SMALL = "'data.sizes={ train = 40, validation = 9, test = 9 }'"
     ("words", "said"),
     [
         (f"{QUICK} --models lstm,gruu", "--models: no model is called 'gruu'; did you mean 'gru'"),
+        (f"{QUICK} --models lstm,Transformer", "did you mean 'transformer'"),
+        (f"{QUICK} --models lstm,Peephole", "as FILE.py:CLASS, with --code FILE.py"),
         (f"{QUICK} --models lstm,bert", "no model is called 'bert'; there are gru, lstm, "),
         (f"{QUICK} --models lstm,my_cells.py:Cell", "on request; give --code my_cells.py"),
         (f"{QUICK} --models lstm,", "'lstm,': write names separated by commas"),
