@@ -14,8 +14,7 @@ from nlpseq.data.tokenizer_training import text_normalizer
 from nlpseq.data.word_rules import ABBREVIATIONS
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
-
-from .notes import counted
+from nlpseq.wording import format_count
 
 BUILTIN_ORIGIN = "built-in corpus"
 SAMPLED_TEXTS = 2000
@@ -224,7 +223,7 @@ def unknown_counts(
     """Return the counts of unknown tokens, and a note; a warning if there are many."""
     share = unknown / max(total, 1)
     counts = {"unknown": unknown, "tokens": total, "share": share}
-    note = f"{name}: {share:.1%} of {counted(total, what.removesuffix('s'))} are unknown"
+    note = f"{name}: {share:.1%} of {format_count(total, what.removesuffix('s'))} are unknown"
     if share <= MANY_UNKNOWN:
         return counts, [note]
     advice = {

@@ -27,10 +27,10 @@ from nlpseq.layers.embedding import Embedding
 from nlpseq.models.builders import build_embedding
 from nlpseq.recipe import HierarchicalConfig
 from nlpseq.task import Cursor, Shard, Task
+from nlpseq.wording import format_count
 
 from .language_model_start import load_language_model, read_language_model
 from .layer_decay import layerwise_groups
-from .notes import counted
 from .pipelines import (
     are_lists,
     cutting_note,
@@ -172,9 +172,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         note = str(vectors.coverage)
         if vectors.extra_words:
             self.tokenizer = self.tokenizer.with_words(vectors.extra_words)
-            note += (
-                f"; {counted(len(vectors.extra_words), 'further word')} of the file, not trained"
-            )
+            note += f"; {format_count(len(vectors.extra_words), 'further word')} of the file, not trained"
         self.notes.append(note)
         self.extension = len(vectors.extra_words)
         self._vectors = vectors

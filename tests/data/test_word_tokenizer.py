@@ -9,7 +9,6 @@ from nlpseq.data.word_tokenizer import (
     split_into_sentences,
     split_sentences,
     split_words,
-    tokenize_words,
 )
 
 TEXTS = st.text(max_size=80) | st.text("aB.'’,-nt1 $@/:\n\"(\u0301\u200d👍", max_size=60)
