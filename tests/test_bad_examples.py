@@ -137,7 +137,7 @@ def test_a_file(
     [
         ("ner", "jsonl", '{"tokens": ["a"], "tags": ["B-X", "O"]}', "sentence 1 of train: 1 tokens and 2 tags"),
         ("ner", "jsonl", '{"tokens": ["a"]}', "no column 'tags', it has tokens"),
-        ("ner", "jsonl", '{"tokens": ["a"], "tags": null}', "tags of sentence 1 of train are None"),
+        ("ner", "jsonl", '{"tokens": ["a"], "tags": null}', "row 1 of the train split has no 'tags'"),
         ("ner", "jsonl", '{"tokens": [3], "tags": ["O"]}', r"tokens of sentence 1 of train are \[3\]"),
         ("ner", "jsonl", '{"tokens": ["a"], "tags": ["Q-X"]}', "sentence 1, token 1: the tag 'Q-X'"),
         ("ner", "lines", "Ann left", "no column 'tokens', it has text"),

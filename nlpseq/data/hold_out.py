@@ -23,7 +23,7 @@ _SHOWN = 5  # classes that a note names
 
 @dataclass(frozen=True)
 class Drawing:
-    """How rows are held out.
+    """The way in which rows are held out.
 
     Attributes:
         contiguous: from the end of train, in order.
@@ -47,7 +47,7 @@ class Drawing:
 
     @property
     def unit(self) -> str:
-        """What is counted: examples or characters."""
+        """Name of the unit that is counted: examples or characters."""
         return "characters" if self.characters else "examples"
 
 

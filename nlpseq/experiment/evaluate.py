@@ -52,12 +52,7 @@ def evaluate(
     check_writable(home / "evaluations" / f"{split}.json")
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
     splits = load_splits_of_run(folder, task, data_dir, wanted=[split], overrides=overrides)
-    if split not in splits:
-        raise UserError(
-            f"split {split!r}: the data have {', '.join(splits)}{suggest(split, splits)}"
-        )
-    if not splits[split].labelled:
-        raise UserError(f"split {split!r}: {splits[split].note}; `nlpseq predict` labels its texts")
+    _check_scorable(splits, split)
     scores, records = _score(folder, task, splits[split], device)
     result = {
         "split": split,
@@ -72,6 +67,14 @@ def evaluate(
     write_predictions(home / "evaluations" / f"{split}.predictions.jsonl", records)
     write_json(home / "evaluations" / f"{split}.json", result)
     return result
+
+
+def _check_scorable(splits: Mapping[str, Split], name: str) -> None:
+    """Refuse a split that the data lack, or whose labels are hidden."""
+    if name not in splits:
+        raise UserError(f"split {name!r}: the data have {', '.join(splits)}{suggest(name, splits)}")
+    if not splits[name].labelled:
+        raise UserError(f"split {name!r}: {splits[name].note}; `nlpseq predict` labels its texts")
 
 
 def _data_notes(

@@ -14,7 +14,7 @@ from .text_recipe import TextRecipe, check_same_layers
 
 
 class LanguageModelStart(NamedTuple):
-    """What a task takes from a language model; models of nlpseq 0.1 normalise by their tokenizer."""
+    """Parts of a language model that a task starts from; models of nlpseq 0.1 normalise in their tokenizer."""
 
     tokenizer: Tokenizer
     normalizer: Normalizer | None

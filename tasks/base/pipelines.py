@@ -1,4 +1,4 @@
-"""How the texts of a task are cut, as a recipe and its data say, and notes about that."""
+"""Text pipelines of tasks: built from a recipe and its data, with notes on cutting and unknown tokens."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence

@@ -179,7 +179,7 @@ class PairReader:
 
     @property
     def signature(self) -> str:
-        """How outputs are detokenized; empty if they are not."""
+        """Signature of the detokenization of outputs; empty without one."""
         if not self.detokenizes:
             return ""
         return self.detokenizer.signature if self.detokenizer else moses_signature()

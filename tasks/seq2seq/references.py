@@ -14,7 +14,7 @@ REFERENCES = tuple(f"target{number}" for number in range(2, 10))
 
 
 class Further(NamedTuple):
-    """What an example has beside its first reference.
+    """Further data of an example, beside its first reference.
 
     Attributes:
         references: further references; none for some examples.

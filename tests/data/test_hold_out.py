@@ -1,4 +1,4 @@
-"""What is held out of train: stratified, the same for every run, and said."""
+"""Rows held out of train: stratified, the same for every run, and said."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How data say that they are cut, and what a run notes about their tokens."""
+"""Data that are cut already, and the notes of a run on their tokens."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How outputs are scored: tokenizers by script, several references, outputs written as targets are."""
+"""Scoring of outputs: tokenizers by script, several references, outputs written as targets are."""
 
 from typing import Any
 
