@@ -147,7 +147,8 @@ class Split:
 
 def missing_column_error(column: str, split: Split) -> UserError:
     """Return an error that lists the columns of a split."""
-    present = ", ".join(split.rows.column_names)
+    names = split.rows.column_names
+    present = ", ".join(name if name == name.strip() and name else repr(name) for name in names)
     return UserError(
         f"{split.origin}: the {split.name} split has no column {column!r}, it has {present}; "
         "data.columns maps a task's field to a column"

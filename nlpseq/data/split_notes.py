@@ -27,13 +27,13 @@ def overlap_notes(splits: Mapping[str, Split], names: Sequence[str], field: str)
 
     Args:
         splits: with train; without it there is nothing to count.
-        names: splits to check.
+        names: splits to check, each once.
         field: column of the text that a model reads, or of its tokens.
 
     Returns:
         A note for each split that overlaps with train.
     """
-    checked = [name for name in names if name != "train" and name in splits]
+    checked = [name for name in dict.fromkeys(names) if name != "train" and name in splits]
     if "train" not in splits or not checked:
         return []
     train = set(_texts(splits["train"], field))

@@ -29,6 +29,8 @@ def _collect_records(file: Path, reader: Any) -> Columns:
     try:
         header = next(reader)
         columns: Columns = {name: [] for name in header}
+        if repeated := [name for name in columns if header.count(name) > 1]:
+            raise UserError(f"{file}, line 1: several columns are named {repeated[0]!r}")
         for record in reader:
             if not record:
                 continue  # an empty line
@@ -51,7 +53,7 @@ def read_jsonl(file: Path) -> FileContent:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_constant=_constant)
         except ValueError as error:
             raise UserError(f"{file}, line {number}: not JSON: {error}") from error
         if not isinstance(row, dict):
@@ -59,6 +61,11 @@ def read_jsonl(file: Path) -> FileContent:
         rows.append(row)
     names = list(dict.fromkeys(name for row in rows for name in row))
     return FileContent({name: [row.get(name) for row in rows] for name in names})
+
+
+def _constant(spelling: str) -> float | None:
+    """Return a number that is not JSON but that Python writes; NaN, which stands for no value, is null."""
+    return None if spelling == "NaN" else float(spelling)
 
 
 def read_parquet(file: Path) -> FileContent:

@@ -146,16 +146,30 @@ def training_texts(texts: Sequence[Text], parts: Mapping[str, Any], kind: str) -
     return read
 
 
+FINER = (
+    "; the data have words of several such characters, so give predict text that is cut as they are, with "
+    "--pretokenized"
+)
+
+
 def cutting_note(texts: Sequence[Text], pipeline: TextPipeline) -> str:
     """Return a note that says whether the data are cut already, and how raw text is cut."""
-    if are_lists(texts):
-        return f"data.pretokenized = true: lists of words; raw text is {pipeline.describe()}"
-    if pipeline.pretokenized:
-        return (
-            "data.pretokenized = true: words between white space; raw text is "
-            f"{pipeline.describe()}"
-        )
-    return f"data.pretokenized = false: raw text, {pipeline.describe()}"
+    if not are_lists(texts) and not pipeline.pretokenized:
+        return f"data.pretokenized = false: raw text, {pipeline.describe()}"
+    kind = "lists of words" if are_lists(texts) else "words between white space"
+    finer = FINER if _has_longer_words(texts, pipeline) else ""
+    return f"data.pretokenized = true: {kind}; raw text is {pipeline.describe()}{finer}"
+
+
+def _has_longer_words(texts: Sequence[Text], pipeline: TextPipeline) -> bool:
+    """Return whether data that are cut have words that raw text is cut into the characters of."""
+    state = pipeline.state()
+    if pipeline.raw is None or not pipeline.raw.spaceless or state is None or state["joins_words"]:
+        return False
+    cut = (text.split() if isinstance(text, str) else text for text in islice(texts, SAMPLED_TEXTS))
+    words = [word for text in cut for word in text if is_spaceless(word)]
+    longer = sum(len(pipeline.raw.spans(word)) > 1 for word in words)
+    return longer > MANY_ATTACHED * len(words)
 
 
 CUT_RAW = "data.pretokenized=false, without tokenization.split, cuts them into words"

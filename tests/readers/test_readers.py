@@ -243,3 +243,14 @@ def test_a_new_reader_is_one_entry(tmp_path) -> None:
             register(replace(reader, suffixes=()))
     finally:
         del READERS["numbered"]
+
+
+def test_nan_is_null_in_json_lines(tmp_path: Path) -> None:
+    content = '{"text": "fir", "label": NaN}\n{"text": "oak", "label": "tree"}\n'
+    assert rows(tmp_path, "jsonl", content)["label"] == [None, "tree"]
+    assert rows(tmp_path, "jsonl", '{"x": -Infinity}\n')["x"] == [float("-inf")]
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 1: several columns are named 'text'"):
+        rows(tmp_path, "csv", "text,text,label\nfir,oak,tree\n")

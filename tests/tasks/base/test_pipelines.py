@@ -38,6 +38,17 @@ def test_texts_are_raw_and_lists_are_cut() -> None:
         make([text.split() for text in RAW], data={"pretokenized": False})
 
 
+def test_raw_text_that_is_cut_finer_than_the_data_is_noted() -> None:
+    subwords = {"kind": "unigram", "vocabulary_size": 40}
+    longer, single = [["白い", "鳥", "が", "来る"]] * 16, [["白", "鳥", "来"]] * 16
+    assert noted(make(longer, tokenization=subwords), "lists of words", "with --pretokenized")
+    joined = [" ".join(words) for words in longer]
+    task = make(joined, tokenization=subwords, data={"pretokenized": True})
+    assert noted(task, "between white space", "with --pretokenized")
+    assert not noted(make(single, tokenization=subwords), "with --pretokenized")
+    assert not noted(make(longer), "with --pretokenized")  # joined to the words of the vocabulary
+
+
 @pytest.mark.parametrize(
     "sections",
     [{"data": {"pretokenized": True}}, {"tokenization": {"split": "whitespace"}}],
