@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from nlpseq.task import Task
 
-__all__ = ["UserError", "__version__", "compare", "inspect", "load", "quickstart", "run"]
+__all__ = ["UserError", "__version__", "compare", "evaluate", "inspect", "load", "quickstart", "run"]
 
 __version__ = "0.2.0"
 
@@ -129,6 +129,53 @@ def quickstart(
     chosen = [tasks] if isinstance(tasks, str) else checked(tasks=tasks)["tasks"]
     options = checked(output=output, seed=seed)
     return run_quickstart(chosen, to_assignments(overrides), device=device, **options)
+
+
+def evaluate(
+    run: Folder,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+    device: Device = None,
+    baselines: bool = True,
+    code: Files = (),
+    **overrides: Any,
+) -> dict[str, Any]:
+    """Score a trained model on a split, beside the baselines of its run; `nlpseq evaluate` on the command line.
+
+    Args:
+        run: a run directory, or a Hub id.
+        split: split to score.
+        data_dir: folder of local data files, instead of those that the run recorded.
+        device: `cpu`, `cuda`, ...; CUDA if available by default.
+        baselines: score the baselines of the run too; they are trained again where the run did not score
+            these data.
+        code: Python files with classes that the model's recipe names, such as a cell.
+        **overrides: changes to the sections `data`, `decoding` and `evaluation` of the recipe.
+
+    Returns:
+        Scores of the split under its name, `details`, `baselines` and `notes`; also written to
+        `evaluations/<split>.json` of the run.
+
+    Raises:
+        nlpseq.UserError: bad input; one line says what to change.
+    """
+    from nlpseq.argument_checks import checked
+    from nlpseq.custom_code import register
+    from nlpseq.experiment.evaluate import evaluate as evaluate_run
+    from nlpseq.recipe import to_assignments
+
+    name = checked(run=run)["run"]
+    folder = checked(data_dir=data_dir)["data_dir"]
+    register(code)
+    return evaluate_run(
+        name,
+        overrides=to_assignments(overrides),
+        split=split,
+        data_dir=folder,
+        device=device,
+        baselines=baselines,
+    )
 
 
 @overload

@@ -52,16 +52,22 @@ class DataRecord:
         fingerprints: of the content of each split.
         folder: of the local files, on the machine that trained; None for data of the Hub and built-in ones.
         files: names of the local files of each split.
+        in_memory: of data in memory, the fingerprint of each split as it was given: before columns were renamed
+            and rows held out.
+        kind: the user's type of data in memory, such as `pandas.DataFrame`.
     """
 
     fingerprints: Mapping[str, str]
     folder: Path | None = None
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    in_memory: Mapping[str, str] = field(default_factory=dict)
+    kind: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON."""
         folder = {} if self.folder is None else {"folder": str(self.folder.resolve())}
-        return {**folder, "files": self.files, "fingerprints": self.fingerprints}
+        memory = {"in_memory": self.in_memory, "kind": self.kind} if self.in_memory else {}
+        return {**folder, **memory, "files": self.files, "fingerprints": self.fingerprints}
 
 
 def read_data_record(run: Path) -> DataRecord | None:
@@ -78,7 +84,11 @@ def read_data_record(run: Path) -> DataRecord | None:
         return DataRecord(content)  # of version 0.1: the fingerprints of train and validation alone
     folder = content.get("folder")
     return DataRecord(
-        content["fingerprints"], None if folder is None else Path(folder), content.get("files", {})
+        content["fingerprints"],
+        None if folder is None else Path(folder),
+        content.get("files", {}),
+        content.get("in_memory", {}),
+        str(content.get("kind", "")),
     )
 
 
@@ -156,11 +166,12 @@ class RunDirectory:
                 f"{free / 1e9:.2g} GB are free; free some space, or choose another --output"
             )
 
-    def claim(self, data: "DataRecord") -> None:
+    def claim(self, data: "DataRecord", resolved: str = "") -> None:
         """Claim the folder that was checked.
 
         Args:
             data: the splits of the run, with their files.
+            resolved: the recipe to write, with what the data settled; '': as it was given.
 
         Raises:
             UserError: the folder cannot be written, or the run to resume was started on other data.
@@ -168,7 +179,7 @@ class RunDirectory:
         if self.overwrite:
             self._clear()
         if not (self.resume and (self.path / RECIPE).exists()):
-            write_text(self.path / RECIPE, self.recipe)
+            write_text(self.path / RECIPE, resolved or self.recipe)
         file = self.path / DATA
         earlier = read_data_record(self.path)
         if earlier is None:
@@ -177,8 +188,8 @@ class RunDirectory:
             earlier.fingerprints.get(name) != data.fingerprints.get(name) for name in TRAINED_ON
         ):
             raise UserError(
-                f"{file}: the run was started on other data; resume it with the same --data-dir and "
-                "files, or choose another --output"
+                f"{file}: the run was started on other data; resume it with the same "
+                f"{'data' if earlier.in_memory else '--data-dir and files'}, or choose another --output"
             )
 
     def metrics(self) -> dict[str, Any] | None:

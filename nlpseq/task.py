@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from nlpseq import custom_code, recipe
 from nlpseq.data.batch import Batch
-from nlpseq.data.sources import load_splits
+from nlpseq.data.report import DataReport
+from nlpseq.data.in_memory import DataInMemory, LocalData
+from nlpseq.data.sources import folder_of, load_splits
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError, suggest
@@ -102,6 +104,14 @@ class Baseline:
     note: str = ""
 
 
+class Setting(NamedTuple):
+    """A key of a recipe that is chosen by the data: `training.epochs`, its value, and the reason in a few words."""
+
+    key: str
+    value: Any
+    reason: str
+
+
 _CLASS_PATH = re.compile(r"nlpseq\.tasks(\.[a-z_][a-z0-9_]*)+:[A-Z]\w*", re.ASCII)
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
@@ -113,10 +123,13 @@ class Task(ABC, Generic[RecipeT]):
 
     Attributes:
         Config: the schema of the task's recipes.
-        fields: columns of the data that the task reads.
+        fields: columns of the data that the task reads; its recipe may add some.
         further_fields: columns that it also reads where the data have them.
         label_field: the column of labels, `label`, or of lists of tags, `tags`, if the task learns one.
+        target_field: the column of what is predicted, which a split without answers lacks; by default
+            `label_field`.
         contiguous: texts belong together in their order, so splits are cut from the end of train.
+        base_recipe: name of the recipe that own data start from; '' for the defaults.
         metric: turns summed statistics into scores.
         main_metric: the validation score that chooses the best weights.
         higher_is_better: whether a higher main score is better.
@@ -129,10 +142,12 @@ class Task(ABC, Generic[RecipeT]):
     """
 
     Config: ClassVar[type[Recipe]]
-    fields: ClassVar[tuple[str, ...]]
+    fields: tuple[str, ...]
     further_fields: ClassVar[tuple[str, ...]] = ()
     label_field: ClassVar[str] = ""
+    target_field: ClassVar[str] = ""
     contiguous: ClassVar[bool] = False
+    base_recipe: ClassVar[str] = ""
     metric: Metric
     main_metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
@@ -146,6 +161,21 @@ class Task(ABC, Generic[RecipeT]):
         self.target_tokenizer: Tokenizer | None = None
         self.notes: list[str] = []
         self.unknown_tokens: dict[str, dict[str, float]] = {}
+
+    @classmethod
+    def suits(cls, report: DataReport) -> str:
+        """Return why this task is the one for data that several tasks can read; '' if it is not."""
+        return ""
+
+    @classmethod
+    def settings(cls, report: DataReport) -> list[Setting]:
+        """Choose keys of the recipe by amount and kind of data, beside those of `base_recipe`; none by default."""
+        return []
+
+    @property
+    def text_fields(self) -> tuple[str, ...]:
+        """Columns of the texts, or lists of tokens, that a model reads: one, or the two of a pair."""
+        return self.fields[:1]
 
     @abstractmethod
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
@@ -206,35 +236,44 @@ class Task(ABC, Generic[RecipeT]):
             UserError: an option, or a combination of options, that scoring or generating would refuse.
         """
 
-    def load_splits(self, data_dir: Path | None = None) -> dict[str, Split]:
+    def load_splits(self, local_data: LocalData | None = None) -> dict[str, Split]:
         """Load the splits that the recipe's `[data]` names, with the columns that the task reads.
 
         Args:
-            data_dir: folder of local files; None: the Hub or the built-in corpus.
+            local_data: folder of local files, or data in memory; None: `data.folder`, the Hub or the built-in
+                corpus.
 
         Raises:
             UserError: a file, column or split is missing or bad, or the Hub cannot be reached.
         """
+        given = local_data if isinstance(local_data, DataInMemory) else None
+        folder = local_data if isinstance(local_data, Path) else folder_of(self.recipe.data)
         return load_splits(
             self.recipe.data,
-            data_dir=data_dir,
+            data_dir=None if given else folder,
+            given=given,
             fields=self.fields,
             further_fields=self.further_fields,
             label_field=self.label_field,
+            target_field=self.target_field,
+            learnt=self.learnt_labels(),
             contiguous=self.contiguous,
         )
 
-    def load_training_splits(self, data_dir: Path | None = None) -> dict[str, Split]:
+    def learnt_labels(self) -> Sequence[str]:
+        """Return the labels of a trained model, () before `prepare` and for tasks without labels."""
+        return ()
+
+    def load_training_splits(self, local_data: LocalData | None = None) -> dict[str, Split]:
         """Load the splits as `load_splits` does, and check that there is one to train on.
 
         Raises:
             UserError: as `load_splits`, or there is no train split.
         """
-        splits = self.load_splits(data_dir)
+        splits = self.load_splits(local_data)
         if "train" not in splits:
-            raise UserError(
-                f"data.files names no train split, only {', '.join(splits) or 'nothing'}"
-            )
+            where = local_data.kind if isinstance(local_data, DataInMemory) else "data.files"
+            raise UserError(f"{where} names no train split, only {', '.join(splits) or 'nothing'}")
         return splits
 
     def validation_batches(self, split: Split, limit: int = 0) -> Iterator[Batch]:
@@ -295,6 +334,10 @@ class Task(ABC, Generic[RecipeT]):
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Take back what `prepare` learnt, so that `build` and `predictor` work without data."""
         self.tokenizer = tokenizer
+
+    def resolved_recipe(self) -> RecipeT:
+        """Return the recipe with what `prepare` settled from the data, so that it repeats the run."""
+        return self.recipe
 
     def with_recipe(self, recipe: RecipeT) -> Self:
         """Return a task with another recipe and what this one has learnt in `prepare`."""

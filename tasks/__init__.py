@@ -15,6 +15,18 @@ TASKS = {
 }
 """The names of the tasks, which `task =` in a recipe takes, and their classes."""
 
+BY_FIELDS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("text", "label"): ("classification",),
+    ("text", "text2", "label"): ("classification",),
+    ("text", "labels"): ("multilabel",),
+    ("text", "number"): ("regression",),
+    ("tokens", "tags"): ("tagging",),
+    ("text", "spans"): ("tagging",),
+    ("source", "target"): ("summarization", "translation"),
+    ("text",): ("language_modeling",),
+}
+"""The tasks that learn from columns of the data; of several the first one that `suits`, or else the last."""
+
 FORMAT_1_NAMES = {
     "nlpseq.tasks.language_modeling:LanguageModeling": "language_modeling",
     "nlpseq.tasks.long_dependencies:LongDependencies": "recall",

@@ -21,6 +21,7 @@ STRENGTHS = (1.0, 10.0, 100.0)
 
 Ints = npt.NDArray[np.int64]
 Texts = Sequence[Sequence[str]]
+Pairs = Sequence[tuple[Sequence[str], Sequence[str]]]
 
 
 class Guess(NamedTuple):
@@ -105,21 +106,62 @@ class TfidfFeatures:
         return counts
 
 
+class PairTfidfFeatures:
+    """Features of pairs of texts from their TF-IDF weights u and v: [u, v, |u - v|, u * v] and the cosine u . v.
+
+    Args:
+        max_features: keep at most so many columns.
+    """
+
+    def __init__(self, max_features: int = MAX_WEIGHTS) -> None:
+        self._features = TfidfFeatures(max_features // 4)
+
+    def fit_transform(self, pairs: Pairs) -> Any:
+        """Learn the n-grams of all texts, and return the features of the pairs as a sparse matrix."""
+        first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+        matrix = self._features.fit_transform([*first, *second])
+        return self._combine(matrix[: len(first)], matrix[len(first) :])
+
+    def transform(self, pairs: Pairs) -> Any:
+        """Return the features of pairs; n-grams that train lacks are left out."""
+        first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+        return self._combine(self._features.transform(first), self._features.transform(second))
+
+    def _combine(self, u: Any, v: Any) -> Any:
+        from scipy.sparse import csr_matrix, hstack
+
+        product = u.multiply(v).tocsr()
+        cosine = csr_matrix(product.sum(axis=1))
+        return hstack([u, v, abs(u - v), product, cosine]).tocsr()
+
+
 class TfidfClassifier:
-    """Logistic regression on TF-IDF weights, by scikit-learn."""
+    """Logistic regression on TF-IDF weights, by scikit-learn.
+
+    Args:
+        features: `TfidfFeatures` of texts, or `PairTfidfFeatures` of pairs of texts.
+    """
+
+    def __init__(
+        self, features: type[TfidfFeatures] | type[PairTfidfFeatures] = TfidfFeatures
+    ) -> None:
+        self._kind = features
 
     def fit(
-        self, texts: Texts, labels: Sequence[str], validation: tuple[Texts, Sequence[str]] | None
+        self,
+        texts: Sequence[Any],
+        labels: Sequence[str],
+        validation: tuple[Sequence[Any], Sequence[str]] | None,
     ) -> Self:
         """Train on tokenized texts.
 
         Args:
-            texts: tokens of each text.
+            texts: tokens of each text, or of both texts of each pair.
             labels: their classes, at least two different ones.
             validation: texts and labels that choose the penalty, by accuracy.
         """
         classes = len({*labels})
-        self._features = TfidfFeatures(MAX_WEIGHTS // (1 if classes == 2 else classes))
+        self._features = self._kind(MAX_WEIGHTS // (1 if classes == 2 else classes))
         matrix = self._features.fit_transform(texts)
         if not matrix.shape[1]:
             raise ValueError("no text has a token")
@@ -134,7 +176,7 @@ class TfidfClassifier:
                 best, self._model = accuracy, model
         return self
 
-    def predict(self, texts: Texts) -> list[Guess]:
+    def predict(self, texts: Sequence[Any]) -> list[Guess]:
         """Return class and probability for each text."""
         if not texts:
             return []

@@ -7,7 +7,7 @@ from pathlib import Path
 from nlpseq.cli.common_options import add_code, add_data_dir, add_device, add_overrides
 
 SUMMARY = "score a trained model on a split"
-DESCRIPTION = "Score a trained model on a split of its data."
+DESCRIPTION = "Score a trained model on a split of its data, beside the baselines of the run."
 EXAMPLES = """\
 examples:
   nlpseq evaluate runs/gru
@@ -30,6 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_data_dir(parser)
     add_device(parser)
+    parser.add_argument(
+        "--no-baselines", action="store_true", help="leave out the baselines of the run"
+    )
     add_code(parser)
 
 
@@ -46,6 +49,7 @@ def execute(arguments: Namespace) -> int:
         data_dir=arguments.data_dir,
         device=arguments.device,
         overrides=arguments.overrides,
+        baselines=not arguments.no_baselines,
     )
     for note in metrics["notes"]:
         print(note, file=sys.stderr)

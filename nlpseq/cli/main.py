@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from nlpseq.cli import resume_hint
 from nlpseq.cli.malloc import keep_freed_memory
 from nlpseq.cli.parser import build_parser, parse
+from nlpseq.cli.warning_lines import as_single_lines
 from nlpseq.errors import UserError
 
 
@@ -61,7 +62,8 @@ def _run_command(words: Sequence[str]) -> int:
         print(arguments.help, end="", file=sys.stderr)
         return 2
     keep_freed_memory()
-    status: int = arguments.execute(arguments)
+    with as_single_lines():
+        status: int = arguments.execute(arguments)
     return status
 
 

@@ -70,6 +70,7 @@ class Tokens:
         word_starts: (B, W) index of each word's first token, -1 after the last word; only where
             words are tagged and tokens are pieces of them.
         copies: what a decoder can copy.
+        second: the second text of each row, where examples are pairs of texts.
     """
 
     ids: Tensor
@@ -80,6 +81,7 @@ class Tokens:
     segments: Tensor | None = None
     word_starts: Tensor | None = None
     copies: CopySource | None = None
+    second: "Tokens | None" = None
 
     @classmethod
     def unpadded(cls, ids: Tensor) -> Self:
@@ -107,11 +109,11 @@ class Tokens:
         }
         return replace(self, **selected)
 
-    def _parts(self) -> Iterator[tuple[str, Tensor | CharacterFeatures | CopySource]]:
+    def _parts(self) -> Iterator[tuple[str, "Tensor | CharacterFeatures | CopySource | Tokens"]]:
         """Yield the fields that hold tensors."""
         for field in fields(self):
             part = getattr(self, field.name)
-            if isinstance(part, (Tensor, CharacterFeatures, CopySource)):
+            if isinstance(part, (Tensor, CharacterFeatures, CopySource, Tokens)):
                 yield field.name, part
 
 
@@ -156,8 +158,9 @@ class Batch:
 
     @property
     def tokens(self) -> int:
-        """Number of real tokens in the source."""
-        return int(self.source.lengths.sum())
+        """Number of real tokens in the source, of both texts of a pair."""
+        second = self.source.second
+        return int(self.source.lengths.sum()) + (0 if second is None else int(second.lengths.sum()))
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""

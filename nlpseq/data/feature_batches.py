@@ -63,7 +63,17 @@ class FeatureCollator:
         return self.collate_all([features])[0]
 
     def collate_all(self, batches: Sequence[Sequence[Features]]) -> list[Tokens]:
-        """Pad batches that share one table of words, see `CharacterFeatures`."""
+        """Pad batches that share one table of words, see `CharacterFeatures`; of pairs each side by itself."""
+        seconds = [[row.second for row in batch if row.second is not None] for batch in batches]
+        if not any(seconds):
+            return self._collate(batches)
+        tokens = self._collate([*batches, *seconds])
+        return [
+            replace(first, second=second)
+            for first, second in zip(tokens[: len(batches)], tokens[len(batches) :], strict=True)
+        ]
+
+    def _collate(self, batches: Sequence[Sequence[Features]]) -> list[Tokens]:
         if not all(map(all, batches)):
             raise ValueError("a text has no token: remove empty texts before padding")
         tokens = [self._pad(batch) for batch in batches]

@@ -76,6 +76,7 @@ class Features:
         segments: number of the sentence that each token belongs to, from 0.
         word_starts: index of each word's first token, if tokens are pieces of words.
         offsets: begin and end of each token in the text as it was given, where they were asked for.
+        second: features of the second text of a pair; `len` counts the tokens of the first.
     """
 
     ids: Sequence[int]
@@ -83,9 +84,15 @@ class Features:
     segments: Sequence[int] = ()
     word_starts: Sequence[int] = ()
     offsets: Sequence[tuple[int, int]] = ()
+    second: "Features | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def sides(self) -> "tuple[Features, ...]":
+        """The features of each text: one, or the two of a pair."""
+        return (self,) if self.second is None else (self, self.second)
 
     def cut(self, length: int) -> "Features":
         """Return the features of the first `length` tokens."""

@@ -1,7 +1,8 @@
 """Labels as the data give them: one spelling for each class, and rows that have none.
 
 A label is missing if it is null, NaN, empty, or -1 where the data name their classes (`ClassLabel` of `datasets`,
-by which the Hub hides the labels of a test set). 1, 1.0 and "1.0" are one label.
+by which the Hub hides the labels of a test set). 1, 1.0 and "1.0" are one label. `label_spellings` has the
+spellings that depend on the classes of train.
 """
 
 import math
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
-_MISSING = {"", "nan", "null", "<na>"}
+_MISSING = {"", "nan", "null", "<na>", "#n/a", "#na"}
+LIKE_MISSING = frozenset({"na", "n/a", "none", "n.a."})
+"""Spellings that tables use for no value, and people for a class; a class if train has it."""
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
 
 

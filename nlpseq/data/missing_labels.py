@@ -1,18 +1,26 @@
 """Rows without a label: an error, left out and counted, or a split whose labels are all hidden."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from nlpseq.data.labels import read_tags
+from nlpseq.data.label_spellings import boolean_spellings, is_like_missing, spelling_notes
+from nlpseq.data.labels import label_text, read_tags
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 
 HIDDEN = "-1"
 """Label of every example of a test set whose labels are kept secret."""
+LEARNT_FROM = ("train", "validation")
+"""Splits that need labels; any other may lack them, and is then not scored."""
 
 
 def settle_labels(
-    splits: Mapping[str, Split], field: str, *, skip: bool, known: Collection[str] = ()
+    splits: Mapping[str, Split],
+    field: str,
+    *,
+    skip: bool,
+    known: Collection[str] = (),
+    learnt: Collection[str] = (),
 ) -> dict[str, Split]:
     """Leave rows without a label out, or refuse them; mark splits whose labels are all hidden.
 
@@ -21,25 +29,69 @@ def settle_labels(
         field: column of labels, `label`, or of lists of tags, `tags`.
         skip: leave out and count rows without a label, instead of an error.
         known: labels in spite of their spelling.
+        learnt: classes of a trained model, where there is no train split.
 
     Raises:
         UserError: a row has no label, naming the row; or the column holds something else than labels.
     """
-    learnt = set(_labels(splits["train"], field, known)) if "train" in splits else {HIDDEN}
-    settled = {}
-    for name, split in splits.items():
-        labels = _labels(split, field, known)
-        missing = {row for row, label in enumerate(labels) if label is None}
-        hidden = len(missing) == len(labels) or (set(labels) == {HIDDEN} and HIDDEN not in learnt)
-        if labels and hidden and name != "train":
-            settled[name] = _hidden(split, field)
-        elif missing and not skip:
-            raise split.missing_label_error(field, min(missing) + 1)
-        elif missing:
-            settled[name] = _without(split, missing)
-        else:
-            settled[name] = split
-    return settled
+    read = {
+        name: _labels(split, field, known) for name, split in splits.items() if split.labelled
+    }
+    trained = read.get("train", ())
+    if field == "tags":
+        trained = [tag for row in trained for tag in (row or "").split()]
+    classes = {label for label in trained if label is not None}
+    classes = classes or {label_text(name) for name in (known or learnt)}
+    return {
+        name: _settle(split, field, read[name], classes, skip=skip) if name in read else split
+        for name, split in splits.items()
+    }
+
+
+def _settle(
+    split: Split,
+    field: str,
+    labels: Sequence[str | None],
+    classes: Collection[str],
+    *,
+    skip: bool,
+) -> Split:
+    """Settle one split; `classes` are those of train, () if they are not known."""
+    if field == "label" and classes:
+        absent = {label for label in set(labels) if label and is_like_missing(label, classes)}
+        labels = [None if label in absent else label for label in labels]
+    missing = {row for row, label in enumerate(labels) if label is None}
+    hidden = len(missing) == len(labels) or _are_hidden(labels, field, classes)
+    if labels and hidden and split.name != "train":
+        return _hidden(split, field)
+    if missing and not skip:
+        raise split.missing_label_error(field, min(missing) + 1)
+    if field == "label":
+        split = _with_spellings(split, labels, classes)
+    return _without(split, missing) if missing else split
+
+
+def _are_hidden(labels: Sequence[str | None], field: str, classes: Collection[str]) -> bool:
+    """Return whether every label, or every tag, is -1, which is no class of train."""
+    used = set(labels) if field == "label" else {tag for row in labels for tag in (row or "").split()}
+    return used == {HIDDEN} and bool(classes) and HIDDEN not in classes
+
+
+def _with_spellings(
+    split: Split, labels: Sequence[str | None], classes: Collection[str]
+) -> Split:
+    """Take booleans as train spells them, and note what was assumed about other spellings."""
+    present = [label for label in labels if label is not None]
+    spellings = boolean_spellings(present, classes)
+    if spellings:
+        changed = ", ".join(f"{label} is {name}" for label, name in spellings.items())
+        split = replace(split, spellings=spellings).with_note(f"labels as in train: {changed}")
+        labels = [spellings.get(label, label) if label else label for label in labels]
+    names = getattr(split.rows.features["label"], "names", None)
+    values = [] if names else split.rows["label"][:]
+    for note in spelling_notes(values, labels, classes):
+        split = split.with_note(note)
+    return split
 
 
 def _labels(split: Split, field: str, known: Collection[str]) -> list[str | None]:
@@ -58,12 +110,47 @@ def _labels(split: Split, field: str, known: Collection[str]) -> list[str | None
 
 
 def _hidden(split: Split, field: str) -> Split:
-    if split.name == "validation":
+    if split.name in LEARNT_FROM:
         raise UserError(
-            f"{split.origin}: the validation split has no {split.name_of(field)!r}, every one is missing; "
+            f"{split.origin}: the {split.name} split has no {split.name_of(field)!r}, every one is missing; "
             "leave the split out of the data, or use one with labels"
         )
     note = f"its labels are hidden (-1 or missing in all {len(split):,} rows), so it is not scored"
+    return replace(split.with_note(note), labelled=False)
+
+
+def settle_targets(splits: Mapping[str, Split], field: str) -> dict[str, Split]:
+    """Mark splits without any target text; those that are trained on need one.
+
+    Args:
+        splits: with the columns of the task.
+        field: column of texts to generate, `target`.
+    """
+    return {
+        name: _without_targets(split, field)
+        if name not in LEARNT_FROM and split.labelled and _are_blank(split, field)
+        else split
+        for name, split in splits.items()
+    }
+
+
+def _are_blank(split: Split, field: str) -> bool:
+    """Return whether every row of a column is null or an empty text."""
+    column = split.column(field)
+    return len(column) > 0 and all(
+        value is None or (isinstance(value, str) and not value.strip()) for value in column
+    )
+
+
+def _without_targets(split: Split, field: str) -> Split:
+    note = f"every {split.name_of(field)!r} is empty, so it is not scored"
+    return replace(split.with_note(note), labelled=False)
+
+
+def without_column(split: Split, column: str) -> Split:
+    """Return a split that lacks the column of what is predicted, marked and with a note."""
+    names = ", ".join(split.rows.column_names)
+    note = f"no column {column!r} (it has {names}), so it is not scored"
     return replace(split.with_note(note), labelled=False)
 
 

@@ -4,18 +4,19 @@ Local files are used if a folder is given, so one recipe works with and without 
 are held in memory; data sets of the Hub stay memory-mapped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlpseq.data.columns import rename_columns
+from nlpseq.data.columns import columns_of_split, rename_columns
 from nlpseq.data.hold_out import Drawing, hold_out
-from nlpseq.data.hub_access import hub_if_reachable
-from nlpseq.data.missing_labels import settle_labels
+from nlpseq.data.hub_source import fetch_files, load_hub, names_files
+from nlpseq.data.in_memory import MEMORY, DataInMemory
+from nlpseq.data.missing_labels import settle_labels, settle_targets
 from nlpseq.data.sentiment_phrases import add_phrases
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError, suggest
-from nlpseq.readers import read_files
+from nlpseq.readers import ReadOptions, read_files
 from nlpseq.recipe import DataConfig
 
 BUILTIN = "builtin"
@@ -29,7 +30,10 @@ def load_splits(
     fields: Sequence[str],
     further_fields: Sequence[str] = (),
     label_field: str = "",
+    target_field: str = "",
+    learnt: Collection[str] = (),
     contiguous: bool = False,
+    given: DataInMemory | None = None,
 ) -> dict[str, Split]:
     """Load every split that a recipe names; the examples do not depend on the seed.
 
@@ -42,7 +46,11 @@ def load_splits(
         fields: columns that the task needs.
         further_fields: columns that the task uses if a split has them.
         label_field: column of labels, `label`, or of lists of tags, `tags`; '': the task has no labels.
+        target_field: column of what is predicted, which a split that is only scored may lack; by default
+            `label_field`.
+        learnt: labels of a trained model.
         contiguous: what is held out of train is cut from its end, unless `config.hold_out_by` is set.
+        given: data in memory, instead of those that the recipe names.
 
     Returns:
         The splits by name.
@@ -50,21 +58,26 @@ def load_splits(
     Raises:
         UserError: a file, column, label or split is missing or faulty, or the Hub cannot be reached.
     """
-    if data_dir is not None:
-        splits = _load_local(config, data_dir)
-    elif config.source == BUILTIN:
-        splits = _draw_builtin(config)
+    if given is None:
+        splits = read_splits(config, data_dir, [*fields, *further_fields])
     else:
-        splits = _load_hub(config)
-    from_hub = data_dir is None and config.source != BUILTIN
-    splits = rename_columns(splits, config, fields, further_fields, from_hub=from_hub)
+        splits = given.read([*fields, *further_fields], config.columns)
+        config = config if "train" in splits else _without_drawing(config)
+    from_hub = data_dir is None and given is None and config.source != BUILTIN
+    target = target_field or label_field
+    splits = rename_columns(
+        splits, config, fields, further_fields, target_field=target, from_hub=from_hub
+    )
     known = getattr(config, "labels", {})
     if label_field:
         skip = config.missing_labels == "skip"
-        splits = settle_labels(splits, label_field, skip=skip, known=known)
+        splits = settle_labels(splits, label_field, skip=skip, known=known, learnt=learnt)
     elif config.missing_labels != "error":
         raise UserError("data.missing_labels: this task has no labels; leave it out")
-    characters = data_dir is not None and _format_of(config, "train") == "text"
+    elif target:
+        splits = settle_targets(splits, target)
+    from_files = data_dir is not None or (from_hub and names_files(config))
+    characters = from_files and _format_of(config, "train") == "text"
     by_order = contiguous if config.hold_out_by == "auto" else config.hold_out_by == "end"
     classes = label_field if label_field == "label" else ""
     drawing = Drawing(by_order or characters, characters, classes, known)
@@ -73,11 +86,51 @@ def load_splits(
     return add_phrases(splits) if config.phrases and "train" in splits else splits
 
 
+def folder_of(config: DataConfig) -> Path | None:
+    """Return the folder of local files that a recipe names."""
+    return None if config.folder is None else Path(config.folder)
+
+
+def read_splits(
+    config: DataConfig, data_dir: Path | None, fields: Sequence[str] = ()
+) -> dict[str, Split]:
+    """Read every split as the data have it: columns keep their names, and nothing is held out.
+
+    Args:
+        config: the recipe's `data` section.
+        data_dir: folder of the local files; None: use the Hub or the built-in corpus.
+        fields: fields of the task, so that readers know which columns it reads; (): unknown.
+
+    Raises:
+        UserError: a file is missing or faulty, or the Hub cannot be reached.
+    """
+    if data_dir is not None:
+        return _load_local(config, data_dir, fields)
+    if config.source == BUILTIN:
+        return _draw_builtin(config)
+    if config.source == MEMORY:
+        raise UserError(
+            'data.source = "memory": the recipe was trained on data in memory; give them again in Python, '
+            "with data=..., or give files with --data-dir DIR"
+        )
+    if names_files(config):
+        folder, config = fetch_files(config)
+        return _load_local(config, folder, fields)
+    return load_hub(config, _local_advice(config))
+
+
+def _without_drawing(config: DataConfig) -> DataConfig:
+    """Return a section that holds nothing out: data in memory without a train split are scored as they are."""
+    return config.model_copy(update={"hold_out": {}, "folds": 0, "fold": 0})
+
+
 def _format_of(config: DataConfig, split: str) -> str:
     return config.formats.get(split, config.format)
 
 
-def _load_local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
+def _load_local(
+    config: DataConfig, data_dir: Path, fields: Sequence[str] = ()
+) -> dict[str, Split]:
     from datasets import Dataset
 
     if not config.files:
@@ -93,7 +146,13 @@ def _load_local(config: DataConfig, data_dir: Path) -> dict[str, Split]:
             )
     splits = {}
     for name, file in config.files.items():
-        content = read_files(data_dir, file, _format_of(config, name))
+        options = ReadOptions(
+            config.encoding,
+            config.delimiter,
+            config.header,
+            columns_of_split(config.columns, name, fields),
+        )
+        content = read_files(data_dir, file, _format_of(config, name), options)
         splits[name] = Split(
             name, Dataset(content.table), content.origin, content.note, content.files
         )
@@ -130,23 +189,6 @@ def _draw_builtin(config: DataConfig) -> dict[str, Split]:
     )
     origin = f"built-in corpus, {config.view}"
     return {name: Split(name, Dataset.from_list(rows), origin) for name, rows in drawn.items()}
-
-
-def _load_hub(config: DataConfig) -> dict[str, Split]:
-    import datasets
-
-    origin = "/".join(part for part in (config.source, config.name) if part)
-    reachable = False
-    try:
-        with hub_if_reachable() as reachable:
-            splits = datasets.load_dataset(config.source, config.name, revision=config.revision)
-    except Exception as error:  # many libraries raise here, without a common base class
-        reason = " ".join(str(error).split())[:200] if reachable else "it cannot be reached"
-        raise UserError(
-            f"data.source={config.source!r} could not be loaded from the Hub ({reason}); "
-            f"{_local_advice(config)}"
-        ) from error
-    return {str(name): Split(str(name), rows, origin) for name, rows in splits.items()}
 
 
 def _local_advice(config: DataConfig) -> str:

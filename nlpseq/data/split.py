@@ -45,7 +45,8 @@ class Split:
         note: what was left out or added when the rows were read, and how the split was drawn.
         files: names of the local files that the rows come from.
         names: names that renamed columns have in the data, for messages.
-        labelled: False if every label is hidden, so that the split cannot be scored.
+        labelled: False if it has no labels or hidden ones, so that the split cannot be scored.
+        spellings: class of train for each label that is spelled otherwise.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Split:
     files: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     labelled: bool = True
+    spellings: Mapping[str, str] = field(default_factory=dict)
 
     def with_note(self, note: str) -> "Split":
         """Return the split with a further note."""
@@ -113,18 +115,25 @@ class Split:
         if name not in self.rows.column_names:
             raise missing_column_error(name, self)
         try:
-            return read_labels(self.rows, name, known)
+            labels = read_labels(self.rows, name, known)
         except ValueError as error:
             raise UserError(
                 f"{self.origin}: column {self.name_of(name)!r} of the {self.name} split {error}"
             ) from error
+        if not self.spellings:
+            return labels
+        return [None if label is None else self.spellings.get(label, label) for label in labels]
 
     def missing_label_error(self, name: str, row: int) -> UserError:
         """Return the error for a row without a label."""
+        value = self.rows[name][row - 1] if row <= len(self) else None
+        spelled = isinstance(value, str) and value.strip() != ""
+        what = f"{value!r} stands for none" if spelled else "empty, NaN or null"
+        named = f"; if it is a class, name it in data.labels: {{{value!r} = {value!r}, ...}}"
         return UserError(
-            f"{self.origin}: row {row} of the {self.name} split has no {self.name_of(name)!r} "
-            "(empty, NaN or null); "
+            f"{self.origin}: row {row} of the {self.name} split has no {self.name_of(name)!r} ({what}); "
             'fill it in, or leave such rows out with data.missing_labels="skip"'
+            f"{named if spelled else ''}"
         )
 
     def _check_complete(self, name: str) -> None:

@@ -6,7 +6,8 @@ BIO    | IOB2        | B-X               | B-X I-X I-X        | the same
 IOB1   | IOB         | I-X               | I-X I-X I-X        | B-X I-X I-X
 BIOES  | IOBES       | S-X               | B-X I-X E-X        | the same
 
-BILOU (L is E, U is S), BMEWO and BMES (M is I, W is S) are read, too. A type may contain hyphens.
+BILOU (L is E, U is S), BMEWO and BMES (M is I, W is S) are read, too. A type may contain hyphens. Spans of one
+nameless type have bare prefixes as tags, `B I O`; their type is the empty text.
 
 All schemes are read by the lenient rule of conlleval (Tjong Kim Sang and Buchholz 2000): an entity
 continues only from B or I to I or E of its own type; any other tag except O begins a new entity. So `I-X`
@@ -29,6 +30,8 @@ OUTSIDE = "O"
 SPELLINGS = {"L": "E", "M": "I", "U": "S", "W": "S"}
 # No hyphen at the edges of a type: seqeval would split such a tag differently.
 TAG = re.compile(r"O|[BIESLMUW]-[^-](.*[^-])?", re.DOTALL)
+BARE = frozenset("BIESLMUW")
+"""Tags of spans of one type that has no name; it is written as an empty type."""
 
 
 class Span(NamedTuple):
@@ -60,6 +63,10 @@ class _Tag(NamedTuple):
 
 def _split_tag(tag: str) -> _Tag:
     return _Tag(SPELLINGS.get(tag[0], tag[0]), tag[2:])
+
+
+def _join_tag(prefix: str, type: str) -> str:
+    return f"{prefix}-{type}" if type else prefix
 
 
 def _continues(previous: _Tag, current: _Tag) -> bool:
@@ -104,7 +111,7 @@ def spans_to_tags(spans: Iterable[Span], length: int, scheme: Scheme) -> list[st
         count = span.end - span.begin
         touches = span.begin == before.end and span.type == before.type
         tags += [OUTSIDE] * (span.begin - before.end)
-        tags += [f"{prefix}-{span.type}" for prefix in _prefixes(count, scheme, touches)]
+        tags += [_join_tag(prefix, span.type) for prefix in _prefixes(count, scheme, touches)]
         before = span
     return tags + [OUTSIDE] * (length - len(tags))
 
@@ -127,37 +134,55 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
     One entity is enough in clean data: BIO begins each entity with B, IOB1 the first of a row with I, and
     BIOES ends each with E or S. Without any entity it is BIO.
     """
-    pairs = Counter(pair for tags in sentences for pair in pairwise([OUTSIDE, *tags, OUTSIDE]))
-    return min(
-        PREFIXES,
-        key=lambda scheme: sum(
-            count
-            for (previous, current), count in pairs.items()
-            if not _allowed(_split_tag(previous), _split_tag(current), scheme)
-        ),
+    pairs = _count_pairs(sentences)
+    return min(PREFIXES, key=lambda scheme: _violations(pairs, scheme))
+
+
+def count_violations(sentences: Iterable[Sequence[str]], scheme: Scheme) -> int:
+    """Count the neighbouring tags that a scheme forbids; the edges of a sentence count as `O`."""
+    return _violations(_count_pairs(sentences), scheme)
+
+
+def _count_pairs(sentences: Iterable[Sequence[str]]) -> Counter[tuple[str, str]]:
+    return Counter(pair for tags in sentences for pair in pairwise([OUTSIDE, *tags, OUTSIDE]))
+
+
+def _violations(pairs: Counter[tuple[str, str]], scheme: Scheme) -> int:
+    return sum(
+        count
+        for (previous, current), count in pairs.items()
+        if not _allowed(_split_tag(previous), _split_tag(current), scheme)
     )
 
 
-def check_tags(sentences: Iterable[Sequence[str]], origin: str, lines: Sequence[int] = ()) -> None:
+def check_tags(
+    sentences: Iterable[Sequence[str]],
+    origin: str,
+    lines: Sequence[int] = (),
+    *,
+    bare: bool = False,
+) -> None:
     """Check that every tag is `O` or `PREFIX-TYPE`, with a prefix of one of the schemes.
 
     Args:
         sentences: the tags of each sentence.
         origin: source of the sentences, for messages.
         lines: line of each sentence's first token, for files with one token on each line.
+        bare: every tag is `O` or a prefix alone instead.
 
     Raises:
         UserError: a tag is not; the message names its line, or its sentence and token, counted from 1.
     """
+    allowed = BARE | {OUTSIDE}
     for row, tags in enumerate(sentences):
         for index, tag in enumerate(tags):
-            if isinstance(tag, str) and TAG.fullmatch(tag):
+            if isinstance(tag, str) and (tag in allowed if bare else TAG.fullmatch(tag)):
                 continue
             token = f"sentence {row + 1}, token {index + 1}"
             where = f"line {lines[row] + index}" if lines else token
             raise UserError(
                 f"{origin}, {where}: the tag {tag!r} fits no scheme: a tag is O, or one of B, I, E, S, "
-                "L, U, M, W with a hyphen and a type, like B-PER"
+                "L, U, M, W with a hyphen and a type, like B-PER; head.scheme = 'none' learns tags that are no spans"
             )
 
 
@@ -165,7 +190,7 @@ def tag_vocabulary(types: Iterable[str], scheme: Scheme) -> list[str]:
     """Return all tags for these types: `O` first, then by type, whether they occur in train or not."""
     return [
         OUTSIDE,
-        *(f"{prefix}-{type}" for type in sorted({*types}) for prefix in PREFIXES[scheme]),
+        *(_join_tag(prefix, type) for type in sorted({*types}) for prefix in PREFIXES[scheme]),
     ]
 
 

@@ -1,17 +1,44 @@
 """Cutting of raw text into words: by rule, with a language, or at white space."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from tokenizers import Regex, pre_tokenizers
 
-from nlpseq.data.word_rules import CHARACTER, SPACELESS, WHITESPACE, tokenizers_rule
+from nlpseq.data.word_rules import BETWEEN_BLANKS, CHARACTER, SPACELESS, WHITESPACE, tokenizers_rule
 from nlpseq.data.word_tokenizer import split_spaceless, split_words
 
 Span = tuple[int, int]
+
+
+class CutWord(NamedTuple):
+    """A word of a text.
+
+    Attributes:
+        parts: begin and end of its parts.
+        gaps: white space between them, perhaps other than in the text.
+    """
+
+    parts: list[Span]
+    gaps: list[str]
+
+    @property
+    def span(self) -> Span:
+        """Begin and end of the word."""
+        return self.parts[0][0], self.parts[-1][1]
+
+    def spell(self, text: str) -> str:
+        """Return the word; `text` is that it was cut from."""
+        pieces = [text[begin:end] for begin, end in self.parts]
+        return "".join(chain(pieces[:1], *zip(self.gaps, pieces[1:], strict=True)))
+
+
 _NO_SPACE = re.compile(r"\S+")
+_BETWEEN_BLANKS = re.compile(BETWEEN_BLANKS)
 _SPACELESS = re.compile(f"[{SPACELESS}]")
 
 
@@ -20,23 +47,28 @@ class TextCutter:
     """Cuts raw text into words.
 
     Attributes:
-        rule: `words` by rule, or at `whitespace`.
+        rule: `words` by rule, or at `whitespace`: blanks, tabs and line ends.
         language: rules of Moses for it, where Moses has them; those of nlpseq for English and all others.
         spaceless: cut text of scripts without spaces into characters.
-        version: of the rule; 1 is that of models of nlpseq 0.1.
+        version: of the rule; 1 is that of models of nlpseq 0.1; up to 2, every white space separates words.
     """
 
     rule: str = "words"
     language: str | None = None
     spaceless: bool = True
-    version: int = 2
+    version: int = 3
+
+    def words_between_blanks(self, text: str) -> list[Span]:
+        """Return begin and end of each word of a text that is cut already."""
+        pattern = _BETWEEN_BLANKS if self.version > 2 else _NO_SPACE
+        return [match.span() for match in pattern.finditer(text)]
 
     def spans(self, text: str) -> list[Span]:
         """Return begin and end of each word; every character except white space is in a word."""
         if self.rule == "words":
             spans = self._moses(text) if _has_moses(self.language) else []
             return spans or self._by_rule(text)
-        return self._split_spaceless(text, whitespace_spans(text))
+        return self._split_spaceless(text, self.words_between_blanks(text))
 
     def _by_rule(self, text: str) -> list[Span]:
         if self.version > 1:
@@ -63,23 +95,17 @@ class TextCutter:
             spans.append((begin, end))
         return [] if text[end:].strip() else self._split_spaceless(text, spans)
 
-    def join(self, text: str) -> tuple[str, list[Span]]:
-        """Return a text with spaces between its words, and the span of each character; lines are kept."""
-        spans = self.spans(text)
-        joined, origins, before = "", [], 0
-        for begin, end in spans:
-            space = "\n" * _line_breaks(text[before:begin]) or (" " if joined else "")
-            joined += space + text[begin:end]
-            origins += [(before, begin)] * len(space) + [(i, i + 1) for i in range(begin, end)]
-            before = end
-        last = max(_line_breaks(text[before:]) - 1, 0)
-        return joined + "\n" * last, origins + [(before, len(text))] * last
+    def words(self, text: str) -> list[CutWord]:
+        """Return the words of a text."""
+        return [CutWord([span], []) for span in self.spans(text)]
 
     def backend(self) -> Any:
         """Return the same for tokenizer.json."""
-        steps: list[Any] = [pre_tokenizers.Split(Regex(WHITESPACE), "removed")]
-        if self.rule == "words":
-            steps = [pre_tokenizers.Split(Regex(tokenizers_rule()), "removed", invert=True)]
+        if self.rule == "whitespace" and self.version < 3:
+            steps: list[Any] = [pre_tokenizers.Split(Regex(WHITESPACE), "removed")]
+        else:
+            word = tokenizers_rule() if self.rule == "words" else BETWEEN_BLANKS
+            steps = [pre_tokenizers.Split(Regex(word), "removed", invert=True)]
         if self.spaceless:
             steps.append(pre_tokenizers.Split(Regex(CHARACTER), "isolated"))
         return pre_tokenizers.Sequence(steps) if len(steps) > 1 else steps[0]
@@ -99,9 +125,19 @@ class TextCutter:
         return f"into words by rule{rules}"
 
 
-def whitespace_spans(text: str) -> list[Span]:
-    """Return begin and end of each run of characters without white space."""
-    return [match.span() for match in _NO_SPACE.finditer(text)]
+def join_words(text: str, words: Iterable[CutWord]) -> tuple[str, list[Span]]:
+    """Return a text with spaces between its words, and the span of each character; lines are kept."""
+    joined: list[str] = []
+    origins: list[Span] = []
+    before = 0
+    for word in words:
+        space = "\n" * _line_breaks(text[before : word.span[0]]) or (" " if joined else "")
+        for gap, (begin, end) in zip([space, *word.gaps], word.parts, strict=True):
+            joined += [gap, text[begin:end]]
+            origins += [(before, begin)] * len(gap) + [(i, i + 1) for i in range(begin, end)]
+            before = end
+    last = max(_line_breaks(text[before:]) - 1, 0)
+    return "".join(joined) + "\n" * last, origins + [(before, len(text))] * last
 
 
 def _line_breaks(text: str) -> int:

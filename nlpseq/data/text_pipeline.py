@@ -11,20 +11,22 @@ cuts raw text as 0.1 did.
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, Literal
 
 from nlpseq.data.features import CharacterTable, Features, segments_of
 from nlpseq.data.normalizer import AlignedText, Normalizer
-from nlpseq.data.text_cutter import Span, TextCutter, is_spaceless, whitespace_spans
+from nlpseq.data.text_cutter import Span, TextCutter, join_words
 from nlpseq.data.tokenizer import TEXTS_AT_ONCE, Tokenizer
-from nlpseq.data.tokenizer_training import normalize
+from nlpseq.data.tokenizer_training import AT_SPACES, normalize
+from nlpseq.data.word_joiner import WordJoiner, words_of_parts
 from nlpseq.data.word_tokenizer import Word, sentence_numbers
 from nlpseq.errors import UserError
 
 CACHED_WORDS = 200_000
 Text = str | Sequence[str]
+Blank = Literal["read", "unknown", "empty"]
 
 
 class TextPipeline:
@@ -35,8 +37,9 @@ class TextPipeline:
         normalizer: normalises texts; None: the tokenizer does, as in models of 0.1 and with a tokenizer from elsewhere.
         raw: cuts raw text into words; None: the tokenizer reads it as it is.
         pretokenized: the strings of the training data are cut into words already.
-        joins_words: raw text is also cut into the words of the vocabulary that hold a space, or several characters
-            of a script without spaces.
+        joins_words: raw text is also cut into known words that hold a space, or several characters of a script
+            without spaces, see `word_joiner`.
+        words: the known words; of a word tokenizer, those of its vocabulary.
         word_pieces: the pieces of each word of a list are marked, for tags of words.
         characters: table of characters, for word tokenizers; None: no character ids.
         casing: give casing classes, for word tokenizers.
@@ -55,6 +58,7 @@ class TextPipeline:
         *,
         pretokenized: bool = True,
         joins_words: bool = False,
+        words: Sequence[str] = (),
         word_pieces: bool = False,
         characters: CharacterTable | None = None,
         casing: bool = False,
@@ -81,7 +85,12 @@ class TextPipeline:
         self._vocabulary = {
             token: id for id, token in enumerate(tokenizer.vocabulary) if id not in outside
         }
-        self._joined = _multi_words(self._vocabulary, raw) if joins_words and raw else None
+        self._known_words = () if self.whole_words or not joins_words else tuple(words)
+        self._joiner: WordJoiner | None = None
+        if joins_words and raw is not None:
+            known = words_of_parts(self._vocabulary, raw) if self.whole_words else words
+            joiner = WordJoiner(known, raw, normalizer.fold if normalizer else str)
+            self._joiner = joiner if len(joiner) else None
         self._word_id = lru_cache(CACHED_WORDS)(self._look_up)
         self._pieces = lru_cache(CACHED_WORDS)(self._cut_word)
         if self.state() is not None:
@@ -90,15 +99,43 @@ class TextPipeline:
     # Reading
 
     def read(
-        self, texts: Sequence[Text], *, pretokenized: bool = False, offsets: bool = False
+        self,
+        texts: Sequence[Text],
+        *,
+        pretokenized: bool = False,
+        offsets: bool = False,
+        blank: Blank = "read",
     ) -> list[Features]:
-        """Return features of texts; a text may have no token.
+        """Return features of texts.
 
         Args:
             texts: strings, or lists of words.
             pretokenized: the strings are words between white space.
             offsets: return also the offsets of the tokens of strings.
+            blank: what a blank text is, see `is_blank`: `read` as it is, which may give no token, one `unknown`
+                token, or `empty`, no token.
         """
+        features = self._read(texts, pretokenized, offsets)
+        if blank == "read":
+            return features
+        unknown = self._unknown if blank == "unknown" else Features(())
+        return [
+            unknown if is_blank(text) or not len(one) else one
+            for text, one in zip(texts, features, strict=True)
+        ]
+
+    @cached_property
+    def _unknown(self) -> Features:
+        """The features of one unknown token."""
+        return Features(
+            [self.tokenizer.unk_id],
+            [""] if self.spells else (),
+            [0] if self.segments else (),
+            [0] if self.word_pieces and not self.whole_words else (),
+            [(0, 0)],
+        )
+
+    def _read(self, texts: Sequence[Text], pretokenized: bool, offsets: bool) -> list[Features]:
         features: list[Features] = []
         for begin in range(0, len(texts), TEXTS_AT_ONCE):
             chunk = texts[begin : begin + TEXTS_AT_ONCE]
@@ -120,26 +157,27 @@ class TextPipeline:
                 Word(self.canonical(word), *span) for word, span in zip(text, spans, strict=True)
             ]
         aligned = self.normalizer.align(text) if self.normalizer else AlignedText(text)
-        spans = self._word_spans(aligned.text, pretokenized)
-        return [Word(" ".join(aligned.text[b:e].split()), *aligned.span(b, e)) for b, e in spans]
+        text = aligned.text
+        if pretokenized or self.raw is None:
+            spans = (self.raw or AT_SPACES).words_between_blanks(text)
+        elif self._joiner is None:
+            spans = self.raw.spans(text)
+        else:
+            words = self._joiner.join(text, self.raw.spans(text))
+            return [Word(word.spell(text), *aligned.span(*word.span)) for word in words]
+        return [Word(text[begin:end], *aligned.span(begin, end)) for begin, end in spans]
 
     def sentences(self, text: Text, *, pretokenized: bool = False) -> list[list[Word]]:
         """Return the words of each sentence of a raw text; a text that is cut already is one sentence."""
         words = self.words(text, pretokenized=pretokenized)
         if pretokenized or not isinstance(text, str):
             return [words] if words else []
-        sentences: list[list[Word]] = []
-        for line in _lines(text, words):
-            numbers = sentence_numbers([word.text for word in line])
-            first = len(sentences)
-            for word, number in zip(line, numbers, strict=True):
-                if first + number == len(sentences):
-                    sentences.append([])
-                sentences[-1].append(word)
-        return sentences
+        return sentences_of(text, words)
 
     def spellings(self, text: Text, *, pretokenized: bool = False) -> list[str]:
-        """Return each token as the text spells it, known or not; the text if it has no token."""
+        """Return each token as the text spells it, known or not; a blank text is one token."""
+        if is_blank(text):
+            return [text if isinstance(text, str) else " ".join(text)]
         if self.whole_words:
             words = self.words(text, pretokenized=pretokenized)
             if not isinstance(text, str):
@@ -167,33 +205,6 @@ class TextPipeline:
         return sum(list(row).count(unk_id) for row in ids), sum(map(len, ids))
 
     # Words
-
-    def _word_spans(self, text: str, pretokenized: bool) -> list[Span]:
-        if pretokenized or self.raw is None:
-            return whitespace_spans(text)
-        spans = self.raw.spans(text)
-        return self._join_words(text, spans) if self._joined else spans
-
-    def _join_words(self, text: str, spans: Sequence[Span]) -> list[Span]:
-        """Join words to the longest words of the vocabulary that begin with them."""
-        assert self._joined is not None
-        joined, index = [], 0
-        while index < len(spans):
-            begin, end = spans[index]
-            key = self.fold(text[begin:end])
-            longest = index
-            for following in range(index + 1, min(index + self._joined.get(key, 1), len(spans))):
-                next_begin, next_end = spans[following]
-                gap = text[end:next_begin]
-                key += (" " if gap else "") + self.fold(text[next_begin:next_end])
-                end = next_end
-                if "\n" in gap:
-                    break
-                if key in self._vocabulary:
-                    longest = following
-            joined.append((begin, spans[longest][1]))
-            index = longest + 1
-        return joined
 
     def _read_words(self, text: Text, pretokenized: bool, offsets: bool) -> Features:
         if self.normalizer is None and isinstance(text, str) and self.whole_words:
@@ -259,7 +270,10 @@ class TextPipeline:
         """Return a text as the tokenizer of pieces or characters reads it."""
         aligned = self.normalizer.align(text) if self.normalizer else AlignedText(text)
         if self.raw is not None and not is_cut:
-            aligned = aligned.replace(*self.raw.join(aligned.text))
+            words = self.raw.words(aligned.text)
+            if self._joiner is not None:
+                words = self._joiner.join(aligned.text, [word.span for word in words])
+            aligned = aligned.replace(*join_words(aligned.text, words))
         return self.normalizer.fold_aligned(aligned) if self.normalizer else aligned
 
     def _read_by_backend(self, text: str, pretokenized: bool, offsets: bool) -> Features:
@@ -281,7 +295,8 @@ class TextPipeline:
             "normalizer": asdict(self.normalizer) if self.normalizer else None,
             "raw": asdict(self.raw) if self.raw else None,
             "pretokenized": self.pretokenized,
-            "joins_words": self._joined is not None,
+            "joins_words": self._joiner is not None,
+            **({"words": "\n".join(self._known_words)} if self._known_words else {}),
         }
 
     def describe(self) -> str:
@@ -291,8 +306,9 @@ class TextPipeline:
         parts = [self.raw.describe()]
         if self.raw.spaceless:
             parts.append("scripts without spaces into characters")
-        if self._joined:
-            parts.append("then joined to the longest words of the vocabulary")
+        if self._joiner is not None:
+            known = "the vocabulary" if self.whole_words else "train"
+            parts.append(f"then joined to the longest words of {known}")
         return "cut " + ", ".join(parts)
 
     def _unexpressed(self) -> str:
@@ -304,11 +320,29 @@ class TextPipeline:
                 reasons.append("raw text is cut into words before the tokenizer reads it")
             elif self.normalizer and self.normalizer.lowercase and self.raw.rule == "words":
                 reasons.append("words are cut before they are converted to lower case")
-            if self._joined:
+            if self._joiner is not None and self.whole_words:
                 reasons.append("raw text is joined to the longest words of the vocabulary")
         if self.lower_unknown:
             reasons.append("unknown words are looked up in lower case")
         return "; ".join(filter(None, reasons))
+
+
+def is_blank(text: Text) -> bool:
+    """Return whether a text is empty, or white space alone."""
+    return not any(map(str.strip, text))
+
+
+def sentences_of(text: str, words: Sequence[Word]) -> list[list[Word]]:
+    """Return the words of a raw text sentence by sentence; the end of a line ends a sentence."""
+    sentences: list[list[Word]] = []
+    for line in _lines(text, words):
+        numbers = sentence_numbers([word.text for word in line])
+        first = len(sentences)
+        for word, number in zip(line, numbers, strict=True):
+            if first + number == len(sentences):
+                sentences.append([])
+            sentences[-1].append(word)
+    return sentences
 
 
 def pipeline_parts(state: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -321,6 +355,7 @@ def pipeline_parts(state: Mapping[str, Any] | None) -> dict[str, Any]:
         "raw": TextCutter(**raw) if raw else None,
         "pretokenized": state["pretokenized"],
         "joins_words": state["joins_words"],
+        "words": state["words"].split("\n") if "words" in state else (),
     }
 
 
@@ -334,15 +369,3 @@ def _lines(text: str, words: Sequence[Word]) -> list[list[Word]]:
         lines[-1].append(word)
         before = word.end
     return lines
-
-
-def _multi_words(vocabulary: Iterable[str], raw: TextCutter) -> dict[str, int] | None:
-    """Return the most parts of a word of the vocabulary, by its first part; None if no word has several."""
-    longest: dict[str, int] = {}
-    for word in vocabulary:
-        if " " in word.strip() or is_spaceless(word):
-            parts = raw.spans(word)
-            if len(parts) > 1:
-                first = word[slice(*parts[0])]
-                longest[first] = max(longest.get(first, 1), len(parts))
-    return longest or None

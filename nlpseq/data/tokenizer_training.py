@@ -14,6 +14,7 @@ from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tok
 
 from nlpseq.data.normalizer import Normalizer
 from nlpseq.data.text_cutter import TextCutter
+from nlpseq.data.word_rules import BLANK
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
 
@@ -99,7 +100,9 @@ def _train_word(
     """Return a word tokenizer and the names of its special tokens, which no word of the texts has."""
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(text.split() if isinstance(text, str) else text)
+        if isinstance(text, str):
+            text = [text[begin:end] for begin, end in raw.words_between_blanks(text)]
+        counts.update(text)
     normalizer, words = text_normalizer(config), Counter[str]()
     for word, number in counts.items():
         words[normalizer.fold(normalizer.canonical(word))] += number
@@ -109,7 +112,7 @@ def _train_word(
     backend = _new_backend(config, models.WordLevel(unk_token=names[1]))
     forged = "|".join(map(re.escape, [names[0], *names[2:]]))
     if raw.rule == "whitespace":
-        forged = rf"(?<!\S)(?:{forged})(?!\S)"
+        forged = rf"(?<![^{BLANK}])(?:{forged})(?![^{BLANK}])"
     special = normalizers.Replace(Regex(forged), names[1])  # they are not in texts
     own = [backend.normalizer] if backend.normalizer else []
     backend.normalizer = normalizers.Sequence([*own, special])

@@ -43,6 +43,11 @@ def tokenizers_rule() -> str:
 
 CURRENT = 2
 WHITESPACE = f"[{_SPACE}]+"
+BLANK = " \t\r\n"
+"""White space that separates words of text that is cut already; inside a word there may be any other."""
+_INNER_SPACE = _SPACE.replace("\t-\r", "\x0b\x0c").replace(" ", "")
+BETWEEN_BLANKS = f"[^{_SPACE}]+(?:[{_INNER_SPACE}]+[^{_SPACE}]+)*"
+"""A word of text that is cut already, such as `10\u00a0000`."""
 CHARACTER = rf"(?!\p{{M}})[{SPACELESS}][{_MARKS}\u200c\u200d]*"
 """A character of a script without spaces, with its marks."""
 

@@ -28,7 +28,7 @@ from nlpseq.reporting.formats import format_duration, format_score, score_label
 from nlpseq.run_directory import BASELINES
 from nlpseq.task import Baseline, Record, Task
 
-from .evaluate import write_predictions
+from .prediction_files import write_predictions
 
 SAMPLES = 2000
 SIGNIFICANCE = 0.05
@@ -41,20 +41,23 @@ def score_baselines(
     folder: Path,
     *,
     seconds: float,
+    trained_on: Mapping[str, Split] | None = None,
 ) -> list[dict[str, Any]]:
     """Train and score the baselines of a task, and write their records.
 
     Args:
-        task: prepared.
+        task: prepared or restored.
         splits: of the recipe.
         network: records of the network on each scored split; the last split is tested.
-        folder: the run directory.
+        folder: folder of `baselines/`: the run directory, or its `evaluations`.
         seconds: training time of the network.
+        trained_on: train and validation, where they differ from those of `splits`.
 
     Returns:
         The part `baselines` of metrics.json: name, label, seconds, scores by split, difference and verdict.
     """
     used = {name: splits[name] for name in ("train", "validation", *network) if name in splits}
+    used |= trained_on or {}
     described = []
     for baseline, trained in _timed(task.baselines(used)):
         records = {name: _records(baseline, splits[name], network[name]) for name in network}
@@ -71,8 +74,8 @@ def score_baselines(
             entry["note"] = baseline.note
         if records:
             last = next(reversed(records))
-            entry |= _difference(
-                task, baseline, network[last], records[last], last, seconds, trained
+            entry |= tested_difference(
+                task, entry, last, network[last], records[last], seconds=seconds
             )
         described.append(entry)
     return described
@@ -98,21 +101,32 @@ def _scores(task: Task[Any], baseline: Baseline, records: Sequence[Record]) -> d
     return {name: value for name, value in scores.items() if name not in baseline.omitted}
 
 
-def _difference(
+def tested_difference(
     task: Task[Any],
-    baseline: Baseline,
+    entry: Mapping[str, Any],
+    split: str,
     network: Sequence[Record],
     records: Sequence[Record],
-    split: str,
-    network_seconds: float,
+    *,
     seconds: float,
 ) -> dict[str, Any]:
-    """Return the tested difference by the main score, and a verdict; {} if the baseline lacks that score."""
+    """Return the tested difference by the main score, and a verdict; {} if the baseline lacks that score.
+
+    Args:
+        task: prepared or restored.
+        entry: label, training time and scores of the baseline.
+        split: name of the scored split.
+        network: records of the network.
+        records: records of the baseline, of the same examples.
+        seconds: training time of the network.
+    """
     name = task.main_metric
     sides = [np.array([row.statistics for row in rows], np.float64) for rows in (network, records)]
+    if name not in entry["scores"][split] or sides[0].shape != sides[1].shape:
+        return {}
     scorer = rowwise(task.metric.score)
     totals = [scorer(side.sum(axis=0, keepdims=True)) for side in sides]
-    if name in baseline.omitted or name not in totals[0] or sides[0].shape != sides[1].shape:
+    if name not in totals[0]:
         return {}
     estimate = paired_difference(sides[0], sides[1], scorer, name)
     better = estimate.difference > 0 if task.higher_is_better else estimate.difference < 0
@@ -120,17 +134,17 @@ def _difference(
     values = [format_score(name, float(total[name][0])) for total in totals]
     evidence = f"{score_label(name)} {values[0]} against {values[1]} on {split}"
     p_value = "p < 0.001" if estimate.p_value < 0.001 else f"p = {estimate.p_value:.3f}"
-    times = f"{format_duration(network_seconds)} of training against {format_duration(seconds)}"
+    times = f"{format_duration(seconds)} of training against {format_duration(entry['seconds'])}"
     if significant and better:
-        verdict = f"The network is better than {baseline.label}: {evidence}, {p_value}"
+        verdict = f"The network is better than {entry['label']}: {evidence}, {p_value}"
     elif significant:
         verdict = (
-            f"The network is worse than {baseline.label} and not worth its training: {evidence}, "
+            f"The network is worse than {entry['label']} and not worth its training: {evidence}, "
             f"{p_value}; {times}"
         )
     else:
         verdict = (
-            f"The network is not significantly better than {baseline.label}, so not worth its training "
+            f"The network is not significantly better than {entry['label']}, so not worth its training "
             f"on these data: {evidence}, {p_value}; {times}"
         )
     return {

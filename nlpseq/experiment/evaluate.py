@@ -1,6 +1,5 @@
 """Score a trained model on a split."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,15 @@ from nlpseq.data.split import Split
 from nlpseq.data.split_notes import overlap_notes
 from nlpseq.devices import build_accelerator
 from nlpseq.errors import UserError, suggest
-from nlpseq.files import check_writable, write_json, write_lines
+from nlpseq.files import check_writable, write_json
 from nlpseq.run_data import changed_splits, load_splits_of_run
 from nlpseq.task import Record, Scores, Task
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
 from nlpseq.versions import versions
+
+from .evaluated_baselines import baselines_of_run
+from .prediction_files import write_predictions
 
 CHANGEABLE = ("data.", "decoding.", "evaluation.")
 """Sections of the recipe that may be overridden for a trained model."""
@@ -28,6 +30,7 @@ def evaluate(
     data_dir: Path | None = None,
     device: str | None = None,
     overrides: Sequence[str] = (),
+    baselines: bool = True,
 ) -> dict[str, Any]:
     """Score a trained model on a split, and write `evaluations/<split>.json`.
 
@@ -40,6 +43,7 @@ def evaluate(
         data_dir: folder of local data files.
         device: name of the device; None: see `nlpseq.devices.choose_device`.
         overrides: assignments to the recipe's `data`, `decoding` and `evaluation` sections.
+        baselines: score the baselines of the run too, and test the differences.
 
     Returns:
         The content of the JSON file.
@@ -54,17 +58,24 @@ def evaluate(
     splits = load_splits_of_run(folder, task, data_dir, wanted=[split], overrides=overrides)
     _check_scorable(splits, split)
     scores, records = _score(folder, task, splits[split], device)
+    write_predictions(home / "evaluations" / f"{split}.predictions.jsonl", records)
+    beside: dict[str, Any] = {}
+    untold: list[str] = []
+    if baselines and task.recipe.evaluation.baselines:
+        beside, untold = baselines_of_run(
+            folder, home / "evaluations", task, splits, split, records, overrides
+        )
     result = {
         "split": split,
         "overrides": list(overrides),
         split: {**scores, **task.known_scores(splits[split])},
-        "notes": [*_data_notes(folder, task, splits, split), *task.inspect(splits[split])],
+        **beside,
+        "notes": [*_data_notes(folder, task, splits, split), *task.inspect(splits[split]), *untold],
         "unknown_tokens": task.unknown_tokens,
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,
         "versions": versions(),
     }
-    write_predictions(home / "evaluations" / f"{split}.predictions.jsonl", records)
     write_json(home / "evaluations" / f"{split}.json", result)
     return result
 
@@ -83,7 +94,7 @@ def _data_notes(
     """Say whether the data are others than those of the run, and how much of the split train has too."""
     changed = changed_splits(folder, splits, [split])
     notes = [f"{split}: not the data that the run recorded under this name"] if changed else []
-    return [*notes, *overlap_notes(splits, [split], task.fields[0])]
+    return [*notes, *overlap_notes(splits, [split], task.text_fields)]
 
 
 def _score(
@@ -108,9 +119,3 @@ def _with_overrides(task: Task[Any], overrides: Sequence[str], folder: Path) -> 
     task = task.with_recipe(recipe.validate(type(task).Config, document, f"recipe {folder}"))
     task.check_options()
     return task
-
-
-def write_predictions(path: Path, records: Sequence[Record]) -> None:
-    """Write one JSON line for each example, in the order of the data set."""
-    lines = (json.dumps(vars(record), ensure_ascii=False) + "\n" for record in records)
-    write_lines(path, lines)

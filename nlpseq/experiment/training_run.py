@@ -30,11 +30,11 @@ from nlpseq.errors import UserError
 from nlpseq.files import write_json, write_text
 from nlpseq.models.model import parameter_counts
 from nlpseq.recipe import Recipe
-from nlpseq.reporting.learning_curves import learning_curves
+from nlpseq.reporting.learning_curves import Chosen, learning_curves
 from nlpseq.reporting.model_card import model_card
 from nlpseq.reporting.notebook import run_html
 from nlpseq.run_data import load_training_data
-from nlpseq.run_directory import METRICS, TRAINED_ON, DataRecord, RunDirectory
+from nlpseq.run_directory import METRICS, RECIPE, TRAINED_ON, DataRecord, RunDirectory
 from nlpseq.task import Record, Task, read_recipe, resolve
 from nlpseq.training.history import History
 from nlpseq.training.progress import FitResult
@@ -45,7 +45,11 @@ from nlpseq.training.trainer import Trainer
 from nlpseq.versions import machine, versions
 
 from .baselines import score_baselines
-from .evaluate import write_predictions
+from .prediction_files import write_predictions
+
+
+SETTLED = (("data", "pretokenized"), ("tokenization", "split"))
+"""Keys of a recipe that `Task.resolved_recipe` fills in from the data."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class RunOptions:
         overwrite: replace an earlier run.
         track: name of a tracker of accelerate to log to.
         overrides: assignments that changed the recipe, recorded in metrics.json.
+        seconds: time limit of training, the last validation not counted; None: none.
+        command: words of the command line that made the recipe, for the model card; (): `nlpseq run`.
     """
 
     data_dir: Path | None = None
@@ -89,6 +95,8 @@ class RunOptions:
     overwrite: bool = False
     track: str | None = None
     overrides: Sequence[str] = ()
+    seconds: float | None = None
+    command: Sequence[str] = ()
 
 
 class TrainingRun:
@@ -113,7 +121,7 @@ class TrainingRun:
             _to_toml(recipe),
             resume=options.resume,
             overwrite=options.overwrite,
-            reread=_reread,
+            reread=self._reread,
         )
 
     def execute(self) -> RunResult:
@@ -136,9 +144,16 @@ class TrainingRun:
             self._claim_directory(splits, model)
         accelerator.wait_for_everyone()
         trainer = self._start(model, accelerator)
-        fitted = trainer.fit(splits["train"], splits.get("validation"), resume=self.options.resume)
+        fitted = trainer.fit(
+            splits["train"],
+            splits.get("validation"),
+            resume=self.options.resume,
+            seconds=self.options.seconds,
+        )
         if fitted.stopped == "interrupted":
             return RunResult(self.folder, {}, interrupted=True)
+        if fitted.stopped == "time":
+            self._record_stop(fitted.step, write=accelerator.is_main_process)
         if accelerator.is_main_process:
             model_directory.save(self.folder, self.task, model)
         metrics = self._score(trainer, splits, fitted)
@@ -150,6 +165,14 @@ class TrainingRun:
         for tracker in accelerator.trackers:
             tracker.finish()  # not end_training, which would also end the process group
         return RunResult(self.folder, metrics, samples=samples)
+
+    def _record_stop(self, step: int, *, write: bool) -> None:
+        """Write the update at which the time limit stopped training into the recipe, which then repeats the run."""
+        training = self.recipe.training.model_copy(update={"stop_after": step})
+        self.recipe = self.recipe.model_copy(update={"training": training})
+        self.task.recipe = self.recipe
+        if write:
+            write_text(self.folder / RECIPE, _to_toml(self.recipe))
 
     def _build_accelerator(self) -> Accelerator:
         return build_accelerator(
@@ -175,7 +198,7 @@ class TrainingRun:
         folders = [self._data_dir] if self._data_dir else []
         used = ["train", "validation", *scored]  # without test, where that is not scored
         self.task.prepare({name: splits[name] for name in used if name in splits}, folders)
-        notes = split_notes(splits, used, self.task.fields[0])
+        notes = split_notes(splits, used, self.task.text_fields)
         self.task.notes[:0] = [note for note in notes if note not in self.task.notes]
         model = self.task.build()
         self.task.steps_per_epoch(splits["train"])  # raises if train is too short for a batch
@@ -186,6 +209,9 @@ class TrainingRun:
     def _claim_directory(self, splits: Mapping[str, Split], model: nn.Module) -> None:
         # Two checkpoints are kept while another one is written.
         self.directory.check_space(3 * checkpoint_size(model, self.recipe.training))
+        resolved, file = self.task.resolved_recipe(), self.folder / RECIPE
+        if self.options.resume and file.exists():
+            _check_settled(file, read_recipe(str(file)), resolved)
         # Of local files every split is recorded, so that later commands find what the run had.
         recorded = [name for name in splits if self._data_dir or name in TRAINED_ON]
         self.directory.claim(
@@ -193,8 +219,19 @@ class TrainingRun:
                 {name: splits[name].fingerprint for name in recorded},
                 self._data_dir,
                 {name: list(splits[name].files) for name in splits if splits[name].files},
-            )
+            ),
+            _to_toml(resolved),
         )
+
+    def _reread(self, file: Path) -> str:
+        """Read a stored recipe, and return it as this version writes it; '' if it is not valid.
+
+        Keys that the recipe leaves to the data are taken out: the stored recipe has them as the data settled them.
+        """
+        try:
+            return _to_toml(_reopened(read_recipe(str(file)), self.recipe))
+        except UserError:
+            return ""
 
     def _start(self, model: nn.Module, accelerator: Accelerator) -> Trainer:
         """Start trackers and the reporter, and return the trainer."""
@@ -211,7 +248,8 @@ class TrainingRun:
         """Return the splits to score at the end: those of the recipe that the data have."""
         config = self.recipe.evaluation
         missing = [name for name in config.splits if name not in splits]
-        if missing and "splits" in config.model_fields_set:
+        default = type(config).model_fields["splits"].default  # the recipe of a run spells it out
+        if missing and tuple(config.splits) != tuple(default):
             raise UserError(
                 f"evaluation.splits: the data have no split {missing[0]!r}, they have "
                 f"{', '.join(splits)}"
@@ -230,6 +268,7 @@ class TrainingRun:
             "overrides": list(self.options.overrides),
             "seed": self.recipe.seed,
             "splits": scored,
+            **({"command": list(self.options.command)} if self.options.command else {}),
             "left_alone": [
                 name
                 for name in wanted
@@ -296,10 +335,11 @@ class TrainingRun:
             self.folder / "plots",
             title=Path(self.name).stem if self.name.endswith(".toml") else self.name,
             scores=metrics.get("validation"),
+            chosen=Chosen(metrics["selected_by"], metrics["best_step"]),
         )
         draw_details(metrics["details"], self.folder / "plots")
         card = model_card(
-            self.recipe.model_dump(mode="json"),
+            self.task.resolved_recipe().model_dump(mode="json"),
             self.name,
             metrics,
             samples,
@@ -313,9 +353,26 @@ def _to_toml(recipe: Recipe) -> str:
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
 
 
-def _reread(file: Path) -> str:
-    """Read a stored recipe, and return it as this version writes it; '' if it is not valid."""
-    try:
-        return _to_toml(read_recipe(str(file)))
-    except UserError:
-        return ""
+def _reopened(stored: Recipe, given: Recipe) -> Recipe:
+    """Return a stored recipe without the settled values of keys that the given one leaves open."""
+    for section, key in SETTLED:
+        if getattr(getattr(given, section), key) is None:
+            part = getattr(stored, section).model_copy(update={key: None})
+            stored = stored.model_copy(update={section: part})
+    return stored
+
+
+def _check_settled(file: Path, stored: Recipe, resolved: Recipe) -> None:
+    """Check that the data settle what they settled when the run was started; earlier versions stored nothing.
+
+    Raises:
+        UserError: a key has another value.
+    """
+    for section, key in SETTLED:
+        before = getattr(getattr(stored, section), key)
+        now = getattr(getattr(resolved, section), key)
+        if before not in (None, now):
+            raise UserError(
+                f"{file}: the run was started with {section}.{key} = {before}, now it would be {now}; resume it "
+                "with the same overrides and data, or choose another --output"
+            )

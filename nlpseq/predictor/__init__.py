@@ -9,6 +9,7 @@ from nlpseq.predictor.predictions import (
     Classification,
     DrawnPrediction,
     Entity,
+    ExplainablePrediction,
     Format,
     GeneratedText,
     Hypothesis,
@@ -18,7 +19,7 @@ from nlpseq.predictor.predictions import (
     TokenPredictions,
 )
 from nlpseq.predictor.protocols import Explainer, Generator, PredictionT, Predictor, TextGenerator
-from nlpseq.predictor.texts import as_cut_texts, as_texts, joined
+from nlpseq.predictor.texts import as_cut_texts, as_pairs, as_texts, joined
 
 __all__ = [
     "FORMATS",
@@ -26,6 +27,7 @@ __all__ = [
     "Classification",
     "DrawnPrediction",
     "Entity",
+    "ExplainablePrediction",
     "Explainer",
     "Format",
     "GeneratedText",
@@ -39,6 +41,7 @@ __all__ = [
     "TextScore",
     "TokenPredictions",
     "as_cut_texts",
+    "as_pairs",
     "as_texts",
     "joined",
 ]

@@ -5,8 +5,9 @@ A new kind is one class in this file. Attributes have the names used in JSON.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 from nlpseq.reporting import highlight
@@ -18,6 +19,8 @@ class Format(NamedTuple):
     method: str
     suffix: str
 
+
+_LINE_END = re.compile("\r\n|[\r\n]")
 
 FORMATS = {
     "json": Format("to_json", ".jsonl"),
@@ -91,22 +94,21 @@ class DrawnPrediction(Prediction):
         return highlight.snippet(self.to_html())
 
 
-@dataclass(frozen=True, slots=True)
-class Classification(DrawnPrediction):
-    """The class of a text.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainablePrediction(DrawnPrediction):
+    """A prediction for a whole text, or for a pair of texts, to which single tokens contribute.
 
     Attributes:
-        label: the likeliest class; None for a text without a token.
-        probabilities: of every class.
+        text2: the second text of a pair; None for a single text.
         tokens: what the model read, where it attends.
         weights: attention on each token; in a hierarchical network they sum to 1 in each sentence.
         sentences: of a hierarchical network.
         sentence_weights: attention on each sentence.
-        attributions: contribution of each token to the label, if it was asked for; negative: against it.
+        attributions: contribution of each token to the prediction, if it was asked for; negative: against it.
         attribution_method: by which they were computed, such as `integrated gradients`.
+        tokens2: as `tokens`, of the second text; so are the next four.
     """
 
-    kind: ClassVar[str] = "a classification"
     explainable: ClassVar[bool] = True
     _omitted_if_empty: ClassVar[frozenset[str]] = frozenset(
         {
@@ -116,43 +118,111 @@ class Classification(DrawnPrediction):
             "sentence_weights",
             "attributions",
             "attribution_method",
+            "tokens2",
+            "weights2",
+            "sentences2",
+            "sentence_weights2",
+            "attributions2",
         }
     )
 
-    label: str | None
-    probabilities: Mapping[str, float]
+    text2: str | None = None
     tokens: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     sentences: tuple[str, ...] = ()
     sentence_weights: tuple[float, ...] = ()
     attributions: tuple[float, ...] = ()
     attribution_method: str = ""
+    tokens2: tuple[str, ...] = ()
+    weights2: tuple[float, ...] = ()
+    sentences2: tuple[str, ...] = ()
+    sentence_weights2: tuple[float, ...] = ()
+    attributions2: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object: the text or texts, what is predicted, and then what was asked for."""
+        values = Prediction.to_json(self)
+        if self.text2 is None:
+            del values["text2"]
+        asked_for = {name: values.pop(name) for name in [*values] if name in self._omitted_if_empty}
+        return values | asked_for
+
+    def label_part(self) -> highlight.Label:
+        """Return what is predicted, to be drawn before the text."""
+        raise NotImplementedError
+
+    def is_missing(self) -> bool:
+        """Return whether nothing is predicted, because there is no token."""
+        return False
 
     def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
         """Return the label and the text; if `explain`, its tokens shaded by attributions, else attention."""
-        if self.label is None:
-            return [highlight.Label(None)]
-        label = highlight.Label(self.label, self.probabilities[self.label])
+        label = self.label_part()
+        if self.is_missing():
+            return [label]
         if not explain:
-            return [label, highlight.Plain(self.text, indent="  ")]
+            drawn: list[highlight.Part] = [label, highlight.Plain(self.text, indent="  ")]
+            if self.text2 is not None:
+                drawn += [highlight.Second(), highlight.Plain(self.text2, indent="  ")]
+            return drawn
         if self.attributions:
+            # both texts have one scale
+            tokens, values = self.tokens + self.tokens2, self.attributions + self.attributions2
+            shaded = highlight.shade_signed(tokens, values)
             note = highlight.Note(self.attribution_method)
-            return [label, note, highlight.shade_signed(self.tokens, self.attributions)]
-        weights = (self.tokens, self.weights, self.sentences, self.sentence_weights)
-        return [label, *highlight.shade(*weights)]
+            return [label, note, *_cut(shaded, len(self.tokens), paired=self.text2 is not None)]
+        first = (self.tokens, self.weights, self.sentences, self.sentence_weights)
+        shaded_texts: list[highlight.Part] = [label, *highlight.shade(*first)]
+        if self.text2 is None:
+            return shaded_texts
+        other = (self.tokens2, self.weights2, self.sentences2, self.sentence_weights2)
+        return [*shaded_texts, highlight.Second(), *highlight.shade(*other)]
+
+    def has_explanation(self) -> bool:
+        """Return whether there are attributions or weights of attention to show."""
+        return self.is_missing() or bool(self.attributions or self.weights)
+
+    def _repr_html_(self) -> str:
+        return highlight.snippet(self.to_html(explain=bool(self.attributions or self.weights)))
+
+
+def _cut(shaded: highlight.ShadedTokens, count: int, *, paired: bool) -> list[highlight.Part]:
+    """Cut shaded tokens after the first `count`, which are those of the first text of a pair."""
+    if not paired:
+        return [shaded]
+    first, second = shaded.tokens[:count], shaded.tokens[count:]
+    return [replace(shaded, tokens=first), highlight.Second(), replace(shaded, tokens=second)]
+
+
+@dataclass(frozen=True, slots=True)
+class Classification(ExplainablePrediction):
+    """The class of a text, or of a pair of texts.
+
+    Attributes:
+        label: the likeliest class; None for a text without a token.
+        probabilities: of every class.
+    """
+
+    kind: ClassVar[str] = "a classification"
+
+    label: str | None
+    probabilities: Mapping[str, float]
+
+    def label_part(self) -> highlight.Label:
+        """Return the label and its probability."""
+        if self.label is None:
+            return highlight.Label(None)
+        return highlight.Label(self.label, self.probabilities[self.label])
+
+    def is_missing(self) -> bool:
+        """Return whether there is no label."""
+        return self.label is None
 
     def summary(self) -> str:
         """Return the label and its probability: `positive (0.98)`."""
         return (
             "none" if self.label is None else f"{self.label} ({self.probabilities[self.label]:.2f})"
         )
-
-    def has_explanation(self) -> bool:
-        """Return whether there are attributions or weights of attention to show."""
-        return self.label is None or bool(self.attributions or self.weights)
-
-    def _repr_html_(self) -> str:
-        return highlight.snippet(self.to_html(explain=bool(self.attributions or self.weights)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +308,7 @@ class GeneratedText(Prediction):
 
     def to_text(self) -> str:
         """Return the output as one line."""
-        return " ".join(self.output.splitlines())
+        return _LINE_END.sub(" ", self.output)
 
     def to_html(self) -> str:
         """Return a paragraph of HTML: the source and its output, or all hypotheses."""

@@ -31,14 +31,46 @@ def as_cut_texts(texts: object) -> list[str | list[str]]:
     ]
 
 
+def as_pairs(
+    pairs: object, *, pretokenized: bool = False
+) -> list[tuple[str | list[str], str | list[str]]]:
+    """Return pairs of texts as a list of tuples.
+
+    Args:
+        pairs: a list, tuple, generator or array with two texts in each item.
+        pretokenized: a text may be a list of words.
+
+    Raises:
+        UserError: as `as_texts`.
+        TextError: an item is no pair of strings, or is not valid Unicode; the error names its index.
+    """
+    checked = []
+    for index, pair in enumerate(_items(pairs, "pairs of texts, such as [(text, text2)]")):
+        if hasattr(pair, "tolist"):  # a row of a numpy array
+            pair = pair.tolist()
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise TextError(
+                index, f"{pair!r:.60} is not a pair; the model reads two texts: (text, text2)"
+            )
+        first, second = (_as_side(text, index, pretokenized=pretokenized) for text in pair)
+        checked.append((first, second))
+    return checked
+
+
+def _as_side(text: object, index: int, *, pretokenized: bool) -> str | list[str]:
+    if pretokenized and isinstance(text, list | tuple):
+        return [_as_text(word, index) for word in text]
+    return _as_text(text, index)
+
+
 def joined(text: str | Sequence[str]) -> str:
     """Return a text as one string: words with a space between them."""
     return text if isinstance(text, str) else " ".join(text)
 
 
-def _items(texts: object) -> Iterable[object]:
+def _items(texts: object, wanted: str = "texts") -> Iterable[object]:
     if fault := _fault(texts):
-        raise UserError(f"predict takes a list of texts, {fault}")
+        raise UserError(f"predict takes a list of {wanted}, {fault}")
     if hasattr(texts, "to_pylist"):  # pyarrow's arrays hold scalars
         texts = texts.to_pylist()
     assert isinstance(texts, Iterable)

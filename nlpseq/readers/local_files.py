@@ -1,17 +1,52 @@
-"""Find a local file below a folder, and read its text or its lines."""
+"""Find local files below a folder, and read the text or the lines of one."""
 
-import codecs
-import gzip
-import zlib
+import io
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from nlpseq.errors import UserError
+from nlpseq.readers.compression import (
+    GZIP_MAGIC,
+    SUFFIXES,
+    compression_of,
+    open_bytes,
+    split_member,
+)
+from nlpseq.readers.encodings import (
+    SAMPLE,
+    UTF_8,
+    choose_encoding,
+    guess_encoding,
+    is_valid_start,
+)
+from nlpseq.readers.reader import AUTO
 
-GZIP_MAGIC = b"\x1f\x8b"
+__all__ = ["GZIP_MAGIC", "TextFile", "find_file", "find_files", "read_lines", "read_text"]
+
+
+def find_files(folder: Path, name: str) -> list[Path]:
+    """Return the files that a name stands for: one file, or with `*` in it all that match, sorted.
+
+    A name without such a file may be a folder, which is returned as it is.
+
+    Raises:
+        UserError: nothing has this name.
+    """
+    if "*" in name and folder.is_dir() and not (folder / name).exists():
+        matches = sorted(file for file in folder.glob(name) if file.is_file())
+        if not matches:
+            raise UserError(f"data folder {folder}: no file matches {name}")
+        return matches
+    if (folder / name).is_dir():
+        return [folder / name]
+    return [find_file(folder, name)]
 
 
 def find_file(folder: Path, name: str) -> Path:
     """Return the file `name` or `name.gz` in a folder, or else in one of its subfolders.
+
+    The other endings of `compression.SUFFIXES` are also tried. A path into a zip file is returned as it is.
 
     Raises:
         UserError: the folder or the file does not exist, or several subfolders have such a file.
@@ -19,12 +54,14 @@ def find_file(folder: Path, name: str) -> Path:
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "no such folder"
         raise UserError(f"data folder {folder}: {problem}")
-    for file in (folder / name, folder / f"{name}.gz"):
-        if file.is_file():
+    for suffix in ("", *SUFFIXES):
+        if (file := folder / f"{name}{suffix}").is_file():
             return file
+    if split_member(folder / name)[1] and compression_of(folder / name) == "zip":
+        return folder / name
     below = sorted(file for file in folder.rglob("*") if file.is_file())
-    for ending in (f"/{name}", f"/{name}.gz"):
-        matches = [file for file in below if file.as_posix().endswith(ending)]
+    for suffix in ("", *SUFFIXES):
+        matches = [file for file in below if file.as_posix().endswith(f"/{name}{suffix}")]
         if len(matches) > 1:
             listed = " and ".join(str(file.relative_to(folder)) for file in matches)
             raise UserError(f"data folder {folder} has {listed}: name one of them in data.files")
@@ -33,52 +70,119 @@ def find_file(folder: Path, name: str) -> Path:
     raise UserError(f"data folder {folder}: no file {name} or {name}.gz in it or below it")
 
 
-def read_text(file: Path) -> str:
-    """Return the content of a UTF-8 file, compressed by gzip or not; line ends are kept.
+class TextFile:
+    """A text file that is decoded as it is read, compressed or not.
+
+    Attributes:
+        file: the file.
+        codec: the encoding.
+        note: what was assumed of the encoding; '' for UTF-8.
+        sample: the beginning of the text, up to `SAMPLE` bytes.
+        complete: the sample is the whole text.
+    """
+
+    def __init__(self, file: Path, encoding: str = AUTO) -> None:
+        """Read the beginning of a file.
+
+        Raises:
+            UserError: the file is empty, binary, damaged or in another encoding.
+        """
+        self.file = file
+        with open_bytes(file) as stream:
+            start = stream.read(SAMPLE)
+            self.complete = not stream.read(1)
+        self.codec = choose_encoding(encoding, start)
+        self.note = self._note(encoding, start)
+        if is_valid_start(start, self.codec):
+            self.sample = start.decode(self.codec, errors="ignore" if not self.complete else "strict")
+        else:
+            self.sample = self.text()  # names the line
+        if not self.sample.strip() and (self.complete or not self.text().strip()):
+            raise UserError(f"{file}: the file is empty")
+
+    def _note(self, encoding: str, start: bytes) -> str:
+        if encoding == AUTO:
+            return "" if self.codec.startswith(UTF_8) else f"read as {self.codec.upper()}, by its mark"
+        if self.codec.startswith("utf") or start.isascii() or not is_valid_start(start, UTF_8):
+            return ""
+        return f"read as data.encoding={encoding} says, though it is also valid UTF-8"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines without their ends; an empty rest after the last newline is not a line."""
+        # Universal newlines would end every line at \r, and splitlines() also at U+2028.
+        macintosh = "\r" in self.sample and "\n" not in self.sample
+        end = "\r" if macintosh else "\n"
+        for line in self.records(end):
+            line = line.removesuffix(end)
+            yield line if macintosh else line.removesuffix("\r")
+
+    def records(self, newline: str = "") -> Iterator[str]:
+        """Yield lines with their ends as they are, for a parser of quoted fields.
+
+        Args:
+            newline: the end of a line; '': `\\n`, `\\r\\n` and `\\r`.
+        """
+        number = 0
+        with open_bytes(self.file) as stream:
+            try:
+                text = io.TextIOWrapper(stream, encoding=self.codec, newline=newline)
+                for number, line in enumerate(text, start=1):
+                    if "\0" in line:
+                        raise self._nul_byte(number)
+                    yield line
+            except UnicodeError as error:
+                raise self._wrong_encoding() from error
+
+    def text(self) -> str:
+        """Return all of the text; line ends are kept."""
+        return "".join(self.records("\n"))
+
+    def _nul_byte(self, number: int) -> UserError:
+        with open_bytes(self.file) as stream:
+            likely = guess_encoding(stream.read(SAMPLE)).codec
+        wide = f", or UTF-16 without its mark: set data.encoding={likely}"
+        return UserError(
+            f"{self.file}, line {number}: a NUL byte, so it is not a text file"
+            f"{wide if likely.startswith('utf-16-') else ''}"
+        )
+
+    def _wrong_encoding(self) -> UserError:
+        """Return the error for bytes that are not text in this encoding; it names their line."""
+        with open_bytes(self.file) as stream:
+            # A character of several bytes may hold the byte of a newline only in UTF-16 and UTF-32.
+            number = 1
+            for number, line in enumerate(stream, start=1):
+                try:
+                    line.decode(self.codec)
+                except UnicodeError:
+                    break
+        where = f"{self.file}, line {number}"
+        if not self.codec.startswith(UTF_8):
+            return UserError(f"{where}: not {self.codec} text; set another data.encoding")
+        with open_bytes(self.file) as stream:
+            content = b"".join(islice(stream, max(0, number - 50), number + 50))
+        likely = guess_encoding(content[:SAMPLE]).codec
+        if not likely or likely == UTF_8:
+            return UserError(f"{where}: not UTF-8, and no text in another usual encoding")
+        return UserError(
+            f"{where}: not UTF-8; it may be {likely}: set data.encoding={likely}, "
+            f"or convert the file: iconv -f {likely.upper()} -t UTF-8"
+        )
+
+
+def read_text(file: Path, encoding: str = AUTO) -> str:
+    """Return the content of a text file, compressed or not; line ends are kept.
 
     Raises:
         UserError: the file is empty, binary, damaged or in another encoding; the line is named.
     """
-    content = _read_bytes(file)
-    if not content.strip():
-        raise UserError(f"{file}: the file is empty")
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UserError(f"{file}: UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
-    if (index := content.find(b"\0")) >= 0:
-        raise UserError(
-            f"{file}, line {_line_at(content, index)}: a NUL byte, so it is not a text file"
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{file}, line {_line_at(content, error.start)}: not UTF-8; convert the file, "
-            "for instance: iconv -f ISO-8859-1 -t UTF-8"
-        ) from error
+    return TextFile(file, encoding).text()
 
 
-def read_lines(file: Path) -> list[str]:
+def read_lines(file: Path, encoding: str = AUTO) -> list[str]:
     """Return the lines of a text file; an empty rest after the last newline is not a line.
 
     Raises:
         UserError: as `read_text`.
     """
-    # splitlines() would also cut at U+2028 and other characters.
-    lines = read_text(file).split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
-
-
-def _read_bytes(file: Path) -> bytes:
-    try:
-        content = file.read_bytes()
-        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{file}: the gzip file is damaged or cut short: {error}") from error
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
-
-
-def _line_at(content: bytes, index: int) -> int:
-    return content.count(b"\n", 0, index) + 1
+    return list(TextFile(file, encoding).lines())

@@ -1,18 +1,24 @@
 """The table of all readers, and the one function that reads the local files of a split."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nlpseq.errors import UserError
-from nlpseq.readers import conll, records, text, trees
-from nlpseq.readers.local_files import find_file
-from nlpseq.readers.reader import Columns, Reader
+from nlpseq.readers import arrow_files, conll, conllu, delimited, json_files, text, trees
+from nlpseq.readers.arrow_files import shards
+from nlpseq.readers.compression import SUFFIXES
+from nlpseq.readers.local_files import find_files
+from nlpseq.readers.reader import AUTO, Columns, FileContent, Reader, ReadOptions
+from nlpseq.readers.tables import TableWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_DEFAULTS = ReadOptions()
+_FAMILIES = (text, conll, conllu, trees, delimited, json_files, arrow_files)
 READERS: dict[str, Reader] = {
-    reader.name: reader for family in (text, conll, trees, records) for reader in family.READERS
+    reader.name: reader for family in _FAMILIES for reader in family.READERS
 }
 
 
@@ -35,54 +41,78 @@ def register(reader: Reader) -> None:
         raise ValueError(f"there is a reader called {reader.name!r} already")
 
 
-def read_files(data_dir: Path, names: str, format: str) -> LocalTable:
+def read_files(
+    data_dir: Path, names: str, format: str, options: ReadOptions = _DEFAULTS
+) -> LocalTable:
     """Read the file (or files) that `data.files` names for one split.
 
     Args:
-        data_dir: folder of the files, which may be in a subfolder or compressed by gzip.
-        names: name of the file; several with commas between them where the reader takes `several`.
+        data_dir: folder of the files, which may be in a subfolder or compressed.
+        names: name of the file; several with commas between them where the reader takes `several`; a name
+            with `*`, or a folder, stands for several files whose rows are read one after the other.
         format: one of `READERS`.
+        options: of the recipe.
 
     Raises:
         UserError: the file is missing, damaged or not in this format; file and line are named.
     """
     reader = READERS[format]
-    parts = [part.strip() for part in names.split(",")] if reader.several else [names]
-    files = [find_file(data_dir, part) for part in parts]
+    if reader.several:
+        files = [file for part in names.split(",") for file in find_files(data_dir, part.strip())]
+        contents = [_read(reader, files, options)]
+    else:
+        files = _expand(find_files(data_dir, names), reader)
+        contents = [_read(reader, [file], options) for file in files]
+    notes = dict.fromkeys(content.note for content in contents if content.note)
+    names_only = tuple(file.name for file in files)
+    origin = ", ".join(map(str, files if len(files) < 4 else [files[0], "...", files[-1]]))
+    return LocalTable(_to_table(files, contents), origin, "; ".join(notes), names_only)
+
+
+def _expand(paths: Sequence[Path], reader: Reader) -> list[Path]:
+    """Return the files to read one after the other: a folder's files, unless the reader reads folders."""
+    files: list[Path] = []
+    for path in paths:
+        inside = list(shards(path, reader.suffixes)) if path.is_dir() else []
+        if path.is_dir() and not inside and not reader.folders:
+            endings = " or ".join(reader.suffixes) or "a known ending"
+            raise UserError(f"{path}: a folder without files that end in {endings}")
+        files += inside if inside and not reader.folders else [path]
+    return files
+
+
+def _read(reader: Reader, files: Sequence[Path], options: ReadOptions) -> FileContent:
     try:
-        content = reader.read(*files)
+        return reader.read(*files, options=options) if reader.options else reader.read(*files)
     except UserError as error:
         if hint := _format_hint(files[0], reader):
             raise UserError(f"{error}{hint}") from error
         raise
-    columns = content.columns
-    table = _to_table(files[0], columns) if isinstance(columns, dict) else columns
-    names_only = tuple(file.name for file in files)
-    return LocalTable(table, ", ".join(map(str, files)), content.note, names_only)
 
 
 def _format_hint(file: Path, reader: Reader) -> str:
     """Suggest the format that a file's suffix stands for, if it is not the one in use."""
-    suffix = file.with_suffix("").suffix if file.suffix == ".gz" else file.suffix
+    suffix = file.with_suffix("").suffix if file.suffix in SUFFIXES else file.suffix
     usual = next((name for name, other in READERS.items() if suffix in other.suffixes), None)
-    if usual is None or suffix in reader.suffixes:
+    if usual is None or suffix in reader.suffixes or reader.name == AUTO:
         return ""
     return f"; it was read with data.format={reader.name}, try {usual} for {suffix} files"
 
 
-def _to_table(file: Path, columns: Columns) -> "pa.Table":
-    import pyarrow as pa  # late: recipes import this package for the names of formats
-
-    if not any(columns.values()):
-        raise UserError(f"{file}: the file holds no example")
-    arrays = {}
-    for name, values in columns.items():
-        try:
-            arrays[name] = pa.array(values)
-        except pa.ArrowException as error:
-            raise UserError(f"{file}: column {name} mixes types of values: {error}") from error
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise UserError(
-                f"{file}: column {name} has a value that no table can hold: {error}"
-            ) from error
-    return pa.table(arrays)
+def _to_table(files: Sequence[Path], contents: Sequence[FileContent]) -> "pa.Table":
+    """Return the rows of all files as one table."""
+    tables = []
+    for file, content in zip(files, contents, strict=False):
+        columns: Columns | pa.Table = content.columns
+        if isinstance(columns, dict):
+            writer = TableWriter(file)
+            if any(columns.values()):
+                writer.append(columns)
+            columns = writer.finish()
+        tables.append(columns)
+    if len(tables) == 1:
+        return tables[0]
+    writer = TableWriter(files[0].parent)
+    for table in tables:
+        writer.append_table(table)
+    return writer.finish()

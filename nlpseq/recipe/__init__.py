@@ -8,6 +8,7 @@ impossible combination is one line that names the key and what would be valid.
     encoders.py    encoder sections, selected by `encoder.kind`
     decoders.py    decoder sections, selected by `decoder.kind`
     schema.py      all other sections, and Recipe
+    paths.py       paths are relative to the recipe that says them
     reading.py     find, read, extend, override and copy recipes
     validation.py  document -> Recipe, or an error message
     hints.py       the key that a user probably meant
@@ -39,6 +40,7 @@ from .reading import (
     names,
     override,
     read_document,
+    to_assignment,
     to_assignments,
 )
 from .schema import (
@@ -93,6 +95,7 @@ __all__ = [
     "names",
     "override",
     "read_document",
+    "to_assignment",
     "to_assignments",
     "validate",
 ]

@@ -123,8 +123,13 @@ def _type_name(annotation: Any) -> str:
     if origin in (tuple, list):
         return f"list of {_type_name(options[0])}s"
     if origin is dict:  # TOML's keys are strings
-        return f"table of {_type_name(options[1])}s"
+        values = _type_name(options[1]).split(" or ")
+        return f"table of {' or '.join(map(_plural, values))}"
     return _TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _plural(name: str) -> str:
+    return name.replace("list of", "lists of") if name.startswith("list of") else f"{name}s"
 
 
 def _default(field: FieldInfo) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 from nlpseq.errors import UserError, suggest
 
-Document = dict[str, Any]
-"""A recipe as TOML tables, not yet validated."""
+from . import paths
+from .paths import Document
 
 INHERITED = "<inherited>"  # brackets: never a key of a recipe
 SAME = "same"  # the decoder kind that follows the encoder's kind
@@ -63,23 +63,38 @@ def _similar_names(name: str) -> str:
 
 
 def read_document(name: str) -> Document:
-    """Read a recipe and the recipe that it extends.
+    """Read a recipe and the recipes that it extends, over any number of levels.
+
+    A path in a recipe is relative to the recipe that says it: `extends` and `data.folder` always; the paths of
+    tokenizers, vectors and runs where there is such a file or folder, as they may be names of the Hub.
 
     Raises:
-        UserError: the file is missing, is not TOML, or extends a recipe that itself extends another.
+        UserError: a file is missing or is not TOML, or recipes extend each other in a circle.
     """
-    document = _read_toml(name)
+    return _read_extended(name, ())
+
+
+def _read_extended(name: str, chain: tuple[str, ...]) -> Document:
+    """Read a recipe that is extended by those of `chain`, the first of which the user has named."""
+    if _identity(name) in map(_identity, chain):
+        circle = " extends ".join([*chain[list(map(_identity, chain)).index(_identity(name)) :], name])
+        raise UserError(f"recipe {chain[0]}: a circle, {circle}")
+    try:
+        document = _read_toml(name)
+    except UserError as error:
+        raise UserError(f"{error} ({chain[-1]} extends it)") if chain else error from None
+    document = paths.resolve(document, name)
     base_name = document.pop("extends", None)
     if base_name is None:
         return document
-    if not isinstance(base_name, str):
+    if not isinstance(base_name, str) or not base_name:
         raise UserError(f"recipe {name}: extends = {base_name!r}: write the name of a recipe")
-    base = _read_toml(base_name)
-    if "extends" in base:
-        raise UserError(
-            f"recipe {name}: extends {base_name}, which extends another; one level is allowed"
-        )
-    return merge(base, document)
+    return merge(_read_extended(base_name, (*chain, name)), document)
+
+
+def _identity(name: str) -> str:
+    """Return one spelling for each recipe."""
+    return str(Path(name).resolve()) if name.endswith(".toml") else name
 
 
 def _read_toml(name: str) -> Document:
@@ -105,6 +120,8 @@ def copy(name: str, destination: Path) -> Path:
     """
     text = locate(name).read_text(encoding="utf-8")
     path = destination
+    if name.endswith(".toml"):
+        paths.check_copy(_read_toml(name), name, path if path.is_dir() else path.parent)
     if path.is_dir():
         path /= f"{name.rpartition('/')[2].removesuffix('.toml')}.toml"
     if path.suffix != ".toml":
@@ -216,6 +233,15 @@ def to_assignments(overrides: Mapping[str, object]) -> list[str]:
         else:
             assignments.append(f"{name}={_to_toml(name, value)}")
     return assignments
+
+
+def to_assignment(key: str, value: object) -> str:
+    """Return one assignment for `override`: `data={ source = "memory" }`.
+
+    Raises:
+        UserError: TOML cannot represent the value.
+    """
+    return f"{key}={_to_toml(key, value)}"
 
 
 def _to_toml(key: str, value: object) -> str:

@@ -1,40 +1,80 @@
 """The sections of a recipe with their defaults; a task adds its own by subclassing `Recipe`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nlpseq.readers import READERS
+from nlpseq.readers import AUTO, DELIMITERS, READERS, is_text_encoding
 
 from .base import Choices, Count, Counts, Fraction, Natural, Positive, Section
 from .encoders import EncoderConfig, RecurrentConfig
 
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
+
+
+def _number_as_name(columns: Any) -> Any:
+    """Return a column's number as text: both `tags = 2` and `tags = "2"` are the second column."""
+    if isinstance(columns, list | tuple):
+        return tuple(map(_number_as_name, columns))
+    return str(columns) if isinstance(columns, int) and columns is not True else columns
+
+
+ColumnNames = Annotated[
+    str | Annotated[tuple[str, ...], Field(min_length=1)], BeforeValidator(_number_as_name)
+]
 Format = Annotated[str, Choices(READERS, ", or a reader in a file given with --code")]
 
 
 class DataConfig(Section):
     """The data: a data set of the Hub, local files, or the built-in corpus."""
 
-    source: str = Field("builtin", description="Hub id, or `builtin` for the built-in corpus")
+    source: str = Field(
+        "builtin",
+        description="Hub id such as `user/set@revision`, address such as `hf://datasets/user/set/a.csv`, `builtin` "
+        "for the built-in corpus, or `memory` for data given in Python",
+    )
     name: str | None = Field(None, description="configuration of the Hub data set")
     revision: str | None = Field(None, description="commit or tag of the Hub data set")
-    format: Format = Field("lines", description="format of local files (with --data-dir)")
+    folder: str | None = Field(
+        None,
+        exclude=True,  # a run has the folder in data.json, which no model card names
+        description="folder of local files, relative to the recipe that says it; --data-dir comes first",
+    )
+    format: Format = Field(
+        "lines", description="format of local files (with --data-dir); `auto`: by suffix and content"
+    )
     formats: dict[str, Format] = Field(
         default_factory=dict, description="format for each split that differs from `format`"
     )
     files: dict[str, str] = Field(
-        default_factory=dict, description="file for each split, below --data-dir; `.gz` is optional"
+        default_factory=dict,
+        description="file for each split, below --data-dir; `.gz` is optional; `a.zip/b.csv`: in a zip",
+    )
+    encoding: str = Field(
+        "auto",
+        description="encoding of local text files, such as latin-1, cp1252, utf-16, gb18030, shift_jis; "
+        "`auto`: UTF-8, or as a byte-order mark says",
+    )
+    delimiter: str = Field(
+        "auto",
+        description="`csv`: character between fields, or `tab`, `comma`, `semicolon`, `pipe`, `space`; "
+        "`auto`: guessed, and said",
+    )
+    header: bool | Literal["auto"] = Field(
+        "auto",
+        description="`csv`, `tsv`, `xlsx`, `conll`: the first line names the columns; false: they are "
+        "numbered from 1; `auto`: guessed, and said",
     )
     pretokenized: bool | None = Field(
         None,
         description="texts are cut into tokens already; default: true for lists of tokens, else false",
     )
-    columns: dict[str, str] = Field(
+    columns: dict[str, ColumnNames] = Field(
         default_factory=dict,
-        description="column of the data for each field of the task; `split.field` for one split only",
+        description="column of the data for each field of the task, by name or number; "
+        "`split.field` for one split only; a list of columns is joined by a space",
     )
-    hub_columns: dict[str, str] = Field(
+    hub_columns: dict[str, ColumnNames] = Field(
         default_factory=dict, description="as `columns`, for the data set of the Hub only"
     )
     hold_out: dict[str, Fraction] = Field(
@@ -79,6 +119,25 @@ class DataConfig(Section):
     distances: Counts = Field(
         (), description="formal languages: tokens from a cause to its effect; []: a default set"
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, name: str) -> str:
+        if name != AUTO and not is_text_encoding(name):
+            raise ValueError(
+                f"{name!r} is no encoding of text that Python knows; common ones: utf-8, latin-1, cp1252, "
+                "utf-16, gb18030, big5, shift_jis, euc-kr, koi8-r"
+            )
+        return name
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, delimiter: str) -> str:
+        if delimiter != AUTO and delimiter not in DELIMITERS and len(delimiter) != 1:
+            raise ValueError(
+                f"{delimiter!r}: give one character, or {', '.join(DELIMITERS)}"
+            )
+        return delimiter
 
     @model_validator(mode="after")
     def _check_folds(self) -> Self:
@@ -148,6 +207,10 @@ class TrainingConfig(Section):
 
     epochs: Positive = Field(10.0, description="passes over the train split; may be a fraction")
     max_steps: Natural = Field(0, description="stop after this many updates; 0: no limit")
+    stop_after: Natural = Field(
+        0,
+        description="stop after this many updates, with the schedule of the whole run; 0: do not stop",
+    )
     batch_size: Count = Field(32, description="sequences in an update, over all processes")
     batch_tokens: Natural = Field(
         0, description="tokens in a batch, instead of batch_size; 0: use batch_size"

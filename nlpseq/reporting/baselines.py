@@ -10,14 +10,15 @@ def baseline_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
     """Return head, network and baselines: main score by split, training time; [] without baselines.
 
     Args:
-        metrics: content of metrics.json, or of summary.json for several seeds.
+        metrics: content of metrics.json, of summary.json for several seeds, or of an evaluation.
     """
     entries = metrics.get("baselines", [])
     if not entries:
         return []
     score, splits = entries[0]["score"], list(entries[0]["scores"])
     models = [(entry["label"], entry["scores"], entry["seconds"]) for entry in entries]
-    models.insert(0, ("network", metrics, metrics["seconds"]))
+    seconds = metrics.get("training_seconds", metrics.get("seconds"))
+    models.insert(0, ("network", metrics, seconds))
     head = [score_label(score), *splits, "training time"]
     body = [
         [

@@ -173,6 +173,19 @@ class Note:
         return f"<small>{html.escape(self.text)}:</small> "
 
 
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The mark before the second text of a pair: `|`, on a page a new line."""
+
+    def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
+        """Yield the mark, less bright than the texts."""
+        yield Piece("  |", "dim")
+
+    def to_html(self, palette: Palette) -> str:
+        """Return a line break with an arrow."""
+        return "<br><small>\u21b3</small> "
+
+
 class ShadedToken(NamedTuple):
     """A token, its weight, and its share (0 to 1) of the largest weight in the text.
 

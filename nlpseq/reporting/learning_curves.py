@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,26 @@ _FIRST_STEPS = 0.05  # share of the logged steps whose loss may lie outside the 
 _SQUASHED = 2.5  # if it makes the panel's range that many times larger
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The weights that a run kept.
+
+    Attributes:
+        score: validation score that chose them; `loss` for the validation loss; '' if none did.
+        step: their step.
+    """
+
+    score: str = ""
+    step: int = 0
+
+
 def learning_curves(
     history: Sequence[Line],
     folder: Path,
     *,
     title: str = "",
     scores: Mapping[str, Any] | None = None,
+    chosen: Chosen = Chosen(),
 ) -> Path | None:
     """Draw training loss, validation score and learning rate against steps.
 
@@ -34,16 +49,17 @@ def learning_curves(
         folder: where `learning_curves.png` is written.
         title: of the figure, such as the name of the recipe.
         scores: final scores on validation; a `floor_x` among them is drawn beside the score `x`.
+        chosen: weights that were kept; their score is drawn, and their step marked.
 
     Returns:
         The path of the figure; None if there is nothing to draw.
     """
     training = [line for line in history if "loss" in line]
     validations = [line for line in history if "validation" in line]
-    if not training and not _score_names(validations):
+    if not training and not _score_names(validations, chosen.score):
         return None
     path = folder / "learning_curves.png"
-    save(lambda theme: _draw(training, validations, title, scores or {}, theme), path)
+    save(lambda theme: _draw(training, validations, title, scores or {}, theme, chosen), path)
     return path
 
 
@@ -53,17 +69,24 @@ def _draw(
     title: str,
     final: Mapping[str, Any],
     theme: Theme = LIGHT,
+    chosen: Chosen = Chosen(),
 ) -> "Figure":
-    scores = _score_names(validations)
+    scores = _score_names(validations, chosen.score)
     count = len(scores) + (2 if training else 0)
     figure = new_figure(8, 0.9 + 2.2 * count)
     axes: list[Axes] = list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
     panels = iter(axes)
     blue, red, green, *_ = theme.colours
     if training:
-        _draw_loss(next(panels), training, validations, blue, red)
+        panel = next(panels)
+        _draw_loss(panel, training, validations, blue, red)
+        if chosen.score in LOSSES:
+            _mark_chosen(panel, validations, _loss_name(validations), chosen, theme)
     for score in scores:
-        _draw_score(next(panels), validations, score, final.get(FLOOR + score), red, theme)
+        panel = next(panels)
+        _draw_score(panel, validations, score, final.get(FLOOR + score), red, theme)
+        if score == chosen.score:
+            _mark_chosen(panel, validations, score, chosen, theme)
     if training:
         panel = next(panels)
         _plot(panel, _points(training, "learning_rate"), green, line="--")
@@ -81,13 +104,39 @@ def _draw_loss(
     panel: "Axes", training: Sequence[Line], validations: Sequence[Line], blue: str, red: str
 ) -> None:
     points = _points(training, "loss")
-    loss = next((name for name in LOSSES if any(name in v["validation"] for v in validations)), "")
-    validation = _validation_points(validations, loss)
+    validation = _validation_points(validations, _loss_name(validations))
     _plot(panel, points, blue, name="training")
     if validation:
         _plot(panel, validation, red, "o", name="validation")
     _hide_first_steps(panel, points, validation)
     panel.set_ylabel("loss (nats)")
+    panel.legend()
+
+
+def _loss_name(validations: Sequence[Line]) -> str:
+    """Return the name of the validation loss; '' if there is none."""
+    return next((name for name in LOSSES if any(name in v["validation"] for v in validations)), "")
+
+
+def _mark_chosen(
+    panel: "Axes", validations: Sequence[Line], score: str, chosen: Chosen, theme: Theme
+) -> None:
+    """Mark the validation whose weights were kept."""
+    factor = 100 if is_percent(score) else 1
+    lines = [line for line in validations if line["step"] == chosen.step]
+    points = _validation_points(lines[-1:], score)
+    if not points or not math.isfinite(points[0][1]):
+        return
+    panel.axvline(chosen.step, color=theme.faint, linewidth=1, linestyle="--", zorder=0)
+    panel.plot(
+        [chosen.step],
+        [factor * points[0][1]],
+        color=theme.ink,
+        linestyle="",
+        marker="D",
+        markersize=6,
+        label=f"kept: epoch {lines[-1]['epoch']:g}, step {chosen.step:,}",
+    )
     panel.legend()
 
 
@@ -115,10 +164,11 @@ def _draw_score(
     panel.set_ylabel(f"validation\n{score_label(score)}")
 
 
-def _score_names(validations: Sequence[Line]) -> list[str]:
-    """Return the validation score to draw in a panel of its own: the first that a metric names."""
+def _score_names(validations: Sequence[Line], chosen: str = "") -> list[str]:
+    """Return the validation score to draw in a panel of its own: the one that chose, or else the first."""
     names = dict.fromkeys(name for line in validations for name in line["validation"])
-    return [name for name in names if name not in (SIZE, *LOSSES)][:1]
+    scores = [name for name in names if name not in (SIZE, *LOSSES)]
+    return [chosen] if chosen in scores else scores[:1]
 
 
 def _points(lines: Sequence[Line], key: str) -> list[Point]:

@@ -48,12 +48,10 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
     )
     if splits:
         console.print(_score_table(metrics, splits))
-    if rows := baseline_rows(metrics):
-        console.print(_table("baselines", rows))
+    _print_baselines(console, metrics)
     _print_details(console, metrics)
     console.print(_cost_table(metrics))
-    for verdict in verdicts(metrics):
-        console.print(f"\n{verdict}", markup=False, soft_wrap=True)
+    _print_verdicts(console, metrics)
     console.print()
     if samples:
         console.print("samples", style="bold")
@@ -68,7 +66,19 @@ def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
     """Print the scores of some splits."""
     console = _console()
     console.print(_score_table(metrics, splits))
+    _print_baselines(console, metrics)
     _print_details(console, metrics)
+    _print_verdicts(console, metrics)
+
+
+def _print_baselines(console: "Console", metrics: Mapping[str, Any]) -> None:
+    if rows := baseline_rows(metrics):
+        console.print(_table("baselines", rows))
+
+
+def _print_verdicts(console: "Console", metrics: Mapping[str, Any]) -> None:
+    for verdict in verdicts(metrics):
+        console.print(f"\n{verdict}", markup=False, soft_wrap=True)
 
 
 def report_quickstart(

@@ -10,7 +10,7 @@ from nlpseq.task import Cursor, Progress, Scores
 
 from .train_step import StepResult
 
-Stopped = Literal["finished", "early", "interrupted"]
+Stopped = Literal["finished", "early", "time", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class FitResult:
         best_step: step of the model's weights; the last one without validation.
         best_scores: validation scores of that step; empty without validation.
         selected_by: score that chose them; `loss` for the validation loss, '' without validation.
-        stopped: all steps made (finished), patience exhausted (early), or a signal (interrupted).
+        stopped: all steps made (finished), patience exhausted (early), the time limit (time), or a signal
+            (interrupted).
     """
 
     step: int

@@ -81,7 +81,14 @@ class Trainer:
         """Return the mean loss of a split with the model's current weights; None without an example."""
         return mean_loss(self.task, self.model, split, self.accelerator, limit)
 
-    def fit(self, train: Split, validation: Split | None, *, resume: bool = False) -> FitResult:
+    def fit(
+        self,
+        train: Split,
+        validation: Split | None,
+        *,
+        resume: bool = False,
+        seconds: float | None = None,
+    ) -> FitResult:
         """Train to the end, then give the model its best weights.
 
         SIGINT and SIGTERM stop it after the current step, with a checkpoint; the model then has
@@ -92,6 +99,7 @@ class Trainer:
             validation: chooses the best weights, stops training by patience, and drives `plateau`;
                 without it the last weights are the best.
             resume: continue from the newest undamaged checkpoint, if there is one.
+            seconds: stop after this time of training, with a last validation; None: no limit.
 
         Raises:
             UserError: there are checkpoints and `resume` is False; all are damaged, or the newest is
@@ -111,7 +119,7 @@ class Trainer:
         try:
             with InterruptHandler() as interrupt:
                 loop = _Loop(
-                    self, state, train, validation, length, checkpoints, interrupt, criterion
+                    self, state, train, validation, length, checkpoints, interrupt, criterion, seconds
                 )
                 stopped = loop.run()
         finally:
@@ -169,6 +177,7 @@ class _Loop:
         checkpoints: saves checkpoints.
         interrupt: says whether the run was asked to stop.
         criterion: the score that chooses the weights, if it means something on these data.
+        seconds: time limit; None: none.
     """
 
     trainer: Trainer
@@ -179,6 +188,7 @@ class _Loop:
     checkpoints: CheckpointManager
     interrupt: InterruptHandler
     criterion: Criterion
+    seconds: float | None = None
     _clock: float = field(default_factory=time.perf_counter)
 
     def run(self) -> Stopped:
@@ -219,7 +229,7 @@ class _Loop:
         run.add(result, batches, last)
         run.line_seconds += self._lap()
         periodic = run.step % config.validate_steps == 0 if config.validate_steps else last
-        due = periodic or self.length.is_over(run)
+        due = periodic or self._is_over() in ("finished", "time")
         logged = self._log(result, progress) if due or run.step % config.log_steps == 0 else {}
         self.trainer.reporter.advance(run.step, self.length.epoch(run), logged)
         improved = self._validate(result) if due else False
@@ -228,14 +238,18 @@ class _Loop:
             self.checkpoints.save(with_average=improved)
         self._lap()
         stopped = self._is_over()
+        if stopped == "time" and not due:
+            stopped = None  # the next step ends with a validation
         return "interrupted" if stopped is None and result.interrupted else stopped
 
     def _is_over(self) -> Stopped | None:
-        """Return whether all steps are made or patience is exhausted; None if neither."""
-        if self.length.is_over(self.state.run):
+        """Return whether all steps are made, patience is exhausted or time is over; None if nothing of these."""
+        run, config = self.state.run, self.trainer.task.recipe.training
+        if self.length.is_over(run) or 0 < config.stop_after <= run.step:
             return "finished"
-        patience = self.trainer.task.recipe.training.patience
-        return "early" if 0 < patience <= self.state.run.stale else None
+        if 0 < config.patience <= run.stale:
+            return "early"
+        return "time" if self.seconds is not None and run.seconds >= self.seconds else None
 
     def _lap(self) -> float:
         """Return the seconds since the last call, and add them to the seconds of the run."""

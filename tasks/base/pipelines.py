@@ -3,14 +3,16 @@
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 from nlpseq.data.features import Features
 from nlpseq.data.split import Split
-from nlpseq.data.text_cutter import TextCutter, is_spaceless
+from nlpseq.data.text_cutter import TextCutter, is_spaceless, join_words
 from nlpseq.data.text_pipeline import Text, TextPipeline, pipeline_parts
 from nlpseq.data.tokenizer_training import text_normalizer
+from nlpseq.data.word_joiner import MOST_WORDS, words_of_parts
 from nlpseq.data.word_rules import ABBREVIATIONS
 from nlpseq.errors import UserError
 from nlpseq.recipe import TokenizationConfig
@@ -91,8 +93,20 @@ def new_parts(
         "normalizer": text_normalizer(config) if config.path is None else None,
         "raw": raw_cutter(config, kind, pretokenized=pretokenized, tags=tags),
         "pretokenized": pretokenized,
-        "joins_words": pretokenized and kind == "word" and config.split is None,
+        "joins_words": pretokenized and config.split is None,
+        "words": (),
     }
+
+
+def known_words(texts: Sequence[Text], parts: Mapping[str, Any], kind: str) -> list[str]:
+    """Return the words of train that raw text is joined to; those of a word tokenizer are in its vocabulary."""
+    normalizer, raw = parts["normalizer"], parts["raw"]
+    if kind == "word" or not parts["joins_words"] or raw is None:
+        return []
+    words = chain.from_iterable(text.split() if isinstance(text, str) else text for text in texts)
+    if normalizer is not None:
+        words = map(cache(lambda word: normalizer.fold(normalizer.canonical(word))), words)
+    return words_of_parts(words, raw)[:MOST_WORDS]
 
 
 def saved_parts(
@@ -104,12 +118,12 @@ def saved_parts(
     by_rule = config.split == "words"
     cuts = by_rule or tags or kind == "word"
     raw = TextCutter("words", None, spaceless=False, version=1) if cuts else None
-    return {"normalizer": None, "raw": raw, "pretokenized": not by_rule, "joins_words": False}
+    return {"normalizer": None, "raw": raw, "pretokenized": not by_rule}
 
 
 def with_language(parts: Mapping[str, Any], language: str | None) -> dict[str, Any]:
     """Return the arguments of the `TextPipeline` of targets, which are in another language."""
-    changed = {**parts, "joins_words": False}
+    changed = {**parts, "words": ()}
     for name in ("normalizer", "raw"):
         if parts[name] is not None and parts[name].language != language:
             changed[name] = replace(parts[name], language=language)
@@ -124,7 +138,6 @@ def stream_parts(config: TokenizationConfig, *, pretokenized: bool) -> dict[str,
         "normalizer": text_normalizer(config) if own else None,
         "raw": TextCutter("whitespace", spaceless=not pretokenized) if words else None,
         "pretokenized": pretokenized,
-        "joins_words": False,
     }
 
 
@@ -141,7 +154,7 @@ def training_texts(texts: Sequence[Text], parts: Mapping[str, Any], kind: str) -
             if kind == "word":
                 text = [canonical[begin:end] for begin, end in raw.spans(canonical)]
             else:
-                text = raw.join(canonical)[0]
+                text = join_words(canonical, raw.words(canonical))[0]
         read.append(text)
     return read
 
@@ -154,7 +167,7 @@ FINER = (
 
 def cutting_note(texts: Sequence[Text], pipeline: TextPipeline) -> str:
     """Return a note that says whether the data are cut already, and how raw text is cut."""
-    if not are_lists(texts) and not pipeline.pretokenized:
+    if not pipeline.pretokenized:
         return f"data.pretokenized = false: raw text, {pipeline.describe()}"
     kind = "lists of words" if are_lists(texts) else "words between white space"
     finer = FINER if _has_longer_words(texts, pipeline) else ""

@@ -92,6 +92,8 @@ def check_same_layers(
 def _check_equal(key: str, section: Any, source_section: Any, option: str) -> None:
     name = key.rpartition(".")[2]
     value, expected = getattr(section, name), getattr(source_section, name)
+    if name == "split" and section.kind == "word":  # words are cut by rule unless the recipe says otherwise
+        value, expected = value or "words", expected or "words"
     if value != expected:
         raise UserError(
             f"{option}: that run has {key} = {expected}, this recipe {value}; set {key} = {expected}"

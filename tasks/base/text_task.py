@@ -35,12 +35,14 @@ from .pipelines import (
     are_lists,
     cutting_note,
     is_pretokenized,
+    known_words,
     new_parts,
     raw_text_notes,
     saved_parts,
     training_texts,
     unknown_note,
 )
+from .resolved_recipe import with_cutting
 from .text_recipe import TextRecipe
 
 BATCHES_TOGETHER = 300  # evaluation batches whose distinct words are encoded together
@@ -113,16 +115,25 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         """Return whether the strings of a split are words between white space."""
         return is_pretokenized(split, self.recipe.data.pretokenized, self.pipeline)
 
-    def prepare_features(self, train: Split, folders: Sequence[Path]) -> None:
-        """Learn tokens and characters from train, look up the pretrained vectors."""
-        texts = self.texts(train)
-        lists = are_lists(texts)
+    def is_cut(self, train: Split, texts: Sequence[Text]) -> bool:
+        """Return whether the texts of train are cut into words by the data.
+
+        Raises:
+            UserError: they are, and the recipe says that they are not.
+        """
         given = self.recipe.data.pretokenized
-        if lists and given is False:
+        if not are_lists(texts):
+            return is_pretokenized(train, given)
+        if given is False:
             raise UserError(
                 f"{train.origin}: data.pretokenized = false, but the texts are lists of words; leave it out"
             )
-        pretokenized = lists or is_pretokenized(train, given)
+        return True
+
+    def prepare_features(self, train: Split, folders: Sequence[Path]) -> None:
+        """Learn tokens and characters from train, look up the pretrained vectors."""
+        texts = self.texts(train)
+        pretokenized = self.is_cut(train, texts)
         self._learn_tokens(texts, pretokenized)
         if self.recipe.embedding.pretrained is not None:
             self._load_vectors(texts, pretokenized, folders)
@@ -146,6 +157,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         self._parts = new_parts(config, kind, pretokenized=pretokenized, tags=self.tags_words)
         if source:
             self._parts["normalizer"] = source[1]
+        self._parts["words"] = known_words(texts, self._parts, kind)
         self.tokenizer = known or self._train_tokenizer(
             training_texts(texts, self._parts, config.kind)
         )
@@ -209,7 +221,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
     def inspect(self, split: Split) -> list[str]:
         """Report also the share of unknown tokens."""
         notes = super().inspect(split)
-        features = (features for features, _ in self.examples(split))
+        features = (side for features, _ in self.examples(split) for side in features.sides)
         self.unknown_tokens[split.name], unknown = unknown_note(split.name, features, self.pipeline)
         return notes + unknown
 
@@ -232,6 +244,10 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
             state, self.recipe.tokenization, tokenizer.kind, tags=self.tags_words
         )
         self._set_pipeline()
+
+    def resolved_recipe(self) -> RecipeT:
+        """Return the recipe with the cutting of texts that `prepare` settled."""
+        return with_cutting(self.recipe, self.pipeline)
 
     # Model
 
@@ -351,8 +367,14 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
             limit: evaluate only the first so many examples; 0: all.
             embedding: encodes the distinct words of many batches by their characters at once.
         """
+        yield from self.iter_examples(split, self._indices(split, shard, limit), embedding)
+
+    def iter_examples(
+        self, split: Split, indices: Sequence[int], embedding: Embedding | None = None
+    ) -> Iterator[tuple[list[int], Tokens, list[Target]]]:
+        """Yield indices, features and targets of batches of some examples; see `iter_shard`."""
         examples = self.examples(split)
-        used = [index for index in self._indices(split, shard, limit) if len(examples[index][0])]
+        used = [index for index in indices if len(examples[index][0])]
         batches = self.evaluation_batches(**self._lengths([examples[index] for index in used]))
         together = BATCHES_TOGETHER if embedding else 1
         for begin in range(0, len(batches), together):
@@ -362,8 +384,8 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
             )
             if embedding:
                 tokens = embedding.encode_words(tokens)
-            for indices, source in zip(group, tokens, strict=True):
-                yield indices, source, [examples[index][1] for index in indices]
+            for batch, source in zip(group, tokens, strict=True):
+                yield batch, source, [examples[index][1] for index in batch]
 
     def evaluation_batches(
         self, lengths: Sequence[int], targets: Sequence[int] | None

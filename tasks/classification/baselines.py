@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from nlpseq.baselines.text_classifiers import Guess, MostFrequentClass, TfidfClassifier
+from nlpseq.baselines.text_classifiers import (
+    Guess,
+    MostFrequentClass,
+    PairTfidfFeatures,
+    TfidfClassifier,
+    TfidfFeatures,
+)
 from nlpseq.data.split import Split
 from nlpseq.data.word_tokenizer import split_words
 from nlpseq.metrics.classification import ClassificationScores
@@ -12,6 +18,7 @@ from nlpseq.task import Baseline, Record
 
 def train_baselines(
     splits: Mapping[str, Split],
+    fields: Sequence[str],
     targets: Callable[[Split], Sequence[str]],
     metric: ClassificationScores,
 ) -> Iterator[Baseline]:
@@ -19,15 +26,16 @@ def train_baselines(
 
     Args:
         splits: data of the task.
+        fields: the column of texts, or the two columns of pairs.
         targets: returns the class of each example.
         metric: of the task.
     """
     train, validation = splits["train"], splits.get("validation")
-    labels, words = targets(train), _words(train)
+    labels, words = targets(train), _words(train, fields)
 
     def baseline(name: str, label: str, predict: Callable[[Any], list[Guess]]) -> Baseline:
         def records(split: Split) -> Iterator[Record]:
-            guesses, gold = predict(_words(split)), targets(split)
+            guesses, gold = predict(_words(split, fields)), targets(split)
             scores = metric.with_targets(gold)
             for index, (guess, target) in enumerate(zip(guesses, gold, strict=True)):
                 yield Record(index, scores.statistics(guess.label, target), target, guess._asdict())
@@ -36,18 +44,21 @@ def train_baselines(
 
     frequent = MostFrequentClass().fit(labels)
     yield baseline("most_frequent_class", "most frequent class", frequent.predict)
-    if not any(words):
+    if not any(any(sides) for sides in words):
         return
-    held_out = None if validation is None else (_words(validation), targets(validation))
-    regression = TfidfClassifier().fit(words, labels, held_out)
+    held_out = None if validation is None else (_words(validation, fields), targets(validation))
+    features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
+    regression = TfidfClassifier(features).fit(words, labels, held_out)
     yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict)
 
 
-def _words(split: Split) -> list[list[str]]:
-    """Return the words of each text, whatever the tokenization of the network."""
-    return [
-        [str(token) for token in text]
-        if isinstance(text, list)
-        else [word.text for word in split_words(text, version=2)]
-        for text in split.column("text")
-    ]
+def _words(split: Split, fields: Sequence[str]) -> list[Any]:
+    """Return the words of each text, or of both texts of each pair, whatever the tokenization of the network."""
+    columns = [[_cut(text) for text in split.column(field)] for field in fields]
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
+def _cut(text: Any) -> list[str]:
+    if isinstance(text, list):
+        return [str(token) for token in text]
+    return [word.text for word in split_words(text, version=2)]

@@ -4,9 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from nlpseq.recipe import Count, DataConfig, Fraction, Section
+from nlpseq.recipe import DataConfig
 
-from ..base.text_recipe import LabelRecipe, TextTrainingConfig
+from ..base.text_recipe import TextTrainingConfig
+from ..base.vector_recipe import VectorHeadConfig, VectorRecipe
 
 
 class LabelledDataConfig(DataConfig):
@@ -18,15 +19,8 @@ class LabelledDataConfig(DataConfig):
     )
 
 
-class ClassifierConfig(Section):
+class ClassifierConfig(VectorHeadConfig):
     """The head of a classifier: pooling and output layer."""
-
-    pooling: Literal["auto", "last", "mean", "max", "attention", "concat"] = Field(
-        "auto",
-        description="pooling of the outputs over time; auto: mean for a feedforward encoder, else max",
-    )
-    attention_size: Count = Field(100, description="pooling = attention: size of its hidden layer")
-    dropout: Fraction = Field(0.0, description="dropout on the pooled vector of the text")
 
 
 class ClassificationTrainingConfig(TextTrainingConfig):
@@ -37,7 +31,7 @@ class ClassificationTrainingConfig(TextTrainingConfig):
     )
 
 
-class ClassificationRecipe(LabelRecipe):
+class ClassificationRecipe(VectorRecipe):
     """A recipe of text classification."""
 
     data: LabelledDataConfig = LabelledDataConfig()

@@ -10,32 +10,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Batch, Tokens
+from nlpseq.data.batch import Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.labels import label_text
 from nlpseq.data.split import Split
-from nlpseq.data.text_pipeline import Text
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError, suggest
 from nlpseq.metrics.base import Scores, perfect_scores
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
-from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
-from nlpseq.types import State
+from nlpseq.task import Baseline, LossSum, Record, Shard
 from nlpseq.wording import format_count
 
 from ..base.label_names import names_by_id
-from ..base.pipelines import read_texts
-from ..base.text_task import TextTask
+from ..base.vector_task import VectorTask
 from .baselines import train_baselines
 from .metrics import calibration_scores, class_tables
-from .model import Classifier, build_classifier, classify
-from .predictor import TextClassifierPredictor, encode_texts
+from .predictor import TextClassifierPredictor
 from .recipe import ClassificationRecipe
 
 
-class Classification(TextTask[ClassificationRecipe, str]):
+class Classification(VectorTask[ClassificationRecipe, str]):
     """Single-label classification; the classes are those of train.
 
     Attributes:
@@ -43,10 +39,11 @@ class Classification(TextTask[ClassificationRecipe, str]):
     """
 
     Config: ClassVar[type[Recipe]] = ClassificationRecipe
-    fields: ClassVar[tuple[str, ...]] = ("text", "label")
+    fields: tuple[str, ...] = ("text", "label")
     metric: ClassificationScores
     label_field = "label"
     main_metric = "accuracy"
+    base_recipe = "classification/base"
     higher_is_better = True
     score_directions = MappingProxyType(
         {"macro_f1": True, "weighted_f1": True, "calibration_error": False}
@@ -83,7 +80,7 @@ class Classification(TextTask[ClassificationRecipe, str]):
             self.notes += self.inspect(split)
 
     def inspect(self, split: Split) -> list[str]:
-        """Report labels that train lacks, and texts without a token."""
+        """Report also labels that train lacks."""
         notes = super().inspect(split)
         counts = Counter(label for _, label in self.examples(split))
         if len(counts) == 1 and len(self.labels) > 1:
@@ -95,11 +92,6 @@ class Classification(TextTask[ClassificationRecipe, str]):
             notes.append(
                 f"{split.name}: {format_count(unseen.total(), 'example')} with a label that train lacks "
                 f"({', '.join(sorted(unseen))}), counted as wrong"
-            )
-        empty = sum(not any(map(str.strip, text)) for text in self.texts(split))
-        if empty:
-            notes.append(
-                f"{split.name}: {format_count(empty, 'empty text')}, read as one unknown token"
             )
         return notes
 
@@ -116,17 +108,11 @@ class Classification(TextTask[ClassificationRecipe, str]):
         super().restore(tokenizer, state)
         self._set_labels(names_by_id(state["id2label"]))
 
+    def learnt_labels(self) -> Sequence[str]:
+        """Return the classes."""
+        return self.labels
+
     # Examples
-
-    def texts(self, split: Split) -> Sequence[Text]:
-        """Return the texts of a split: strings, or lists of words."""
-        return read_texts(split, "text")
-
-    def features(self, split: Split) -> list[Features]:
-        """Return the features of each text; an empty text is one unknown token."""
-        return encode_texts(
-            self.pipeline, self.texts(split), pretokenized=self.is_pretokenized(split)
-        )
 
     def targets(self, split: Split) -> Sequence[str]:
         """Return the class of each example.
@@ -163,27 +149,21 @@ class Classification(TextTask[ClassificationRecipe, str]):
 
     # Model and loss
 
-    def build_model(self) -> Classifier:
-        """Build embedding, encoder, pooling and output layer."""
-        recipe, embedding = self.recipe, self.build_embedding()
-        return build_classifier(embedding, recipe.encoder, recipe.head, len(self.labels))
+    @property
+    def num_outputs(self) -> int:
+        """The number of classes."""
+        return len(self.labels)
 
-    def loss(
-        self, model: nn.Module, batch: Batch, carry: State, progress: Progress
-    ) -> tuple[LossSum, State]:
+    def output_loss(self, logits: Tensor, target: Tensor, *, training: bool) -> LossSum:
         """Sum the nll over texts; in training with class weights and label smoothing of the recipe."""
-        target = batch.target
-        assert isinstance(model, Model)
-        assert isinstance(target, Tensor)
-        logits = classify(model, batch.source).logits
-        if not model.training:
+        if not training:
             total = F.cross_entropy(logits, target, reduction="sum")
-            return LossSum(total, torch.tensor(len(target), device=target.device)), ()
+            return LossSum(total, torch.tensor(len(target), device=target.device))
         weights = None if self._class_weights is None else self._class_weights.to(logits)
         smoothing = self.recipe.training.label_smoothing
         total = F.cross_entropy(logits, target, weights, reduction="sum", label_smoothing=smoothing)
         count = torch.ones_like(target) if weights is None else weights[target]
-        return LossSum(total, count.sum()), ()
+        return LossSum(total, count.sum())
 
     # Evaluation
 
@@ -191,11 +171,10 @@ class Classification(TextTask[ClassificationRecipe, str]):
         self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """Predict the class of each text and its probability."""
-        assert isinstance(model, Model)
         metric = self.metric.with_targets(target for _, target in self.examples(split))
-        for indices, source, targets in self.iter_shard(split, shard, limit):
-            probabilities = classify(model, source.to(device)).logits.float().softmax(1)
-            confidences, ids = (part.tolist() for part in probabilities.max(1))
+        batches = self.outputs(model, split, device=device, shard=shard, limit=limit)
+        for indices, logits, targets in batches:
+            confidences, ids = (part.tolist() for part in logits.softmax(1).max(1))
             for index, target, confidence, label_id in zip(
                 indices, targets, confidences, ids, strict=True
             ):
@@ -222,7 +201,7 @@ class Classification(TextTask[ClassificationRecipe, str]):
 
     def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
         """Train the most frequent class, and TF-IDF with logistic regression."""
-        return train_baselines(splits, self.targets, self.metric)
+        return train_baselines(splits, self.text_fields, self.targets, self.metric)
 
     def predictor(self, model: nn.Module, device: torch.device) -> TextClassifierPredictor:
         """Return a predictor of classes of raw texts."""
@@ -234,6 +213,7 @@ class Classification(TextTask[ClassificationRecipe, str]):
             model,
             device,
             batch_size=self.recipe.training.batch_size,
+            paired=self.paired,
         )
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.batching import to_columns, window_lengths
 from nlpseq.data.pretrained_vectors import load_vectors
+from nlpseq.data.report import DataReport
 from nlpseq.data.split import Split
 from nlpseq.data.streams import TextStream
 from nlpseq.data.text_pipeline import TextPipeline, pipeline_parts
@@ -29,10 +30,11 @@ from nlpseq.metrics.base import Scores
 from nlpseq.models.model import Model
 from nlpseq.predictor import Predictor
 from nlpseq.recipe import Recipe
-from nlpseq.task import Baseline, Cursor, LossSum, Progress, Record, Shard, Task
+from nlpseq.task import Baseline, Cursor, LossSum, Progress, Record, Setting, Shard, Task
 from nlpseq.types import State
 
 from ..base.decoding_config import check_decoding
+from ..base.resolved_recipe import with_cutting
 from ..base.pipelines import (
     cutting_note,
     is_pretokenized,
@@ -46,6 +48,7 @@ from .metrics import context_details, floor_perplexity
 from .model import LanguageModel, build_language_model
 from .predictor import LanguageModelPredictor
 from .recipe import LanguageModelingRecipe
+from .settings import language_model_settings
 from .scoring import METRIC, StreamScorer, encode_stream, start_id
 
 CUT_BEFORE = "a word model reads texts unchanged: cut punctuation off beforehand, or set tokenization.kind = 'bpe'"
@@ -55,10 +58,11 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
     """Word, subword and character language models."""
 
     Config: ClassVar[type[Recipe]] = LanguageModelingRecipe
-    fields: ClassVar[tuple[str, ...]] = ("text",)
+    fields: tuple[str, ...] = ("text",)
     contiguous: ClassVar[bool] = True
     metric = METRIC
     main_metric = "perplexity"
+    base_recipe = "language_modeling/base"
     higher_is_better = False
     score_directions = MappingProxyType(
         {"nll_per_token": False, "bits_per_character": False, "bits_per_byte": False}
@@ -68,6 +72,11 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         super().__init__(recipe)
         self._streams: dict[str, TextStream] = {}
         self._vectors: Tensor | None = None
+
+    @classmethod
+    def settings(cls, report: DataReport) -> list[Setting]:
+        """Choose tokenization, sizes and length of training."""
+        return language_model_settings(report)
 
     # Preparation
 
@@ -110,6 +119,10 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
             split.name, unknown, len(ids), self.tokenizer.kind
         )
         return super().inspect(split) + notes
+
+    def resolved_recipe(self) -> LanguageModelingRecipe:
+        """Return the recipe with the cutting of texts that `prepare` settled."""
+        return with_cutting(self.recipe, self.pipeline)
 
     def state(self) -> dict[str, Any]:
         """Return the pipeline."""

@@ -47,7 +47,7 @@ class Recall(LanguageModeling):
     """Recall over a distance, for any causal encoder."""
 
     Config: ClassVar[type[Recipe]] = RecallRecipe
-    fields: ClassVar[tuple[str, ...]] = ("text", "answers", "distances")
+    fields: tuple[str, ...] = ("text", "answers", "distances")
     main_metric = "accuracy"
     higher_is_better = True
     score_directions = MappingProxyType({"perplexity": False, "nll_per_token": False})

@@ -8,11 +8,13 @@ from nlpseq import model_directory
 from nlpseq.data.batch import Tokens
 from nlpseq.data.detokenizer import Detokenizer
 from nlpseq.data.features import Features
+from nlpseq.data.report import DataReport
 from nlpseq.data.split import Split
 from nlpseq.data.text_pipeline import Text, TextPipeline
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.data.tokenizer_training import AT_SPACES
 from nlpseq.errors import TextError, UserError
+from nlpseq.task import Setting
 
 from ..base.pipelines import (
     are_lists,
@@ -32,6 +34,7 @@ from .references import (
     REFERENCES,
     target_texts,
 )
+from .settings import pair_settings
 
 
 class PairTask(TextTask[Seq2SeqRecipe, Pair]):
@@ -41,8 +44,10 @@ class PairTask(TextTask[Seq2SeqRecipe, Pair]):
         pairs: makes features and pairs of texts.
     """
 
-    fields: ClassVar[tuple[str, ...]] = ("source", "target")
+    fields: tuple[str, ...] = ("source", "target")
     further_fields: ClassVar[tuple[str, ...]] = REFERENCES
+    target_field = "target"
+    base_recipe = "seq2seq/base"
 
     pairs: PairReader
 
@@ -51,6 +56,11 @@ class PairTask(TextTask[Seq2SeqRecipe, Pair]):
         self._target_texts: Sequence[Text] = ()
         # Number of truncated sources, by fingerprint of the split.
         self._truncated: dict[str, int] = {}
+
+    @classmethod
+    def settings(cls, report: DataReport) -> list[Setting]:
+        """Choose tokens, lengths and the length of training."""
+        return pair_settings(report)
 
     # Preparation
 

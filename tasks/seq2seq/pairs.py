@@ -104,11 +104,7 @@ class PairReader:
             TextError: a source is too long, and `too_long` is "refuse".
         """
         limit = self.max_source
-        read = self.source.read(texts, pretokenized=pretokenized)
-        features = [
-            encoded if joined(text).strip() else Features(())
-            for encoded, text in zip(read, texts, strict=True)
-        ]
+        features = self.source.read(texts, pretokenized=pretokenized, blank="empty")
         long = [index for index, encoded in enumerate(features) if 0 < limit < len(encoded)]
         if long and self.too_long == "refuse":
             raise TextError(

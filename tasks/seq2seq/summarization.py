@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from nlpseq.data.report import DataReport
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.metrics.base import Scores, sum_statistics
@@ -23,6 +24,7 @@ from nlpseq.task import Baseline
 from .predictor import Seq2SeqPredictor, SummarizationPredictor
 from .recipe import Seq2SeqRecipe
 from .references import Further
+from .settings import summarizes
 from .task import Seq2Seq
 
 MOST_PAIRS = 500  # of validation, by which k is chosen
@@ -45,6 +47,11 @@ class Summarization(Seq2Seq):
         super().__init__(recipe, SummaryScores())
         self.rouge_words: Words | None = None
         self.lead = 0
+
+    @classmethod
+    def suits(cls, report: DataReport) -> str:
+        """Return why pairs are texts with summaries, '' if they are translations."""
+        return summarizes(report)
 
     def choose_scoring(self, references: Sequence[str]) -> None:
         """Choose the words that ROUGE counts, unless the training data have done so."""

@@ -1,12 +1,28 @@
 """Recipe sections of sequence tagging."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nlpseq.recipe import Section
+from nlpseq.recipe import DataConfig, Section
 
 from ..base.text_recipe import LabelRecipe
+
+
+class TaggedDataConfig(DataConfig):
+    """Words with tags, or texts with spans by offset."""
+
+    tag_names: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (), description="names of tags that the data give as numbers, in their order, from 0"
+    )
+    offsets: Literal["auto", "characters", "bytes", "utf16"] = Field(
+        "auto",
+        description="unit of the offsets of spans; auto: characters, refused if another unit fits better",
+    )
+    nested_spans: Literal["outer", "error"] = Field(
+        "outer",
+        description="spans that overlap: only the outer (longest) one is kept, or an error",
+    )
 
 
 class TaggerConfig(Section):
@@ -15,14 +31,17 @@ class TaggerConfig(Section):
     kind: Literal["crf", "softmax"] = Field(
         "crf", description="softmax: each tag on its own, then the best path that the scheme allows"
     )
-    scheme: Literal["BIO", "BIOES"] = Field(
-        "BIOES", description="tag scheme that the model learns; the data may have any other"
+    scheme: Literal["auto", "BIO", "BIOES", "none"] = Field(
+        "auto",
+        description="scheme in which spans are learnt, whatever that of the data; none: tags that are no "
+        "spans, such as parts of speech; auto: BIOES for spans, else none",
     )
 
 
 class TaggingRecipe(LabelRecipe):
     """A recipe of sequence tagging."""
 
+    data: TaggedDataConfig = TaggedDataConfig()
     head: TaggerConfig = TaggerConfig()
 
     @model_validator(mode="after")

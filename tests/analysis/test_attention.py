@@ -89,10 +89,10 @@ class Predictor:
                 texts[0],
                 "good",
                 {"good": 1.0},
-                ("a", "b", "c"),
-                (0.2, 0.8, 1.0),
-                ("a b", "c"),
-                (0.3, 0.7),
+                tokens=("a", "b", "c"),
+                weights=(0.2, 0.8, 1.0),
+                sentences=("a b", "c"),
+                sentence_weights=(0.3, 0.7),
             )
         ]
 

@@ -15,7 +15,7 @@ def test_a_split_that_is_named_twice_has_one_note() -> None:
         "train": split("train", ["oak", "ash"]),
         "validation": split("validation", ["ash ", "fir"]),
     }
-    (note,) = overlap_notes(splits, ["train", "validation", "validation"], "text")
+    (note,) = overlap_notes(splits, ["train", "validation", "validation"], ["text"])
     assert note.startswith("validation: 1 of 2 examples (50.0%) have a text that is also in train")
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpseq.data.text_cutter import TextCutter
+from nlpseq.data.text_cutter import TextCutter, join_words
 from nlpseq.data.word_tokenizer import tokenize_words
 from tests.data.scripts import SCRIPTS
 
@@ -50,7 +50,8 @@ def test_tokenizer_json_cuts_alike(text: str, rule: str, spaceless: bool) -> Non
     cutter = TextCutter(rule, spaceless=spaceless or rule == "words")
     words = [text[a:b] for a, b in cutter.spans(text)]
     assert [word for word, _ in cutter.backend().pre_tokenize_str(text)] == words
-    assert "".join(words) == "".join(text.split())
+    assert "".join("".join(words).split()) == "".join(text.split())
+    assert all(word == word.strip() for word in words)
 
 
 @given(st.text(SCRIPTS, max_size=16), st.sampled_from(["fr", "de", "ru", "hi"]))
@@ -62,7 +63,7 @@ def test_moses_loses_nothing(text: str, language: str) -> None:
 @given(st.text(SCRIPTS.replace("\x1c", ""), max_size=16))
 @settings(deadline=None, max_examples=300)
 def test_version_1_joins_as_nlpseq_0_1_did(text: str) -> None:
-    joined, origins = TextCutter(version=1, spaceless=False).join(text)
+    joined, origins = join_words(text, TextCutter(version=1, spaceless=False).words(text))
     assert joined == tokenize_words(text)
     assert len(origins) == len(joined)
     for char, (begin, end) in zip(joined, origins, strict=True):
@@ -71,4 +72,14 @@ def test_version_1_joins_as_nlpseq_0_1_did(text: str) -> None:
 
 @pytest.mark.parametrize("rule", ["words", "whitespace"])
 def test_nothing_to_cut(rule: str) -> None:
-    assert TextCutter(rule).join(" \n ") == ("", [])
+    assert join_words(" \n ", TextCutter(rule).words(" \n ")) == ("", [])
+
+
+def test_words_between_blanks_hold_other_white_space() -> None:
+    text = "10\u00a0000 a\u2028b\tc\r\nd\u3000\x1ce\x0b \u2028 \u3000f\x0cg\x85"
+    words = ["10\u00a0000", "a\u2028b", "c", "d\u3000\x1ce", "f\x0cg"]
+    assert cut(text, rule="whitespace", spaceless=False) == words
+    assert [text[a:b] for a, b in TextCutter().words_between_blanks(text)] == words
+    older = TextCutter("whitespace", spaceless=False, version=2)
+    assert [text[a:b] for a, b in older.spans(text)] == text.split()
+    assert [word for word, _ in older.backend().pre_tokenize_str(text)] == text.split()

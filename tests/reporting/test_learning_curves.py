@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nlpseq.reporting.figures import LIGHT
-from nlpseq.reporting.learning_curves import _draw, learning_curves, time_unit
+from nlpseq.reporting.learning_curves import Chosen, _draw, learning_curves, time_unit
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TRAINING = [
@@ -123,3 +123,31 @@ def test_the_validation_loss_is_drawn_under_either_name() -> None:
         loss, score, _ = figure.axes[:3]
         assert [line.get_label() for line in loss.get_lines()] == ["training", "validation"]
         assert score.get_ylabel() == "validation\naccuracy (%)"
+
+
+CLASSES = [
+    {
+        "step": step,
+        "epoch": step / 100,
+        "validation": {"accuracy": 0.5, "macro_f1": step / 400, "loss": 3.0 - step / 100},
+    }
+    for step in (100, 200)
+]
+
+
+def test_the_score_that_chose_the_weights_is_drawn_and_its_step_marked() -> None:
+    loss, score, _ = _draw(TRAINING, CLASSES, "", {}, LIGHT, Chosen("macro_f1", 200)).axes[:3]
+    assert score.get_ylabel() == "validation\nmacro F1 (%)"
+    (mark,) = [line for line in score.lines if line.get_label() == "kept: epoch 2, step 200"]
+    assert [list(mark.get_xdata()), list(mark.get_ydata())] == [[200], [50.0]]
+    assert not [line for line in loss.lines if str(line.get_label()).startswith("kept")]
+
+
+def test_weights_chosen_by_the_loss_are_marked_in_its_panel() -> None:
+    loss, score, _ = _draw(TRAINING, CLASSES, "", {}, LIGHT, Chosen("loss", 100)).axes[:3]
+    (mark,) = [line for line in loss.lines if line.get_label() == "kept: epoch 1, step 100"]
+    assert list(mark.get_ydata()) == [2.0]
+    assert score.get_ylabel() == "validation\naccuracy (%)"
+    unmarked = _draw(TRAINING, CLASSES, "", {}, LIGHT, Chosen("accuracy", 150))
+    lines = [line for panel in unmarked.axes for line in panel.lines]
+    assert not [line for line in lines if str(line.get_label()).startswith("kept")]

@@ -1,11 +1,11 @@
 """`evaluate` on a split and `predict` on its texts agree exactly: all tasks and kinds of tokens, many scripts."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small import TOKENIZATIONS, built, records, split_of
@@ -13,9 +13,10 @@ from torch import nn
 from transformers import AutoTokenizer
 
 from nlpseq import model_directory
-from nlpseq.recipe import validate
+from nlpseq.data.tag_schemes import convert_tags
+from nlpseq.recipe import names, read_document, validate
 from nlpseq.task import resolve
-from tests.data.scripts import SCRIPTS
+from tests.data.scripts import BLANK, SCRIPTS, SPECIAL
 
 TRAIN = [
     "Ich habe 3 schöne Bücher; I don't.",
@@ -24,13 +25,9 @@ TRAIN = [
     "ኣዲስ ኣበባ፡ ናት።",
     "chủ tịch e\u0301te\u0301 한국어 :)",
 ] * 3
-texts = st.lists(
-    (st.sampled_from(TRAIN) | st.text(SCRIPTS, min_size=1, max_size=14)).filter(
-        lambda text: bool(text.strip())
-    ),
-    min_size=1,
-    max_size=3,
-)
+one_text = st.sampled_from([*TRAIN, *BLANK, *SPECIAL]) | st.text(SCRIPTS, max_size=14)
+texts = st.lists(one_text, min_size=1, max_size=3)
+few = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 WAYS: list[dict[str, Any]] = [
     *({"kind": kind} for kind in TOKENIZATIONS),
     {"kind": "word", "lowercase": True, "language": "tr", "digits_as_zero": True},
@@ -62,6 +59,12 @@ def reloaded(task: Any, model: nn.Module, folder: Path) -> Any:
     return model_directory.load(folder, "cpu")
 
 
+def read_as_cut(task: Any, cut: bool) -> None:
+    given_data = task.recipe.data.model_copy(update={"pretokenized": cut})
+    task.recipe = task.recipe.model_copy(update={"data": given_data})
+    task._examples.clear()  # of the same texts, cut otherwise
+
+
 @pytest.fixture(scope="module", params=WAYS, ids=str)
 def classifier(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, Any, Any, Path]:
     split = split_of({"text": TRAIN, "label": ["a", "b", "c", "a", "b"] * 3})
@@ -72,12 +75,10 @@ def classifier(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[A
 
 
 @given(texts, st.booleans())
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@few
 def test_classification(classifier: Any, data: list[str], cut: bool) -> None:
     task, model, predictor, _ = classifier
-    given_data = task.recipe.data.model_copy(update={"pretokenized": cut})
-    task.recipe = task.recipe.model_copy(update={"data": given_data})
-    task._examples.clear()  # of the same texts, cut otherwise
+    read_as_cut(task, cut)
     found = records(task, model, split_of({"text": data, "label": ["a"] * len(data)}, "test"))
     predictions = predictor.predict(data, pretokenized=cut)
     assert [item.prediction["label"] for item in found] == [item.label for item in predictions]
@@ -87,7 +88,7 @@ def test_classification(classifier: Any, data: list[str], cut: bool) -> None:
 
 
 @given(texts)
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@few
 def test_auto_tokenizer_gives_the_same_ids_or_the_folder_says_why_not(
     classifier: Any, data: list[str]
 ) -> None:
@@ -126,7 +127,7 @@ def tagger(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, 
 
 
 @given(st.lists(words, min_size=1, max_size=3))
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@few
 def test_tagging(tagger: Any, data: list[list[str]]) -> None:
     task, model, predictor = tagger
     split = split_of({"tokens": data, "tags": [["O"] * len(row) for row in data]}, "test")
@@ -138,41 +139,181 @@ def test_tagging(tagger: Any, data: list[list[str]]) -> None:
         assert sum(begins) == len(prediction.entities)
 
 
-@pytest.mark.parametrize("kind", TOKENIZATIONS)
-@pytest.mark.parametrize("copying", [False, True])
-def test_translation(kind: str, copying: bool, tmp_path: Path) -> None:
-    rows = {"source": TRAIN, "target": [text[::-1] for text in TRAIN]}
+PAIRS = [(kind, copying) for kind in TOKENIZATIONS for copying in (False, True)]
+
+
+@pytest.fixture(scope="module", params=[*PAIRS, ("summary", False)], ids=str)
+def generator(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, Any, Any]:
+    kind, copying = request.param
+    name = "translation" if kind != "summary" else "summarization"
     task = make(
-        "translation",
-        {"kind": kind, "joint": copying},
-        split_of(rows),
+        name,
+        {"kind": "word" if kind == "summary" else kind, "joint": copying},
+        split_of({"source": TRAIN, "target": [text[::-1] for text in TRAIN]}),
         decoder={"copying": copying},
-        decoding={"max_new_tokens": 6, "beam_size": 2},
+        decoding={"max_new_tokens": 5, "beam_size": 2},
     )
     model = built(task)
-    predictor = reloaded(task, model, tmp_path)
-    odd = [*TRAIN[:5], "Ω e\u0301 <pad>", "xyz中文"]
-    found = records(task, model, split_of({"source": odd, "target": odd}, "test"))
-    outputs = [item.output for item in predictor.predict(odd)]
-    assert [item.prediction for item in found] == outputs
+    return task, model, reloaded(task, model, tmp_path_factory.mktemp("generator"))
 
 
-@pytest.mark.parametrize("kind", TOKENIZATIONS)
-def test_language_modeling(kind: str, tmp_path: Path) -> None:
+@given(texts, st.booleans())
+@few
+def test_translation_and_summarization(generator: Any, data: list[str], cut: bool) -> None:
+    task, model, predictor = generator
+    read_as_cut(task, cut)
+    found = records(task, model, split_of({"source": data, "target": data}, "test"))
+    predictions = predictor.predict(data, pretokenized=cut)
+    assert [item.prediction for item in found] == [item.output for item in predictions]
+
+
+@given(st.lists(words, min_size=1, max_size=2))
+@few
+def test_translation_of_lists_of_words(generator: Any, data: list[list[str]]) -> None:
+    task, model, predictor = generator
+    found = records(task, model, split_of({"source": data, "target": data}, "test"))
+    predictions = predictor.predict(data, pretokenized=True)
+    assert [item.prediction for item in found] == [item.output for item in predictions]
+
+
+@pytest.fixture(scope="module", params=TOKENIZATIONS)
+def scorer(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, Any, Any]:
     task = make(
         "language_modeling",
-        {"kind": kind},
+        {"kind": request.param, "add_eos": request.param != "bpe"},
         split_of({"text": TRAIN}),
         training={"batch_size": 1, "bptt_length": 5},
         evaluation={"documents": True},
     )
     model = built(task)
+    return task, model, reloaded(task, model, tmp_path_factory.mktemp("scorer"))
+
+
+@given(texts)
+@few
+def test_language_modeling(scorer: Any, data: list[str]) -> None:
+    task, model, predictor = scorer
+    scores: Sequence[Any] = predictor.predict(data)
+    data = [*data, TRAIN[0]]  # a split has a token
+    found = {item.index: item for item in records(task, model, split_of({"text": data}, "test"))}
+    for index, score in enumerate(scores):
+        if index not in found:  # the text has no token
+            assert (score.nll, score.tokens, score.perplexity) == (0, 0, None)
+            continue
+        nll, tokens, *_ = found[index].statistics
+        assert (score.nll, score.tokens) == (pytest.approx(nll, rel=1e-5), tokens)
+        assert math.isfinite(score.nll)
+
+
+@pytest.fixture(scope="module", params=TOKENIZATIONS)
+def recaller(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, Any, Any]:
+    rows = {"text": TRAIN, "answers": [[0, 1]] * len(TRAIN), "distances": [[1, 1]] * len(TRAIN)}
+    task = make("recall", {"kind": request.param}, split_of(rows))
+    model = built(task)
+    return task, model, reloaded(task, model, tmp_path_factory.mktemp("recaller"))
+
+
+@given(texts)
+@few
+def test_recall(recaller: Any, data: list[str]) -> None:
+    task, model, predictor = recaller
+    predictions = [item for item in predictor.predict([*data, TRAIN[0]]) if item.tokens]
+    ends = [len(item.tokens) - 1 for item in predictions]
+    rows = {
+        "text": [item.text for item in predictions],
+        "answers": [sorted({0, end}) for end in ends],
+        "distances": [[1, 1][: len({0, end})] for end in ends],
+    }
+    for item, prediction, answers in zip(
+        records(task, model, split_of(rows, "test")), predictions, rows["answers"], strict=True
+    ):
+        assert item.prediction == [prediction.predictions[answer] for answer in answers]
+        assert item.target["answers"] == [prediction.tokens[answer] for answer in answers]
+
+
+# Every shipped recipe, with layers of a few units
+
+SMALL = {"dim": 8, "hidden_size": 8, "num_heads": 2, "feedforward_size": 8, "num_layers": 1}
+ENGLISH = ["Ann Lee isn't here .", "The 3 dogs sleep", "a very old film", "He left. She stayed."] * 2
+COLUMNS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
+    "classification": lambda data: {"text": data, "label": [*"ab" * len(data)][: len(data)]},
+    "tagging": lambda data: {
+        "tokens": [text.split() for text in data],
+        "tags": [["B-A", *["O"] * len(text.split())][: len(text.split())] for text in data],
+    },
+    "translation": lambda data: {"source": data, "target": data},
+    "summarization": lambda data: {"source": data, "target": data},
+    "language_modeling": lambda data: {"text": data},
+    "recall": lambda data: {
+        "text": data,
+        "answers": [[0]] * len(data),
+        "distances": [[1]] * len(data),
+    },
+}
+
+
+def shrunk(name: str) -> Any:
+    """Return the task of a recipe with the same data and tokens, and small layers without vectors."""
+    document = read_document(name)
+    sections = ("data", "tokenization", "embedding", "encoder", "decoder", "head")
+    small: dict[str, Any] = {
+        section: {key: SMALL.get(key, value) for key, value in document[section].items()}
+        for section in sections
+        if section in document
+    }
+    small["data"] = {k: v for k, v in document["data"].items() if k == "pretokenized"}
+    small.get("embedding", {}).pop("pretrained", None)
+    small.get("encoder", {}).pop("init_from", None)
+    small["training"] = {"batch_size": 2}
+    if document["task"] in ("translation", "summarization"):
+        small["decoding"] = {"max_new_tokens": 4}
+    if document["task"] == "language_modeling":
+        small["evaluation"] = {"documents": True}
+        small["training"]["bptt_length"] = 3
+    task = resolve(document["task"])
+    return task(validate(task.Config, {"task": document["task"], **small}, name))
+
+
+def evaluated(kind: str, record: Any) -> Any:
+    """Return what a record says that a prediction says, too."""
+    value = record.prediction
+    if kind == "classification":
+        return value["label"]
+    if kind == "tagging":
+        return convert_tags(value, "BIO")
+    if kind == "language_modeling":
+        return pytest.approx(record.statistics[0], rel=1e-5), record.statistics[1]
+    return value[0] if kind == "recall" else value
+
+
+def predicted(kind: str, prediction: Any) -> Any:
+    if kind == "classification":
+        return prediction.label
+    if kind == "tagging":
+        return list(prediction.tags)
+    if kind == "language_modeling":
+        return prediction.nll, prediction.tokens
+    return prediction.predictions[0] if kind == "recall" else prediction.output
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_shipped_recipe(name: str, tmp_path: Path) -> None:
+    task = shrunk(name)
+    kind = task.recipe.task
+    columns = COLUMNS[kind]
+    task.prepare({"train": split_of(columns(ENGLISH))})
+    model = built(task)
     predictor = reloaded(task, model, tmp_path)
-    odd = [*TRAIN[:5], "Ω e\u0301 <pad>", "xyz中文"]
-    found = records(task, model, split_of({"text": odd}, "test"))
-    scores: Sequence[Any] = predictor.predict(odd)
-    assert [item.statistics[0] for item in found] == pytest.approx(
-        [s.nll for s in scores], rel=1e-5
-    )
-    assert [item.statistics[1] for item in found] == [score.tokens for score in scores]
-    assert torch.isfinite(torch.tensor([score.nll for score in scores])).all()
+    data = [*ENGLISH[:4], *TRAIN[:5], *BLANK, *SPECIAL]
+    if kind in ("recall", "language_modeling"):  # texts without a token have no record
+        data = [item.text for item in predictor.predict(data) if item.tokens]
+    split = split_of(columns(data), "test")
+    found = records(task, model, split)
+    if kind == "tagging":
+        predictions = predictor.predict(columns(data)["tokens"], pretokenized=True)
+    else:
+        cut = getattr(task, "is_pretokenized", lambda _: False)(split)
+        predictions = predictor.predict(data, pretokenized=cut)
+    assert len(found) == len(predictions) == len(data) > 10
+    for record, prediction in zip(found, predictions, strict=True):
+        assert predicted(kind, prediction) == evaluated(kind, record)

@@ -1,6 +1,7 @@
 """The baselines of one run as models to compare it with: `nlpseq compare RUN`.
 
-Each baseline has its records in `baselines/<name>/<split>.jsonl` of the run, and its scores in metrics.json.
+Each baseline has its records in `baselines/<name>/<split>.jsonl` of the run, and its scores in metrics.json;
+for a split that `nlpseq evaluate` scored, both are in `evaluations/`.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from nlpseq.errors import UserError
-from nlpseq.run_directory import BASELINES
 
 from .runs import Candidate, TrainedRun, read_statistics
 
@@ -39,9 +39,7 @@ def baseline_candidates(network: Candidate, split: str) -> list[Candidate]:
 
 
 def _entries(run: TrainedRun, split: str) -> list[Mapping[str, Any]]:
-    entries = [
-        entry for entry in run.metrics.get("baselines", []) if split in entry.get("scores", {})
-    ]
+    entries = [entry for entry in run.baselines if split in entry.get("scores", {})]
     if not entries:
         raise UserError(
             f"{run.folder}: a comparison needs at least two runs, or one with baselines, and this run has "
@@ -52,7 +50,7 @@ def _entries(run: TrainedRun, split: str) -> list[Mapping[str, Any]]:
 
 def _baseline_run(run: TrainedRun, entry: Mapping[str, Any], split: str) -> TrainedRun:
     """Return a baseline as a run without parameters."""
-    folder = run.folder / BASELINES / str(entry["name"])
+    folder = run.baseline_folder / str(entry["name"])
     index, statistics = read_statistics(folder / f"{split}.jsonl")
     costs = {
         "parameters": {"total": 0},

@@ -16,7 +16,7 @@ from nlpseq import model_directory
 from nlpseq.analysis.statistics import Floats
 from nlpseq.errors import UserError
 from nlpseq.files import distinct_names
-from nlpseq.run_directory import METRICS, missing_key
+from nlpseq.run_directory import BASELINES, METRICS, missing_key
 from nlpseq.task import Task
 from nlpseq.training.history import History, Line
 
@@ -36,6 +36,8 @@ class TrainedRun:
         statistics: (N, K) of the examples, in the order of `index`.
         size: bytes of its weights.
         signatures: how each score was computed.
+        baselines: entries of the baselines that were scored with the split.
+        baseline_folder: folder of their records, `<name>/<split>.jsonl`.
     """
 
     folder: Path
@@ -48,6 +50,8 @@ class TrainedRun:
     statistics: Floats
     size: int
     signatures: Mapping[str, str] = field(default_factory=dict)
+    baselines: Sequence[Mapping[str, Any]] = ()
+    baseline_folder: Path = Path()
 
     @property
     def seed(self) -> int:
@@ -220,6 +224,8 @@ def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
         statistics,
         _size(folder / model_directory.WEIGHTS),
         scored.get("details", {}).get(split, {}).get("signatures", {}),
+        scored.get("baselines", []),
+        predictions.parent / BASELINES if scored is not metrics else folder / BASELINES,
     )
     _check_sum(run, predictions)
     return run

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from nlpseq.tasks.classification.model import build_classifier
+from nlpseq.tasks.base.vector_model import build_vector_model
 from nlpseq.tasks.classification.recipe import ClassifierConfig
 from pydantic import TypeAdapter
 from small import encoder
@@ -29,7 +29,7 @@ def classifier(section: dict[str, Any], **head: Any) -> Any:
     torch.manual_seed(0)
     embedding = build_embedding(EmbeddingConfig(dim=6), vocab_size=9, pad_id=0, unk_id=1)
     config = TypeAdapter(EncoderConfig).validate_python(section)
-    return build_classifier(embedding, config, ClassifierConfig(**head), 3).eval()
+    return build_vector_model(embedding, config, ClassifierConfig(**head), 3).eval()
 
 
 def classified(model: Any, given: Tokens) -> Any:

@@ -1,0 +1,133 @@
+"""The kind of a column by its values: texts, labels, numbers, identifiers, lists and others."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nlpseq.data.labels import is_missing
+from nlpseq.data.split import Split
+from nlpseq.wording import format_count
+
+Kind = Literal["text", "label", "number", "id", "date", "lists", "records", "constant", "empty"]
+
+SAMPLE = 2000
+FEW_NUMBERS = 20
+"""More different numbers than these are values to predict, not classes."""
+_MANY_WORDS = 3.0  # mean words of a column of texts
+_MANY_CHARACTERS = 8.0  # mean characters of a column of texts without spaces
+_MOST_CLASSES = 200
+_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
+_CODE = re.compile(r"(?=\S*\d)[\w.:#/-]+|https?://\S+")
+_HEX = re.compile(r"[0-9a-fA-F-]{16,}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the data.
+
+    Attributes:
+        name: of the column.
+        kind: by its values.
+        rows: number of rows.
+        distinct: different values.
+        words: mean number of words of the values.
+        whole: all numbers are whole.
+        example: a value, shortened.
+    """
+
+    name: str
+    kind: Kind
+    rows: int
+    distinct: int
+    words: float = 0.0
+    whole: bool = False
+    example: str = ""
+
+    def describe(self) -> str:
+        """Return name and kind in a few words: `body (text, 12 words)`."""
+        what = {
+            "text": f"text, {format_count(round(self.words), 'word')}",
+            "label": f"{format_count(self.distinct, 'value')}",
+            "number": f"numbers, {self.distinct:,} different",
+            "id": "an id",
+            "date": "dates",
+            "lists": "lists",
+            "records": "records",
+            "constant": f"always {self.example!r}",
+            "empty": "empty",
+        }[self.kind]
+        return f"{self.name} ({what})"
+
+
+def columns_of(split: Split) -> dict[str, Column]:
+    """Return the columns of a split with their kinds; those inside records have names with a dot."""
+    rows = split.rows
+    if any(isinstance(feature, dict) for feature in rows.features.values()):
+        rows = rows.flatten()
+    step = max(len(rows) // SAMPLE, 1)
+    sample = rows.select(range(0, len(rows), step)) if step > 1 else rows
+    table = rows.data.table if rows._indices is None else None
+    return {
+        name: _column(name, sample[name][:], len(rows), _distinct(table, name, sample))
+        for name in rows.column_names
+    }
+
+
+def _distinct(table: Any, name: str, sample: Any) -> int:
+    """Count the different values of a column, of the sample where arrow cannot."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if table is not None:
+        try:
+            return int(compute.count_distinct(table.column(name)).as_py())
+        except pa.ArrowException:  # of lists
+            pass
+    return len({str(value) for value in sample[name][:]})
+
+
+def _column(name: str, values: Sequence[Any], rows: int, distinct: int) -> Column:
+    known = [value for value in values if not is_missing(value)]
+    if not known:
+        return Column(name, "empty", rows, distinct)
+    example = str(known[0])[:40]
+    if any(isinstance(value, list) for value in known):
+        return Column(name, "lists", rows, distinct, example=example)
+    if any(isinstance(value, Mapping) for value in known):
+        return Column(name, "records", rows, distinct, example=example)
+    texts = [str(value).strip() for value in known]
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    numbers = [number for text in texts if (number := _number(text)) is not None]
+    whole = len(numbers) == len(texts) and all(number.is_integer() for number in numbers)
+    kind = _kind(texts, rows, distinct, words, numbers=len(numbers), whole=whole)
+    return Column(name, kind, rows, distinct, words, whole, example)
+
+
+def _kind(
+    texts: Sequence[str], rows: int, distinct: int, words: float, *, numbers: int, whole: bool
+) -> Kind:
+    many = distinct > max(rows // 2, 1)
+    if distinct == 1 and rows > 1:
+        return "constant"
+    if numbers > 0.95 * len(texts):
+        if whole and many and rows > FEW_NUMBERS:
+            return "id"
+        return "label" if distinct <= FEW_NUMBERS else "number"
+    if sum(bool(_DATE.fullmatch(text)) for text in texts) > 0.9 * len(texts):
+        return "date"
+    codes = sum(bool(_CODE.fullmatch(text) or _HEX.fullmatch(text)) for text in texts)
+    if codes > 0.9 * len(texts) and distinct > 0.9 * rows and rows > FEW_NUMBERS:
+        return "id"
+    characters = sum(map(len, texts)) / len(texts)
+    spaceless = characters >= _MANY_CHARACTERS and many
+    if distinct > _MOST_CLASSES or (words >= _MANY_WORDS and many) or (rows > 10 and spaceless):
+        return "text"
+    return "label" if not many or words < _MANY_WORDS else "text"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,256 @@
+"""From data and the names of columns to a recipe: read, report, choose the task and its settings.
+
+Each assumption is a line, and each setting has its reason; nothing is trained here.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nlpseq import recipe as recipes
+from nlpseq.data.column_choice import ColumnChoice, choose_columns
+from nlpseq.data.columns import rename_columns
+from nlpseq.data.in_memory import MEMORY, DataInMemory, read_in_memory
+from nlpseq.data.own_files import OwnFiles, describe_files
+from nlpseq.data.report import DataReport, build_report
+from nlpseq.data.sources import read_splits
+from nlpseq.data.split import Split
+from nlpseq.errors import UserError, suggest
+from nlpseq.recipe import DataConfig, Document, Recipe
+from nlpseq.task import Setting, Task, resolve
+
+OPTIONS = {
+    "text": "--text",
+    "tokens": "--text",
+    "text2": "--text2",
+    "label": "--label",
+    "labels": "--labels",
+    "number": "--number",
+    "tags": "--tags",
+    "spans": "--spans",
+    "source": "--source",
+    "target": "--target",
+}
+"""The option that names the column of a field."""
+HELD_OUT = 0.1
+FEWEST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Data of the user with the columns to read.
+
+    Attributes:
+        files: how a recipe names them.
+        splits: with the fields of the task as columns.
+        choice: the columns.
+        section: the recipe's `[data]` section.
+        memory: the data themselves, if they are in memory.
+        report: on the splits.
+    """
+
+    files: OwnFiles
+    splits: Mapping[str, Split]
+    choice: ColumnChoice
+    section: Mapping[str, Any]
+    report: DataReport
+    memory: DataInMemory | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe for data of the user.
+
+    Attributes:
+        task: name of the task.
+        reason: why this one, where others read such data too.
+        document: the recipe before validation, overrides applied.
+        recipe: the same, validated.
+        settings: keys chosen by the data, those that the user sets left out.
+        base: recipe that they change; '' for the defaults.
+    """
+
+    task: str
+    reason: str
+    document: Document
+    recipe: Recipe
+    settings: Sequence[Setting] = field(default_factory=list)
+    base: str = ""
+
+
+def read_own_data(
+    data: Any,
+    columns: Mapping[str, str],
+    splits: Mapping[str, str | Path] | None = None,
+    overrides: Sequence[str] = (),
+) -> OwnData:
+    """Read data, choose their columns, and report on them.
+
+    Args:
+        data: a path, several of them, the id of a data set of the Hub, or data in memory.
+        columns: column for a field, by the user.
+        splits: further files.
+        overrides: `section.key=value` assignments; those of `data` change how files are read.
+
+    Raises:
+        UserError: no such file or column, or columns that the task cannot learn from.
+    """
+    given = _data_keys(overrides)
+    memory = None
+    if _is_path(data):
+        files = describe_files(
+            [data] if isinstance(data, str | Path) else list(data),
+            splits,
+            {key: given[key] for key in ("format", "encoding", "delimiter", "header") if key in given},
+        )
+    else:
+        memory = read_in_memory(data).placed("train")
+        files = OwnFiles({"source": MEMORY}, None, name="data")
+    section = {**files.section, **given}
+    config = _data_config(section)
+    raw = memory.read((), {}) if memory else read_splits(config, files.folder)
+    _check_rows(raw)
+    choice = choose_columns(raw, _by_task(columns, raw, files.fields), files.fields, OPTIONS)
+    names = {
+        name: list(column) if isinstance(column, tuple) else column
+        for name, column in choice.columns.items()
+        if column != name
+    }
+    if names:
+        section = {**section, "columns": {**names, **given.get("columns", {})}}
+    held_out = {} if "hold_out" in given else _held_out(raw)
+    if held_out:
+        section = {**section, "hold_out": held_out}
+    renamed = rename_columns(
+        raw,
+        _data_config(section),
+        tuple(choice.columns),
+        target_field=next((name for name in choice.columns if name not in ("text", "tokens", "source")), ""),
+        from_hub=files.folder is None and memory is None,
+    )
+    share = sum(section.get("hold_out", {}).values())
+    lines = (*files.lines, *choice.lines)
+    fields = {name: name for name in choice.columns}
+    report = build_report(renamed, fields, lines, held_out=share)
+    return OwnData(files, renamed, choice, section, report, memory)
+
+
+def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -> Plan:
+    """Choose the task and the settings of a recipe.
+
+    Args:
+        data: with their report.
+        overrides: assignments, which come last.
+        task: its name, if the user chooses it.
+
+    Raises:
+        UserError: no task reads such columns, or an override is refused.
+    """
+    name, reason = _task_for(data, task)
+    task_class = resolve(name)
+    base = task_class.base_recipe if task_class.base_recipe in recipes.names() else ""
+    own = {override.partition("=")[0].strip() for override in overrides}
+    settings = [setting for setting in task_class.settings(data.report) if setting.key not in own]
+    document: Document = {"task": name, "data": dict(data.section)}
+    for setting in settings:
+        section, _, key = setting.key.rpartition(".")
+        document.setdefault(section, {})[key] = setting.value
+    if base:
+        document = recipes.merge(recipes.read_document(base), document)
+    document = recipes.override(document, overrides)
+    validated = recipes.validate(task_class.Config, document, f"the recipe for {data.files.name}")
+    return Plan(name, reason, document, validated, settings, base)
+
+
+def _task_for(data: OwnData, wanted: str) -> tuple[str, str]:
+    """Return the task for the columns, and why it is this one if several read them."""
+    tables = importlib.import_module("nlpseq.tasks")
+    fields = data.choice.fields
+    names: tuple[str, ...] = next(
+        (names for known, names in tables.BY_FIELDS.items() if set(known) == set(fields)), ()
+    )
+    names = tuple(name for name in names if name in tables.TASKS)
+    if wanted and names and wanted not in names:
+        raise UserError(
+            f"--task {wanted}: the columns {', '.join(sorted(fields))} are those of {' or '.join(names)}"
+            f"{suggest(wanted, names)}".removesuffix(".")
+        )
+    if not names:
+        options = ", ".join(OPTIONS[name] for name in fields)
+        known = "; ".join(
+            " ".join(OPTIONS[name] for name in group)
+            for group, tasks in tables.BY_FIELDS.items()
+            if set(tasks) & set(tables.TASKS)
+        )
+        raise UserError(f"{options}: no task learns from these together; give one of: {known}")
+    if wanted or len(names) == 1:
+        return wanted or names[0], ""
+    for name in names[:-1]:
+        task: type[Task[Any]] = resolve(name)
+        if reason := task.suits(data.report):
+            return name, f"{reason}; --task {names[-1]} if they are not"
+    return names[-1], f"--task {names[0]} if that is what the targets are"
+
+
+def _is_path(data: Any) -> bool:
+    if isinstance(data, str | Path):
+        return True
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(d, str | Path) for d in data)
+
+
+def _data_keys(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the keys of `[data]` that overrides set."""
+    section = recipes.override({}, overrides).get("data", {})
+    return dict(section) if isinstance(section, dict) else {}
+
+
+def _data_config(section: Mapping[str, Any]) -> DataConfig:
+    """Return the section with the keys that all tasks have."""
+    known = {key: value for key, value in section.items() if key in DataConfig.model_fields}
+    document = {"task": "any", "data": known}
+    return recipes.validate(Recipe, document, "the data").data
+
+
+def _by_task(
+    columns: Mapping[str, str], raw: Mapping[str, Split], guessed: Mapping[str, str]
+) -> dict[str, str]:
+    """Call the texts of tagged data `tokens`, as they are cut already."""
+    given = dict(columns)
+    if "tags" in given and "text" in given:
+        given["tokens"] = given.pop("text")
+    train = raw.get("train") or next(iter(raw.values()))
+    if "tags" in given and "tokens" not in given:
+        names = ("tokens", guessed.get("tokens", ""), "words", "form")
+        name = next((name for name in names if name in train.rows.column_names), "")
+        given |= {"tokens": name} if name else {}
+    return given
+
+
+def _check_rows(splits: Mapping[str, Split]) -> None:
+    """Refuse data without a train split, or with too few rows to cut other splits from.
+
+    Raises:
+        UserError: there is nothing to learn from.
+    """
+    if "train" not in splits:
+        raise UserError(f"the data have no train split, only {', '.join(splits) or 'nothing'}")
+    train = splits["train"]
+    if not len(train):
+        raise UserError(f"{train.origin}: no row")
+    single_text = len(train) == 1 and len(str(train.rows[0])) > 1000
+    if len(train) < FEWEST_ROWS and not single_text and _held_out(splits):
+        raise UserError(
+            f"{train.origin}: {len(train)} rows are too few to learn from and to score on; give {FEWEST_ROWS} "
+            "or more, or files for --validation and --test"
+        )
+
+
+def _held_out(splits: Mapping[str, Split]) -> dict[str, float]:
+    """Return the share of each split that is to be cut from train."""
+    if "validation" in splits:
+        return {}
+    tests = any(name.startswith("test") for name in splits)
+    return {"validation": HELD_OUT} | ({} if tests else {"test": HELD_OUT})
+

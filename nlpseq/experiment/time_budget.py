@@ -1,0 +1,176 @@
+"""Fit the length of training into a time budget, by the measured speed of a few updates.
+
+The number of updates is fixed before training, because schedules need it. If the machine turns out to be slower than
+measured, the trainer stops at the limit with a last validation, and the recipe of the run records where.
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import set_seed
+
+from nlpseq.data.split import Split
+from nlpseq.devices import build_accelerator
+from nlpseq.errors import UserError
+from nlpseq.recipe import Recipe
+from nlpseq.reporting.formats import format_duration
+from nlpseq.task import Task, resolve
+from nlpseq.training.history import History
+from nlpseq.training.reporters import SilentReporter
+from nlpseq.training.trainer import Trainer
+
+UPDATES, WARM_UP = 12, 4
+MARGIN = 0.85
+"""Share of the time that is planned for: batches differ, and machines have other work."""
+BASELINES = 5.0  # seconds kept for them
+_VALIDATION = 0.15  # most of the time for one validation
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of an update and of a validation, examples of both, and updates in an epoch."""
+
+    update: float
+    validation: float
+    steps: int
+    validated: int
+    scored: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a budget makes of a plan.
+
+    Attributes:
+        settings: keys of `[training]` to change.
+        seconds: time limit of training.
+        line: says what was measured and changed.
+    """
+
+    settings: Mapping[str, Any]
+    seconds: float
+    line: str
+
+
+def measure_speed(recipe: Recipe, local_data: Any, device: str | None) -> Speed:
+    """Train a few updates and validate once, in a folder that is deleted.
+
+    Args:
+        recipe: to be trained.
+        local_data: folder of its local files, or data in memory; None for the Hub.
+        device: to train on.
+
+    Raises:
+        UserError: the data are bad.
+    """
+    training = recipe.training.model_copy(
+        update={
+            "max_steps": UPDATES,
+            "stop_after": 0,
+            "epochs": 1e6,
+            "log_steps": 1,
+            "validate_steps": UPDATES,
+            "checkpoint_steps": 0,
+            "patience": 0,
+        }
+    )
+    timed = recipe.model_copy(update={"training": training})
+    task: Task[Any] = resolve(recipe.task)(timed)
+    splits = task.load_training_splits(local_data)
+    set_seed(recipe.seed)
+    used = {name: splits[name] for name in ("train", "validation") if name in splits}
+    task.prepare(used, [local_data] if isinstance(local_data, Path) else [])
+    model = task.build()
+    accelerator = build_accelerator(device, recipe.training.precision)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            task, model, accelerator=accelerator, folder=Path(folder), reporter=SilentReporter()
+        )
+        trainer.fit(splits["train"], splits.get("validation"))
+        history = History(Path(folder) / "history.jsonl").read()
+    logged = {line["step"]: line["seconds"] for line in history if "loss" in line}
+    last = max(logged)
+    update = (logged[last] - logged.get(WARM_UP, 0.0)) / max(last - WARM_UP, 1)
+    validations = [line["seconds"] - logged[last] for line in history if "validation" in line]
+    return Speed(
+        max(update, 1e-6),
+        validations[0] if validations else 0.0,
+        task.steps_per_epoch(splits["train"]),
+        _size(splits.get("validation"), recipe.training.validation_limit),
+        sum(_size(splits[name], 0) for name in recipe.evaluation.splits if name in splits),
+    )
+
+
+def _size(split: Split | None, limit: int) -> int:
+    if split is None:
+        return 0
+    return min(len(split), limit) if limit else len(split)
+
+
+def fit_into(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budget:
+    """Shorten training where it does not fit into a budget.
+
+    Args:
+        minutes: of the whole command.
+        spent: seconds that have passed.
+        recipe: with the planned length.
+        speed: as measured.
+
+    Raises:
+        UserError: the time is not enough for one update and its scores.
+    """
+    training = recipe.training
+    per_example = speed.validation / max(speed.validated, 1)
+    left = 60 * minutes - spent - per_example * speed.scored - BASELINES
+    settings: dict[str, Any] = {}
+    validation = speed.validation
+    if validation > _VALIDATION * max(left, 0.0) and speed.validated > 50:
+        limit = max(int(_VALIDATION * max(left, 0.0) / per_example), 50)
+        if limit < speed.validated:
+            settings["validation_limit"] = limit
+            validation = limit * per_example
+    planned = _planned_steps(recipe, speed)
+    interval = training.validate_steps or speed.steps
+    each = speed.update + validation / interval
+    measured = f"an update takes {1000 * speed.update:.0f} ms, a validation {format_duration(speed.validation)}"
+    steps = int(MARGIN * left / each) if left > 0 else 0
+    if steps < interval:  # one validation at the end
+        steps = int((MARGIN * left - validation) / speed.update) if left > validation else 0
+    if steps < 1:
+        raise UserError(
+            f"--minutes {minutes:g}: not enough to train and score: {measured}, and scoring takes about "
+            f"{format_duration(per_example * speed.scored)}; give more minutes"
+        )
+    seconds = max(left - validation, 1.0)
+    if steps >= planned:
+        total = planned * each
+        return Budget(settings, seconds, f"{measured}: the plan of {planned:,} updates fits, about {format_duration(total)}")
+    epochs = steps / speed.steps
+    settings["epochs"] = round(epochs, 4)
+    line = (
+        f"{measured}: {steps:,} of the planned {planned:,} updates fit, {epochs:.2g} epochs"
+        + ("; train is not read once to its end" if epochs < 1 else "")
+    )
+    return Budget(settings, seconds, line)
+
+
+def _planned_steps(recipe: Recipe, speed: Speed) -> int:
+    training = recipe.training
+    steps = max(round(training.epochs * speed.steps / training.accumulation), 1)
+    return min(steps, training.max_steps) if training.max_steps else steps
+
+
+class Clock:
+    """Seconds since a command began."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds."""
+        return time.perf_counter() - self._start

@@ -1,0 +1,193 @@
+"""Parquet and Arrow: files, and folders that `datasets` saved; columns that nobody reads are not touched."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlpseq.errors import UserError
+from nlpseq.readers.compression import compression_of, open_bytes
+from nlpseq.readers.reader import FileContent, Reader, ReadOptions
+from nlpseq.readers.tables import TableWriter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DEFAULTS = ReadOptions()
+ROWS = 1 << 16
+"""Rows of a Parquet file that are decoded at a time."""
+ARROW_MAGIC = b"ARROW1"
+STATE = "state.json"
+"""A file of every folder that `Dataset.save_to_disk` writes."""
+DATASET_DICT = "dataset_dict.json"
+
+
+def read_parquet(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
+    """Read the columns of a Parquet file that the task reads, and all other simple ones."""
+    import pyarrow as pa  # late: recipes import this package for the names of formats
+    from pyarrow import parquet
+
+    writer = TableWriter(file, options.columns)
+    try:
+        with parquet.ParquetFile(_source(file), memory_map=True) as content:
+            schema = content.schema_arrow
+            names = _kept(file, schema, options.columns)
+            for batch in content.iter_batches(batch_size=ROWS, columns=names):
+                writer.append_table(_plain(pa.Table.from_batches([batch])))
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"{file}: not a Parquet file, or damaged: {' '.join(str(error).split())}"
+        ) from error
+    return FileContent(writer.finish().replace_schema_metadata(schema.metadata))
+
+
+def read_arrow(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
+    """Map an Arrow file or stream into memory, or the files of a folder of `Dataset.save_to_disk`."""
+    import pyarrow as pa
+
+    if (file / DATASET_DICT).is_file():
+        splits = ", ".join(sorted(part.name for part in file.iterdir() if part.is_dir()))
+        raise UserError(
+            f"{file}: a DatasetDict; name its splits: "
+            f'data.files={{train="{file.name}/train"}}; it has {splits}'
+        )
+    try:
+        table = _read_saved(file) if file.is_dir() else _map_file(file)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(
+            f"{file}: not an Arrow file, or damaged: {' '.join(str(error).split())}"
+        ) from error
+    if not len(table):
+        raise UserError(f"{file}: the file holds no example")
+    kept = table.select(_kept(file, table.schema, options.columns))
+    return FileContent(_plain(kept))
+
+
+def _source(file: Path) -> Any:
+    """Return what pyarrow reads: the path, or the bytes of a compressed file."""
+    if not compression_of(file) and file.is_file():
+        return str(file)
+    import pyarrow as pa
+
+    with open_bytes(file) as stream:
+        return pa.BufferReader(stream.read())
+
+
+def _map_file(file: Path) -> "pa.Table":
+    import pyarrow as pa
+
+    source = _source(file)
+    mapped = pa.memory_map(source) if isinstance(source, str) else source
+    start = mapped.read(len(ARROW_MAGIC))
+    mapped.seek(0)
+    opened = pa.ipc.open_file if start == ARROW_MAGIC else pa.ipc.open_stream
+    return opened(mapped).read_all()
+
+
+def _read_saved(folder: Path) -> "pa.Table":
+    """Read a folder of `save_to_disk`; its rows may be a selection of those in its files."""
+    import datasets
+
+    if not (folder / STATE).is_file():
+        raise ValueError(f"a folder without {STATE}, which Dataset.save_to_disk writes")
+    rows = datasets.load_from_disk(str(folder))
+    return (rows.flatten_indices() if rows._indices is not None else rows).data.table
+
+
+def _kept(file: Path, schema: "pa.Schema", wanted: Sequence[str]) -> list[str]:
+    """Return the columns to read: those of the task, and others that hold simple values.
+
+    Raises:
+        UserError: two columns that the task reads share a name, or one has a type that is not read.
+    """
+    names = list(schema.names)
+    needed = {name if name in names else name.partition(".")[0] for name in wanted}
+    kept = []
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            if not wanted or name in needed:
+                raise UserError(f"{file}: several columns are named {name!r}")
+            continue
+        kind = schema.field(name).type
+        if name in needed and not _is_readable(kind):
+            raise UserError(f"{file}: column {name!r} holds {kind}, which is not read")
+        if name in needed or _is_simple(kind) or (not wanted and _is_readable(kind)):
+            kept.append(name)
+    return kept
+
+
+def _is_simple(kind: "pa.DataType") -> bool:
+    """Return whether a type is text, a number, yes or no, or a time."""
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_string_view(kind)
+        or types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_timestamp(kind)
+        or types.is_date(kind)
+    )
+
+
+def _is_readable(kind: "pa.DataType") -> bool:
+    """Return whether a type is simple, null, or made of such by lists and structs."""
+    from pyarrow import types
+
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return _is_readable(kind.value_type)
+    if types.is_struct(kind):
+        return all(_is_readable(kind.field(index).type) for index in range(kind.num_fields))
+    return _is_simple(kind) or types.is_null(kind)
+
+
+def _plain(table: "pa.Table") -> "pa.Table":
+    """Return a table with categories as their values; `datasets` has no type for dictionaries."""
+    import pyarrow as pa
+
+    fields = [pa.field(f.name, _plain_type(f.type), f.nullable) for f in table.schema]
+    schema = pa.schema(fields, table.schema.metadata)
+    return table if schema.equals(table.schema) else table.cast(schema)
+
+
+def _plain_type(kind: "pa.DataType") -> "pa.DataType":
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if types.is_string_view(kind):
+        return pa.string()
+    if types.is_list(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    return kind
+
+
+def shards(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+    """Yield the files in a folder with one of some endings, sorted by name."""
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and any(ending in suffixes for ending in file.suffixes):
+            yield file
+
+
+READERS = (
+    Reader(
+        "parquet",
+        read_parquet,
+        "a row",
+        "its own",
+        (".parquet",),
+        options=("columns",),
+    ),
+    Reader(
+        "arrow",
+        read_arrow,
+        "a row of an Arrow file, an Arrow stream, or a folder of `Dataset.save_to_disk`",
+        "its own",
+        (".arrow", ".feather"),
+        options=("columns",),
+        folders=True,
+    ),
+)

@@ -1,0 +1,95 @@
+"""Bytes of a file become text: the encoding that is given, a byte-order mark, or UTF-8."""
+
+import codecs
+from typing import NamedTuple
+
+from nlpseq.readers.reader import AUTO
+
+UTF_8 = "utf-8"
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+SAMPLE = 1 << 16
+"""Bytes at the beginning of a file that guesses look at."""
+
+
+class Encoding(NamedTuple):
+    """An encoding: `codec` as Python names it, and whether it was `guessed` from the content."""
+
+    codec: str
+    guessed: bool = False
+
+
+def is_text_encoding(name: str) -> bool:
+    """Return whether Python knows an encoding of text of this name; base64 is none."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
+def choose_encoding(name: str, start: bytes) -> str:
+    """Return the codec for a file.
+
+    Args:
+        name: as the recipe says; `auto`: as the byte-order mark says, else UTF-8.
+        start: the first bytes of the file.
+    """
+    marked = next((codec for mark, codec in _MARKS if start.startswith(mark)), None)
+    if name == AUTO:
+        return marked or UTF_8
+    canonical = codecs.lookup(name).name
+    return "utf-8-sig" if canonical == UTF_8 else canonical
+
+
+def guess_encoding(sample: bytes) -> Encoding:
+    """Guess the encoding of text: a mark, UTF-8 if it is valid, else the likeliest of all others.
+
+    Args:
+        sample: the beginning of the file, or all of it; the last character may be cut.
+    """
+    codec = choose_encoding(AUTO, sample)
+    if codec != UTF_8:
+        return Encoding(codec)
+    if is_valid_start(sample, UTF_8):
+        return Encoding(UTF_8)
+    if wide := _without_mark(sample):
+        return Encoding(wide, guessed=True)
+    return Encoding(_likeliest(sample), guessed=True)
+
+
+def is_valid_start(sample: bytes, codec: str) -> bool:
+    """Return whether bytes are text in an encoding, except for a last character that is cut."""
+    try:
+        codecs.getincrementaldecoder(codec)().decode(sample)
+    except UnicodeError:
+        return False
+    return b"\0" not in sample or codec.startswith(("utf-16", "utf-32"))
+
+
+def _without_mark(sample: bytes) -> str:
+    """Return `utf-16-le` or `utf-16-be` if every other byte of Western text is zero; else ''."""
+    even, odd = sample[::2], sample[1::2]
+    if not sample or b"\0" not in sample:
+        return ""
+    zeros = even.count(0) / len(even), odd.count(0) / max(len(odd), 1)
+    if max(zeros) < 0.4 or min(zeros) > 0.05:
+        return ""
+    return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+
+
+def _likeliest(sample: bytes) -> str:
+    """Return the encoding that charset-normalizer takes for the likeliest; cp1252 if it knows none."""
+    if b"\0" in sample:
+        return ""
+    from charset_normalizer import from_bytes  # late: only for text that is not UTF-8
+
+    best = from_bytes(sample).best()
+    name = codecs.lookup(best.encoding).name if best is not None else "cp1252"
+    # Western text: the code page of Windows, of which latin-1 is the printable part.
+    return "cp1252" if name in ("iso8859-1", "ascii", "cp1252") else name

@@ -1,0 +1,40 @@
+"""Settings of tasks with one vector for a text, such as classification, by amount and kind of data; docs/own_data.md lists the rules."""
+
+from nlpseq.data.report import DataReport
+from nlpseq.task import Setting
+
+from .settings import epochs_for, lowercase
+
+MANY_UNKNOWN = 0.25
+LONG = 400  # words
+LARGE = 50_000  # texts
+
+
+def vector_settings(report: DataReport) -> list[Setting]:
+    """Choose tokenization, sizes and length of training."""
+    rows, text = report.rows, report.text("text")
+    chosen: list[Setting] = []
+    unknown = text.unknown.get("word", 0.0)
+    if unknown > MANY_UNKNOWN and not text.lists:
+        reason = f"{unknown:.0%} of the words of held-out texts are new: read them by their pieces"
+        chosen.append(Setting("tokenization.kind", "unigram", reason))
+        chosen.append(Setting("tokenization.vocabulary_size", 8000, "pieces that are seen often"))
+    chosen += lowercase(text)
+    if text.words.median > LONG:
+        reason = (
+            f"{text.words.median:,} words in the median: a recurrent network reads them one by one"
+        )
+        chosen.append(Setting("encoder.kind", "cnn", reason))
+    if "text2" in report.train.texts:
+        reason = "features of both texts decide about a pair"
+        chosen.append(Setting("head.pair", "features", reason))
+    batch = 64 if rows > LARGE else 32
+    if batch != 32:
+        chosen.append(
+            Setting("training.batch_size", batch, f"{rows:,} texts: fewer, larger updates")
+        )
+    epochs = epochs_for(rows, batch, fewest=3, most=20)
+    chosen.append(
+        Setting("training.epochs", epochs, f"{rows:,} texts: about 3,000 updates, 3 to 20 epochs")
+    )
+    return chosen
