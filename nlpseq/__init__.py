@@ -10,7 +10,7 @@
 Importing the package is cheap: torch and the tasks are imported by the functions that need them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     )
     from nlpseq.task import Task
 
-__all__ = ["UserError", "__version__", "compare", "evaluate", "inspect", "load", "quickstart", "run"]
+__all__ = [
+    "UserError",
+    "__version__",
+    "compare",
+    "evaluate",
+    "inspect",
+    "load",
+    "quickstart",
+    "run",
+]
 
 __version__ = "0.2.0"
 
@@ -47,11 +56,15 @@ def __getattr__(name: str) -> Any:
 Folder = str | Path
 Files = str | Path | Iterable[str | Path]
 Device = str | None
+Columns = Mapping[str, str | Sequence[str]] | None
 
 
 def run(
     recipe: str | Path,
     *,
+    data: Any = None,
+    columns: Columns = None,
+    data_options: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     output: str | Path | None = None,
     device: str | None = None,
@@ -68,6 +81,13 @@ def run(
 
     Args:
         recipe: name of a recipe of nlpseq, or path of a TOML file.
+        data: data to train on, instead of the recipe's: a pandas or polars DataFrame; a `datasets.Dataset`,
+            `DatasetDict` or `IterableDataset`; a `pyarrow.Table`; a list of dicts; a dict of columns; a dict of
+            splits of any of these; the path of a file, a folder or what `save_to_disk` wrote; the id of a data
+            set of the Hub (`user/set`, `user/set@revision`, `hf://datasets/user/set/a.csv`). A dict of keys
+            of the recipe's section `[data]` changes that section, as in 0.1.
+        columns: column of the data for each field of the task, `{"text": "message", "label": "category"}`.
+        data_options: further keys of `[data]`, such as `{"hold_out": {"test": 0.1}}`.
         data_dir: folder of local data files, used instead of the Hub.
         output: run directory; `runs/<recipe>` by default.
         device: `cpu`, `cuda`, ...; CUDA if available by default.
@@ -86,14 +106,19 @@ def run(
     """
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
+    from nlpseq.data.in_memory import as_options
     from nlpseq.experiment.run import run as run_recipe
+    from nlpseq.given_data import training_data
     from nlpseq.recipe import to_assignments
 
     name = checked(recipe=recipe)["recipe"]
     options = checked(data_dir=data_dir, output=output, seeds=seeds, folds=folds)
     options |= {"device": device, "test": test, "resume": resume, "overwrite": overwrite}
     register(code)
-    return run_recipe(name, to_assignments(overrides), track=track, **options)
+    given = training_data(data, columns, data_options, recipe=name)
+    options |= as_options(given.beside(options.pop("data_dir")))
+    assignments = [*given.assignments, *to_assignments(overrides)]
+    return run_recipe(name, assignments, track=track, **options)
 
 
 def quickstart(
@@ -135,6 +160,9 @@ def evaluate(
     run: Folder,
     *,
     split: str = "test",
+    data: Any = None,
+    columns: Columns = None,
+    data_options: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     device: Device = None,
     baselines: bool = True,
@@ -146,6 +174,11 @@ def evaluate(
     Args:
         run: a run directory, or a Hub id.
         split: split to score.
+        data: data to score, as in `run`, instead of those that the run recorded. A single table is the data that
+            the run was trained on if their fingerprints agree, and then its splits are drawn as the run
+            drew them; any other table is the split to score.
+        columns: column of the data for each field of the task, if the run had others.
+        data_options: further keys of `[data]`.
         data_dir: folder of local data files, instead of those that the run recorded.
         device: `cpu`, `cuda`, ...; CUDA if available by default.
         baselines: score the baselines of the run too; they are trained again where the run did not score
@@ -162,19 +195,22 @@ def evaluate(
     """
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
+    from nlpseq.data.in_memory import as_options
     from nlpseq.experiment.evaluate import evaluate as evaluate_run
+    from nlpseq.given_data import scoring_data
     from nlpseq.recipe import to_assignments
 
     name = checked(run=run)["run"]
     folder = checked(data_dir=data_dir)["data_dir"]
     register(code)
+    given = scoring_data(data, columns, data_options)
     return evaluate_run(
         name,
-        overrides=to_assignments(overrides),
+        overrides=[*given.assignments, *to_assignments(overrides)],
         split=split,
-        data_dir=folder,
         device=device,
         baselines=baselines,
+        **as_options(given.beside(folder)),
     )
 
 
@@ -250,6 +286,8 @@ def inspect(
     texts: Sequence[str] = (),
     parts: Sequence[str] = (),
     distance: int = 50,
+    data: Any = None,
+    columns: Columns = None,
     data_dir: str | Path | None = None,
     output: str | Path | None = None,
     device: str | None = None,
@@ -264,6 +302,8 @@ def inspect(
         texts: texts to read; some of the models' own data by default.
         parts: some of gradients, distances, gates and attention; all by default.
         distance: number of tokens to follow gradients back.
+        data: data of the models, as in `run`, where they were trained on data in memory, or instead of their own.
+        columns: column of the data for each field of the task of new models.
         data_dir: folder of local data files.
         output: folder to write to; `inspection` in the run directory of a single model by default.
         device: `cpu`, `cuda`, ...; CUDA if available by default.
@@ -279,13 +319,18 @@ def inspect(
     from nlpseq import inspection
     from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
+    from nlpseq.given_data import data_for
     from nlpseq.recipe import to_assignments
 
     chosen = checked(names=names)["names"]
-    options = checked(models=models, texts=texts, parts=parts, data_dir=data_dir, output=output)
+    folder = checked(data_dir=data_dir)["data_dir"]
+    options = checked(models=models, texts=texts, parts=parts, output=output)
     options |= {"distance": distance, "device": device}
     register(code)
-    return inspection.inspect(chosen, to_assignments(overrides), **options)
+    given = data_for(chosen, data, columns)
+    options["local_data"] = given.beside(folder)
+    assignments = [*given.assignments, *to_assignments(overrides)]
+    return inspection.inspect(chosen, assignments, **options)
 
 
 def compare(
@@ -297,6 +342,9 @@ def compare(
     split: str | None = None,
     score: str | None = None,
     difference: float | None = None,
+    data: Any = None,
+    columns: Columns = None,
+    data_options: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     output: str | Path | None = None,
     device: str | None = None,
@@ -316,6 +364,10 @@ def compare(
         split: split to compare on; the (first) test split by default.
         score: score to compare; the task's main score by default.
         difference: smallest difference of interest, for the sample-size estimate.
+        data: data to train on, as in `run`; for finished runs the data that they were scored on, where these were in
+            memory.
+        columns: column of the data for each field of the task, where recipes are trained.
+        data_options: further keys of `[data]`, where recipes are trained.
         data_dir: folder of local data files.
         output: folder for reports and runs; below `runs/compare` by default.
         device: device to train and measure on.
@@ -330,10 +382,15 @@ def compare(
     from nlpseq import custom_code, recipe
     from nlpseq.argument_checks import checked
     from nlpseq.experiment.compare import compare as compare_models
+    from nlpseq.given_data import data_for
 
     names = checked(names=named)["names"]
-    options = checked(models=models, seeds=seeds, data_dir=data_dir, output=output)
+    folder = checked(data_dir=data_dir)["data_dir"]
+    options = checked(models=models, seeds=seeds, output=output)
     options |= {"match": match, "minutes": minutes, "split": split, "score": score}
     options |= {"difference": difference, "samples": samples, "measure": measure}
     custom_code.register(code)
-    return compare_models(names, recipe.to_assignments(overrides), device=device, **options)[0]
+    given = data_for(names, data, columns, data_options)
+    options["local_data"] = given.beside(folder)
+    assignments = [*given.assignments, *recipe.to_assignments(overrides)]
+    return compare_models(names, assignments, device=device, **options)[0]

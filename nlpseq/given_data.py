@@ -1,10 +1,10 @@
 """The argument `data=` of `nlpseq.run` and others: data in memory, a path, the id of a data set, or keys of `[data]`.
 
 `data` has been a section of the recipe since version 0.1: `nlpseq.run(recipe, data={"files": ...})`. A dict is that
-section if its keys are keys of `[data]`; a dict of columns or splits is data. Where a dict could be both, it is refused.
+section if its keys are keys of `[data]`; a dict of columns or splits is data. A dict that could be both is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from nlpseq.data.sources import read_splits
 from nlpseq.data.table import is_table
 from nlpseq.errors import UserError
 from nlpseq.recipe import DataConfig, read_document, to_assignment, to_assignments
+from nlpseq.recipe import names as recipe_names
 from nlpseq.task import resolve
 
 _OF_SPLITS = ("hold_out", "hold_out_by", "split_seed", "folds", "fold", "missing_labels")
@@ -59,6 +60,16 @@ class GivenData:
     assignments: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
 
+    def beside(self, folder: Path | None) -> LocalData | None:
+        """Return the local data, or the folder of `data_dir=`.
+
+        Raises:
+            UserError: both are given.
+        """
+        if self.local_data is not None and folder is not None:
+            raise UserError(f"data, data_dir={str(folder)!r}: give one of them")
+        return folder if self.local_data is None else self.local_data
+
 
 def training_data(
     data: Any,
@@ -82,7 +93,7 @@ def training_data(
         UserError: there are no such data, or they are of a type that cannot be read.
     """
     changes = {**(options or {}), **({} if columns is None else {"columns": columns})}
-    if data is None or is_section(data, recipe):
+    if data is None or is_section(data, _keys_of_section(recipe)):
         if twice := [key for key in data or {} if key in changes]:
             raise UserError(f"data.{twice[0]}: is given twice, by data= and beside it")
         return GivenData(None, tuple(to_assignments({"data": {**(data or {}), **changes}})))
@@ -95,38 +106,72 @@ def training_data(
     return GivenData(folder, (_replaced(recipe, section | changes),), lines)
 
 
-def scoring_data(data: Any) -> DataInMemory:
-    """Return data for a trained model: what a path or the id of a data set names is read too.
+def scoring_data(
+    data: Any,
+    columns: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> GivenData:
+    """Return data for a trained model: what a path or the id of a data set names is read into memory.
+
+    Args:
+        data: as of `training_data`.
+        columns: `data.columns`.
+        options: further keys of `[data]`.
 
     Raises:
         UserError: there are no such data, or they are of a type that cannot be read.
     """
+    changes = {**(options or {}), **({} if columns is None else {"columns": columns})}
+    if data is None or is_section(data, _keys_of_section()):
+        return GivenData(None, tuple(to_assignments({"data": {**(data or {}), **changes}})))
+    assignments = tuple(to_assignments({"data": changes}))
     if is_in_memory(data) and not _are_paths(data):
-        return read_in_memory(data)
-    section, folder, _ = _described(data, train=False)
-    section.pop("columns", None)
+        return GivenData(read_in_memory(data), assignments)
+    section, folder, lines = _described(data)
+    read = {key: section.pop(key) for key in ("columns",) if key in section and columns is None}
     splits = read_splits(DataConfig.model_validate(section), folder)
-    return DataInMemory(str(data), splits, {}, single=set(splits) == {"train"})
+    given = DataInMemory(str(data), splits, {}, single=set(splits) == {"train"})
+    return GivenData(given, (*assignments, *to_assignments({"data": read})), lines)
 
 
-def is_section(data: object, recipe: str) -> bool:
+def data_for(
+    names: Sequence[str],
+    data: Any,
+    columns: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> GivenData:
+    """Return data for several models: to train on where a name is a recipe, else for trained models.
+
+    Raises:
+        UserError: as of `training_data`.
+    """
+    recipes = [name for name in names if name.endswith(".toml") or name in recipe_names()]
+    if recipes:
+        return training_data(data, columns, options, recipe=recipes[0])
+    return scoring_data(data, columns, options)
+
+
+def is_section(data: object, keys: Collection[str]) -> bool:
     """Return whether a dict is the section `[data]` of a recipe, and not data.
+
+    Args:
+        data: the argument.
+        keys: of the section.
 
     Raises:
         UserError: some of its keys are keys of `[data]`, and it could be either.
     """
     if not isinstance(data, Mapping) or is_dataset_dict(data):
         return False
-    keys = _keys_of_section(recipe)
     known = [key for key in data if key in keys]
     if len(known) == len(data):
         return True
     if is_table(data):  # columns, one of which may be called `name` or `source`
         return False
     if not known:
-        return not any(is_table(value) or isinstance(value, str | Path) for value in data.values()) and all(
-            isinstance(value, Mapping | bool | int | float) for value in data.values()
-        )
+        return not any(
+            is_table(value) or isinstance(value, str | Path) for value in data.values()
+        ) and all(isinstance(value, (Mapping, bool, int, float)) for value in data.values())
     other = next(key for key in data if key not in keys)
     raise UserError(
         f"data={{{known[0]!r}: ..., {other!r}: ...}}: {known[0]!r} is a key of the recipe's section [data], "
@@ -139,10 +184,11 @@ def is_dataset_dict(data: object) -> bool:
     return type(data).__module__.partition(".")[0] == "datasets"
 
 
-def _keys_of_section(recipe: str) -> set[str]:
-    """Return the keys of `[data]` that the recipe's task has."""
-    task = read_document(recipe).get("task")
-    section = resolve(str(task)).Config.model_fields["data"].annotation if task else DataConfig
+def _keys_of_section(recipe: str = "") -> set[str]:
+    """Return the keys of `[data]` that the recipe's task has; without a recipe, those that every task has."""
+    task = read_document(recipe).get("task") if recipe else None
+    fields = resolve(str(task)).Config.model_fields if task else {}
+    section = fields["data"].annotation if "data" in fields else None
     return set(getattr(section, "model_fields", DataConfig.model_fields))
 
 
@@ -155,9 +201,7 @@ def _are_paths(data: object) -> bool:
     )
 
 
-def _described(
-    data: Any, *, train: bool = True
-) -> tuple[dict[str, Any], Path | None, tuple[str, ...]]:
+def _described(data: Any) -> tuple[dict[str, Any], Path | None, tuple[str, ...]]:
     """Return the section that reads files or a data set of the Hub, the folder of the files, and remarks."""
     if isinstance(data, Mapping):
         paths = {name: Path(path).expanduser() for name, path in data.items()}
@@ -185,7 +229,9 @@ def _with_first_named(section: dict[str, Any], name: str) -> dict[str, Any]:
     """Call the split that was described as train by its own name."""
     for key in ("files", "formats"):
         if "train" in section.get(key, {}):
-            section[key] = {name if split == "train" else split: value for split, value in section[key].items()}
+            section[key] = {
+                name if split == "train" else split: value for split, value in section[key].items()
+            }
     return section
 
 

@@ -1,12 +1,14 @@
 """The data of a finished run, for later commands: the files that it recorded, or an error, never other data.
 
-`data.json` of a run has the folder of its local files and the fingerprint of each split.
+`data.json` of a run has the folder of its local files and the fingerprint of each split. Data in memory are given
+again, and are known by their fingerprints.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlpseq.data.in_memory import DataInMemory, LocalData
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.run_directory import DATA, RECIPE, TRAINED_ON, finished_metrics, read_data_record
@@ -19,25 +21,30 @@ def run_of_recipe(recipe: str) -> Path | None:
     return folder if Path(recipe).name == RECIPE and (folder / DATA).exists() else None
 
 
-def recorded_folder(
-    run: Path | None, data_dir: Path | None, overrides: Sequence[str] = ()
-) -> Path | None:
-    """Return the folder of local files to read for a run.
+def recorded_data(
+    run: Path | None, local_data: LocalData | None, overrides: Sequence[str] = ()
+) -> LocalData | None:
+    """Return the folder of local files to read for a run, or the data in memory that the user gives.
 
     Args:
         run: the run directory or model directory; None: no run.
-        data_dir: given by the user, which comes first.
+        local_data: given by the user, which come first.
         overrides: changes to its recipe; with another `data.source` the recorded files are not used.
 
     Returns:
-        The folder; None if the run was trained on data of the Hub or the built-in corpus.
+        The folder or the data; None if the run was trained on data of the Hub or the built-in corpus.
 
     Raises:
-        UserError: the folder that the run recorded is not there.
+        UserError: the folder that the run recorded is not there, or its data were in memory and are not given.
     """
-    if data_dir is not None or run is None or _sets(overrides, "data.source"):
-        return data_dir
+    if local_data is not None or run is None or _sets(overrides, "data.source"):
+        return local_data
     record = read_data_record(run)
+    if record is not None and record.in_memory:
+        raise UserError(
+            f"{run}: was trained on data in memory ({record.kind}); give them again in Python, such as "
+            f"nlpseq.evaluate({str(run)!r}, data=...), or give files with --data-dir DIR and data.files"
+        )
     if record is None or record.folder is None:
         return None
     if not record.folder.is_dir():
@@ -52,7 +59,7 @@ def recorded_folder(
 def load_training_data(
     recipe: str,
     task: Task[Any],
-    data_dir: Path | None = None,
+    local_data: LocalData | None = None,
     overrides: Sequence[str] = (),
     *,
     resumed: Path | None = None,
@@ -62,7 +69,7 @@ def load_training_data(
     Args:
         recipe: its name or path; the recipe of a run is trained on the files that the run recorded.
         task: of the recipe.
-        data_dir: folder of local files, instead of the recorded one.
+        local_data: folder of local files instead of the recorded one, or data in memory.
         overrides: changes to the recipe.
         resumed: the directory of a run that is resumed.
 
@@ -73,17 +80,19 @@ def load_training_data(
         UserError: the data are not there, or those of the recipe's run have changed.
     """
     source = run_of_recipe(recipe)
-    folder = recorded_folder(source or resumed, data_dir, overrides)
-    splits = task.load_training_splits(folder)
-    if source is not None and data_dir is None:
+    used = recorded_data(source or resumed, local_data, overrides)
+    if used is None and task.recipe.data.folder is not None:
+        used = Path(task.recipe.data.folder)
+    splits = task.load_training_splits(used)
+    if source is not None and local_data is None:
         check_unchanged(source, splits, TRAINED_ON, overrides)
-    return splits, folder
+    return splits, used if isinstance(used, Path) else None
 
 
 def load_splits_of_run(
     run: Path,
     task: Task[Any],
-    data_dir: Path | None = None,
+    local_data: LocalData | None = None,
     *,
     wanted: Sequence[str] = (),
     overrides: Sequence[str] = (),
@@ -93,17 +102,31 @@ def load_splits_of_run(
     Args:
         run: the run directory or model directory.
         task: of the run.
-        data_dir: folder of local files, instead of the recorded one.
+        local_data: folder of local files instead of the recorded one, or data in memory. A single table is the
+            data of the run if the run has recorded its fingerprint, else it is the (first) wanted split.
         wanted: splits that must be as the run recorded them; (): all.
         overrides: changes to the recipe of the run.
 
     Raises:
-        UserError: the data are not there, or without a `data_dir` they have changed.
+        UserError: the data are not there, or have changed although the user has not given others.
     """
-    splits = task.load_splits(recorded_folder(run, data_dir, overrides))
-    if data_dir is None:
+    if isinstance(local_data, DataInMemory):
+        local_data = _placed(run, local_data, wanted[0] if wanted else "test")
+    splits = task.load_splits(recorded_data(run, local_data, overrides))
+    if local_data is None:
         check_unchanged(run, splits, wanted, overrides)
     return splits
+
+
+def _placed(run: Path, data: DataInMemory, wanted: str) -> DataInMemory:
+    """Return data in memory with a single table under the name of the split that it is."""
+    if not data.single:
+        return data
+    record = read_data_record(run)
+    known = {} if record is None else record.in_memory
+    (fingerprint,) = data.fingerprints.values()
+    same = [name for name, recorded in known.items() if recorded == fingerprint]
+    return data.placed(same[0] if same else wanted)
 
 
 def check_unchanged(
@@ -143,4 +166,6 @@ def _fingerprints(run: Path) -> dict[str, Any]:
 
 
 def _sets(overrides: Sequence[str], key: str) -> bool:
-    return any(override.strip().startswith(key) for override in overrides)
+    """Return whether overrides set a key, or the section `[data]` as a whole."""
+    names = [override.partition("=")[0].strip() for override in overrides]
+    return any(name == "data" or name.startswith(key) for name in names)

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from nlpseq import custom_code, recipe
 from nlpseq.data.batch import Batch
-from nlpseq.data.report import DataReport
 from nlpseq.data.in_memory import DataInMemory, LocalData
-from nlpseq.data.sources import folder_of, load_splits
+from nlpseq.data.report import DataReport
+from nlpseq.data.sources import load_splits
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError, suggest
@@ -125,6 +125,7 @@ class Task(ABC, Generic[RecipeT]):
         Config: the schema of the task's recipes.
         fields: columns of the data that the task reads; its recipe may add some.
         further_fields: columns that it also reads where the data have them.
+        alternative_fields: sets of fields; the first that the data have becomes `fields` when they are loaded.
         label_field: the column of labels, `label`, or of lists of tags, `tags`, if the task learns one.
         target_field: the column of what is predicted, which a split without answers lacks; by default
             `label_field`.
@@ -144,12 +145,13 @@ class Task(ABC, Generic[RecipeT]):
     Config: ClassVar[type[Recipe]]
     fields: tuple[str, ...]
     further_fields: ClassVar[tuple[str, ...]] = ()
+    alternative_fields: ClassVar[tuple[tuple[str, ...], ...]] = ()
     label_field: ClassVar[str] = ""
     target_field: ClassVar[str] = ""
     contiguous: ClassVar[bool] = False
     base_recipe: ClassVar[str] = ""
     metric: Metric
-    main_metric: ClassVar[str]
+    main_metric: str
     higher_is_better: ClassVar[bool]
     score_directions: Mapping[str, bool] = MappingProxyType({})
     hub_task: ClassVar[str] = "text-generation"
@@ -240,17 +242,15 @@ class Task(ABC, Generic[RecipeT]):
         """Load the splits that the recipe's `[data]` names, with the columns that the task reads.
 
         Args:
-            local_data: folder of local files, or data in memory; None: `data.folder`, the Hub or the built-in
-                corpus.
+            local_data: folder of local files, or data in memory; None: the Hub or the built-in corpus.
 
         Raises:
             UserError: a file, column or split is missing or bad, or the Hub cannot be reached.
         """
         given = local_data if isinstance(local_data, DataInMemory) else None
-        folder = local_data if isinstance(local_data, Path) else folder_of(self.recipe.data)
-        return load_splits(
+        splits = load_splits(
             self.recipe.data,
-            data_dir=None if given else folder,
+            data_dir=local_data if isinstance(local_data, Path) else None,
             given=given,
             fields=self.fields,
             further_fields=self.further_fields,
@@ -258,7 +258,14 @@ class Task(ABC, Generic[RecipeT]):
             target_field=self.target_field,
             learnt=self.learnt_labels(),
             contiguous=self.contiguous,
+            alternatives=self.alternative_fields,
         )
+        first = next(iter(splits.values()), None)
+        for fields in (self.fields, *self.alternative_fields):
+            if first is not None and {*fields} <= {*first.rows.column_names}:
+                self.fields = fields
+                break
+        return splits
 
     def learnt_labels(self) -> Sequence[str]:
         """Return the labels of a trained model, () before `prepare` and for tasks without labels."""

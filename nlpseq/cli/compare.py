@@ -120,7 +120,7 @@ def execute(arguments: Namespace) -> int:
         seeds=arguments.seeds or (),
         match=arguments.match or "",
         minutes=arguments.minutes,
-        data_dir=arguments.data_dir,
+        local_data=arguments.data_dir,
         output=arguments.output,
         device=arguments.device,
         measure=arguments.measure,

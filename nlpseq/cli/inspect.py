@@ -106,7 +106,7 @@ def execute(arguments: Namespace) -> int:
         texts=arguments.text,
         parts=arguments.views,
         distance=arguments.max_distance,
-        data_dir=arguments.data_dir,
+        local_data=arguments.data_dir,
         output=arguments.output,
         device=arguments.device,
         command=shlex.join(["nlpseq", *arguments.command_line]),

@@ -13,6 +13,7 @@ import nlpseq
 from nlpseq.cli import (
     compare,
     completion,
+    data,
     evaluate,
     generate,
     inspect,
@@ -20,6 +21,7 @@ from nlpseq.cli import (
     quickstart,
     recipes,
     run,
+    train,
 )
 from nlpseq.errors import UserError, suggest
 
@@ -48,6 +50,8 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "quickstart": quickstart,
+    "train": train,
+    "data": data,
     "run": run,
     "evaluate": evaluate,
     "predict": predict,

@@ -137,6 +137,11 @@ def execute(arguments: Namespace) -> int:
         print(f"Written to {output}")
     if arguments.attention is not None:
         _draw_attention(writer, first_texts[:MAX_FIGURES], texts, arguments.attention)
+    if texts.blank:
+        print(
+            f"empty or blank texts: {texts.blank:,} of {texts.count:,}; what is predicted for them means nothing",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -29,7 +29,7 @@ def of_predict(arguments: Namespace) -> str:
 
 def of_interrupted(arguments: Namespace) -> str:
     """Return the hint for any command; '' if it cannot be resumed."""
-    if arguments.command == "run":
+    if arguments.command in ("run", "train"):
         return of_run(arguments.command_line)
     if arguments.command in ("compare", "quickstart"):
         return of_repeatable(arguments.command_line)

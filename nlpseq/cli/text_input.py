@@ -26,11 +26,13 @@ class CountingIterator:
 
     Attributes:
         count: how many have been read.
+        blank: how many of them are empty, or white space alone.
     """
 
     def __init__(self, texts: Iterator[str]) -> None:
         self._texts = texts
         self.count = 0
+        self.blank = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -38,6 +40,7 @@ class CountingIterator:
     def __next__(self) -> str:
         text = next(self._texts)
         self.count += 1
+        self.blank += not text.strip()
         return text
 
 

@@ -128,7 +128,7 @@ def _rename(
             split = without_column(split, " + ".join(source))
             continue
         if missing and (field in fields or named):
-            raise missing_column_error(missing[0], replace(split, rows=rows))
+            raise _missing_column(missing[0], replace(split, rows=rows))
         if not missing and len(source) > 1:
             joined[field] = source
         elif not missing and source != (field,):
@@ -149,6 +149,14 @@ def _rename(
     names = {field: column for column, field in moved.items()}
     names |= {field: " + ".join(source) for field, source in joined.items()}
     return replace(split, rows=rows, names=names)
+
+
+def _missing_column(column: str, split: Split) -> UserError:
+    """Return the error for a column that is not there, with what the reader assumed about names."""
+    error = missing_column_error(column, split)
+    if {"tokens", "line"} <= set(split.rows.column_names):
+        return UserError(f"{error}, and any column by its number: data.columns={{tags=2}}")
+    return UserError(f"{error}; {split.note}") if "(data.header=" in split.note else error
 
 
 def combine_columns(split: Split, field: str, columns: Sequence[str]) -> Any:

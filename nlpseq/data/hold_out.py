@@ -133,7 +133,7 @@ def _manner(config: DataConfig, drawing: Drawing) -> str:
 
 
 def _lacking(parts: dict[str, Split], name: str, drawing: Drawing) -> str:
-    """Name the classes of train that a part has no example of, since they have too few rows."""
+    """Name the classes of train that a part has no example of."""
     if not drawing.label:
         return ""
     own = set(drawing.labels(parts[name]))
@@ -142,7 +142,8 @@ def _lacking(parts: dict[str, Split], name: str, drawing: Drawing) -> str:
         return ""
     listed = ", ".join(lacking[:_SHOWN]) + ", ..." * (len(lacking) > _SHOWN)
     noun = "class" if len(lacking) == 1 else "classes"
-    return f"; no example of {len(lacking)} {noun} with too few rows ({listed})"
+    reason = "" if drawing.contiguous else " with too few rows"
+    return f"; no example of {len(lacking)} {noun}{reason} ({listed})"
 
 
 def _hold_out_fold(

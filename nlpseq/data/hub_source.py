@@ -48,7 +48,9 @@ def parse_hub_source(text: str) -> HubSource | None:
     """
     if text.startswith(_DATASETS):
         match = _ADDRESS.fullmatch(text.removeprefix(_DATASETS))
-        return match and HubSource(match["id"], None, match["revision"], (match["path"] or "").strip("/"))
+        return match and HubSource(
+            match["id"], None, match["revision"], (match["path"] or "").strip("/")
+        )
     match = _ID.fullmatch(text)
     return match and HubSource(match["id"], match["name"], match["revision"])
 
@@ -73,7 +75,10 @@ def source_of(config: DataConfig) -> HubSource:
                 f"data.{key} = {given!r}: data.source = {config.source!r} says {said!r}; give one of them"
             )
     return HubSource(
-        source.id, source.name or config.name or None, source.revision or config.revision or None, source.path
+        source.id,
+        source.name or config.name or None,
+        source.revision or config.revision or None,
+        source.path,
     )
 
 
@@ -121,7 +126,9 @@ def _download(config: DataConfig, source: HubSource, name: str) -> Path:
     reachable = False
     try:
         with hub_if_reachable() as reachable:
-            return Path(hf_hub_download(source.id, name, repo_type="dataset", revision=source.revision))
+            return Path(
+                hf_hub_download(source.id, name, repo_type="dataset", revision=source.revision)
+            )
     except Exception as error:  # the client has no common base class for its errors
         raise UserError(
             f"data.source={config.source!r}: {name} could not be loaded from the Hub "

@@ -6,7 +6,7 @@ has several splits.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,6 @@ class DataInMemory:
         if not self.single or name in self.splits:
             return self
         ((given, split),) = self.splits.items()
-        from dataclasses import replace
-
         return replace(
             self,
             splits={name: replace(split, name=name)},
@@ -84,6 +82,13 @@ class DataInMemory:
 
 LocalData = Path | DataInMemory
 """Data that the user gives beside the recipe: the folder of local files, or data in memory."""
+
+
+def as_options(local_data: LocalData | None) -> dict[str, Any]:
+    """Return local data as the options `data_dir` and `data` of a run."""
+    if isinstance(local_data, DataInMemory):
+        return {"data": local_data}
+    return {"data_dir": local_data}
 
 
 def is_in_memory(data: object) -> bool:
@@ -114,7 +119,7 @@ def read_in_memory(data: object) -> DataInMemory:
 
 
 def _read(table: object, where: str) -> Table:
-    return read_stream(table, where) if is_stream(table) else read_table(table, where)
+    return read_table(table, where) if is_table(table) else read_stream(table, where)
 
 
 def _build(tables: Mapping[str, Table], kind: str, *, single: bool = False) -> DataInMemory:
@@ -137,7 +142,13 @@ def _with_validation(tables: dict[str, Table]) -> dict[str, Table]:
     others = [name for name in VALIDATION_NAMES if name in tables]
     if "validation" in tables or len(others) != 1:
         return tables
-    return {"validation" if name == others[0] else name: table for name, table in tables.items()}
+    renamed = {}
+    for name, table in tables.items():
+        if name == others[0]:
+            note = "; ".join(part for part in (table.note, f"called {name} in the data") if part)
+            name, table = "validation", replace(table, note=note)
+        renamed[name] = table
+    return renamed
 
 
 def _kind_of_splits(data: Mapping[Any, Any]) -> str:
@@ -154,7 +165,11 @@ def _names(columns: str | Sequence[str]) -> Sequence[str]:
 def _no_split(data: Mapping[Any, Any], name: object, table: object) -> str:
     """Return the message about a dict that is neither of splits nor of columns."""
     if any(map(is_column, data.values())):
-        return f"data: a dict of columns has a list, array or Series for each name, not {name!r}: {table!r:.60}"
+        other = next((key for key, value in data.items() if not is_column(value)), name)
+        return (
+            f"data: a dict of columns has a list, array or Series for each name, but {other!r}: "
+            f"{data[other]!r:.60}"
+        )
     return f"data[{name!r}]: {table!r:.60} is no table; give {TYPES}"
 
 

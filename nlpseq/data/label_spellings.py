@@ -41,22 +41,25 @@ def boolean_spellings(labels: Iterable[str], learnt: Collection[str]) -> dict[st
 
 
 def spelling_notes(
-    values: Sequence[Any], labels: Sequence[str | None], learnt: Collection[str]
+    values: Sequence[Any], labels: Sequence[str | None], learnt: Collection[str] = ()
 ) -> list[str]:
     """Return what was assumed about the spellings of a split's labels.
+
+    Classes of train are told of with train only.
 
     Args:
         values: as the data have them.
         labels: as they are read, None where one is missing.
-        learnt: classes of train.
+        learnt: classes of train; () for train itself.
     """
     counts = Counter(label for label in labels if label is not None)
     notes = []
     spaced = sum(isinstance(value, str) and value.strip() not in ("", value) for value in values)
     if spaced:
         notes.append(f"{format_count(spaced, 'label')} without the white space around them")
-    kept = {name: n for name, n in counts.items() if name.casefold() in LIKE_MISSING}
-    for name, number in kept.items():
+    for name, number in counts.items():
+        if name in learnt or name.casefold() not in LIKE_MISSING:
+            continue
         notes.append(
             f"{name!r} is a class of {format_count(number, 'row')}; if it stands for no label, leave these cells "
             "empty"
@@ -70,7 +73,7 @@ def _case_notes(counts: Mapping[str, int], learnt: Collection[str]) -> list[str]
     for name in dict.fromkeys([*sorted(learnt), *sorted(counts)]):
         by_fold.setdefault(name.casefold(), []).append(name)
     groups = [
-        names for names in by_fold.values() if len(names) > 1 and any(name in counts for name in names)
+        names for names in by_fold.values() if len(names) > 1 and not set(names) <= set(learnt)
     ]
     if not groups:
         return []

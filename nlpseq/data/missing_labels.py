@@ -89,13 +89,16 @@ def _with_spellings(
         labels = [spellings.get(label, label) if label else label for label in labels]
     names = getattr(split.rows.features["label"], "names", None)
     values = [] if names else split.rows["label"][:]
-    for note in spelling_notes(values, labels, classes):
+    known = () if split.name == "train" else classes
+    for note in spelling_notes(values, labels, known):
         split = split.with_note(note)
     return split
 
 
 def _labels(split: Split, field: str, known: Collection[str]) -> list[str | None]:
     """Return the label of each row, or its tags joined to one text; None where it is missing."""
+    if field == "spans":
+        return [None if row is None else "spans" for row in split.column(field)]
     if field != "tags":
         return split.optional_labels(field, known)
     try:

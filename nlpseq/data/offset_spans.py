@@ -12,7 +12,7 @@ from nlpseq.data.split import Split
 from nlpseq.data.tag_schemes import Scheme, Span, spans_to_tags
 from nlpseq.data.word_tokenizer import Word
 from nlpseq.errors import UserError
-from nlpseq.readers.spans import as_spans
+from nlpseq.readers.span_forms import as_spans
 from nlpseq.wording import format_count
 
 Unit = Literal["characters", "bytes", "utf16"]

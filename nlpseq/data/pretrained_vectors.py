@@ -1,29 +1,24 @@
 """Pretrained word vectors: find the file, read it, and fit the vectors to a vocabulary.
 
-Formats: GloVe text (`word v1 ... vD`), word2vec text (the same after a line `V D`), both also as `.gz`,
-and safetensors with one two-dimensional tensor. The words of a safetensors file are a JSON list under
-`vocabulary` in its metadata, or a file of the same name: `.json` (a list, or word = row) or `.txt` (one
-word on each line).
+Formats: GloVe text (`word v1 ... vD`), word2vec and fastText text (the same after a line `V D`), word2vec binary,
+all of them compressed or not, and safetensors with one two-dimensional tensor. The words of a safetensors file are
+a JSON list under `vocabulary` in its metadata, or a file of the same name: `.json` (a list, or word = row) or
+`.txt` (one word on each line).
 """
 
-import gzip
-import json
-import warnings
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from nlpseq.data.vector_files import Vector, VectorReader
 from nlpseq.errors import UserError
-
-Vector = npt.NDArray[np.float32]
+from nlpseq.readers.compression import SUFFIXES, split_member
+from nlpseq.wording import format_count
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,7 @@ class Coverage:
         lowered: number of words with a vector for their lower-case form only.
         missing: number of words with a random vector.
         tokens: share of the training tokens that is covered; share of the words if there are no counts.
+        odd_lines: lines of the file that are no vector and were skipped.
     """
 
     file: Path
@@ -43,12 +39,15 @@ class Coverage:
     lowered: int
     missing: int
     tokens: float
+    odd_lines: int = 0
 
     def __str__(self) -> str:
         types = self.exact + self.lowered + self.missing
+        odd = format_count(self.odd_lines, "odd line")
+        skipped = f"; {odd} of the file skipped" if self.odd_lines else ""
         return (
             f"{self.file.name}: {self.exact + self.lowered:,} of {types:,} words covered "
-            f"({self.lowered:,} by lower-casing), {self.tokens:.1%} of the tokens"
+            f"({self.lowered:,} by lower-casing), {self.tokens:.1%} of the tokens{skipped}"
         )
 
 
@@ -96,7 +95,7 @@ def load_vectors(
     distribution with the standard deviation of the vectors in the file.
 
     Args:
-        name: the file, see `search_paths`; `.gz` may be left out.
+        name: the file, see `search_paths`; `.gz` may be left out; `a.zip/b.txt` is a file in a zip.
         vocabulary: V words, by id.
         dim: components D of the embedding.
         folders: further folders to search (the recipe's data folder).
@@ -106,13 +105,14 @@ def load_vectors(
             `Tokenizer.with_words`; usually `Tokenizer.produces`.
 
     Raises:
-        UserError: the file is missing, damaged or of another dimension, a line has another width, or
-            no word of the vocabulary is in the file.
+        UserError: the file is missing, damaged or of another dimension, has more odd lines than others, or
+            has no word of the vocabulary.
     """
     file = find_vectors(name, folders)
     own = set(vocabulary)
     wanted = own | {word.lower() for word in vocabulary}
-    read = _read_vectors(file, lambda word: word in wanted or extend(word), dim)
+    reader = VectorReader(file, dim)
+    read = reader.read(lambda word: word in wanted or extend(word))
     rows = [read.get(word, read.get(word.lower())) for word in vocabulary]
     covered = torch.tensor([row is not None for row in rows])
     if not covered.any():
@@ -124,7 +124,7 @@ def load_vectors(
     weight = torch.randn(len(vocabulary), dim, generator=random) * known.std()  # (V, D)
     weight[covered] = known
     exact = sum(word in read for word in vocabulary)
-    coverage = _measure_coverage(file, covered, exact, counts)
+    coverage = replace(_measure_coverage(file, covered, exact, counts), odd_lines=reader.odd)
     extra_words = [word for word in read if word not in own and extend(word)]
     extra = _stack([read[word] for word in extra_words], dim)
     return Vectors(weight, covered, coverage, extra_words, extra)
@@ -151,9 +151,11 @@ def find_vectors(name: str, folders: Sequence[str | Path]) -> Path:
     """
     tried = search_paths(name, folders)
     for path in tried:
-        for file in (path, path.with_name(f"{path.name}.gz")):
+        for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in SUFFIXES)):
             if file.is_file():
                 return file
+        if split_member(path)[1]:
+            return path
     searched = dict.fromkeys(path.parent for path in tried)
     where = ", ".join(map(str, searched))
     stem = Path(name).name.split(".txt")[0]
@@ -178,122 +180,3 @@ def search_paths(name: str, folders: Sequence[str | Path]) -> list[Path]:
         near = [path, *[parent / "embeddings" for parent in (path, *list(path.parents)[:2])]]
         paths += [directory / name for directory in near]
     return list(dict.fromkeys(paths))
-
-
-def _read_vectors(file: Path, wanted: Callable[[str], bool], dim: int) -> dict[str, Vector]:
-    """Read the vectors of the wanted words, in the file's order; a word's first vector counts."""
-    vectors: dict[str, Vector] = {}
-    try:
-        with warnings.catch_warnings(action="error", category=DeprecationWarning):
-            for word, vector in _iter_vectors(file, wanted, dim):
-                vectors.setdefault(word, vector)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"vectors {file}: damaged or cut short: {error}") from error
-    for word, vector in vectors.items():
-        if not np.isfinite(vector.sum()):
-            raise UserError(
-                f"vectors {file}: the vector of {word!r} has a component that is not finite"
-            )
-    return vectors
-
-
-def _iter_vectors(
-    file: Path, wanted: Callable[[str], bool], dim: int
-) -> Iterator[tuple[str, Vector]]:
-    if file.suffix == ".safetensors":
-        yield from _read_safetensors(file, wanted, dim)
-    else:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            yield from _read_text(file, stream, wanted, dim)
-
-
-def _read_text(
-    file: Path, stream: BinaryIO | gzip.GzipFile, wanted: Callable[[str], bool], dim: int
-) -> Iterator[tuple[str, Vector]]:
-    """Yield the wanted words of a text file; of all other lines only the width is checked."""
-    first = True
-    for number, line in enumerate(stream, start=1):
-        fields = line.split()
-        if not fields or (number == 1 and len(fields) == 2 and all(f.isdigit() for f in fields)):
-            continue  # an empty line, or the header of word2vec's format
-        if len(fields) != dim + 1 and not _is_phrase(fields, dim):
-            raise _wrong_width(file, number, len(fields) - 1, dim, first)
-        first = False
-        begin = line.rstrip().rsplit(None, dim)[0] if len(fields) > dim + 1 else fields[0]
-        word = begin.decode(errors="replace")
-        if wanted(word) and "\N{REPLACEMENT CHARACTER}" not in word:
-            yield word, _parse(file, number, fields[-dim:])
-
-
-def _parse(file: Path, number: int, fields: list[bytes]) -> Vector:
-    """Parse the numbers of a line; numpy's warning about other text is an error here."""
-    try:
-        return np.fromstring(b" ".join(fields), dtype=np.float32, sep=" ")
-    except (ValueError, DeprecationWarning) as error:
-        raise UserError(f"vectors {file}, line {number}: not a number: {error}") from error
-
-
-def _is_phrase(fields: list[bytes], dim: int) -> bool:
-    """Return whether a wide line is a word with spaces (glove.840B has `. . .`), not extra numbers."""
-    return len(fields) > dim + 1 and not any(_is_number(field) for field in fields[1:-dim])
-
-
-def _is_number(field: bytes) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
-def _wrong_dim(file: Path, width: int, dim: int) -> UserError:
-    return UserError(
-        f"vectors {file} have {width} components, embedding.dim is {dim}: set embedding.dim={width}"
-    )
-
-
-def _wrong_width(file: Path, number: int, width: int, dim: int, first: bool) -> UserError:
-    if first:
-        return _wrong_dim(file, width, dim)
-    return UserError(
-        f"vectors {file}, line {number}: {width} numbers where the lines before have {dim}"
-    )
-
-
-def _read_safetensors(
-    file: Path, wanted: Callable[[str], bool], dim: int
-) -> Iterator[tuple[str, Vector]]:
-    try:
-        with safe_open(file, framework="pt") as content:
-            names = list(content.keys())
-            if len(names) != 1:
-                raise UserError(f"vectors {file}: {len(names)} tensors, but the file must hold one")
-            table: Tensor = content.get_tensor(names[0])
-            words = _read_vocabulary(file, content.metadata() or {})
-    except SafetensorError as error:
-        raise UserError(f"vectors {file}: damaged, or not a safetensors file: {error}") from error
-    if table.dim() != 2 or len(table) != len(words):
-        raise UserError(
-            f"vectors {file}: {len(words)} words for a tensor of shape {tuple(table.shape)}"
-        )
-    if table.size(1) != dim:
-        raise _wrong_dim(file, table.size(1), dim)
-    values = table.float().numpy()
-    return ((word, values[row]) for row, word in enumerate(words) if wanted(word))
-
-
-def _read_vocabulary(file: Path, metadata: Mapping[str, str]) -> list[str]:
-    as_json, as_text = file.with_suffix(".json"), file.with_suffix(".txt")
-    if "vocabulary" not in metadata and not as_json.is_file():
-        if not as_text.is_file():
-            raise UserError(
-                f"vectors {file}: the file has no words; put them under `vocabulary` in its "
-                f"metadata, or into {as_json.name} or {as_text.name} in the same folder"
-            )
-        return as_text.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    try:
-        text = metadata.get("vocabulary") or as_json.read_text(encoding="utf-8")
-        words = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"vectors {file}: its list of words is not JSON: {error}") from error
-    return sorted(words, key=words.__getitem__) if isinstance(words, dict) else list(words)

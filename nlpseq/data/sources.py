@@ -5,10 +5,12 @@ are held in memory; data sets of the Hub stay memory-mapped.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from nlpseq.data.columns import columns_of_split, rename_columns
+from nlpseq.data.field_sets import FieldSet, choose_fields
 from nlpseq.data.hold_out import Drawing, hold_out
 from nlpseq.data.hub_source import fetch_files, load_hub, names_files
 from nlpseq.data.in_memory import MEMORY, DataInMemory
@@ -16,7 +18,8 @@ from nlpseq.data.missing_labels import settle_labels, settle_targets
 from nlpseq.data.sentiment_phrases import add_phrases
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError, suggest
-from nlpseq.readers import ReadOptions, read_files
+from nlpseq.readers import AUTO, READERS, ReadOptions, read_files
+from nlpseq.readers.span_forms import SPAN_COLUMNS
 from nlpseq.recipe import DataConfig
 
 BUILTIN = "builtin"
@@ -34,6 +37,7 @@ def load_splits(
     learnt: Collection[str] = (),
     contiguous: bool = False,
     given: DataInMemory | None = None,
+    alternatives: Sequence[FieldSet] = (),
 ) -> dict[str, Split]:
     """Load every split that a recipe names; the examples do not depend on the seed.
 
@@ -51,6 +55,8 @@ def load_splits(
         learnt: labels of a trained model.
         contiguous: what is held out of train is cut from its end, unless `config.hold_out_by` is set.
         given: data in memory, instead of those that the recipe names.
+        alternatives: other sets of fields, one of which is read instead of `fields` where the data have it; the
+            last field of each is what is predicted.
 
     Returns:
         The splits by name.
@@ -58,13 +64,21 @@ def load_splits(
     Raises:
         UserError: a file, column, label or split is missing or faulty, or the Hub cannot be reached.
     """
+    other = [] if not alternatives else [*SPAN_COLUMNS, *chain.from_iterable(alternatives)]
+    read_fields = [*fields, *further_fields, *(name for name in other if name not in fields)]
     if given is None:
-        splits = read_splits(config, data_dir, [*fields, *further_fields])
+        splits = read_splits(config, data_dir, read_fields)
     else:
-        splits = given.read([*fields, *further_fields], config.columns)
+        splits = given.read(read_fields, config.columns)
         config = config if "train" in splits else _without_drawing(config)
     from_hub = data_dir is None and given is None and config.source != BUILTIN
     target = target_field or label_field
+    if alternatives:
+        known_columns = {**config.columns, **(config.hub_columns if from_hub else {})}
+        chosen = choose_fields(splits, known_columns, [tuple(fields), *alternatives])
+        config = config.model_copy(update={"columns": {**chosen.columns, **config.columns}})
+        fields = chosen.fields
+        target = label_field = fields[-1]
     splits = rename_columns(
         splits, config, fields, further_fields, target_field=target, from_hub=from_hub
     )
@@ -84,11 +98,6 @@ def load_splits(
     splits = hold_out(splits, config, drawing)
     # There is no train split when a trained model is scored on other files.
     return add_phrases(splits) if config.phrases and "train" in splits else splits
-
-
-def folder_of(config: DataConfig) -> Path | None:
-    """Return the folder of local files that a recipe names."""
-    return None if config.folder is None else Path(config.folder)
 
 
 def read_splits(
@@ -144,6 +153,7 @@ def _load_local(
                 f"data.formats.{name}: data.files names {', '.join(config.files)}"
                 f"{suggest(name, config.files)}".removesuffix(".")
             )
+    _check_options(config)
     splits = {}
     for name, file in config.files.items():
         options = ReadOptions(
@@ -157,6 +167,17 @@ def _load_local(
             name, Dataset(content.table), content.origin, content.note, content.files
         )
     return splits
+
+
+def _check_options(config: DataConfig) -> None:
+    """Check that an option for readers is one that the reader of some split follows."""
+    formats = list(dict.fromkeys(_format_of(config, name) for name in config.files))
+    for key in ("encoding", "delimiter", "header"):
+        value = getattr(config, key)
+        if value != AUTO and not any(key in READERS[name].options for name in formats):
+            raise UserError(
+                f"data.{key} = {value!r}: data.format={', '.join(formats)} has no such option; leave it out"
+            )
 
 
 def _draw_builtin(config: DataConfig) -> dict[str, Split]:

@@ -49,7 +49,7 @@ def overlap_notes(
             size = len(splits[name])
             notes.append(
                 f"{name}: {shared:,} of {size:,} examples ({shared / size:.1%}) have a {what} that is also in "
-                "train; scores on them say nothing about new {what}s"
+                f"train; scores on them say nothing about new {what}s"
             )
     return notes
 

@@ -86,7 +86,9 @@ def _cached(rows: Iterator[dict[str, Any]], where: str) -> tuple["pa.Table", dic
             raise
         except Exception as error:  # the stream is code of the user
             reason = " ".join(str(error).split())[:160] or type(error).__name__
-            raise UserError(f"{where}: the stream fails: {type(error).__name__}: {reason}") from error
+            raise UserError(
+                f"{where}: the stream fails: {type(error).__name__}: {reason}"
+            ) from error
         if not part and tables:
             break
         if not part:
@@ -111,7 +113,11 @@ def _map(table: "pa.Table", file: Path) -> "pa.Table":
     """Write a table to a file, and map the file into memory."""
     import pyarrow as pa
 
-    with disk(file), pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    with (
+        disk(file),
+        pa.OSFile(str(file), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
         writer.write_table(table)
     return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
 

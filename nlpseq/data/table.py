@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.errors import UserError
+from nlpseq.readers.span_forms import as_span_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -183,12 +184,19 @@ def to_arrow(columns: Iterable[tuple[str, Any]]) -> tuple["pa.Table", dict[str, 
     unreadable: dict[str, str] = {}
     for name, values in columns:
         try:
-            array = _plain(_to_array(values))
+            array = _plain(_to_array(_with_spans(values)))
             datasets.Features.from_arrow_schema(pa.schema([(name, array.type)]))
             arrays[name] = array
         except Exception as error:  # each library has errors of its own
             unreadable[name] = " ".join(str(error).split())[:120] or type(error).__name__
     return pa.table(arrays), unreadable
+
+
+def _with_spans(values: Any) -> Any:
+    """Return a column of spans such as `[[0, 3, "PER"]]` as records, which Arrow can hold; others unchanged."""
+    if isinstance(values, list | tuple):
+        return as_span_column(values)
+    return as_span_column(list(values)) if is_from(values, "pandas", "Series") and values.dtype == object else values
 
 
 def _to_array(values: Any) -> "pa.ChunkedArray":

@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple
 from nlpseq.errors import UserError
 
 Scheme = Literal["BIO", "IOB1", "BIOES"]
+LearntScheme = Literal["BIO", "BIOES"]
 PREFIXES: dict[Scheme, str] = {"BIO": "BI", "IOB1": "BI", "BIOES": "BIES"}
 OUTSIDE = "O"
 SPELLINGS = {"L": "E", "M": "I", "U": "S", "W": "S"}

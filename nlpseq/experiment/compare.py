@@ -12,6 +12,7 @@ from typing import Any
 
 from nlpseq.analysis import comparison
 from nlpseq.analysis.comparison import Report
+from nlpseq.data.in_memory import LocalData, as_options
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import check_writable, write_json
 from nlpseq.run_data import load_training_data
@@ -33,7 +34,7 @@ def compare(
     seeds: Sequence[int] = (),
     match: str = "",
     minutes: float | None = None,
-    data_dir: Path | None = None,
+    local_data: LocalData | None = None,
     output: Path | None = None,
     device: str | None = None,
     measure: bool | None = None,
@@ -48,7 +49,7 @@ def compare(
         seeds: seeds of each model's runs; (): those of `ComparisonPlan`.
         match: what is made equal, see `ComparisonPlan`.
         minutes: training time of each model.
-        data_dir: folder of local data files.
+        local_data: folder of local data files, or data in memory.
         output: folder for everything that is written.
         device: device to train and measure on.
         measure: measure speed and memory of prediction; None: only where recipes are trained.
@@ -65,13 +66,15 @@ def compare(
     training: dict[str, Any] = {"seeds": seeds, "match": match, "minutes": minutes}
     if not recipes:
         _refuse_training_options(named, overrides, training)
-        options |= {"data_dir": data_dir, "device": device, "measure": bool(measure)}
+        options |= {"local_data": local_data, "device": device, "measure": bool(measure)}
         return _compare_runs([Path(name) for name in named], output, options)
     runs = [name for name in named if not is_recipe(name)]
     if runs and not models:
         raise UserError(f"{runs[0]}: is no recipe; compare finished runs or recipes, not both")
     training["seeds"] = seeds or ComparisonPlan.seeds
-    plan = ComparisonPlan(recipes, overrides, models, **training, data_dir=data_dir, device=device)
+    plan = ComparisonPlan(
+        recipes, overrides, models, **training, local_data=local_data, device=device
+    )
     return train_and_compare(plan, output, measure=measure is not False, **options)
 
 
@@ -138,7 +141,7 @@ def train_and_compare(
     folders = [folder / model.name for model in planned]
     _score_missing(plan, folders, split)
     options |= {"split": split, "difference": difference, "samples": samples}
-    options |= {"data_dir": plan.data_dir, "device": plan.device}
+    options |= {"local_data": plan.local_data, "device": plan.device}
     report = comparison.compare(folders, command=plan.command(folder), notes=[plan.note], **options)
     comparison.write(report, folder)
     return report, folder
@@ -157,7 +160,7 @@ def _check_split(plan: ComparisonPlan, planned: Sequence[PlannedModel], split: s
     for model in planned[: 1 if plan.models else None]:
         recipe = read_recipe(model.recipe, model.overrides)
         task = resolve(recipe.task)(recipe)
-        splits, _ = load_training_data(model.recipe, task, plan.data_dir, model.overrides)
+        splits, _ = load_training_data(model.recipe, task, plan.local_data, model.overrides)
         if split in splits and not splits[split].labelled:
             raise UserError(f"--split {split}: {splits[split].note}")
         if split not in splits:
@@ -191,7 +194,8 @@ def _score_missing(plan: ComparisonPlan, folders: Sequence[Path], split: str | N
     compared = split or comparison.test_split(runs)
     for run_folder in runs:
         if compared not in comparison.scored_splits(run_folder):
-            evaluate(run_folder, split=compared, data_dir=plan.data_dir, device=plan.device)
+            options = as_options(plan.local_data)
+            evaluate(run_folder, split=compared, device=plan.device, **options)
 
 
 def _train(
@@ -208,7 +212,7 @@ def _train(
         overrides,
         output=folder,
         seeds=seeds,
-        data_dir=plan.data_dir,
+        **as_options(plan.local_data),
         device=plan.device,
         test=test,
         resume=True,
@@ -241,7 +245,7 @@ def _planned_changes(
             changes = {model.name: _equal_time(plan, model, folder) for model in planned}
         case _:
             for model in planned:  # check that each can be built before the first is trained
-                ParameterMatcher(model.recipe, model.overrides, plan.data_dir).count()
+                ParameterMatcher(model.recipe, model.overrides, plan.local_data).count()
             changes = {model.name: ["training.patience=0"] for model in planned}
     write_json(path, {"request": plan.request, "changes": changes})
     return changes
@@ -250,10 +254,10 @@ def _planned_changes(
 def _equal_sizes(plan: ComparisonPlan, planned: Sequence[PlannedModel]) -> dict[str, list[str]]:
     """Return overrides that give the other models the first one's number of parameters."""
     first, *others = planned
-    wanted = ParameterMatcher(first.recipe, first.overrides, plan.data_dir).count()
+    wanted = ParameterMatcher(first.recipe, first.overrides, plan.local_data).count()
     changes: dict[str, list[str]] = {first.name: []}
     for model in others:
-        matcher = ParameterMatcher(model.recipe, model.overrides, plan.data_dir)
+        matcher = ParameterMatcher(model.recipe, model.overrides, plan.local_data)
         changes[model.name] = matcher.match(wanted)
     return changes
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import custom_code, recipe
+from nlpseq.data.in_memory import LocalData
 from nlpseq.errors import UserError
 from nlpseq.files import distinct_names, portable_name
 from nlpseq.recipe.encoders import FAMILIES, suggest_kind
@@ -46,7 +47,7 @@ class ComparisonPlan:
             (`minutes` of training for each model) or `steps` (as many updates). The default is
             `parameters` for several models, and `steps` for several recipes, which set their own sizes.
         minutes: training time of each model.
-        data_dir: folder of local data files.
+        local_data: folder of local data files, or data in memory.
         device: device to train on.
     """
 
@@ -56,7 +57,7 @@ class ComparisonPlan:
     seeds: Sequence[int] = (13, 14, 15)
     match: str = ""
     minutes: float | None = None
-    data_dir: Path | None = None
+    local_data: LocalData | None = None
     device: str | None = None
 
     def planned_models(self) -> list[PlannedModel]:

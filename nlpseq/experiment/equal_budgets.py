@@ -5,10 +5,10 @@ Embedding and output layer, which are the same for all models and hold most para
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from nlpseq.analysis.comparison.costs import output_parameters
+from nlpseq.data.in_memory import LocalData
 from nlpseq.errors import UserError
 from nlpseq.models.model import parameter_counts
 from nlpseq.recipe import Recipe, TransformerConfig, TransformerDecoderConfig
@@ -34,17 +34,17 @@ class ParameterMatcher:
     Args:
         name: name of the recipe.
         overrides: assignments to the recipe.
-        data_dir: folder of local data files.
+        local_data: folder of local data files, or data in memory.
 
     Raises:
         UserError: the recipe or its data are bad, or options that would fail after training.
     """
 
-    def __init__(self, name: str, overrides: Sequence[str], data_dir: Path | None) -> None:
+    def __init__(self, name: str, overrides: Sequence[str], local_data: LocalData | None) -> None:
         self.name, self.overrides = name, list(overrides)
         recipe = read_recipe(name, overrides)
         self.task: Task[Any] = resolve(recipe.task)(recipe)
-        splits, folder = load_training_data(name, self.task, data_dir, overrides)
+        splits, folder = load_training_data(name, self.task, local_data, overrides)
         used = [name for name in splits if name in ("train", "validation")]  # test stays unread
         self.task.prepare({name: splits[name] for name in used}, [folder] if folder else [])
         self.task.check_options()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import model_directory, recipe
+from nlpseq.data.in_memory import DataInMemory
 from nlpseq.data.split import Split
 from nlpseq.data.split_notes import overlap_notes
 from nlpseq.devices import build_accelerator
@@ -28,6 +29,7 @@ def evaluate(
     *,
     split: str = "test",
     data_dir: Path | None = None,
+    data: DataInMemory | None = None,
     device: str | None = None,
     overrides: Sequence[str] = (),
     baselines: bool = True,
@@ -41,6 +43,8 @@ def evaluate(
         name: a run or model directory, or a Hub id.
         split: split of the recipe's data.
         data_dir: folder of local data files.
+        data: data in memory, instead of those that the run recorded; a single table is the data of the run, or
+            else the split.
         device: name of the device; None: see `nlpseq.devices.choose_device`.
         overrides: assignments to the recipe's `data`, `decoding` and `evaluation` sections.
         baselines: score the baselines of the run too, and test the differences.
@@ -55,7 +59,7 @@ def evaluate(
     home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
     check_writable(home / "evaluations" / f"{split}.json")
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
-    splits = load_splits_of_run(folder, task, data_dir, wanted=[split], overrides=overrides)
+    splits = load_splits_of_run(folder, task, data or data_dir, wanted=[split], overrides=overrides)
     _check_scorable(splits, split)
     scores, records = _score(folder, task, splits[split], device)
     write_predictions(home / "evaluations" / f"{split}.predictions.jsonl", records)

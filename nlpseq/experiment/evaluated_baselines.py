@@ -7,7 +7,7 @@ from typing import Any
 from nlpseq import model_directory
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
-from nlpseq.run_data import changed_splits, recorded_folder
+from nlpseq.run_data import changed_splits, recorded_data
 from nlpseq.run_directory import BASELINES, TRAINED_ON, finished_metrics, read_data_record
 from nlpseq.task import Record, Task
 
@@ -106,7 +106,7 @@ def _training_splits(run: Path, splits: Mapping[str, Split]) -> dict[str, Split]
     if not needed:
         raise UserError("the run has not recorded it")
     if problem := _unlike(run, splits, needed):
-        folder = recorded_folder(run, None)
+        folder = recorded_data(run, None)
         splits = model_directory.load_task(run).load_splits(folder)
         problem = _unlike(run, splits, needed)
     if problem:

@@ -158,7 +158,8 @@ def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -
         section, _, key = setting.key.rpartition(".")
         document.setdefault(section, {})[key] = setting.value
     if base:
-        document = recipes.merge(recipes.read_document(base), document)
+        start = {key: value for key, value in recipes.read_document(base).items() if key != "data"}
+        document = recipes.merge(start, document)
     document = recipes.override(document, overrides)
     validated = recipes.validate(task_class.Config, document, f"the recipe for {data.files.name}")
     return Plan(name, reason, document, validated, settings, base)

@@ -22,6 +22,7 @@ from torch import nn
 
 from nlpseq import model_directory
 from nlpseq.analysis.confusion import draw_details
+from nlpseq.data.in_memory import MEMORY, DataInMemory, LocalData
 from nlpseq.data.sources import BUILTIN
 from nlpseq.data.split import Split
 from nlpseq.data.split_notes import split_notes
@@ -37,7 +38,7 @@ from nlpseq.run_data import load_training_data
 from nlpseq.run_directory import METRICS, RECIPE, TRAINED_ON, DataRecord, RunDirectory
 from nlpseq.task import Record, Task, read_recipe, resolve
 from nlpseq.training.history import History
-from nlpseq.training.progress import FitResult
+from nlpseq.training.progress import FitResult, RunLength
 from nlpseq.training.reporters import build_reporter
 from nlpseq.training.selection import check_selection
 from nlpseq.training.train_state import checkpoint_size
@@ -86,6 +87,7 @@ class RunOptions:
         overrides: assignments that changed the recipe, recorded in metrics.json.
         seconds: time limit of training, the last validation not counted; None: none.
         command: words of the command line that made the recipe, for the model card; (): `nlpseq run`.
+        data: data in memory, instead of those that the recipe names.
     """
 
     data_dir: Path | None = None
@@ -97,6 +99,12 @@ class RunOptions:
     overrides: Sequence[str] = ()
     seconds: float | None = None
     command: Sequence[str] = ()
+    data: DataInMemory | None = None
+
+    @property
+    def local_data(self) -> LocalData | None:
+        """The data that the user gave beside the recipe."""
+        return self.data or self.data_dir
 
 
 class TrainingRun:
@@ -137,7 +145,7 @@ class TrainingRun:
             return self._finished_result(metrics)
         resumed = self.folder if self.options.resume else None
         splits, self._data_dir = load_training_data(
-            self.name, self.task, self.options.data_dir, self.options.overrides, resumed=resumed
+            self.name, self.task, self.options.local_data, self.options.overrides, resumed=resumed
         )
         model = self._prepare(splits)
         if accelerator.is_main_process:
@@ -201,7 +209,9 @@ class TrainingRun:
         notes = split_notes(splits, used, self.task.text_fields)
         self.task.notes[:0] = [note for note in notes if note not in self.task.notes]
         model = self.task.build()
-        self.task.steps_per_epoch(splits["train"])  # raises if train is too short for a batch
+        batches = self.task.steps_per_epoch(splits["train"])  # raises if train is too short for one
+        if note := RunLength(batches, self.recipe.training).short_run_note():
+            self.task.notes.append(note)
         self.task.check_options()
         check_selection(self.task, validated="validation" in splits)
         return model
@@ -212,13 +222,16 @@ class TrainingRun:
         resolved, file = self.task.resolved_recipe(), self.folder / RECIPE
         if self.options.resume and file.exists():
             _check_settled(file, read_recipe(str(file)), resolved)
-        # Of local files every split is recorded, so that later commands find what the run had.
-        recorded = [name for name in splits if self._data_dir or name in TRAINED_ON]
+        # Of local data every split is recorded, so that later commands find what the run had.
+        data = self.options.data
+        recorded = [name for name in splits if self._data_dir or data or name in TRAINED_ON]
         self.directory.claim(
             DataRecord(
                 {name: splits[name].fingerprint for name in recorded},
                 self._data_dir,
                 {name: list(splits[name].files) for name in splits if splits[name].files},
+                data.fingerprints if data else {},
+                data.kind if data else "",
             ),
             _to_toml(resolved),
         )
@@ -317,7 +330,8 @@ class TrainingRun:
             "auto_tokenizer": self.task.tokenizer.differs or "same ids",
             "data": {name: splits[name].fingerprint for name in splits if name in data},
             "data_source": {
-                "kind": "local" if self._data_dir else self._remote_kind(),
+                "kind": self._data_kind(),
+                **({"type": self.options.data.kind} if self.options.data else {}),
                 "files": {name: list(splits[name].files) for name in data if splits[name].files},
             },
             "machine": machine(trainer.accelerator.device),
@@ -325,7 +339,11 @@ class TrainingRun:
             "versions": versions(),
         }
 
-    def _remote_kind(self) -> str:
+    def _data_kind(self) -> str:
+        if self.options.data:
+            return MEMORY
+        if self._data_dir:
+            return "local"
         return "builtin" if self.recipe.data.source == BUILTIN else "hub"
 
     def _write(self, metrics: dict[str, Any], samples: list[str]) -> None:

@@ -10,6 +10,7 @@ import torch
 from accelerate.utils import set_seed
 
 from nlpseq import custom_code, model_directory, recipe
+from nlpseq.data.in_memory import LocalData
 from nlpseq.data.split import Split
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError, suggest
@@ -49,7 +50,7 @@ class InspectedModel:
         model: in evaluation mode.
         predictor: of its task.
         folder: run of a trained model; None for a new one.
-        data_dir: folder of local data files, if any.
+        local_data: folder of local data files, or data in memory, if any.
         splits: its data, if they have been loaded.
     """
 
@@ -58,7 +59,7 @@ class InspectedModel:
     model: Model[Any]
     predictor: Any
     folder: Path | None
-    data_dir: Path | None
+    local_data: LocalData | None
     splits: Mapping[str, Split] = field(default_factory=dict)
 
     @cached_property
@@ -77,8 +78,8 @@ class InspectedModel:
 
     def _load_splits(self) -> Mapping[str, Split]:
         if self.folder is None:
-            return self.task.load_splits(self.data_dir)
-        return load_splits_of_run(self.folder, self.task, self.data_dir)
+            return self.task.load_splits(self.local_data)
+        return load_splits_of_run(self.folder, self.task, self.local_data)
 
     @cached_property
     def short_text(self) -> str:
@@ -107,7 +108,7 @@ def find_models(
     overrides: Sequence[str] = (),
     *,
     models: Sequence[str] = (),
-    data_dir: Path | None = None,
+    local_data: LocalData | None = None,
     device: str | None = None,
 ) -> list[InspectedModel]:
     """Load trained models and build new ones, in the order of their names.
@@ -116,7 +117,7 @@ def find_models(
         names: run directories, Hub ids, names of recipes or paths of TOML files.
         overrides: `section.key=value` assignments to the recipes.
         models: names in `VARIANTS`; each recipe is built once as each of them; (): as the recipe says.
-        data_dir: folder of local data files.
+        local_data: folder of local data files, or data in memory.
         device: where to run, see `choose_device`.
 
     Raises:
@@ -138,13 +139,13 @@ def find_models(
     inspected: list[InspectedModel] = []
     for name, label in zip(names, _labels(names), strict=True):
         if name not in recipes:
-            inspected.append(_trained(name, label, data_dir, chosen))
+            inspected.append(_trained(name, label, local_data, chosen))
             continue
         for variant in models or ("",):
             changes = [*overrides, *_overrides_of(variant)]
             several = len(recipes) > 1 and variant
             shown = f"{label} {variant}" if several else variant or label
-            inspected.append(_new(name, shown, changes, data_dir, chosen))
+            inspected.append(_new(name, shown, changes, local_data, chosen))
     return inspected
 
 
@@ -166,7 +167,9 @@ def _labels(names: Sequence[str]) -> list[str]:
     return distinct_names([name.removesuffix(".toml") for name in names])
 
 
-def _trained(name: str, label: str, data_dir: Path | None, device: torch.device) -> InspectedModel:
+def _trained(
+    name: str, label: str, local_data: LocalData | None, device: torch.device
+) -> InspectedModel:
     try:
         folder = model_directory.locate(name)
     except UserError as error:
@@ -174,16 +177,20 @@ def _trained(name: str, label: str, data_dir: Path | None, device: torch.device)
         hint = "; give texts to read with --text" if " " in name else near
         raise UserError(f"{error}; nor is it a recipe{hint}") from error
     task, model = model_directory.load_task_and_model(folder)
-    return _inspected(label, task, model, folder, data_dir, device)
+    return _inspected(label, task, model, folder, local_data, device)
 
 
 def _new(
-    name: str, label: str, overrides: Sequence[str], data_dir: Path | None, device: torch.device
+    name: str,
+    label: str,
+    overrides: Sequence[str],
+    local_data: LocalData | None,
+    device: torch.device,
 ) -> InspectedModel:
     """Build the model that training would start from, with the recipe's seed."""
     resolved = read_recipe(name, overrides)
     task = resolve(resolved.task)(resolved)
-    splits, folder = load_training_data(name, task, data_dir, overrides)
+    splits, folder = load_training_data(name, task, local_data, overrides)
     set_seed(resolved.seed)
     used = [split for split in ("train", "validation") if split in splits]
     task.prepare({split: splits[split] for split in used}, [folder] if folder else [])
@@ -195,11 +202,11 @@ def _inspected(
     task: Task[Any],
     model: torch.nn.Module,
     folder: Path | None,
-    data_dir: Path | None,
+    local_data: LocalData | None,
     device: torch.device,
     splits: Mapping[str, Split] | None = None,
 ) -> InspectedModel:
     assert isinstance(model, Model)
     model = model.to(device).eval()
     predictor = task.predictor(model, device)
-    return InspectedModel(label, task, model, predictor, folder, data_dir, splits or {})
+    return InspectedModel(label, task, model, predictor, folder, local_data, splits or {})

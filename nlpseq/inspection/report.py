@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nlpseq.data.in_memory import LocalData
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import disk, write_json, write_text
 from nlpseq.versions import versions
@@ -46,7 +47,7 @@ def inspect(
     texts: Sequence[str] = (),
     parts: Sequence[str] = (),
     distance: int = 50,
-    data_dir: Path | None = None,
+    local_data: LocalData | None = None,
     output: Path | None = None,
     device: str | None = None,
     command: str = "",
@@ -60,7 +61,7 @@ def inspect(
         texts: texts to read; by default some of the models' own data.
         parts: names in `PARTS`; by default all that apply to the models.
         distance: largest k of gradient flow, in time steps.
-        data_dir: folder of local data files.
+        local_data: folder of local data files, or data in memory.
         output: folder to write to; by default `inspection` in the run of a single trained model, else
             `runs/inspection`.
         device: where to run.
@@ -70,7 +71,7 @@ def inspect(
         UserError: no such model, a named part that does not apply, no text, or a folder that cannot be written.
     """
     _check(texts, parts, output)
-    inspected = find_models(names, overrides, models=models, data_dir=data_dir, device=device)
+    inspected = find_models(names, overrides, models=models, local_data=local_data, device=device)
     folder = output or _default_folder(names)
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)

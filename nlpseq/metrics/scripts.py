@@ -10,11 +10,12 @@ from nlpseq.data.word_rules import SPACELESS
 Words = Literal["rouge-score", "unicode"]
 
 SPACELESS_CHARACTER = re.compile(f"[{SPACELESS}]")
+_TIBETAN = "\u0f40-\u0fbc"  # marks between its syllables, spaces only between sentences
 _CLASSES = {
     "kana": "\u3041-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\uff66-\uff9d",
     "han": "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af",
     "hangul": "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af",
-    "spaceless": SPACELESS,  # those that are not above
+    "spaceless": SPACELESS + _TIBETAN,  # those that are not above
     "ascii": "A-Za-z",
     "other": r"^\W\d_",
 }

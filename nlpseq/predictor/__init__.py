@@ -15,6 +15,7 @@ from nlpseq.predictor.predictions import (
     Hypothesis,
     Prediction,
     TaggedText,
+    TaggedWords,
     TextScore,
     TokenPredictions,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "PredictionT",
     "Predictor",
     "TaggedText",
+    "TaggedWords",
     "TextGenerator",
     "TextScore",
     "TokenPredictions",

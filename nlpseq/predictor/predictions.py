@@ -276,6 +276,36 @@ class TaggedText(DrawnPrediction):
 
 
 @dataclass(frozen=True, slots=True)
+class TaggedWords(TaggedText):
+    """Plain tags of the words of a text, such as parts of speech; there are no entities.
+
+    Attributes:
+        offsets: begin and end of each token in the text as the user gave it.
+        confidences: probability of each tag.
+    """
+
+    kind: ClassVar[str] = "tagged words"
+    _omitted_if_empty: ClassVar[frozenset[str]] = frozenset({"entities"})
+
+    offsets: tuple[tuple[int, int], ...] = ()
+    confidences: tuple[float, ...] = ()
+
+    def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
+        """Return the text with a tag at each token."""
+        before = 0
+        rows = zip(self.tokens, self.tags, self.offsets, self.confidences, strict=True)
+        for token, tag, (start, end), confidence in rows:
+            yield highlight.Plain(self.text[before:start])
+            yield highlight.Mark(token, tag, confidence)
+            before = end
+        yield highlight.Plain(self.text[before:])
+
+    def summary(self) -> str:
+        """Return the tokens with their tags: `the/DET cat/NOUN`."""
+        return highlight.safe(" ".join(map("/".join, zip(self.tokens, self.tags, strict=True))))
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One output of a beam: its text, the score that ranks it, and its log-probability in nats."""
 

@@ -1,6 +1,7 @@
 """Checking of the texts that a predictor is given."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from nlpseq.errors import TextError, UserError
 from nlpseq.files import is_utf8
@@ -27,8 +28,17 @@ def as_cut_texts(texts: object) -> list[str | list[str]]:
         [_as_text(word, index) for word in text]
         if isinstance(text, Sequence) and not isinstance(text, str | bytes)
         else _as_text(text, index)
-        for index, text in enumerate(_items(texts))
+        for index, text in enumerate(map(_as_list, _items(texts)))
     ]
+
+
+def _as_list(value: object) -> object:
+    """Return an array or Series in a cell as a list, and anything else unchanged."""
+    for method in ("tolist", "to_list"):  # of numpy and pandas, and of polars
+        if not isinstance(value, str) and callable(convert := getattr(value, method, None)):
+            converted: object = convert()
+            return converted
+    return value
 
 
 def as_pairs(
@@ -46,8 +56,7 @@ def as_pairs(
     """
     checked = []
     for index, pair in enumerate(_items(pairs, "pairs of texts, such as [(text, text2)]")):
-        if hasattr(pair, "tolist"):  # a row of a numpy array
-            pair = pair.tolist()
+        pair = _as_list(pair)  # a row of a numpy array
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise TextError(
                 index, f"{pair!r:.60} is not a pair; the model reads two texts: (text, text2)"
@@ -69,7 +78,7 @@ def joined(text: str | Sequence[str]) -> str:
 
 
 def _items(texts: object, wanted: str = "texts") -> Iterable[object]:
-    if fault := _fault(texts):
+    if fault := _fault(texts, wanted):
         raise UserError(f"predict takes a list of {wanted}, {fault}")
     if hasattr(texts, "to_pylist"):  # pyarrow's arrays hold scalars
         texts = texts.to_pylist()
@@ -88,15 +97,30 @@ def _as_text(text: object, index: int) -> str:
     return str(text)  # numpy's strings too
 
 
-def _fault(texts: object) -> str:
+def _columns_to_give(table: Any, wanted: str) -> str:
+    """Return the advice to give a column of a table, or two of them for pairs."""
+    if wanted != "texts":
+        return "give two of its columns as pairs: list(zip(table['text'], table['text2']))"
+    if hasattr(table, "collect"):  # a lazy frame
+        return "give one of its columns, collected"
+    names = table if isinstance(table, Mapping) else getattr(table, "column_names", None)
+    names = getattr(table, "columns", ()) if names is None else names
+    shown = ", ".join(repr(name) for name in list(names)[:5])
+    return "give one of its columns" + (f": {shown}" if shown else "")
+
+
+def _fault(texts: object, wanted: str) -> str:
     """Return why this is no sequence of texts; empty if it is one."""
     name = type(texts).__name__
     if isinstance(texts, str):
         return f"not one text; write [{texts!r:.60}]"
     if isinstance(texts, bytes | bytearray | memoryview):
         return f"not {name}; decode it, and give a list"
-    if isinstance(texts, Mapping) or hasattr(texts, "columns") or hasattr(texts, "column_names"):
-        return f"not a {name}; give one of its columns"
+    # Asked of the class: the columns of a lazy frame are computed.
+    if isinstance(texts, Mapping) or any(
+        hasattr(type(texts), attribute) for attribute in ("columns", "column_names")
+    ):
+        return f"not a {name}; {_columns_to_give(texts, wanted)}"
     if isinstance(texts, set | frozenset):
         return f"not a {name}, which has no order; give a list"
     try:

@@ -62,6 +62,41 @@ def read_arrow(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     return FileContent(_plain(kept))
 
 
+def column_names_of(file: Path) -> tuple[str, ...]:
+    """Return the names of the columns of a Parquet or Arrow file or folder that are read; of a struct, its fields.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet, types
+
+    try:
+        if file.is_dir():
+            schema = _read_saved(file).schema
+        else:
+            schema = _schema_of(file, parquet)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{file}: damaged: {' '.join(str(error).split())}") from error
+    names = []
+    for field in schema:
+        if types.is_struct(field.type):
+            inner = (field.type.field(index).name for index in range(field.type.num_fields))
+            names += [f"{field.name}.{name}" for name in inner]
+        elif _is_readable(field.type):
+            names.append(field.name)
+    return tuple(names)
+
+
+def _schema_of(file: Path, parquet: Any) -> "pa.Schema":
+    import pyarrow as pa
+
+    try:
+        return parquet.read_schema(_source(file))
+    except pa.ArrowInvalid:
+        return _map_file(file).schema
+
+
 def _source(file: Path) -> Any:
     """Return what pyarrow reads: the path, or the bytes of a compressed file."""
     if not compression_of(file) and file.is_file():

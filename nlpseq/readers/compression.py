@@ -91,11 +91,10 @@ def _reading(file: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        kind = "gzip " if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error) else ""
-        raise UserError(f"{file}: the {kind}file is damaged or cut short: {error}") from error
+        raise UserError(f"{file}: damaged or cut short: {error}") from error
     except OSError as error:
         if error.errno is None:  # of bzip2 and pyarrow
-            raise UserError(f"{file}: the file is damaged or cut short: {error}") from error
+            raise UserError(f"{file}: damaged or cut short: {error}") from error
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
 
 
@@ -117,6 +116,14 @@ def members(archive: zipfile.ZipFile) -> list[str]:
         and not info.filename.startswith("__MACOSX/")
         and not info.filename.endswith(".DS_Store")
     ]
+
+
+def is_office(file: Path) -> bool:
+    """Return whether a file is a spreadsheet or document of an office program, which is a zip file."""
+    if not file.is_file() or compression_of(file) != "zip":
+        return False
+    with _reading(file), zipfile.ZipFile(file) as archive:
+        return OFFICE in archive.namelist()
 
 
 def _only_member(file: Path, archive: zipfile.ZipFile) -> str:

@@ -12,6 +12,7 @@ from nlpseq.readers.dialect import (
     index_of_number,
     is_number,
     name_of_delimiter,
+    sample_records,
     settle_header,
 )
 from nlpseq.readers.local_files import TextFile
@@ -48,6 +49,17 @@ def read_tsv(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
         (number, line.split(delimiter)) for number, line in enumerate(text.lines(), 1) if line
     )
     return collect(file, records, header, options, [text.note, note, _quotation(rows, delimiter)])
+
+
+def is_quoted(text: TextFile) -> bool:
+    """Return whether quotation marks around fields of tab-separated text belong to the format."""
+    lines = text.sample.splitlines()[: None if text.complete else -1]
+    rows = [line.split("\t") for line in lines if line]
+    if _quotation(rows, "\t"):
+        return True
+    records = sample_records(text.sample, "\t", complete=text.complete)
+    regular = len(set(map(len, rows))) == 1
+    return not regular and len(records) > 1 and len(set(map(len, records))) == 1
 
 
 def _quotation(rows: Sequence[Sequence[str]], delimiter: str) -> str:

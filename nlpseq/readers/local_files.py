@@ -38,7 +38,7 @@ def find_files(folder: Path, name: str) -> list[Path]:
         if not matches:
             raise UserError(f"data folder {folder}: no file matches {name}")
         return matches
-    if (folder / name).is_dir():
+    if name and (folder / name).is_dir():
         return [folder / name]
     return [find_file(folder, name)]
 
@@ -93,6 +93,8 @@ class TextFile:
             self.complete = not stream.read(1)
         self.codec = choose_encoding(encoding, start)
         self.note = self._note(encoding, start)
+        if b"\0" in start and not self.codec.startswith(("utf-16", "utf-32")):
+            raise self._nul_byte(start.count(b"\n", 0, start.index(b"\0")) + 1)
         if is_valid_start(start, self.codec):
             self.sample = start.decode(self.codec, errors="ignore" if not self.complete else "strict")
         else:
@@ -149,14 +151,11 @@ class TextFile:
     def _wrong_encoding(self) -> UserError:
         """Return the error for bytes that are not text in this encoding; it names their line."""
         with open_bytes(self.file) as stream:
-            # A character of several bytes may hold the byte of a newline only in UTF-16 and UTF-32.
-            number = 1
-            for number, line in enumerate(stream, start=1):
-                try:
-                    line.decode(self.codec)
-                except UnicodeError:
-                    break
-        where = f"{self.file}, line {number}"
+            number = next(
+                (n for n, line in enumerate(stream, 1) if not _is_text(line, self.codec)), 1
+            )
+        wide = self.codec.startswith(("utf-16", "utf-32"))  # whose lines do not end at a byte
+        where = str(self.file) if wide else f"{self.file}, line {number}"
         if not self.codec.startswith(UTF_8):
             return UserError(f"{where}: not {self.codec} text; set another data.encoding")
         with open_bytes(self.file) as stream:
@@ -168,6 +167,14 @@ class TextFile:
             f"{where}: not UTF-8; it may be {likely}: set data.encoding={likely}, "
             f"or convert the file: iconv -f {likely.upper()} -t UTF-8"
         )
+
+
+def _is_text(line: bytes, codec: str) -> bool:
+    try:
+        line.decode(codec)
+    except UnicodeError:
+        return False
+    return True
 
 
 def read_text(file: Path, encoding: str = AUTO) -> str:

@@ -1,13 +1,24 @@
 """The table of all readers, and the one function that reads the local files of a split."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nlpseq.errors import UserError
-from nlpseq.readers import arrow_files, conll, conllu, delimited, json_files, text, trees
-from nlpseq.readers.arrow_files import shards
+from nlpseq.readers import (
+    arrow_files,
+    conll,
+    conllu,
+    delimited,
+    json_files,
+    spreadsheets,
+    text,
+    trees,
+)
+from nlpseq.readers.arrow_files import DATASET_DICT, STATE, shards
 from nlpseq.readers.compression import SUFFIXES
+from nlpseq.readers.detect import detect
 from nlpseq.readers.local_files import find_files
 from nlpseq.readers.reader import AUTO, Columns, FileContent, Reader, ReadOptions
 from nlpseq.readers.tables import TableWriter
@@ -16,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DEFAULTS = ReadOptions()
-_FAMILIES = (text, conll, conllu, trees, delimited, json_files, arrow_files)
+_FAMILIES = (text, delimited, json_files, arrow_files, spreadsheets, conll, conllu, trees)
 READERS: dict[str, Reader] = {
     reader.name: reader for family in _FAMILIES for reader in family.READERS
 }
@@ -73,12 +84,48 @@ def _expand(paths: Sequence[Path], reader: Reader) -> list[Path]:
     """Return the files to read one after the other: a folder's files, unless the reader reads folders."""
     files: list[Path] = []
     for path in paths:
-        inside = list(shards(path, reader.suffixes)) if path.is_dir() else []
-        if path.is_dir() and not inside and not reader.folders:
+        saved = any((path / name).is_file() for name in (STATE, DATASET_DICT))
+        if not path.is_dir() or (reader.folders and saved):
+            files.append(path)
+            continue
+        suffixes = reader.suffixes or [end for known in READERS.values() for end in known.suffixes]
+        inside = list(shards(path, suffixes))
+        if not inside:
             endings = " or ".join(reader.suffixes) or "a known ending"
             raise UserError(f"{path}: a folder without files that end in {endings}")
-        files += inside if inside and not reader.folders else [path]
+        files += inside
     return files
+
+
+def _read_detected(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
+    """Read a file in the format that its name and its content show."""
+    given = {
+        key: value
+        for key in ("encoding", "delimiter", "header")
+        if (value := getattr(options, key)) != AUTO
+    }
+    detected = detect(file, **given)
+    reader = READERS[detected.format]
+    settled = replace(
+        options,
+        encoding=detected.options.get("encoding", options.encoding),
+        delimiter=detected.options.get("delimiter", options.delimiter),
+    )
+    content = reader.read(file, options=settled)
+    said = [f"format {detected.format} (data.format changes this)", *detected.guesses, content.note]
+    return FileContent(content.columns, "; ".join(filter(None, said)))
+
+
+register(
+    Reader(
+        AUTO,
+        _read_detected,
+        "as its name and its content show: all formats of one file below, except label_text and text",
+        "those of the format",
+        options=("encoding", "delimiter", "header", "columns"),
+        folders=True,
+    )
+)
 
 
 def _read(reader: Reader, files: Sequence[Path], options: ReadOptions) -> FileContent:

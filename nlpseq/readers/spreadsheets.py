@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq.errors import UserError
-from nlpseq.readers.compression import open_bytes
 from nlpseq.readers.delimited import Record, collect
 from nlpseq.readers.dialect import RECORDS, settle_header
 from nlpseq.readers.reader import FileContent, Reader, ReadOptions

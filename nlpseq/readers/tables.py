@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nlpseq.errors import UserError
 from nlpseq.files import disk
 from nlpseq.readers.reader import Columns
+from nlpseq.readers.span_forms import as_span_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,7 +57,7 @@ class TableWriter:
         arrays = {}
         for name, values in columns.items():
             try:
-                arrays[name] = pa.array(values)
+                arrays[name] = pa.array(as_span_column(values))
             except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
                 self._leave_out(name, _explain(values, numbers, error))
         self.append_table(pa.table(arrays))

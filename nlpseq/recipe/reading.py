@@ -12,7 +12,7 @@ from typing import Any
 from nlpseq.errors import UserError, suggest
 
 from . import paths
-from .paths import Document
+from .paths import Document as Document
 
 INHERITED = "<inherited>"  # brackets: never a key of a recipe
 SAME = "same"  # the decoder kind that follows the encoder's kind
@@ -77,7 +77,9 @@ def read_document(name: str) -> Document:
 def _read_extended(name: str, chain: tuple[str, ...]) -> Document:
     """Read a recipe that is extended by those of `chain`, the first of which the user has named."""
     if _identity(name) in map(_identity, chain):
-        circle = " extends ".join([*chain[list(map(_identity, chain)).index(_identity(name)) :], name])
+        circle = " extends ".join(
+            [*chain[list(map(_identity, chain)).index(_identity(name)) :], name]
+        )
         raise UserError(f"recipe {chain[0]}: a circle, {circle}")
     try:
         document = _read_toml(name)

@@ -106,6 +106,7 @@ class DataConfig(Section):
         "entities",
         "translation",
         "headline",
+        "entailment",
         "copy_memory",
         "delayed_recall",
         "dyck2",

@@ -16,12 +16,14 @@ PERCENT = frozenset(
         "conlleval_recall",
         "conlleval_f1",
         "token_accuracy",
+        "unknown_word_accuracy",
     }
 )
 """Scores that files hold as fractions and people read in percent."""
 
 LABELS = {
     "f1": "F1",
+    "unknown_word_accuracy": "unknown-word accuracy",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
     "conlleval_f1": "conlleval F1",

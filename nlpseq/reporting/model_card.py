@@ -63,7 +63,7 @@ def model_card(
         _front_matter(recipe, model, metrics, hub_task),
         f"# {model}",
         f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe, metrics)[1]}:",
-        f"```bash\n{_command(name, metrics, recipe)}\n```",
+        _training_block(name, metrics, recipe),
         "`recipe.toml` in this folder is the complete recipe, overrides included. Train it again with "
         f"`{_again(metrics)}`.",
         f"## Scores\n\n{_score_table(metrics)}",
@@ -127,6 +127,13 @@ def _front_matter(
     return f"---\n{card.to_yaml()}\n---"
 
 
+def _training_block(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
+    """Return what trained the model: a command, or Python for data in memory."""
+    if data_kind(recipe, metrics) == "memory":
+        return f"```python\n{_again(metrics)}\n```"
+    return f"```bash\n{_command(name, metrics, recipe)}\n```"
+
+
 def _command(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     """Return the command that trained the model, seed included."""
     words = ["nlpseq", "run", name, *map(_hide_paths, metrics.get("overrides", ()))]
@@ -144,6 +151,8 @@ def _use(recipe: Mapping[str, Any]) -> str:
 
 
 def _again(metrics: Mapping[str, Any]) -> str:
+    if metrics.get("data_source", {}).get("kind") == "memory":
+        return 'nlpseq.run("recipe.toml", data=...)'
     return f"nlpseq run recipe.toml{_data_option(metrics)}"
 
 
@@ -153,7 +162,7 @@ def _data_option(metrics: Mapping[str, Any]) -> str:
 
 
 def data_kind(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """Return `local`, `hub` or `builtin`: where the data of a run came from."""
+    """Return `local`, `memory`, `hub` or `builtin`: where the data of a run came from."""
     source = metrics.get("data_source")
     if source:
         return str(source["kind"])
@@ -161,10 +170,12 @@ def data_kind(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 
 def _data_set(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the id of the data (of the Hub, `local` or `builtin`), and their name."""
+    """Return the id of the data (of the Hub, `local`, `memory` or `builtin`), and their name."""
     data, kind = recipe["data"], data_kind(recipe, metrics)
     if kind == "builtin":
         return "builtin", f"the built-in corpus of nlpseq ({data['view']})"
+    if kind == "memory":
+        return "memory", f"data in memory ({metrics['data_source'].get('type', 'Python')})"
     if kind == "local":
         files = metrics["data_source"]["files"].values()
         names = dict.fromkeys(Path(name).name for group in files for name in group)

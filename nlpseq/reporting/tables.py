@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.baselines import baseline_rows, verdicts
+from nlpseq.reporting.data_report import summary_lines, warnings
+from nlpseq.reporting.data_report import tables as data_tables
 from nlpseq.reporting.formats import (
     format_duration,
     format_number,
@@ -60,6 +62,34 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
             console.print(f"  {sample}", markup=False, soft_wrap=True)
         console.print()
     console.print(f"run directory: {folder}", markup=False, soft_wrap=True)
+
+
+def print_line(line: str) -> None:
+    """Print one line as it is."""
+    _console().print(line, markup=False, soft_wrap=True)
+
+
+def print_next_steps(commands: Iterable[str]) -> None:
+    """Print commands that are useful now."""
+    console = _console()
+    console.print("\nNext steps", style="bold")
+    for command in commands:
+        console.print(f"  {command}", markup=False, soft_wrap=True)
+
+
+def report_data(report: Mapping[str, Any]) -> None:
+    """Print the report on data: lines, warnings, tables.
+
+    Args:
+        report: `DataReport.to_json()`.
+    """
+    console = _console()
+    for line in [*report["lines"], *summary_lines(report)]:
+        console.print(line, markup=False, soft_wrap=True)
+    for line in warnings(report):
+        console.print(f"warning: {line}", markup=False, soft_wrap=True)
+    for title, rows in data_tables(report):
+        console.print(_table(title, rows))
 
 
 def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
@@ -260,8 +290,8 @@ def last_details(metrics: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def detail_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
-    """Return scores by `class`, `type` or `distance`: which of them, then head and rows ([] if none)."""
-    for key in ("per_class", "per_type", "by_distance"):
+    """Return scores by `class`, `type`, `tag` or `distance`: which of them, then head and rows ([] if none)."""
+    for key in ("per_class", "per_type", "per_tag", "by_distance"):
         if groups := details.get(key):
             kind = key.partition("_")[2]
             names = list(next(iter(groups.values())))

@@ -7,10 +7,13 @@ from typing import Any, Literal, Self
 from nlpseq.data.batch import Batch
 from nlpseq.recipe import TrainingConfig
 from nlpseq.task import Cursor, Progress, Scores
+from nlpseq.wording import format_count
 
 from .train_step import StepResult
 
 Stopped = Literal["finished", "early", "time", "interrupted"]
+FEW_UPDATES, ENOUGH_UPDATES = 200, 600
+"""Below the first a run is too short to learn; the second is measured for 500 texts, see docs/small_data.md."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,18 @@ class RunLength:
     def progress(self, run: RunState) -> Progress:
         """Return the progress of a run, for the task."""
         return Progress(run.step, run.epoch, min(run.step / self.total, 1.0))
+
+    def short_run_note(self) -> str:
+        """Return a line about a run with too few updates to learn; '' if there are enough, or `max_steps` limits them."""
+        if self.max_steps or self.total >= FEW_UPDATES:
+            return ""
+        per_epoch = self.total / (self.whole + self.part / self.batches)
+        epochs = math.ceil(ENOUGH_UPDATES / per_epoch)
+        return (
+            f"training makes only {format_count(self.total, 'update')}, and a model learns little in fewer than "
+            f"{FEW_UPDATES}; training.epochs={epochs} makes about {ENOUGH_UPDATES}, and a smaller "
+            "training.batch_size more per epoch"
+        )
 
     def epoch(self, run: RunState) -> float:
         """Return the passes over train, fractions included."""

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from nlpseq.data.report import TextReport
 from nlpseq.task import Setting
 
-UPDATES = 3000
-"""Updates that a model of a few million weights needs: measured, see docs/small_data.md."""
 _CASED = ("Latin", "Cyrillic", "Greek", "Armenian", "Georgian")
 
 
-def epochs_for(rows: int, batch_size: int, *, fewest: int, most: int, updates: int = UPDATES) -> int:
+def epochs_for(rows: int, batch_size: int, *, updates: int, fewest: int, most: int) -> int:
     """Return the epochs that make about `updates` updates, between `fewest` and `most`."""
     steps = max(-(-rows // batch_size), 1)
     return min(max(round(updates / steps), fewest), most)

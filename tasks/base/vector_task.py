@@ -6,7 +6,6 @@ outputs, their loss, their scores. `classification` is the first of them.
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from nlpseq.data.batch import Batch
 from nlpseq.data.features import Features
 from nlpseq.data.report import DataReport
+from nlpseq.data.in_memory import LocalData
 from nlpseq.data.split import Split
 from nlpseq.data.text_pipeline import Text, is_blank
 from nlpseq.errors import UserError
@@ -163,14 +163,14 @@ class VectorTask(TextTask[RecipeT, Target]):
             logits = compute_outputs(model, source.to(device)).logits.float()
             yield BatchOutputs(indices, logits, targets)
 
-    def load_splits(self, data_dir: Path | None = None) -> dict[str, Split]:
+    def load_splits(self, local_data: LocalData | None = None) -> dict[str, Split]:
         """Load the splits; see `Task`.
 
         Raises:
             UserError: as `Task`, and for pairs where the data have no second text.
         """
         try:
-            return super().load_splits(data_dir)
+            return super().load_splits(local_data)
         except UserError as error:
             if self.paired and f"no column {SECOND_FIELD!r}" in str(error):
                 raise UserError(

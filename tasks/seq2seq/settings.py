@@ -7,6 +7,7 @@ from ..base.settings import epochs_for
 
 SHORTER = 0.6  # median length of a summary, as a share of its text
 SHARED = 0.4  # share of a summary's words that its text has
+UPDATES = 3000
 SMALL, LARGE = 20_000, 100_000  # pairs
 
 
@@ -40,8 +41,8 @@ def pair_settings(report: DataReport) -> list[Setting]:
         chosen.append(Setting("tokenization.max_target_length", longest, reason))
     most = max(20, round(1.6 * target.words.very_high))
     chosen.append(Setting("decoding.max_new_tokens", most, "a little more than 99% of the targets have"))
-    epochs = epochs_for(rows, 32, fewest=4, most=25)
+    epochs = epochs_for(rows, 32, updates=UPDATES, fewest=4, most=25)
     chosen.append(
-        Setting("training.epochs", epochs, f"{rows:,} pairs: about 3,000 updates, 4 to 25 epochs")
+        Setting("training.epochs", epochs, f"{rows:,} pairs: about {UPDATES:,} updates, 4 to 25 epochs")
     )
     return chosen

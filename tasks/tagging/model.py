@@ -24,12 +24,15 @@ def build_tagger(
     encoder_config: EncoderConfig,
     config: TaggerConfig,
     tags: Sequence[str],
+    scheme: tag_schemes.LearntScheme | None,
     label_smoothing: float,
 ) -> TaggerModel:
-    """Build embedding, encoder and tagger; the tagger predicts only paths that the scheme allows."""
+    """Build embedding, encoder and tagger; it predicts only paths that the scheme of spans allows, if there is one."""
     encoder = build_encoder(encoder_config, embedding.dim)
-    allowed = tag_schemes.tag_constraints(tags, config.scheme)
-    constraints = ChainConstraints(*(torch.tensor(part) for part in allowed))
+    constraints = None
+    if scheme is not None:
+        allowed = tag_schemes.tag_constraints(tags, scheme)
+        constraints = ChainConstraints(*(torch.tensor(part) for part in allowed))
     head: Tagger
     if config.kind == "crf":
         head = CRFTagger(encoder.output_dim, len(tags), constraints)

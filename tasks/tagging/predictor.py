@@ -1,4 +1,4 @@
-"""A trained tagger: raw texts in, entities with their characters and confidences out."""
+"""A trained tagger: raw texts in, entities or tagged words with their characters and confidences out."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
@@ -15,7 +15,7 @@ from nlpseq.data.text_pipeline import Text, TextPipeline
 from nlpseq.data.word_tokenizer import Word
 from nlpseq.layers.crf import Spans
 from nlpseq.layers.linear_chain import best_paths
-from nlpseq.predictor import Entity, TaggedText, as_cut_texts, as_texts, joined
+from nlpseq.predictor import Entity, TaggedText, TaggedWords, as_cut_texts, joined
 
 from ..base.predictor_repr import PredictorRepr
 from .model import TaggerModel, word_outputs
@@ -25,7 +25,7 @@ SENTENCES_AT_ONCE = 20_000  # whose distinct words are kept with their vectors
 
 
 class TaggedSentence(NamedTuple):
-    """The tags of a sentence, its entities, and the confidence of each entity."""
+    """The tags of a sentence, its entities, and the confidence of each entity; of plain tags that of each tag."""
 
     tags: list[str]
     spans: list[tag_schemes.Span]
@@ -41,10 +41,10 @@ class SequenceTaggerPredictor(PredictorRepr):
         tags: tags by id.
         model: trained tagger.
         device: where to run.
+        plain: the tags are no spans.
     """
 
     name: ClassVar[str] = "sequence tagger"
-    prediction_type: ClassVar[type[TaggedText]] = TaggedText
 
     def __init__(
         self,
@@ -53,39 +53,50 @@ class SequenceTaggerPredictor(PredictorRepr):
         tags: Sequence[str],
         model: TaggerModel,
         device: torch.device,
+        *,
+        plain: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.collator = collator
         self.tags = list(tags)
         self.model = model.to(device).eval()
         self.device = device
+        self.plain = plain
+        if plain:
+            return
         self._continues = torch.tensor(tag_schemes.continuations(self.tags), device=device)
         self._outside = torch.tensor(
             [tag == tag_schemes.OUTSIDE for tag in self.tags], device=device
         )
         self._types = [tag[2:] for tag in self.tags]
 
+    @property
+    def prediction_type(self) -> type[TaggedText]:
+        """`TaggedWords` for plain tags, `TaggedText` for spans."""
+        return TaggedWords if self.plain else TaggedText
+
     def predict(self, texts: Iterable[Text], /, *, pretokenized: bool = False) -> list[TaggedText]:
-        """Find the entities of texts; each text is tagged sentence by sentence.
+        """Find the entities of texts, or plain tags of their words; each text is tagged sentence by sentence.
 
         Args:
-            texts: raw texts.
-            pretokenized: each text is a sentence that is cut as the training data are: a list of words, or words
-                between white space.
+            texts: raw texts, or lists of words; each list is a sentence that is cut as the training data are.
+            pretokenized: the strings are such sentences too, words between white space.
 
         Returns:
-            the predictions, in the order of the texts; tags are in the BIO scheme. The confidence of an
-            entity is the probability that exactly its words are an entity of its type.
+            the predictions, in the order of the texts; tags of spans are in the BIO scheme. The confidence of an
+            entity is the probability that exactly its words are an entity of its type, that of a plain tag its
+            probability.
 
         Raises:
-            UserError: `texts` is not an iterable of strings; a wrong one is named by its index.
+            UserError: `texts` is not an iterable of strings or lists; a wrong one is named by its index.
         """
-        given: Sequence[Text] = as_cut_texts(texts) if pretokenized else as_texts(texts)
+        given = as_cut_texts(texts)
         cut = [self.pipeline.sentences(text, pretokenized=pretokenized) for text in given]
         words = [[word.text for word in sentence] for sentences in cut for sentence in sentences]
         tagged = iter(self.tag(words))
+        to_prediction = _tagged_words if self.plain else _tagged_text
         return [
-            _tagged_text(text, sentences, tagged)
+            to_prediction(text, sentences, tagged)
             for text, sentences in zip(given, cut, strict=True)
         ]
 
@@ -135,12 +146,18 @@ class SequenceTaggerPredictor(PredictorRepr):
         outputs, mask = word_outputs(self.model.encode(tokens).outputs, tokens)
         lattice = self.model.head.lattice(outputs, mask)
         paths = best_paths(lattice).tags[:, 0]  # (B, W)
+        lengths = [paths.size(1)] * len(paths) if mask is None else mask.sum(1).tolist()
+        if self.plain:
+            probabilities = self.model.head.marginals(outputs, mask)  # (B, W, K)
+            chosen = probabilities.gather(2, paths.unsqueeze(2)).squeeze(2).clamp(0, 1).tolist()
+            for path, sure, length in zip(paths.tolist(), chosen, lengths, strict=True):
+                yield TaggedSentence([self.tags[tag] for tag in path[:length]], [], sure[:length])
+            return
         entities = self._spans(paths, mask)
         log_probs = self.model.head.span_log_probs(lattice, paths, entities, ~self._continues)
         types = [self._types[tag] for tag in paths[entities.rows, entities.begins].tolist()]
         spans = list(map(tag_schemes.Span, types, entities.begins.tolist(), entities.ends.tolist()))
         confidences = log_probs.exp().clamp(max=1).tolist()
-        lengths = [paths.size(1)] * len(paths) if mask is None else mask.sum(1).tolist()
         counts = torch.bincount(
             entities.rows, minlength=len(paths)
         ).tolist()  # entities of each row
@@ -175,5 +192,24 @@ def _tagged_text(
         for span, confidence in zip(result.spans, result.confidences, strict=True):
             start, end = sentence[span.begin].begin, sentence[span.end - 1].end
             entities.append(Entity(text[start:end], span.type, start, end, confidence))
-    tokens = tuple(text[word.begin : word.end] for sentence in sentences for word in sentence)
-    return TaggedText(text, tuple(entities), tokens, tuple(tags))
+    return TaggedText(text, tuple(entities), _tokens(text, sentences), tuple(tags))
+
+
+def _tagged_words(
+    given: Text, sentences: Sequence[Sequence[Word]], tagged: Iterator[TaggedSentence]
+) -> TaggedWords:
+    """Join the sentences of a text that have plain tags, taken from `tagged` in their order."""
+    text = joined(given)
+    results = [next(tagged) for _ in sentences]
+    return TaggedWords(
+        text,
+        (),
+        _tokens(text, sentences),
+        tuple(tag for result in results for tag in result.tags),
+        tuple((word.begin, word.end) for sentence in sentences for word in sentence),
+        tuple(sure for result in results for sure in result.confidences),
+    )
+
+
+def _tokens(text: str, sentences: Sequence[Sequence[Word]]) -> tuple[str, ...]:
+    return tuple(text[word.begin : word.end] for sentence in sentences for word in sentence)

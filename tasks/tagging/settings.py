@@ -5,6 +5,10 @@ from nlpseq.task import Setting
 
 from ..base.settings import epochs_for, has_case, lowercase
 
+FEW_UNKNOWN = 0.005
+LARGE = 10_000  # sentences
+UPDATES = 3300
+
 
 def tagger_settings(report: DataReport) -> list[Setting]:
     """Choose features of words and the length of training."""
@@ -13,13 +17,13 @@ def tagger_settings(report: DataReport) -> list[Setting]:
     chosen = [*lowercase(text)]
     if has_case(text):
         chosen.append(Setting("embedding.casing_dim", 8, "capitals tell names, and lower case loses them"))
-    if not text.spaceless:
-        reason = f"{unknown:.0%} of the words of held-out texts are new: their spelling tells the tag"
-        chosen.append(Setting("embedding.characters", "cnn", reason))
-    batch = 32 if rows > 10_000 else 16
-    chosen.append(Setting("training.batch_size", batch, f"{rows:,} sentences"))
-    epochs = epochs_for(rows, batch, fewest=5, most=30)
-    chosen.append(
-        Setting("training.epochs", epochs, f"{rows:,} sentences: about 3,000 updates, 5 to 30 epochs")
-    )
+    if unknown <= FEW_UNKNOWN:
+        reason = f"{unknown:.1%} of the words of held-out texts are new: spelling is not needed"
+        chosen.append(Setting("embedding.characters", "none", reason))
+    batch = 32 if rows > LARGE else 16
+    if rows > LARGE:
+        chosen.append(Setting("training.batch_size", batch, f"{rows:,} sentences: larger updates"))
+    epochs = epochs_for(rows, batch, updates=UPDATES, fewest=5, most=40)
+    reason = f"{rows:,} sentences: about {UPDATES:,} updates, 5 to 40 epochs"
+    chosen.append(Setting("training.epochs", epochs, reason))
     return chosen

@@ -12,17 +12,45 @@ from nlpseq.data.offset_spans import (
     settle_spans,
     tag_words,
 )
+from nlpseq.data.normalizer import AlignedText
 from nlpseq.data.split import Split
 from nlpseq.data.tag_schemes import Scheme
+from nlpseq.data.text_pipeline import TextPipeline, sentences_of
 from nlpseq.data.word_tokenizer import Word
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.metrics.tags import token_counts
 from nlpseq.task import Record
 
-from .recipe import TaggedDataConfig
+from ..base.pipelines import new_parts
+from .recipe import TaggedDataConfig, TaggingRecipe
 
 Cut = Callable[[str], list[list[Word]]]
 """Returns the words of each sentence of a raw text."""
+
+
+def sentence_cutter(recipe: TaggingRecipe, pipeline: TextPipeline | None) -> Cut:
+    """Return what cuts raw texts into sentences of words, as `predict` does.
+
+    Args:
+        recipe: of the task.
+        pipeline: of the task; None: before it has learnt one, when the words of train are needed to learn it.
+    """
+    pretokenized = bool(recipe.data.pretokenized)
+    if pipeline is not None:
+        return lambda text: pipeline.sentences(text, pretokenized=pretokenized)
+    tokens = recipe.tokenization
+    parts = new_parts(tokens, tokens.kind, pretokenized=pretokenized, tags=True)
+    normalizer, raw = parts["normalizer"], parts["raw"]
+
+    def cut(text: str) -> list[list[Word]]:
+        aligned = normalizer.align(text) if normalizer else AlignedText(text)
+        spans = (raw.words_between_blanks if pretokenized else raw.spans)(aligned.text)
+        words = [Word(aligned.text[begin:end], *aligned.span(begin, end)) for begin, end in spans]
+        if pretokenized:
+            return [words] if words else []
+        return sentences_of(text, words)
+
+    return cut
 
 
 class SpanText(NamedTuple):

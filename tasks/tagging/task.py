@@ -56,7 +56,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
 
     Config: ClassVar[type[Recipe]] = TaggingRecipe
     fields: tuple[str, ...] = ("tokens", "tags")
-    alternative_fields = (("text", "spans"),)
+    alternative_fields = (("tokens", "tags"), ("text", "spans"))
     metric: SpanScores | TagScores
     label_field = "tags"
     tags_words: ClassVar[bool] = True
@@ -201,6 +201,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         return super().state() | {
             "id2label": dict(enumerate(self.tags)),
             "scheme": self.scheme,
+            "fields": list(self.fields),
             **known,
         }
 
@@ -208,6 +209,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         """Restore what `prepare` had learnt."""
         super().restore(tokenizer, state)
         tags = names_by_id(state["id2label"])
+        self.fields = tuple(state.get("fields", self.fields))
         learnt = self.recipe.head.scheme
         self.scheme = str(state.get("scheme", "BIOES" if learnt == "auto" else learnt))
         if not self.is_plain:
@@ -312,30 +314,52 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         if self.reads_texts:
             yield from self._evaluate_texts(model, split, device, shard, limit)
             return
-        unknown = self.unknown_words(split)
         for index in self.empty_indices(split, shard, limit):
-            statistics = self.metric.statistics([], [], None if unknown is None else [])
-            yield Record(index, statistics, [], [])
+            yield self._record(split, index, [], [])
         indices = self._indices(split, shard, limit)
         for index, target, tags in self._decode(model, split, indices, device):
-            mask = None if unknown is None else unknown[index]
-            yield Record(index, self.metric.statistics(tags, target, mask), target, tags)
+            yield self._record(split, index, target, tags)
 
     def _evaluate_texts(
         self, model: TaggerModel, split: Split, device: torch.device, shard: Shard, limit: int
     ) -> Iterator[Record]:
         """Score the spans of whole texts, whose sentences are tagged one by one."""
-        assert isinstance(self.metric, SpanScores)
-        texts, unknown = self.span_texts(split).texts, self.unknown_words(split)
+        texts = self.span_texts(split).texts
         size = min(limit, len(texts)) if limit else len(texts)
         chosen = range(shard.rank, size, shard.world_size)
         numbers = [number for index in chosen for number in texts[index].numbers]
         found = {number: tags for number, _, tags in self._decode(model, split, numbers, device)}
         for index in chosen:
-            text = texts[index]
-            tags = [found.get(number, []) for number in text.numbers]
-            masks = None if unknown is None else [unknown[number] for number in text.numbers]
-            yield text_record(index, text, tags, self.metric, masks)
+            tags = [found.get(number, []) for number in texts[index].numbers]
+            yield self._text_record(split, index, tags)
+
+    def tag_records(self, split: Split, predicted: Sequence[Sequence[str]]) -> Iterator[Record]:
+        """Score predicted tags of all sentences of a split; tags of spans may be in any scheme."""
+        if not self.is_plain:
+            predicted = [tag_schemes.convert_tags(tags, self._span_scheme) for tags in predicted]
+        if self.reads_texts:
+            for index, text in enumerate(self.span_texts(split).texts):
+                yield self._text_record(split, index, [predicted[number] for number in text.numbers])
+            return
+        for index, (target, tags) in enumerate(zip(self.targets(split), predicted, strict=True)):
+            yield self._record(split, index, target, tags)
+
+    def _record(
+        self, split: Split, index: int, target: Sequence[str], tags: Sequence[str]
+    ) -> Record:
+        unknown = self.unknown_words(split)
+        mask = None if unknown is None else unknown[index]
+        return Record(index, self.metric.statistics(tags, target, mask), list(target), list(tags))
+
+    def _text_record(self, split: Split, index: int, tags: Sequence[Sequence[str]]) -> Record:
+        assert isinstance(self.metric, SpanScores)
+        text, unknown = self.span_texts(split).texts[index], self.unknown_words(split)
+        masks = None if unknown is None else [unknown[number] for number in text.numbers]
+        return text_record(index, text, tags, self.metric, masks)
+
+    def plain_or_bio(self, tags: Sequence[str]) -> list[str]:
+        """Return plain tags as they are, those of spans in the BIO scheme."""
+        return list(tags) if self.is_plain else tag_schemes.convert_tags(tags, "BIO")
 
     def _decode(
         self, model: TaggerModel, split: Split, indices: Sequence[int], device: torch.device

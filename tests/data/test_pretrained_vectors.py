@@ -1,6 +1,9 @@
 import gzip
 import json
+import math
 import os
+import struct
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -171,11 +174,10 @@ def test_a_missing_file_says_where_it_was_looked_for(folder) -> None:
     [
         (GLOVE, 2, r"v\.txt have 3 components, embedding\.dim is 2: set embedding\.dim=3"),
         ("4 3\n" + GLOVE, 5, r"have 3 components, embedding\.dim is 5"),
-        (GLOVE + "end 1 2\n", 3, r"v\.txt, line 5: 2 numbers where the lines before have 3"),
-        (GLOVE + "end 1 2 3 4\n", 3, r"line 5: 4 numbers"),
-        (GLOVE + "dog 1 x 3\n", 3, r"line 5: not a number"),
-        (GLOVE + "dog 1 2x 3\n", 3, r"line 5: not a number"),
-        (GLOVE + "dog 1 nan 3\n", 3, r"the vector of 'dog' has a component that is not finite"),
+        ("the 1 x 3\n", 3, r"v\.txt, line 1: not a number"),
+        ("the 1 2x 3\n", 3, r"line 1: not a number"),
+        ("the 1 nan 3\n", 3, r"line 1: the vector of 'the' has a component that is not finite"),
+        ("the 1 2 3\n" + "cat 1 2\n" * 2, 3, r"v\.txt, line 2: 2 numbers where 3 are expected"),
         ("other 1 2 3\n", 3, r"none of the 7 words"),
         ("", 3, r"none of the 7 words"),
     ],
@@ -184,6 +186,82 @@ def test_bad_text(folder, content, dim, message) -> None:
     (folder / "v.txt").write_text(content)
     with pytest.raises(UserError, match=message):
         load_vectors("v.txt", VOCABULARY, dim)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["end 1 2", "end 1 2 3 4", "dog 1 x 3", "dog 1 2x 3", "dog 1 nan 3", "bad\udcff 1 2 3", "dog"],
+)
+def test_odd_lines_are_skipped_and_counted(folder, line) -> None:
+    content = "the 0.1 0.2 0.3\n" + line + "\n" + GLOVE
+    (folder / "v.txt").write_bytes(content.encode(errors="surrogateescape"))
+    weight, covered, coverage, *_ = load_vectors("v.txt", VOCABULARY, 3)
+    check(weight, covered)
+    assert coverage.odd_lines == 1
+    assert str(coverage).endswith("; 1 odd line of the file skipped")
+
+
+def test_a_file_of_another_dimension_is_not_read_to_its_end(folder) -> None:
+    (folder / "v.txt").write_bytes(b"word 1 2 3\n" * 200 + b"\xff" * 100)
+    with pytest.raises(UserError, match=r"set embedding\.dim=3"):
+        load_vectors("v.txt", VOCABULARY, 5)
+
+
+def word2vec_binary(words: dict[str, list[float]], newline: bytes = b"\n") -> bytes:
+    header = f"{len(words)} {len(next(iter(words.values())))}\n".encode()
+    rows = (w.encode() + b" " + struct.pack(f"<{len(v)}f", *v) + newline for w, v in words.items())
+    return header + b"".join(rows)
+
+
+@pytest.mark.parametrize("newline", [b"\n", b""])
+@pytest.mark.parametrize("name", ["v.bin", "v.bin.gz"])
+def test_word2vec_binary(folder, name, newline) -> None:
+    content = word2vec_binary(WORDS, newline)
+    (folder / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    weight, covered, coverage, *_ = load_vectors("v.bin", VOCABULARY, 3)
+    check(weight, covered)
+    assert coverage.odd_lines == 0
+    with pytest.raises(UserError, match=r"set embedding\.dim=3"):
+        load_vectors("v.bin", VOCABULARY, 4)
+
+
+def test_large_and_cut_binary_files(folder) -> None:
+    vectors = {f"w{n}": [float(n)] * 300 for n in range(3000)}  # more than one chunk
+    content = word2vec_binary({**vectors, "bad": [math.nan] * 300})
+    (folder / "v.bin").write_bytes(content)
+    read = load_vectors("v.bin", ["w0", "w2999", "bad"], 300)
+    assert read.weight[:2, 7].tolist() == [0, 2999]
+    assert read.covered.tolist() == [True, True, False]
+    assert read.coverage.odd_lines == 1
+    (folder / "v.bin").write_bytes(content[:-200])
+    with pytest.raises(UserError, match="cut short: 3,000 of 3,001 words are in it"):
+        load_vectors("v.bin", ["w0"], 300)
+    (folder / "v.bin").write_bytes(b"\xba\x16\x4f\x2f" + b"\0" * 50)
+    with pytest.raises(UserError, match=r"a model of fastText; give its vectors, the \.vec file"):
+        load_vectors("v.bin", ["w0"], 300)
+
+
+def test_the_mark_and_the_blanks_of_fasttext(folder) -> None:
+    lines = ["4 3", *(f"{line} " for line in GLOVE.splitlines())]
+    (folder / "cc.vec").write_text("\n".join(lines), encoding="utf-8-sig")
+    weight, covered, coverage, *_ = load_vectors("cc.vec", VOCABULARY, 3)
+    check(weight, covered)
+    (folder / "v.txt").write_text(GLOVE, encoding="utf-8-sig")
+    check(*load_vectors("v.txt", VOCABULARY, 3)[:2])
+
+
+def test_the_zip_of_glove(folder) -> None:
+    with zipfile.ZipFile(folder / "glove.6B.zip", "w") as archive:
+        archive.writestr("glove.6B.3d.txt", GLOVE)
+        archive.writestr("glove.6B.50d.txt", "the" + " 1" * 50 + "\n")
+    for name in ("glove.6B.zip", "glove.6B.zip/glove.6B.3d.txt", "glove.6B"):
+        check(*load_vectors(name, VOCABULARY, 3)[:2])
+    assert load_vectors("glove.6B.zip", ["the"], 50).covered.all()
+    with pytest.raises(UserError, match=r"0 of its files have embedding\.dim=5.*glove\.6B\.3d\.txt"):
+        load_vectors("glove.6B.zip", ["the"], 5)
+    with zipfile.ZipFile(folder / "one.zip", "w") as archive:
+        archive.writestr("vectors.txt", GLOVE)
+    check(*load_vectors("one.zip", VOCABULARY, 3)[:2])
 
 
 def test_a_damaged_gzip_file(folder) -> None:

@@ -158,7 +158,7 @@ def test_parallel(tmp_path) -> None:
         ("lines", b" \n\n", "the file is empty"),
         ("lines", b"a\nb\0c\n", "line 2: a NUL byte"),
         ("lines", b"a\nb\nna\xefve\n", "line 3: not UTF-8.*iconv"),
-        ("lines", "ab\n".encode("utf-16"), "UTF-16.*iconv"),
+        ("lines", "ab\n".encode("utf-16-be"), "line 1: a NUL byte.*data.encoding=utf-16-be"),
         ("lines", gzip.compress(b"a\n" * 5000, mtime=0)[:-10], "damaged or cut short"),
         ("lines", DAMAGED, "damaged or cut short"),
     ],
@@ -205,8 +205,8 @@ def test_a_suffix_suggests_its_format(tmp_path) -> None:
 def test_a_recipe_takes_its_formats_from_the_table() -> None:
     for name in READERS:
         assert DataConfig(format=name, formats={"test": name}).format == name
-    document = {"task": "tagging", "data": {"format": "json"}}
-    with pytest.raises(UserError, match=r"data\.format = 'json': choose lines, .*mean 'jsonl'"):
+    document = {"task": "tagging", "data": {"format": "jsonls"}}
+    with pytest.raises(UserError, match=r"data\.format = 'jsonls': choose lines, .*mean 'jsonl'"):
         validate(Recipe, document, "recipe x")
 
 

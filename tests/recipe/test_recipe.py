@@ -39,18 +39,6 @@ def test_values_are_toml_or_plain_strings(text: str, value: object) -> None:
     assert recipe.override({}, [f"a.b={text}"]) == {"a": {"b": value}}
 
 
-def test_a_recipe_extends_another_by_one_level(tmp_path: Path) -> None:
-    base, child, grandchild = (
-        tmp_path / f"{name}.toml" for name in ("base", "child", "grandchild")
-    )
-    base.write_text(f'task = "{TASK}"\n[training]\nepochs = 3\nbatch_size = 4\n')
-    child.write_text(f'extends = "{base}"\n[training]\nepochs = 5\n')
-    grandchild.write_text(f'extends = "{child}"\n')
-    assert recipe.read_document(str(child))["training"] == {"epochs": 5, "batch_size": 4}
-    with pytest.raises(UserError, match="one level"):
-        recipe.read_document(str(grandchild))
-
-
 @pytest.mark.parametrize(
     ("document", "said"),
     [

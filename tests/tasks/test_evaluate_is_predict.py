@@ -102,6 +102,31 @@ def test_auto_tokenizer_gives_the_same_ids_or_the_folder_says_why_not(
         assert ids == [list(features.ids) for features in read]
 
 
+@given(texts)
+@few
+def test_auto_tokenizer_of_a_language_model(scorer: Any, data: list[str]) -> None:
+    task, _, _, folder = scorer
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert not task.tokenizer.differs
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in data]
+    assert ids == [list(features.ids) for features in task.pipeline.read(data)]
+
+
+@given(texts)
+@few
+def test_auto_tokenizers_of_both_sides_of_a_translation_model(
+    generator: Any, data: list[str]
+) -> None:
+    task, _, _, folder = generator
+    sides = [(folder, task.pairs.source)]
+    sides += [(folder / "target", task.pairs.target_pipeline)] * (task.target_tokenizer is not None)
+    for place, pipeline in sides:
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        assert not pipeline.tokenizer.differs
+        ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in data]
+        assert ids == [list(features.ids) for features in pipeline.read(data)]
+
+
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_what_auto_tokenizer_cannot_do(way: dict[str, Any]) -> None:
     split = split_of({"text": TRAIN, "label": ["a", "b", "c", "a", "b"] * 3})
@@ -143,7 +168,9 @@ PAIRS = [(kind, copying) for kind in TOKENIZATIONS for copying in (False, True)]
 
 
 @pytest.fixture(scope="module", params=[*PAIRS, ("summary", False)], ids=str)
-def generator(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, Any, Any]:
+def generator(
+    request: pytest.FixtureRequest, tmp_path_factory: Any
+) -> tuple[Any, Any, Any, Path]:
     kind, copying = request.param
     name = "translation" if kind != "summary" else "summarization"
     task = make(
@@ -154,13 +181,14 @@ def generator(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[An
         decoding={"max_new_tokens": 5, "beam_size": 2},
     )
     model = built(task)
-    return task, model, reloaded(task, model, tmp_path_factory.mktemp("generator"))
+    folder = tmp_path_factory.mktemp("generator")
+    return task, model, reloaded(task, model, folder), folder
 
 
 @given(texts, st.booleans())
 @few
 def test_translation_and_summarization(generator: Any, data: list[str], cut: bool) -> None:
-    task, model, predictor = generator
+    task, model, predictor, _ = generator
     read_as_cut(task, cut)
     found = records(task, model, split_of({"source": data, "target": data}, "test"))
     predictions = predictor.predict(data, pretokenized=cut)
@@ -170,14 +198,14 @@ def test_translation_and_summarization(generator: Any, data: list[str], cut: boo
 @given(st.lists(words, min_size=1, max_size=2))
 @few
 def test_translation_of_lists_of_words(generator: Any, data: list[list[str]]) -> None:
-    task, model, predictor = generator
+    task, model, predictor, _ = generator
     found = records(task, model, split_of({"source": data, "target": data}, "test"))
     predictions = predictor.predict(data, pretokenized=True)
     assert [item.prediction for item in found] == [item.output for item in predictions]
 
 
 @pytest.fixture(scope="module", params=TOKENIZATIONS)
-def scorer(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, Any, Any]:
+def scorer(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, Any, Any, Path]:
     task = make(
         "language_modeling",
         {"kind": request.param, "add_eos": request.param != "bpe"},
@@ -186,13 +214,14 @@ def scorer(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Any, 
         evaluation={"documents": True},
     )
     model = built(task)
-    return task, model, reloaded(task, model, tmp_path_factory.mktemp("scorer"))
+    folder = tmp_path_factory.mktemp("scorer")
+    return task, model, reloaded(task, model, folder), folder
 
 
 @given(texts)
 @few
 def test_language_modeling(scorer: Any, data: list[str]) -> None:
-    task, model, predictor = scorer
+    task, model, predictor, _ = scorer
     scores: Sequence[Any] = predictor.predict(data)
     data = [*data, TRAIN[0]]  # a split has a token
     found = {item.index: item for item in records(task, model, split_of({"text": data}, "test"))}

@@ -49,3 +49,19 @@ def test_a_run_state_survives_json() -> None:
     run = RunState(step=3, tokens=1e15 + 1, line_total=1 / 3, best=Best("x", 2, {"loss": 0.1}))
     assert RunState.from_json(json.loads(json.dumps(run.to_json()))) == run
     assert RunState.from_json(json.loads(json.dumps(RunState().to_json()))) == RunState()
+
+
+def test_a_run_of_few_updates_is_said_with_the_epochs_that_make_enough() -> None:
+    short = RunLength(8, config(epochs=2.0)).short_run_note()
+    assert short.startswith("training makes only 16 updates")
+    assert "training.epochs=75 makes about 600" in short
+    assert RunLength(8, config(epochs=75.0)).total == 600
+    accumulated = RunLength(8, config(epochs=2.0, accumulation=2)).short_run_note()
+    assert "only 8 updates" in accumulated
+    assert "training.epochs=150 " in accumulated
+
+
+def test_no_note_where_updates_are_many_or_limited_by_the_recipe() -> None:
+    assert RunLength(100, config(epochs=2.0)).short_run_note() == ""
+    assert RunLength(100, config(epochs=1.99)).short_run_note()
+    assert RunLength(8, config(epochs=2.0, max_steps=10)).short_run_note() == ""

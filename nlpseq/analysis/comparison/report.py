@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nlpseq import custom_code
 from nlpseq.analysis.statistics import summarize
+from nlpseq.data.in_memory import LocalData
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
 from nlpseq.versions import versions
@@ -42,7 +43,7 @@ def compare(
     split: str | None = None,
     score: str | None = None,
     difference: float | None = None,
-    data_dir: Path | None = None,
+    local_data: LocalData | None = None,
     samples: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
@@ -58,7 +59,7 @@ def compare(
         split: whose scores to compare; by default `test`, or the first test split that all have scored.
         score: that decides; by default the task's main score.
         difference: smallest difference of interest, in the unit that people read (0.5 F1 points).
-        data_dir: folder of local files, for scores by length and rare words.
+        local_data: folder of local files, or data in memory, for scores by length and rare words.
         samples: number of resampled test sets, and of exchanges of outputs.
         level: of the intervals.
         seed: for the random numbers.
@@ -72,7 +73,7 @@ def compare(
     """
     check_options(difference, samples, device if measure else None)
     words = command or ("nlpseq", "compare", *map(str, folders))
-    asked = _command(words, split, score, difference, data_dir)
+    asked = _command(words, split, score, difference, local_data)
     candidates, split = read_candidates(folders, split)
     if len(folders) == 1:
         candidates += baseline_candidates(candidates[0], split)
@@ -80,8 +81,8 @@ def compare(
     chosen = choose_score(candidates, score)
     pairs = _pairs(candidates, chosen, difference, samples, level, seed)
     report = _report(candidates, split, chosen, pairs, samples, level)
-    parts, unread = slices(candidates, chosen, split, data_dir)
-    models, unmeasured = _measured(report, data_dir, device) if measure else (report.models, [])
+    parts, unread = slices(candidates, chosen, split, local_data)
+    models, unmeasured = _measured(report, local_data, device) if measure else (report.models, [])
     limits = [*notes, *report.notes, *unread, *unmeasured]
     asked += _code_options(candidates)
     return replace(report, command=shlex.join(asked), models=models, slices=parts, notes=limits)
@@ -171,12 +172,12 @@ def _verdicts(
 
 
 def _measured(
-    report: Report, data_dir: Path | None, device: str | None
+    report: Report, local_data: LocalData | None, device: str | None
 ) -> tuple[list[ModelSummary], list[str]]:
     """Measure the first run of each model, one after the other; return a note if there are no texts."""
     firsts = [candidate.runs[0] for candidate in report.candidates]
     try:
-        texts = inputs(firsts[0], report.split, data_dir)
+        texts = inputs(firsts[0], report.split, local_data)
     except UserError as error:
         return report.models, [f"The speed of predictions was not measured: {error}"]
     return [
@@ -243,12 +244,12 @@ def _command(
     split: str | None,
     score: str | None,
     difference: float | None,
-    data_dir: Path | None,
+    local_data: LocalData | None,
 ) -> list[str]:
     options = ["--split", split] if split else []
     options += ["--score", score] if score else []
     options += ["--difference", f"{difference:g}"] if difference is not None else []
-    options += ["--data-dir", str(data_dir)] if data_dir else []
+    options += ["--data-dir", str(local_data)] if isinstance(local_data, Path) else []
     return [*words, *options]
 
 

@@ -8,19 +8,22 @@ lower case: the same for all models, whatever their tokenization.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nlpseq.data.hub_access import cache_only
+from nlpseq.data.in_memory import LocalData
 from nlpseq.data.word_tokenizer import split_words
 from nlpseq.errors import UserError
-from nlpseq.run_data import load_splits_of_run
+from nlpseq.run_data import changed_splits, load_splits_of_run
 
 from .runs import Candidate, TrainedRun
 
 RARE = 5  # a word is rare up to this count in train
+CHANGED = (
+    "The train split has changed since the runs were trained: no scores by rare words, which are counted in it"
+)
 PARTS = 4  # by length, with about the same number of examples
 
 
@@ -40,7 +43,7 @@ class Slice:
 
 
 def slices(
-    candidates: Sequence[Candidate], score: str, split: str, data_dir: Path | None
+    candidates: Sequence[Candidate], score: str, split: str, local_data: LocalData | None
 ) -> tuple[dict[str, list[Slice]], list[str]]:
     """Score slices of the test set.
 
@@ -48,7 +51,7 @@ def slices(
         candidates: that can be compared.
         score: name of the score.
         split: the split that was scored.
-        data_dir: folder of local files; data on the Hub are read if they were downloaded before.
+        local_data: folder of local files, or data in memory; data on the Hub are read if they were downloaded before.
 
     Returns:
         Slices by the property that defines them, and a note if the texts cannot be read.
@@ -56,23 +59,27 @@ def slices(
     first = candidates[0].runs[0]
     try:
         with cache_only():
-            data = load_splits_of_run(first.folder, first.task, data_dir, wanted=[split])
+            data = load_splits_of_run(first.folder, first.task, local_data, wanted=[split])
     except UserError as error:
         where = (
-            "" if data_dir or "--data-dir" in str(error) else "; give local files with --data-dir"
+            "" if local_data or "--data-dir" in str(error) else "; give local files with --data-dir"
         )
         return {}, [
-            f"No scores by length and rare words, because the texts are not available: {error}{where}"
+            "The stored predictions are compared, without scores by length and rare words, because the texts are "
+            f"not available: {error}{where}"
         ]
     if split not in data or data[split].fingerprint != first.fingerprint:
         return {}, [
-            "No scores by length and rare words: the data have changed since the runs were scored"
+            f"The {split} split has changed since the runs were scored: their stored predictions are compared, "
+            "without scores by length and rare words"
         ]
     field = first.task.fields[0]
     texts = [_words(row) for row in data[split].column(field)]
     chosen = [texts[index] for index in first.index]
     parts = {"input length (words)": _by_length([len(words) for words in chosen])}
-    if field in data["train"].rows.column_names:
+    changed = "train" in data and bool(changed_splits(first.folder, data, ["train"]))
+    notes = [CHANGED] if changed else []
+    if "train" in data and not changed and field in data["train"].rows.column_names:
         known = Counter(word for row in data["train"].column(field) for word in _words(row))
         parts["rarest input word"] = _by_rarity(chosen, known)
     return {
@@ -82,17 +89,17 @@ def slices(
             if len(indices)
         ]
         for title, by_name in parts.items()
-    }, []
+    }, notes
 
 
-def inputs(run: TrainedRun, split: str, data_dir: Path | None) -> list[str]:
+def inputs(run: TrainedRun, split: str, local_data: LocalData | None) -> list[str]:
     """Return the raw inputs of a split; lists of words are joined with spaces.
 
     Raises:
         UserError: the texts are not available, or have changed.
     """
     with cache_only():
-        data = load_splits_of_run(run.folder, run.task, data_dir, wanted=[split])
+        data = load_splits_of_run(run.folder, run.task, local_data, wanted=[split])
     if split not in data or data[split].fingerprint != run.fingerprint:
         raise UserError(f"the data have changed since split {split!r} of {run.folder} was scored")
     rows = data[split].column(run.task.fields[0])

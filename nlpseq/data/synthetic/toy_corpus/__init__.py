@@ -4,6 +4,7 @@ Sentences are drawn from a synchronous probabilistic grammar. One derivation giv
 its sentiment, its translation into an invented language and its headline.
 
     views.py      splits for each task
+    entailment.py pairs of sentences
     source.py     Example, sample, log_probability, entropy
     world.py      the rules
     lexicon.py    words and inflection

@@ -139,9 +139,9 @@ class Grammar:
             rules[symbol] = [replace(rule, probability=rule.probability / total) for rule in kept]
         return Grammar(self.start, rules)
 
-    def derive(self, random: Random) -> Derivation:
-        """Draw a derivation of the start symbol."""
-        return self._derive(self.start, random.random)
+    def derive(self, random: Random, symbol: str = "") -> Derivation:
+        """Draw a derivation of a symbol, by default of the start symbol."""
+        return self._derive(symbol or self.start, random.random)
 
     def _derive(self, symbol: str, uniform: Callable[[], float]) -> Derivation:
         cumulative, nodes = self._tables[symbol]

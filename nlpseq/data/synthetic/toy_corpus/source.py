@@ -11,13 +11,14 @@ from nlpseq.data.synthetic.toy_corpus.world import ENTITIES, GRAMMAR
 _LABELS = {"Sentence[+]": "positive", "Sentence[-]": "negative"}
 
 
-def _capitalise(words: Iterable[str]) -> tuple[str, ...]:
+def capitalise(words: Iterable[str]) -> tuple[str, ...]:
+    """Return words with a capital at the beginning."""
     first, *rest = words
     return (first[0].upper() + first[1:], *rest)
 
 
 # Capitals add no information: no two words that can begin a sentence share a capitalised form.
-_UNCAPITALISED = {_capitalise([word])[0]: word for word in GRAMMAR.first_words}
+_UNCAPITALISED = {capitalise([word])[0]: word for word in GRAMMAR.first_words}
 
 VOCABULARY = tuple(sorted(GRAMMAR.words | _UNCAPITALISED.keys()))
 """All words of the texts, in their spellings."""
@@ -72,11 +73,11 @@ def realise(derivation: Derivation) -> Example:
     """Make the example of a derivation; nothing is random."""
     words, tags = derivation.text(ENTITIES)
     return Example(
-        tokens=_capitalise(words),
+        tokens=capitalise(words),
         tags=tuple(tags),
         sentiment=_LABELS[derivation.children[0].symbol],
-        translation=_capitalise(derivation.translation()),
-        headline=_capitalise(derivation.headline()),
+        translation=capitalise(derivation.translation()),
+        headline=capitalise(derivation.headline()),
         log_probability=derivation.log_probability,
     )
 

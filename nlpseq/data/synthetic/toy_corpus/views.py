@@ -1,4 +1,4 @@
-"""Splits of the toy corpus, with one view for each of the five tasks.
+"""Splits of the toy corpus, with one view for each task.
 
 The view "text" is for language models: every split is an independent sample of the whole source, so the
 smallest possible perplexity follows from the mean of the rows' `log_probability`.
@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from nlpseq.data.synthetic.toy_corpus.entailment import draw_pair
+from nlpseq.data.synthetic.toy_corpus.grammar import Grammar
 from nlpseq.data.synthetic.toy_corpus.lexicon import GIVEN_NAMES, NAMES
 from nlpseq.data.synthetic.toy_corpus.source import Example, draw
 from nlpseq.data.synthetic.toy_corpus.world import GRAMMAR
@@ -33,7 +35,8 @@ _ROWS: Mapping[str, Callable[[Example], Row]] = {
     },
     "headline": lambda example: {"source": example.text, "target": " ".join(example.headline)},
 }
-VIEWS = tuple(_ROWS)
+ENTAILMENT = "entailment"
+VIEWS = (*_ROWS, ENTAILMENT)
 """Names of the views, one for each task."""
 DETERMINED = tuple(view for view in VIEWS if view != "text")
 """Views with a target that is a function of the text, so a perfect score is possible.
@@ -61,18 +64,18 @@ def draw_splits(view: str, sizes: Mapping[str, int] = DEFAULT_SIZES, seed: int =
     """Draw the splits of one view; the same arguments give the same rows on every machine.
 
     Args:
-        view: "text", "sentiment", "entities", "translation" or "headline".
+        view: "text", "sentiment", "entities", "translation", "headline" or "entailment".
         sizes: number of rows of each split, by its name; "train" comes first, the others in the order given.
         seed: seed of the random numbers.
 
     Returns:
         For each split a list of rows: {"text", "log_probability"}, {"text", "label"}, {"tokens", "tags"},
-        or {"source", "target"}.
+        {"source", "target"}, or {"text", "text2", "label"}.
 
     Raises:
         UserError: the view is unknown or a size is negative.
     """
-    if view not in _ROWS:
+    if view not in VIEWS:
         raise UserError(f"the built-in corpus has no view {view!r}; it has {', '.join(VIEWS)}")
     for name, size in sizes.items():
         if size < 0:
@@ -80,7 +83,24 @@ def draw_splits(view: str, sizes: Mapping[str, int] = DEFAULT_SIZES, seed: int =
     ordered = sorted(sizes, key=lambda name: name != "train")
     if view == "text":
         return _draw_independent(ordered, sizes, seed)
-    return _draw_disjoint(_ROWS[view], ordered, sizes, seed)
+    return _draw_disjoint(_row_of(view), ordered, sizes, seed)
+
+
+DrawRow = Callable[[Grammar, Random], tuple[tuple[str, ...], Row]]
+"""Draws a row, and the tokens of its first sentence."""
+
+
+def _row_of(view: str) -> DrawRow:
+    def draw_row(grammar: Grammar, random: Random) -> tuple[tuple[str, ...], Row]:
+        example = draw(grammar, random)
+        return example.tokens, _ROWS[view](example)
+
+    return _draw_entailment if view == ENTAILMENT else draw_row
+
+
+def _draw_entailment(grammar: Grammar, random: Random) -> tuple[tuple[str, ...], Row]:
+    first, second, label = draw_pair(grammar, random)
+    return tuple(first), {"text": " ".join(first), "text2": " ".join(second), "label": label}
 
 
 def _draw_independent(ordered: list[str], sizes: Mapping[str, int], seed: int) -> Splits:
@@ -92,7 +112,7 @@ def _draw_independent(ordered: list[str], sizes: Mapping[str, int], seed: int) -
 
 
 def _draw_disjoint(
-    row: Callable[[Example], Row], ordered: list[str], sizes: Mapping[str, int], seed: int
+    draw_row: DrawRow, ordered: list[str], sizes: Mapping[str, int], seed: int
 ) -> Splits:
     unseen = _choose_unseen_names(_random(seed, "names"))
     known = {"Name": set(NAMES) - unseen, "Given": set(GIVEN_NAMES) - unseen}
@@ -101,15 +121,17 @@ def _draw_disjoint(
     for name in ordered:
         random = _random(seed, name)
         grammar = GRAMMAR.restrict(known) if name == "train" else GRAMMAR
-        examples: list[Example] = []
-        while len(examples) < sizes[name]:
-            example = draw(grammar, random)
-            if example.tokens in earlier:
+        rows: list[Row] = []
+        drawn: set[tuple[str, ...]] = set()
+        while len(rows) < sizes[name]:
+            tokens, row = draw_row(grammar, random)
+            if tokens in earlier:
                 result.rejected += 1
             else:
-                examples.append(example)
-        earlier.update(example.tokens for example in examples)
-        result[name] = [row(example) for example in examples]
+                rows.append(row)
+                drawn.add(tokens)
+        earlier |= drawn
+        result[name] = rows
     return result
 
 
