@@ -14,8 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from nlpseq.argument_checks import checked
+
 if TYPE_CHECKING:
     from nlpseq.analysis.comparison import Report
+    from nlpseq.data.in_memory import LocalData
+    from nlpseq.data.report import DataReport
     from nlpseq.errors import UserError
     from nlpseq.experiment.quickstart import Quickstart
     from nlpseq.experiment.training_run import RunResult
@@ -38,7 +42,9 @@ __all__ = [
     "inspect",
     "load",
     "quickstart",
+    "report",
     "run",
+    "train",
 ]
 
 __version__ = "0.2.0"
@@ -56,7 +62,28 @@ def __getattr__(name: str) -> Any:
 Folder = str | Path
 Files = str | Path | Iterable[str | Path]
 Device = str | None
+Column = str | Sequence[str]
 Columns = Mapping[str, str | Sequence[str]] | None
+
+
+def _given(
+    names: Sequence[str | Path],
+    data: Any,
+    columns: Columns,
+    options: Mapping[str, Any] | None,
+    data_dir: str | Path | None,
+    overrides: Mapping[str, Any],
+    code: Files,
+) -> "tuple[LocalData | None, list[str]]":
+    """Return the data that a call gives, and its changes to recipes; files with code are read first."""
+    from nlpseq.custom_code import register
+    from nlpseq.given_data import data_for
+    from nlpseq.recipe import to_assignments
+
+    folder = checked(data_dir=data_dir)["data_dir"]
+    register(code)
+    given = data_for([str(name) for name in names], data, columns, options)
+    return given.beside(folder), [*given.assignments, *to_assignments(overrides)]
 
 
 def run(
@@ -81,11 +108,8 @@ def run(
 
     Args:
         recipe: name of a recipe of nlpseq, or path of a TOML file.
-        data: data to train on, instead of the recipe's: a pandas or polars DataFrame; a `datasets.Dataset`,
-            `DatasetDict` or `IterableDataset`; a `pyarrow.Table`; a list of dicts; a dict of columns; a dict of
-            splits of any of these; the path of a file, a folder or what `save_to_disk` wrote; the id of a data
-            set of the Hub (`user/set`, `user/set@revision`, `hf://datasets/user/set/a.csv`). A dict of keys
-            of the recipe's section `[data]` changes that section, as in 0.1.
+        data: data instead of the recipe's: a DataFrame, a Dataset, a list of dicts, a dict of columns or splits, a
+            path or a Hub id. Keys of the section `[data]` change that section: `{"files": ...}`.
         columns: column of the data for each field of the task, `{"text": "message", "label": "category"}`.
         data_options: further keys of `[data]`, such as `{"hold_out": {"test": 0.1}}`.
         data_dir: folder of local data files, used instead of the Hub.
@@ -98,27 +122,130 @@ def run(
         overwrite: replace an earlier run in `output`.
         track: name of a tracker of accelerate to log to.
         code: Python files with classes that the recipe names, such as a cell.
-        **overrides: changes to the recipe by section:
-            `seed=14, training={"epochs": 3, "learning_rate": 1e-3}`.
+        **overrides: changes to the recipe by section: `seed=14, training={"epochs": 3}`.
 
     Raises:
         nlpseq.UserError: bad input; one line says what to change.
     """
-    from nlpseq.argument_checks import checked
-    from nlpseq.custom_code import register
     from nlpseq.data.in_memory import as_options
     from nlpseq.experiment.run import run as run_recipe
-    from nlpseq.given_data import training_data
-    from nlpseq.recipe import to_assignments
 
     name = checked(recipe=recipe)["recipe"]
-    options = checked(data_dir=data_dir, output=output, seeds=seeds, folds=folds)
+    options = checked(output=output, seeds=seeds, folds=folds)
     options |= {"device": device, "test": test, "resume": resume, "overwrite": overwrite}
-    register(code)
-    given = training_data(data, columns, data_options, recipe=name)
-    options |= as_options(given.beside(options.pop("data_dir")))
-    assignments = [*given.assignments, *to_assignments(overrides)]
-    return run_recipe(name, assignments, track=track, **options)
+    local_data, changes = _given([name], data, columns, data_options, data_dir, overrides, code)
+    return run_recipe(name, changes, track=track, **as_options(local_data), **options)
+
+
+def train(
+    data: Any,
+    *,
+    text: Column | None = None,
+    label: str | None = None,
+    text2: Column | None = None,
+    labels: Column | None = None,
+    number: str | None = None,
+    tags: str | None = None,
+    spans: str | None = None,
+    source: Column | None = None,
+    target: Column | None = None,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    task: str = "",
+    minutes: float | None = None,
+    output: str | Path | None = None,
+    device: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **overrides: Any,
+) -> "RunResult":
+    """Train on your own data with settings chosen by the data; `nlpseq train` on the command line.
+
+        nlpseq.train("tickets.csv", text="message", label="category")
+        nlpseq.train(frame, label="category", minutes=5)
+
+    Args:
+        data: a path, several of them, the id of a data set of the Hub, or data in memory: a DataFrame,
+            `datasets.Dataset` or `DatasetDict`, a list of dicts, a dict of columns.
+        text: column of the texts; several are joined. Columns that leave no doubt need no name.
+        label: column of classes.
+        text2: column of the second text of a pair.
+        labels: column of lists of labels, or several columns of 0 and 1.
+        number: column of numbers, for regression.
+        tags: column with a tag for each token.
+        spans: column of spans by offset.
+        source: column of texts to translate or to summarize.
+        target: column of their translations or summaries.
+        validation: file of the validation split.
+        test: file of the test split; without these, 10% of the data are held out for each.
+        task: name of the task, where several read such columns.
+        minutes: time for the whole call.
+        output: run directory; `runs/<name of the data>` by default.
+        device: `cpu`, `cuda`, ...; CUDA if available by default.
+        resume: continue a run that was stopped.
+        overwrite: replace an earlier run in `output`.
+        quiet: do not print the report and the plan.
+        **overrides: changes to the recipe, as in `run`; they come last.
+
+    Raises:
+        nlpseq.UserError: bad input; one line says what to change.
+    """
+    from nlpseq.experiment.train import Request, ignore
+    from nlpseq.experiment.train import train as train_on
+    from nlpseq.recipe import to_assignments
+
+    given = {"text": text, "label": label, "text2": text2, "labels": labels, "number": number}
+    given |= {"tags": tags, "spans": spans, "source": source, "target": target}
+    files = {"validation": validation, "test": test}
+    request = Request(
+        data,
+        {name: _as_name(value) for name, value in given.items() if value is not None},
+        {name: file for name, file in files.items() if file is not None},
+        to_assignments(overrides),
+        task=task,
+        output=checked(output=output)["output"],
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        minutes=minutes,
+    )
+    return train_on(request, ignore if quiet else print)
+
+
+def report(
+    data: Any,
+    *,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    **columns: Column,
+) -> "DataReport":
+    """Report on data: classes, lengths, languages, duplicates, unknown words; `nlpseq data` on the command line.
+
+    Args:
+        data: as in `train`.
+        validation: file of the validation split.
+        test: file of the test split.
+        **columns: column for each field, as in `train`: `text="message", label="category"`.
+
+    Returns:
+        The report; `to_json()` has all of its numbers.
+
+    Raises:
+        nlpseq.UserError: bad input; one line says what to change.
+    """
+    from nlpseq.experiment.own_data import check_fields, read_own_data
+
+    files = {"validation": validation, "test": test}
+    return read_own_data(
+        data,
+        check_fields({name: _as_name(value) for name, value in columns.items()}),
+        {name: file for name, file in files.items() if file is not None},
+    ).report
+
+
+def _as_name(column: Column) -> str | tuple[str, ...]:
+    return column if isinstance(column, str) else tuple(column)
 
 
 def quickstart(
@@ -147,7 +274,6 @@ def quickstart(
     Raises:
         nlpseq.UserError: bad input; one line says what to change.
     """
-    from nlpseq.argument_checks import checked
     from nlpseq.experiment.quickstart import quickstart as run_quickstart
     from nlpseq.recipe import to_assignments
 
@@ -193,25 +319,13 @@ def evaluate(
     Raises:
         nlpseq.UserError: bad input; one line says what to change.
     """
-    from nlpseq.argument_checks import checked
-    from nlpseq.custom_code import register
     from nlpseq.data.in_memory import as_options
     from nlpseq.experiment.evaluate import evaluate as evaluate_run
-    from nlpseq.given_data import scoring_data
-    from nlpseq.recipe import to_assignments
 
     name = checked(run=run)["run"]
-    folder = checked(data_dir=data_dir)["data_dir"]
-    register(code)
-    given = scoring_data(data, columns, data_options)
-    return evaluate_run(
-        name,
-        overrides=[*given.assignments, *to_assignments(overrides)],
-        split=split,
-        device=device,
-        baselines=baselines,
-        **as_options(given.beside(folder)),
-    )
+    local_data, changes = _given((), data, columns, data_options, data_dir, overrides, code)
+    options: dict[str, Any] = {"split": split, "device": device, "baselines": baselines}
+    return evaluate_run(name, overrides=changes, **as_options(local_data), **options)
 
 
 @overload
@@ -272,7 +386,6 @@ def load(
         nlpseq.UserError: there is no model of this format and task.
     """
     from nlpseq import model_directory
-    from nlpseq.argument_checks import checked
     from nlpseq.custom_code import register
 
     name = checked(run=run)["run"]
@@ -317,20 +430,12 @@ def inspect(
         nlpseq.UserError: bad input; one line says what to change.
     """
     from nlpseq import inspection
-    from nlpseq.argument_checks import checked
-    from nlpseq.custom_code import register
-    from nlpseq.given_data import data_for
-    from nlpseq.recipe import to_assignments
 
     chosen = checked(names=names)["names"]
-    folder = checked(data_dir=data_dir)["data_dir"]
     options = checked(models=models, texts=texts, parts=parts, output=output)
     options |= {"distance": distance, "device": device}
-    register(code)
-    given = data_for(chosen, data, columns)
-    options["local_data"] = given.beside(folder)
-    assignments = [*given.assignments, *to_assignments(overrides)]
-    return inspection.inspect(chosen, assignments, **options)
+    local_data, changes = _given(chosen, data, columns, None, data_dir, overrides, code)
+    return inspection.inspect(chosen, changes, local_data=local_data, **options)
 
 
 def compare(
@@ -344,7 +449,6 @@ def compare(
     difference: float | None = None,
     data: Any = None,
     columns: Columns = None,
-    data_options: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     output: str | Path | None = None,
     device: str | None = None,
@@ -364,13 +468,11 @@ def compare(
         split: split to compare on; the (first) test split by default.
         score: score to compare; the task's main score by default.
         difference: smallest difference of interest, for the sample-size estimate.
-        data: data to train on, as in `run`; for finished runs the data that they were scored on, where these were in
-            memory.
+        data: data as in `run`; for finished runs those that they were scored on.
         columns: column of the data for each field of the task, where recipes are trained.
-        data_options: further keys of `[data]`, where recipes are trained.
         data_dir: folder of local data files.
         output: folder for reports and runs; below `runs/compare` by default.
-        device: device to train and measure on.
+        device: where to train and measure.
         samples: number of bootstrap resamples and of permutations.
         measure: measure speed and memory; by default only where recipes are trained.
         code: Python files with classes that the recipes name, such as a cell.
@@ -379,18 +481,10 @@ def compare(
     Raises:
         nlpseq.UserError: bad input; one line says what to change.
     """
-    from nlpseq import custom_code, recipe
-    from nlpseq.argument_checks import checked
     from nlpseq.experiment.compare import compare as compare_models
-    from nlpseq.given_data import data_for
 
-    names = checked(names=named)["names"]
-    folder = checked(data_dir=data_dir)["data_dir"]
     options = checked(models=models, seeds=seeds, output=output)
     options |= {"match": match, "minutes": minutes, "split": split, "score": score}
-    options |= {"difference": difference, "samples": samples, "measure": measure}
-    custom_code.register(code)
-    given = data_for(names, data, columns, data_options)
-    options["local_data"] = given.beside(folder)
-    assignments = [*given.assignments, *recipe.to_assignments(overrides)]
-    return compare_models(names, assignments, device=device, **options)[0]
+    options |= {"difference": difference, "samples": samples, "measure": measure, "device": device}
+    options["local_data"], changes = _given(named, data, columns, None, data_dir, overrides, code)
+    return compare_models(checked(names=named)["names"], changes, **options)[0]

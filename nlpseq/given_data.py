@@ -46,6 +46,10 @@ _OF_SOURCE = (
 """Keys that a recipe of the user loses when its data are replaced."""
 
 
+_SETTINGS = (Mapping, bool, int, float)
+"""Types of values of `[data]` that are no data."""
+
+
 @dataclass(frozen=True)
 class GivenData:
     """Data that the user gives, as a run takes them.
@@ -140,14 +144,14 @@ def data_for(
     columns: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> GivenData:
-    """Return data for several models: to train on where a name is a recipe, else for trained models.
+    """Return data to train on if one of the names is a recipe, else data for trained models.
 
     Raises:
         UserError: as of `training_data`.
     """
-    recipes = [name for name in names if name.endswith(".toml") or name in recipe_names()]
-    if recipes:
-        return training_data(data, columns, options, recipe=recipes[0])
+    for name in names:
+        if name.endswith(".toml") or (name in recipe_names() and not Path(name).is_dir()):
+            return training_data(data, columns, options, recipe=name)
     return scoring_data(data, columns, options)
 
 
@@ -169,14 +173,17 @@ def is_section(data: object, keys: Collection[str]) -> bool:
     if is_table(data):  # columns, one of which may be called `name` or `source`
         return False
     if not known:
-        return not any(
-            is_table(value) or isinstance(value, str | Path) for value in data.values()
-        ) and all(isinstance(value, (Mapping, bool, int, float)) for value in data.values())
+        return not any(map(_may_be_split, data.values()))
     other = next(key for key in data if key not in keys)
     raise UserError(
         f"data={{{known[0]!r}: ..., {other!r}: ...}}: {known[0]!r} is a key of the recipe's section [data], "
         f"{other!r} is none; give a section (keys: {', '.join(sorted(keys))}), or else columns or splits alone"
     )
+
+
+def _may_be_split(value: object) -> bool:
+    """Return whether a value under a name that is no key of `[data]` is more likely a split than a setting."""
+    return is_table(value) or not isinstance(value, _SETTINGS)
 
 
 def is_dataset_dict(data: object) -> bool:

@@ -335,7 +335,7 @@ VECTOR = " 0.5 0.25 1 2 3 4 5 6"
         ("v.txt", f"the{VECTOR}\nold 1 2\na 1\n".encode(), "v.txt, line 2: 2 numbers where 8 are expected"),
         ("v.txt", f"the{VECTOR}\nold{VECTOR} 7\nold 1\n".encode(), "v.txt, line 2: 9 numbers"),
         ("v.txt", f"the{VECTOR}x\n".encode(), "v.txt, line 1: not a number"),
-        ("v.txt", f"the{VECTOR[:-1]}nan\n".encode(), "v.txt, line 1: the vector of .the. has a component that is not finite"),
+        ("v.txt", f"the{VECTOR[:-1]}nan\n".encode(), "v.txt, line 1: .* component that is not finite"),
         ("v.txt", f"qqqq{VECTOR}\n".encode(), "v.txt: it has none of the 13 words"),
         ("v.txt", bytes(range(256)) * 9, "v.txt"),
         ("v.txt.gz", gzip.compress(f"the{VECTOR}\n".encode(), mtime=0)[:30], "v.txt.gz: damaged or cut short"),

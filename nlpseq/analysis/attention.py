@@ -1,12 +1,13 @@
 """Attention weights of any model in one form: rows of weights over the tokens of a text.
 
-They come from a decoder over its source, from attention pooling over a text, and from each head of a
-Transformer. Predictors return the first two. `Recorder` captures the last while the model runs, at each call of
-torch's own attention, so that no layer has to keep the weights which its fused kernel does not return.
+They come from a decoder over its source, from attention pooling over a text, from the alignment of a pair of texts,
+and from each head of a Transformer. Predictors return the first two. `Recorder` captures the last while the model
+runs, at each call of torch's own attention, so that no layer has to keep the weights which its fused kernel does not
+return.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from nlpseq.data.batch import ModelInput
+from nlpseq.layers.pairs import AlignedPair, SoftAlignment
 from nlpseq.models.model import Model
-from nlpseq.predictor import AttendedText, Classification, TextGenerator
+from nlpseq.predictor import AttendedText, ExplainablePrediction, TextGenerator
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class AttentionMap:
     """Attention weights over one text, ready to be drawn.
 
     Attributes:
-        name: where in the model: `decoder`, `pooling`, `sentences` or `layer 1, head 2`.
+        name: where in the model: `decoder`, `pooling`, `sentences`, `alignment` or `layer 1, head 2`.
         text: the text.
         output: the model's output; empty for self-attention.
         rows: T tokens that attend.
@@ -103,21 +105,67 @@ def attention_weights(
     return scores.softmax(-1)
 
 
-def attention_maps(predictor: Any, text: str) -> list[AttentionMap]:
-    """Return every attention of a model over one text.
+def attention_maps(predictor: Any, text: str | tuple[str, ...]) -> list[AttentionMap]:
+    """Return every attention of a model over one text, or over a pair of texts.
 
     Args:
         predictor: of any task, as `nlpseq.load` returns it.
-        text: raw text.
+        text: raw text; for a model of pairs, two of them.
 
     Returns:
         The maps; none where the model has no attention.
     """
-    if isinstance(predictor, TextGenerator):
+    if isinstance(predictor, TextGenerator) and isinstance(text, str):
         maps = [decoder_map(predictor.attention([text])[0])]
     else:
         maps = pooling_maps(predictor.predict([text])[0])
-    return maps + self_attention_maps(predictor.model, predictor.read_texts([text]))
+    model_input = predictor.read_texts([text])
+    if isinstance(text, tuple):
+        maps += alignment_maps(predictor, text, model_input.token_texts)
+    return maps + self_attention_maps(predictor.model, model_input, len(model_input.token_texts))
+
+
+def alignment_maps(
+    predictor: Any, pair: tuple[str, ...], tokens: Sequence[Sequence[str]]
+) -> list[AttentionMap]:
+    """Return what the tokens of each text of a pair are aligned to in the other one.
+
+    Args:
+        predictor: of pairs.
+        pair: two raw texts.
+        tokens: of both texts.
+    """
+    recorded: list[AlignedPair] = []
+    layers = [part for part in predictor.model.modules() if isinstance(part, SoftAlignment)]
+    handles = [
+        layer.register_forward_hook(lambda _layer, _inputs, output: recorded.append(output))
+        for layer in layers
+    ]
+    try:
+        prediction = predictor.predict([pair])[0]
+    finally:
+        for handle in handles:
+            handle.remove()
+    maps = []
+    for aligned in recorded:
+        for name, rows, columns, weights in (
+            ("alignment", tokens[0], tokens[1], aligned.weights),
+            ("alignment back", tokens[1], tokens[0], aligned.weights_back),
+        ):
+            values = weights[0, : len(rows), : len(columns)].tolist()
+            maps.append(
+                AttentionMap(
+                    name,
+                    " | ".join(pair),
+                    prediction.summary(),
+                    tuple(rows),
+                    tuple(columns),
+                    tuple(map(tuple, values)),
+                    ("token", "other text"),
+                    _largest(values),
+                )
+            )
+    return maps
 
 
 def decoder_map(prediction: AttendedText) -> AttentionMap:
@@ -136,13 +184,13 @@ def decoder_map(prediction: AttendedText) -> AttentionMap:
 
 def pooling_maps(prediction: object) -> list[AttentionMap]:
     """Return the attention of a classifier: one row over tokens, one over sentences if it is hierarchical."""
-    if not isinstance(prediction, Classification) or not prediction.weights:
+    if not isinstance(prediction, ExplainablePrediction) or not prediction.weights:
         return []
-    label = str(prediction.label)
+    label = prediction.label_part().label or ""
 
     def row(name: str, tokens: Iterable[str], weights: Iterable[float]) -> AttentionMap:
         values = tuple(weights)
-        axes = ("class", "token" if name == "pooling" else "sentence")
+        axes = ("class", "token" if name.startswith("pooling") else "sentence")
         return AttentionMap(
             name,
             prediction.text,
@@ -157,26 +205,41 @@ def pooling_maps(prediction: object) -> list[AttentionMap]:
     maps = [row("pooling", prediction.tokens, prediction.weights)]
     if prediction.sentence_weights:
         maps.append(row("sentences", prediction.sentences, prediction.sentence_weights))
+    if prediction.weights2:
+        maps.append(row("pooling of text2", prediction.tokens2, prediction.weights2))
+    if prediction.sentence_weights2:
+        maps.append(row("sentences of text2", prediction.sentences2, prediction.sentence_weights2))
     return maps
 
 
-def self_attention_maps(model: Model[Any], model_input: ModelInput) -> list[AttentionMap]:
-    """Return the attention of each layer and head of an encoder over the first text."""
+def self_attention_maps(
+    model: Model[Any], model_input: ModelInput, count: int = 1
+) -> list[AttentionMap]:
+    """Return the attention of each layer and head of an encoder over the first `count` texts."""
     with torch.no_grad(), Recorder() as recorder:
         model.eval().encode(model_input.tokens)
-    tokens = tuple(model_input.token_texts[0])
     maps = []
-    for layer, weights in enumerate(recorder.weights, 1):
-        heads = weights[0, :, : len(tokens), : len(tokens)]  # (N, T, T)
-        largest = float(heads.max()) if heads.numel() else 1.0
-        for head, rows in enumerate(heads.tolist(), 1):
-            values = tuple(map(tuple, rows))
-            name = f"layer {layer}, head {head}"
-            maps.append(
-                AttentionMap(
-                    name, " ".join(tokens), "", tokens, tokens, values, ("query", "key"), largest
+    for row, words in enumerate(model_input.token_texts[:count]):
+        tokens = tuple(words)
+        side = f" of text{row + 1}" if row else ""
+        for layer, weights in enumerate(recorder.weights, 1):
+            heads = weights[row, :, : len(tokens), : len(tokens)]  # (N, T, T)
+            largest = float(heads.max()) if heads.numel() else 1.0
+            for head, rows in enumerate(heads.tolist(), 1):
+                values = tuple(map(tuple, rows))
+                name = f"layer {layer}, head {head}{side}"
+                maps.append(
+                    AttentionMap(
+                        name,
+                        " ".join(tokens),
+                        "",
+                        tokens,
+                        tokens,
+                        values,
+                        ("query", "key"),
+                        largest,
+                    )
                 )
-            )
     return maps
 
 

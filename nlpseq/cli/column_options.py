@@ -15,7 +15,7 @@ _COLUMNS = {
     "labels": "lists of labels, or columns of 0 and 1: toxic,insult",
     "number": "a number to predict (regression)",
     "tags": "the tag of each token",
-    "spans": "spans by offset in the text: [[0, 4, \"PER\"], ...]",
+    "spans": 'spans by offset in the text: [[0, 4, "PER"], ...]',
     "source": "the text to translate or to summarize",
     "target": "its translation or summary",
 }
@@ -49,9 +49,7 @@ def columns_given(arguments: Namespace) -> dict[str, str]:
 
 def splits_given(arguments: Namespace) -> dict[str, str]:
     """Return the files of other splits."""
-    return {
-        name: value for name in ("validation", "test") if (value := getattr(arguments, name))
-    }
+    return {name: value for name in ("validation", "test") if (value := getattr(arguments, name))}
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,15 +10,16 @@ from typing import Any
 
 from nlpseq.cli import decoding_options
 from nlpseq.cli.common_options import add_code, add_device, add_model
+from nlpseq.cli.pair_input import pairs_of_lines, pairs_of_words
 from nlpseq.cli.prediction_writer import (
     PredictionWriter,
     check_output,
     check_output_folder,
     is_complete,
 )
-from nlpseq.cli.text_input import CountingIterator, read_texts
+from nlpseq.cli.text_input import CountingIterator, TextOrPair, read_texts
 from nlpseq.errors import UserError
-from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
+from nlpseq.predictor import FORMATS, ColumnReader, Generator, Predictor, TextGenerator
 from nlpseq.reporting.predictions import check_format
 
 MAX_FIGURES = 50
@@ -42,7 +43,9 @@ examples:
   nlpseq predict runs/translation --file in.txt --output out.txt --beam-size 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
 
-Each line of a file or of standard input is one text. With --output,
+Each line of a file or of standard input is one text. For a model of pairs it is
+two texts with a tab between them, or a JSON object with "text" and "text2"; on
+the command line texts then come in twos: TEXT TEXT2 TEXT TEXT2. With --output,
 predictions are collected in FILE.partial until all are there. If interrupted,
 run the command again with --resume, with the same texts and options.
 """
@@ -126,9 +129,12 @@ def execute(arguments: Namespace) -> int:
         if arguments.attention is None:
             return 0
     unread = read_texts(arguments.texts, arguments.file, sys.stdin)
-    first_texts = list(itertools.islice(unread, READ_AHEAD))
-    texts = CountingIterator(itertools.chain(first_texts, unread))
-    writer = _writer(arguments, load_predictor(arguments))
+    first_lines = list(itertools.islice(unread, READ_AHEAD))
+    predictor = load_predictor(arguments)
+    examples = _texts_or_pairs(itertools.chain(first_lines, unread), arguments, predictor)
+    first_texts = list(itertools.islice(examples, READ_AHEAD))
+    texts = CountingIterator(itertools.chain(first_texts, examples))
+    writer = _writer(arguments, predictor)
     if output is None:
         for content in writer.render(texts, terminal=sys.stdout.isatty()):
             print(content, end="", flush=True)
@@ -143,6 +149,21 @@ def execute(arguments: Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _texts_or_pairs(
+    lines: Iterator[str], arguments: Namespace, predictor: Predictor[Any]
+) -> Iterator[TextOrPair]:
+    """Return the texts, or pairs of texts if the model reads two."""
+    if not isinstance(predictor, ColumnReader) or len(predictor.text_columns) < 2:
+        return lines
+    if arguments.texts:
+        return pairs_of_words(list(lines))
+    return pairs_of_lines(lines, _source_of(arguments), predictor.text_columns)
+
+
+def _source_of(arguments: Namespace) -> str:
+    return str(arguments.file or "standard input")
 
 
 def _check_before_loading(arguments: Namespace) -> None:
@@ -195,7 +216,7 @@ def _writer(arguments: Namespace, predictor: Predictor[Any]) -> PredictionWriter
         pretokenized=arguments.pretokenized,
         progress=sys.stderr.isatty() and not shown,
         settings=_settings(arguments),
-        text_name="text" if arguments.texts else f"{arguments.file or 'standard input'}, line",
+        text_name="text" if arguments.texts else f"{_source_of(arguments)}, line",
     )
 
 
@@ -218,7 +239,7 @@ def _check_decoding(arguments: Namespace, predictor: Predictor[Any]) -> None:
 
 
 def _draw_attention(
-    writer: PredictionWriter, drawn: list[str], texts: CountingIterator, folder: Path
+    writer: PredictionWriter, drawn: list[TextOrPair], texts: CountingIterator, folder: Path
 ) -> None:
     writer.draw_attention(drawn, folder)
     _exhaust(texts)
@@ -227,7 +248,7 @@ def _draw_attention(
     print(f"Attention drawn in {folder}{note}", file=sys.stderr)
 
 
-def _exhaust(texts: Iterator[str]) -> None:
+def _exhaust(texts: Iterator[TextOrPair]) -> None:
     """Read the texts that a complete file has predictions for, to count them."""
     for _ in texts:
         pass

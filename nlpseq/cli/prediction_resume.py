@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from nlpseq.cli.text_input import TextOrPair
 from nlpseq.errors import UserError
 from nlpseq.files import maker_of, partial_of
 
@@ -19,13 +20,13 @@ class RemainingTexts(NamedTuple):
         num_bytes: their size in the file.
     """
 
-    texts: Iterator[str]
+    texts: Iterator[TextOrPair]
     num_chunks: int = 0
     num_bytes: int = 0
 
 
 def skip_predicted(
-    partial: Path, format: str, texts: Iterator[str], chunk_size: int, *, one_line: bool
+    partial: Path, format: str, texts: Iterator[TextOrPair], chunk_size: int, *, one_line: bool
 ) -> RemainingTexts:
     """Skip the texts that a partial file has predictions for, and check that they belong together.
 
@@ -42,7 +43,7 @@ def skip_predicted(
     Raises:
         UserError: there are fewer texts than predictions, or the predictions are for other texts.
     """
-    incomplete: list[str] = []
+    incomplete: list[TextOrPair] = []
     num_chunks = num_bytes = 0
     with partial.open("rb") as file:
         for number, (prediction, end) in enumerate(_complete_predictions(file, format), 1):
@@ -95,7 +96,7 @@ def _complete_predictions(file: BinaryIO, format: str) -> Iterator[tuple[bytes, 
             prediction = b""
 
 
-def _mismatch(prediction: bytes, text: str, format: str, *, one_line: bool) -> str:
+def _mismatch(prediction: bytes, text: TextOrPair, format: str, *, one_line: bool) -> str:
     """Return why this cannot be the prediction for a text in a format; empty if it can be."""
     predicted = _text_in_json(prediction)
     if format == "json":
@@ -108,20 +109,25 @@ def _mismatch(prediction: bytes, text: str, format: str, *, one_line: bool) -> s
             )
     elif predicted is not None and predicted == text:
         return "JSON; resume with --format json"
-    elif format == "conll":
+    elif format == "conll" and isinstance(text, str):
         rows = prediction.decode(errors="replace").split("\n")
         tokens = "".join(row.rpartition(" ")[0] for row in rows)
         if "".join(tokens.split()) != "".join(text.split()):
             return f"not the tokens of {text!r:.60}; start over with --overwrite"
-    elif "\n" in text and not one_line:
+    elif any("\n" in part for part in text) and not one_line:
         return "its text has several lines; only --format json can be resumed after such a text"
     return ""
 
 
-def _text_in_json(prediction: bytes) -> str | None:
+def _text_in_json(prediction: bytes) -> TextOrPair | None:
+    """Return the text of a prediction, or both texts of a pair."""
     try:
         value = json.loads(prediction)
     except ValueError:
         return None
-    text = value.get("text") if isinstance(value, dict) else None
+    text, second = (
+        (value.get("text"), value.get("text2")) if isinstance(value, dict) else (None, None)
+    )
+    if isinstance(text, str) and isinstance(second, str):
+        return text, second
     return text if isinstance(text, str) else None

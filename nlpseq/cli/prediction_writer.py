@@ -17,6 +17,7 @@ from typing import Any
 
 from nlpseq.cli import text_input
 from nlpseq.cli.prediction_resume import RemainingTexts, check_same_settings, skip_predicted
+from nlpseq.cli.text_input import TextOrPair
 from nlpseq.errors import TextError, UserError
 from nlpseq.files import GrowingFile, discard_partial, is_partial, names_of, partial_of, write_lines
 from nlpseq.predictor import FORMATS, Explainer, Prediction, Predictor, TextGenerator
@@ -161,7 +162,7 @@ class PredictionWriter:
         return text_input.GENERATION_CHUNK_SIZE if generates else text_input.CHUNK_SIZE
 
     def render(
-        self, texts: Iterator[str], *, terminal: bool = False, first_chunk: int = 0
+        self, texts: Iterator[TextOrPair], *, terminal: bool = False, first_chunk: int = 0
     ) -> Iterator[str]:
         """Yield the predictions as text, one string for each chunk (and one for the end of a page)."""
         chunks = self._predict(texts, first_chunk)
@@ -171,7 +172,7 @@ class PredictionWriter:
             chunks, self.format, explain=bool(self.explain), terminal=terminal
         )
 
-    def write(self, output: Path, texts: Iterator[str], *, resume: bool = False) -> None:
+    def write(self, output: Path, texts: Iterator[TextOrPair], *, resume: bool = False) -> None:
         """Write the predictions to a file.
 
         Raises:
@@ -197,7 +198,7 @@ class PredictionWriter:
                 ) from error
             file.finish()
 
-    def draw_attention(self, texts: Sequence[str], folder: Path) -> None:
+    def draw_attention(self, texts: Sequence[TextOrPair], folder: Path) -> None:
         """Draw what each token of an output attended to: one figure for each text, and a page of all.
 
         Raises:
@@ -208,9 +209,9 @@ class PredictionWriter:
         if not isinstance(self.predictor, TextGenerator):
             raise UserError(f"a {self.predictor.name} has no attention of outputs to draw")
         options = {name: value for name, value in self._options(0).items() if name != "num_return"}
-        draw(self.predictor.attention(texts, **options), folder)
+        draw(self.predictor.attention([str(text) for text in texts], **options), folder)
 
-    def _predict(self, texts: Iterator[str], first_chunk: int) -> Iterator[list[Prediction]]:
+    def _predict(self, texts: Iterator[TextOrPair], first_chunk: int) -> Iterator[list[Prediction]]:
         for number, chunk in enumerate(text_input.chunks(texts, self.chunk_size), first_chunk):
             try:
                 if isinstance(self.predictor, TextGenerator):
@@ -223,7 +224,7 @@ class PredictionWriter:
                 text = number * self.chunk_size + error.index + 1
                 raise UserError(f"{self.text_name} {text}: {error.reason}") from error
 
-    def _explain(self, chunk: Sequence[str]) -> list[Prediction]:
+    def _explain(self, chunk: Sequence[TextOrPair]) -> list[Prediction]:
         if not isinstance(self.predictor, Explainer):
             raise UserError(
                 f"--explain {self.explain}: a {self.predictor.name} has no `explain`; use --explain attention"
@@ -238,7 +239,7 @@ class PredictionWriter:
     def _cutting(self) -> dict[str, Any]:
         return {"pretokenized": True} if self.pretokenized else {}
 
-    def _skip_predicted(self, partial: Path, texts: Iterator[str]) -> RemainingTexts:
+    def _skip_predicted(self, partial: Path, texts: Iterator[TextOrPair]) -> RemainingTexts:
         kind = self.predictor.prediction_type
         format = self.format or predictions.default_format(kind)
         rest = skip_predicted(partial, format, texts, self.chunk_size, one_line=kind.one_line)

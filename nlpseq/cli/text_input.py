@@ -21,26 +21,30 @@ CHUNK_SIZE, GENERATION_CHUNK_SIZE = 1000, 256
 """Texts that are predicted and shown at a time; fewer where the model generates text, token by token."""
 
 
+TextOrPair = str | tuple[str, str]
+"""A text, or a pair of texts for a model that reads two."""
+
+
 class CountingIterator:
-    """Texts, counted as they are read.
+    """Texts or pairs, counted as they are read.
 
     Attributes:
         count: how many have been read.
-        blank: how many of them are empty, or white space alone.
+        blank: how many of them are empty, or white space alone; of pairs, those with such a text.
     """
 
-    def __init__(self, texts: Iterator[str]) -> None:
+    def __init__(self, texts: Iterator[TextOrPair]) -> None:
         self._texts = texts
         self.count = 0
         self.blank = 0
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[TextOrPair]:
         return self
 
-    def __next__(self) -> str:
+    def __next__(self) -> TextOrPair:
         text = next(self._texts)
         self.count += 1
-        self.blank += not text.strip()
+        self.blank += not all(map(str.strip, (text,) if isinstance(text, str) else text))
         return text
 
 
@@ -66,7 +70,7 @@ def read_texts(words: Sequence[str], file: Path | None, stream: TextIO | None) -
     return _read_lines(stream.buffer, "standard input")
 
 
-def chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+def chunks(texts: Iterable[TextOrPair], size: int) -> Iterator[list[TextOrPair]]:
     """Yield `size` texts at a time, and the rest in the last chunk."""
     iterator = iter(texts)
     while chunk := list(islice(iterator, size)):

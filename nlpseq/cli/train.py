@@ -63,7 +63,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Train, and print the scores; 130 if the run was interrupted."""
     paths, overrides = split_words(arguments.data)
-    from nlpseq.experiment.train import Request, next_commands, prepare, recipe_text, train
+    from nlpseq.experiment.train import Request, ignore, next_commands, prepare, recipe_text, train
     from nlpseq.reporting import tables
 
     if arguments.seed is not None:
@@ -82,7 +82,7 @@ def execute(arguments: Namespace) -> int:
         command=["nlpseq", *arguments.command_line],
     )
     is_main_process = os.environ.get("RANK", "0") == "0"  # set by torchrun and accelerate
-    say = tables.print_line if is_main_process else _silent
+    say = tables.print_line if is_main_process else ignore
     if arguments.what_if:
         print(recipe_text(prepare(request, say)))
         return 0
@@ -95,7 +95,3 @@ def execute(arguments: Namespace) -> int:
         tables.report_run(result.metrics, result.samples, result.folder)
         tables.print_next_steps(next_commands(result))
     return 0
-
-
-def _silent(line: str) -> None:
-    """Print nothing, in other processes than the first."""

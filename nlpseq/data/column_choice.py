@@ -38,7 +38,7 @@ class ColumnChoice:
 
 def choose_columns(
     splits: Mapping[str, Split],
-    given: Mapping[str, str],
+    given: Mapping[str, Name],
     guessed: Mapping[str, str],
     options: Mapping[str, str],
 ) -> ColumnChoice:
@@ -46,7 +46,7 @@ def choose_columns(
 
     Args:
         splits: as they were read.
-        given: column for a field, by the user; several with commas between them.
+        given: column for a field, by the user; several as a tuple, or with commas between them.
         guessed: column for a field, by the format.
         options: for messages, the way in which the user names a field: `--text`.
 
@@ -59,26 +59,31 @@ def choose_columns(
         field: _named(name, columns, options[field]) for field, name in given.items()
     }
     _check_distinct(chosen, options)
+    _check_all(chosen, columns, options)
     lines: list[str] = []
     if missing := _missing(set(chosen), columns, guessed):
         further = _propose(missing, columns, guessed, chosen, options)
         for field, name in further.items():
+            if name == guessed.get(field):
+                continue  # the format says so
             spelled = name if isinstance(name, str) else ",".join(name)
             described = columns[spelled].describe() if spelled in columns else spelled
-            lines.append(f"{options[field]} {spelled}: taken, since it is the likely one: {described}")
+            lines.append(
+                f"{options[field]} {spelled}: taken, since it is the likely one: {described}"
+            )
         chosen |= further
-    for field, name in chosen.items():
-        for part in (name,) if isinstance(name, str) else name:
-            if part in columns:
-                _check(field, columns[part], columns, options, several=not isinstance(name, str))
+    _check_all(chosen, columns, options)
     return ColumnChoice(chosen, tuple([*lines, *_unused(chosen, columns, options)]))
 
 
-def _named(name: str, columns: Mapping[str, Column], option: str) -> Name:
+def _named(name: Name, columns: Mapping[str, Column], option: str) -> Name:
     """Return the column, or several, that a user names."""
-    if name in columns:
-        return name
-    parts = [part.strip() for part in name.split(",")]
+    if isinstance(name, str):
+        if name in columns:
+            return name
+        parts = [part.strip() for part in name.split(",")]
+    else:
+        parts = list(name)
     for part in parts:
         if part not in columns and not _is_number(part):
             near = suggest(part, columns).removesuffix(".")
@@ -116,7 +121,8 @@ def _missing(
         return tuple(
             field
             for field in ("text", "label")
-            if field not in given and not (field == "label" and given & {"labels", "number", "spans"})
+            if field not in given
+            and not (field == "label" and given & {"labels", "number", "spans"})
         )
     if given:
         return ()  # text alone: a language model
@@ -129,8 +135,19 @@ def _missing(
         return ("source", "target")
     if "tags" in columns and ("tokens" in columns or "words" in columns):
         return ("tokens", "tags")
+    constant = [
+        name
+        for name, column in columns.items()
+        if column.kind == "constant" and name.lower() in _LABEL_NAMES
+    ]
+    if constant:
+        return ("text", "label")
     # With a single column there is nothing to learn but the text itself.
-    used = [column for column in columns.values() if column.kind not in ("empty", "constant", "id", "date")]
+    used = [
+        column
+        for column in columns.values()
+        if column.kind not in ("empty", "constant", "id", "date")
+    ]
     return ("text",) if len(used) == 1 and used[0].kind == "text" else ("text", "label")
 
 
@@ -160,9 +177,9 @@ def _propose(
 def _likely(field: str, free: Mapping[str, Column], chosen: Mapping[str, Name]) -> str:
     """Return the column that a field is very probably read from, '' if there is a doubt."""
     if field in ("tokens", "tags"):
-        return next((name for name in (field, "words", "form") if name in free and field != "tags"), "") or (
-            field if field in free else ""
-        )
+        return next(
+            (name for name in (field, "words", "form") if name in free and field != "tags"), ""
+        ) or (field if field in free else "")
     if field in ("source", "target"):
         pair = _pair_of(free)
         if pair:
@@ -170,12 +187,24 @@ def _likely(field: str, free: Mapping[str, Column], chosen: Mapping[str, Name]) 
         other = [name for name, column in free.items() if column.kind == "text"]
         return other[0] if len(other) == 1 else ""
     kind, names = ("text", _TEXT_NAMES) if field == "text" else ("label", _LABEL_NAMES)
-    fitting = {name: column for name, column in free.items() if column.kind == kind}
+    fitting = {
+        name: column
+        for name, column in free.items()
+        if column.kind == kind
+        or (kind == "label" and column.kind == "constant" and name.lower() in names)
+    }
     if len(fitting) == 1:
         return next(iter(fitting))
     usual = [name for name in fitting if name.lower() in names]
     if len(usual) == 1:
         return usual[0]
+    if kind == "text" and not fitting:
+        # Texts that repeat look like classes.
+        long = [
+            name for name, column in free.items() if column.kind == "label" and column.words > 2
+        ]
+        usual = [name for name in long if name.lower() in names]
+        return (usual or long)[0] if len(usual or long) == 1 else ""
     if kind == "text":
         by_length = sorted(fitting.values(), key=lambda column: -column.words)
         if len(by_length) > 1 and by_length[0].words > _CLEARLY_LONGER * by_length[1].words * 2:
@@ -185,7 +214,11 @@ def _likely(field: str, free: Mapping[str, Column], chosen: Mapping[str, Name]) 
 
 def _pair_of(columns: Mapping[str, Column]) -> tuple[str, str] | None:
     """Return source and target if names say so: `source` and `target`, or two codes of languages."""
-    texts = [name for name, column in columns.items() if column.kind == "text"]
+    texts = [
+        name
+        for name, column in columns.items()
+        if column.kind == "text" or (column.kind == "label" and column.words > 1)
+    ]
     last = {name: name.rpartition(".")[2].lower() for name in texts}
     sources = [name for name in texts if last[name] in _SOURCES]
     targets = [name for name in texts if last[name] in _TARGETS]
@@ -221,6 +254,15 @@ def _doubt(
     )
 
 
+def _check_all(
+    chosen: Mapping[str, Name], columns: Mapping[str, Column], options: Mapping[str, str]
+) -> None:
+    for field, name in chosen.items():
+        for part in (name,) if isinstance(name, str) else name:
+            if part in columns:
+                _check(field, columns[part], columns, options, several=not isinstance(name, str))
+
+
 def _check(
     field: str,
     column: Column,
@@ -237,6 +279,11 @@ def _check(
     start = f"{options[field]} {column.name}:"
     if column.kind == "empty":
         raise UserError(f"{start} the column is empty; the data have {_others(column, columns)}")
+    if field in ("tags", "tokens") and column.kind not in ("lists", "records"):
+        raise UserError(
+            f"{start} the column holds single values such as {column.example!r}, and tags are lists, one tag "
+            f"for each token; a class for each text is given with {options['label']}"
+        )
     if field in ("text", "text2", "source", "target") and column.kind in ("id", "number"):
         raise UserError(
             f"{start} the column holds {'numbers' if column.kind == 'number' else 'ids'} such as "
@@ -244,9 +291,9 @@ def _check(
         )
     if field == "label" and not several:
         _check_classes(start, column, columns, options)
-    if field == "number" and column.kind not in ("number", "label", "id", "constant"):
+    if field == "number" and not column.numeric and not several:
         raise UserError(
-            f"{start} the column holds {column.kind}, such as {column.example!r}, not numbers; "
+            f"{start} the column holds values such as {column.example!r}, not numbers; "
             f"classes are given with {options['label']}"
         )
 
@@ -260,14 +307,18 @@ def _check_classes(
             f"{start} all rows have the label {column.example!r}, and a classifier needs two classes at least; "
             f"the data have {_others(column, columns)}"
         )
-    if column.kind in ("number", "id") and not column.whole:
+    if column.kind == "number" and not column.whole:
         raise UserError(
             f"{start} {different}, numbers such as {column.example!r}: to learn the number, give "
             f"{options['number']} {column.name}; classes are few values that repeat"
         )
     many = column.distinct > max(_MOST_CLASSES * column.rows, 1) and column.rows > FEW_NUMBERS
     if many and column.kind in ("id", "text", "number", "label", "date"):
-        what = f"it holds texts, give {options['text']} {column.name}" if column.words > 3 else "an id?"
+        what = (
+            f"it holds texts, give {options['text']} {column.name}"
+            if column.words > 3
+            else "an id?"
+        )
         raise UserError(
             f"{start} {different}: {what}; classes repeat; the data have {_others(column, columns)}"
         )
@@ -284,7 +335,11 @@ def _unused(
     """Return a line on classes that a language model leaves unread."""
     if set(chosen) != {"text"}:
         return []
-    labels = [name for name, column in columns.items() if column.kind == "label" and name not in chosen.values()]
+    labels = [
+        name
+        for name, column in columns.items()
+        if column.kind == "label" and name not in chosen.values()
+    ]
     if not labels:
         return []
     return [

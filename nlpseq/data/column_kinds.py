@@ -12,6 +12,7 @@ from nlpseq.wording import format_count
 Kind = Literal["text", "label", "number", "id", "date", "lists", "records", "constant", "empty"]
 
 SAMPLE = 2000
+MOSTLY = 0.95
 FEW_NUMBERS = 20
 """More different numbers than these are values to predict, not classes."""
 _MANY_WORDS = 3.0  # mean words of a column of texts
@@ -32,7 +33,8 @@ class Column:
         rows: number of rows.
         distinct: different values.
         words: mean number of words of the values.
-        whole: all numbers are whole.
+        numeric: nearly all values are numbers.
+        whole: all of them are whole numbers.
         example: a value, shortened.
     """
 
@@ -41,6 +43,7 @@ class Column:
     rows: int
     distinct: int
     words: float = 0.0
+    numeric: bool = False
     whole: bool = False
     example: str = ""
 
@@ -101,7 +104,8 @@ def _column(name: str, values: Sequence[Any], rows: int, distinct: int) -> Colum
     numbers = [number for text in texts if (number := _number(text)) is not None]
     whole = len(numbers) == len(texts) and all(number.is_integer() for number in numbers)
     kind = _kind(texts, rows, distinct, words, numbers=len(numbers), whole=whole)
-    return Column(name, kind, rows, distinct, words, whole, example)
+    numeric = len(numbers) > MOSTLY * len(texts)
+    return Column(name, kind, rows, distinct, words, numeric, whole, example)
 
 
 def _kind(
@@ -110,7 +114,7 @@ def _kind(
     many = distinct > max(rows // 2, 1)
     if distinct == 1 and rows > 1:
         return "constant"
-    if numbers > 0.95 * len(texts):
+    if numbers > MOSTLY * len(texts):
         if whole and many and rows > FEW_NUMBERS:
             return "id"
         return "label" if distinct <= FEW_NUMBERS else "number"

@@ -36,6 +36,13 @@ def columns_of_split(
     return tuple(dict.fromkeys(column for name in names for column in _as_tuple(name)))
 
 
+def named_fields(
+    columns: Mapping[str, ColumnNames], split: str, fields: Sequence[str]
+) -> list[str]:
+    """Return the fields for which `data.columns` names a column of a split."""
+    return [field for field in fields if _columns_of_field(columns, split, field) is not None]
+
+
 def rename_columns(
     splits: Mapping[str, Split],
     config: DataConfig,
@@ -137,15 +144,27 @@ def _rename(
                     f"data.columns: {field} and {moved[source[0]]} are both the column {source[0]!r}"
                 )
             moved[source[0]] = field
-    arrays = {
-        field: combine_columns(replace(split, rows=rows), field, source)
-        for field, source in joined.items()
-    }
+    return _move(replace(split, rows=rows), moved, joined)
+
+
+def _move(split: Split, moved: Mapping[str, str], joined: Mapping[str, tuple[str, ...]]) -> Split:
+    """Return a split with columns under new names.
+
+    Args:
+        split: with all columns.
+        moved: new name of each column.
+        joined: columns for each new name.
+    """
+    from datasets.fingerprint import generate_random_fingerprint
+
+    arrays = {field: combine_columns(split, field, source) for field, source in joined.items()}
     covered = [field for field in [*moved.values(), *joined] if field not in moved]
+    rows = split.rows
     rows = rows.remove_columns([name for name in covered if name in rows.column_names])
-    rows = rows.rename_columns(moved) if moved else rows
+    rows = rows.rename_columns(dict(moved)) if moved else rows
     for field, array in arrays.items():
-        rows = rows.add_column(field, array)
+        fingerprint = generate_random_fingerprint()  # one of the content would copy all of it
+        rows = rows.add_column(field, array, new_fingerprint=fingerprint)
     names = {field: column for column, field in moved.items()}
     names |= {field: " + ".join(source) for field, source in joined.items()}
     return replace(split, rows=rows, names=names)

@@ -83,17 +83,20 @@ def hold_out(splits: dict[str, Split], config: DataConfig, drawing: Drawing) -> 
     length = drawing.size(train)
     held_out = [sum(exact[index:]) for index in range(len(exact))]
     cuts = [0, *[int(length * (1 - share)) for share in held_out], length]
-    order = _order(train, config, drawing)
-    parts = {}
+    labels = drawing.labels(train) if drawing.label else []
+    order = _order(train, labels, config, drawing)
+    parts, classes = {}, {}
     for name, (begin, end) in zip(["train", *shares], pairwise(cuts), strict=True):
         if begin == end:
             raise UserError(
                 f"data.hold_out: {length} {drawing.unit} in {train.origin} leave none for {name}"
             )
         parts[name] = _part(train, name, order[begin:end], drawing)
+        classes[name] = _classes(labels, order[begin:end])
     for name in shares:
         unasked = name not in config.hold_out
-        parts[name] = replace(parts[name], note=_describe(parts, name, config, drawing, unasked))
+        note = _describe(parts, name, config, drawing, unasked)
+        parts[name] = replace(parts[name], note=note + _lacking(classes, name, drawing))
     return {**splits, **parts}
 
 
@@ -122,7 +125,7 @@ def _describe(
     note = f"{share}, {_manner(config, drawing)}"
     if unasked:
         note += ", since the data have no validation split (data.hold_out.validation = 0: none)"
-    return note + _lacking(parts, name, drawing)
+    return note
 
 
 def _manner(config: DataConfig, drawing: Drawing) -> str:
@@ -132,13 +135,21 @@ def _manner(config: DataConfig, drawing: Drawing) -> str:
     return f"drawn at random{by_class} (data.split_seed = {config.split_seed})"
 
 
-def _lacking(parts: dict[str, Split], name: str, drawing: Drawing) -> str:
-    """Name the classes of train that a part has no example of."""
-    if not drawing.label:
-        return ""
-    own = set(drawing.labels(parts[name]))
-    others = {label for part in parts.values() for label in drawing.labels(part)}
-    if not (lacking := sorted(others - own)):
+def _classes(labels: Sequence[str], rows: Sequence[int]) -> set[str]:
+    """Return the classes of some rows; none without labels."""
+    return {labels[row] for row in rows} if labels else set()
+
+
+def _lacking(classes: dict[str, set[str]], name: str, drawing: Drawing) -> str:
+    """Name the classes of train that a part has no example of.
+
+    Args:
+        classes: of each part.
+        name: of the part.
+        drawing: the way in which it was held out.
+    """
+    others: set[str] = set().union(*classes.values())
+    if not (lacking := sorted(others - classes[name])):
         return ""
     listed = ", ".join(lacking[:_SHOWN]) + ", ..." * (len(lacking) > _SHOWN)
     noun = "class" if len(lacking) == 1 else "classes"
@@ -158,16 +169,21 @@ def _hold_out_fold(
         raise UserError(
             f"data.folds = {config.folds}: {train.origin} has {length} {drawing.unit}; use fewer folds"
         )
-    order = _order(train, config, drawing)
+    labels = drawing.labels(train) if drawing.label else []
+    order = _order(train, labels, config, drawing)
     begin, end = (length * part // config.folds for part in (config.fold - 1, config.fold))
     parts = {
         "train": _part(train, "train", [*order[:begin], *order[end:]], drawing),
         "test": _part(train, "test", order[begin:end], drawing),
     }
+    classes = {
+        "train": _classes(labels, [*order[:begin], *order[end:]]),
+        "test": _classes(labels, order[begin:end]),
+    }
     manner = "in order" if drawing.contiguous else _manner(config, drawing)
     note = (
         f"part {config.fold} of {config.folds} of train, {end - begin:,} of {length:,} {drawing.unit}, "
-        f"{manner}{_lacking(parts, 'test', drawing)}"
+        f"{manner}{_lacking(classes, 'test', drawing)}"
     )
     tests = [name for name in splits if name.startswith("test")]
     if tests or "test" in config.hold_out:
@@ -176,17 +192,25 @@ def _hold_out_fold(
     return {**kept, **parts, "test": replace(parts["test"], note=note)}
 
 
-def _order(train: Split, config: DataConfig, drawing: Drawing) -> Sequence[int]:
+def _order(
+    train: Split, labels: Sequence[str], config: DataConfig, drawing: Drawing
+) -> Sequence[int]:
     """Return the rows in an order whose slices are the parts.
 
     A row is sorted by its quantile among the rows of its class, in random order, so every slice has each
     class in proportion; the only row of a class is in the middle.
+
+    Args:
+        train: the split.
+        labels: class of each row; (): no classes.
+        config: the recipe's `data` section.
+        drawing: the way in which rows are held out.
     """
     if drawing.contiguous:
         return range(drawing.size(train))
     generator = random.Random(config.split_seed)
     groups: dict[str, list[int]] = defaultdict(list)
-    for row, label in enumerate(drawing.labels(train)):
+    for row, label in enumerate(labels or [""] * drawing.size(train)):
         groups[label].append(row)
     keyed = []
     for _, group in sorted(groups.items()):

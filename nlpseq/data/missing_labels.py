@@ -34,9 +34,7 @@ def settle_labels(
     Raises:
         UserError: a row has no label, naming the row; or the column holds something else than labels.
     """
-    read = {
-        name: _labels(split, field, known) for name, split in splits.items() if split.labelled
-    }
+    read = {name: _labels(split, field, known) for name, split in splits.items() if split.labelled}
     trained = read.get("train", ())
     if field == "tags":
         trained = [tag for row in trained for tag in (row or "").split()]
@@ -73,13 +71,13 @@ def _settle(
 
 def _are_hidden(labels: Sequence[str | None], field: str, classes: Collection[str]) -> bool:
     """Return whether every label, or every tag, is -1, which is no class of train."""
-    used = set(labels) if field == "label" else {tag for row in labels for tag in (row or "").split()}
+    used = (
+        set(labels) if field == "label" else {tag for row in labels for tag in (row or "").split()}
+    )
     return used == {HIDDEN} and bool(classes) and HIDDEN not in classes
 
 
-def _with_spellings(
-    split: Split, labels: Sequence[str | None], classes: Collection[str]
-) -> Split:
+def _with_spellings(split: Split, labels: Sequence[str | None], classes: Collection[str]) -> Split:
     """Take booleans as train spells them, and note what was assumed about other spellings."""
     present = [label for label in labels if label is not None]
     spellings = boolean_spellings(present, classes)

@@ -7,9 +7,9 @@ are held in memory; data sets of the Hub stay memory-mapped.
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nlpseq.data.columns import columns_of_split, rename_columns
+from nlpseq.data.columns import columns_of_split, named_fields, rename_columns
 from nlpseq.data.field_sets import FieldSet, choose_fields
 from nlpseq.data.hold_out import Drawing, hold_out
 from nlpseq.data.hub_source import fetch_files, load_hub, names_files
@@ -21,6 +21,9 @@ from nlpseq.errors import UserError, suggest
 from nlpseq.readers import AUTO, READERS, ReadOptions, read_files
 from nlpseq.readers.span_forms import SPAN_COLUMNS
 from nlpseq.recipe import DataConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 BUILTIN = "builtin"
 CORPUS_SEED = 0  # the built-in corpus does not depend on the seed of a run
@@ -50,8 +53,7 @@ def load_splits(
         fields: columns that the task needs.
         further_fields: columns that the task uses if a split has them.
         label_field: column of labels, `label`, or of lists of tags, `tags`; '': the task has no labels.
-        target_field: column of what is predicted, which a split that is only scored may lack; by default
-            `label_field`.
+        target_field: column of what is predicted, `label_field` if empty; a split that is only scored may lack it.
         learnt: labels of a trained model.
         contiguous: what is held out of train is cut from its end, unless `config.hold_out_by` is set.
         given: data in memory, instead of those that the recipe names.
@@ -69,35 +71,60 @@ def load_splits(
     if given is None:
         splits = read_splits(config, data_dir, read_fields)
     else:
-        splits = given.read(read_fields, config.columns)
-        config = config if "train" in splits else _without_drawing(config)
+        splits, config = _read_given(given, config, read_fields)
     from_hub = data_dir is None and given is None and config.source != BUILTIN
     target = target_field or label_field
     if alternatives:
-        known_columns = {**config.columns, **(config.hub_columns if from_hub else {})}
-        chosen = choose_fields(splits, known_columns, [tuple(fields), *alternatives])
-        config = config.model_copy(update={"columns": {**chosen.columns, **config.columns}})
-        fields = chosen.fields
+        config, fields = _choose(splits, config, [tuple(fields), *alternatives], from_hub)
         target = label_field = fields[-1]
     splits = rename_columns(
         splits, config, fields, further_fields, target_field=target, from_hub=from_hub
     )
-    known = getattr(config, "labels", {})
-    if label_field:
-        skip = config.missing_labels == "skip"
-        splits = settle_labels(splits, label_field, skip=skip, known=known, learnt=learnt)
-    elif config.missing_labels != "error":
-        raise UserError("data.missing_labels: this task has no labels; leave it out")
-    elif target:
-        splits = settle_targets(splits, target)
+    splits = _settle(splits, config, label_field, target, learnt)
     from_files = data_dir is not None or (from_hub and names_files(config))
     characters = from_files and _format_of(config, "train") == "text"
-    by_order = contiguous if config.hold_out_by == "auto" else config.hold_out_by == "end"
-    classes = label_field if label_field == "label" else ""
-    drawing = Drawing(by_order or characters, characters, classes, known)
-    splits = hold_out(splits, config, drawing)
+    splits = hold_out(splits, config, _drawing(config, label_field, contiguous, characters))
     # There is no train split when a trained model is scored on other files.
     return add_phrases(splits) if config.phrases and "train" in splits else splits
+
+
+def _choose(
+    splits: dict[str, Split], config: DataConfig, sets: Sequence[FieldSet], from_hub: bool
+) -> tuple[DataConfig, FieldSet]:
+    """Return the set of fields that the data have, and a section with their columns."""
+    known = {**config.columns, **(config.hub_columns if from_hub else {})}
+    chosen = choose_fields(splits, known, sets)
+    columns = {**chosen.columns, **config.columns}
+    return config.model_copy(update={"columns": columns}), chosen.fields
+
+
+def _drawing(config: DataConfig, label_field: str, contiguous: bool, characters: bool) -> Drawing:
+    """Return the way in which rows are held out."""
+    by_order = contiguous if config.hold_out_by == "auto" else config.hold_out_by == "end"
+    classes = label_field if label_field == "label" else ""
+    return Drawing(by_order or characters, characters, classes, _named_labels(config))
+
+
+def _settle(
+    splits: dict[str, Split],
+    config: DataConfig,
+    label_field: str,
+    target: str,
+    learnt: Collection[str],
+) -> dict[str, Split]:
+    """Settle rows without a label, and splits without a target."""
+    if label_field:
+        skip, known = config.missing_labels == "skip", _named_labels(config)
+        return settle_labels(splits, label_field, skip=skip, known=known, learnt=learnt)
+    if config.missing_labels != "error":
+        raise UserError("data.missing_labels: this task has no labels; leave it out")
+    return settle_targets(splits, target) if target else splits
+
+
+def _named_labels(config: DataConfig) -> Collection[str]:
+    """Return the labels that a recipe names; they are labels whatever their spelling."""
+    labels: Collection[str] = getattr(config, "labels", {})
+    return labels
 
 
 def read_splits(
@@ -128,20 +155,21 @@ def read_splits(
     return load_hub(config, _local_advice(config))
 
 
-def _without_drawing(config: DataConfig) -> DataConfig:
-    """Return a section that holds nothing out: data in memory without a train split are scored as they are."""
-    return config.model_copy(update={"hold_out": {}, "folds": 0, "fold": 0})
+def _read_given(
+    given: DataInMemory, config: DataConfig, fields: Sequence[str]
+) -> tuple[dict[str, Split], DataConfig]:
+    """Return splits in memory, and a section that holds nothing out if there is no train split."""
+    splits = given.read(fields, config.columns)
+    if "train" not in splits:
+        config = config.model_copy(update={"hold_out": {}, "folds": 0, "fold": 0})
+    return splits, config
 
 
 def _format_of(config: DataConfig, split: str) -> str:
     return config.formats.get(split, config.format)
 
 
-def _load_local(
-    config: DataConfig, data_dir: Path, fields: Sequence[str] = ()
-) -> dict[str, Split]:
-    from datasets import Dataset
-
+def _load_local(config: DataConfig, data_dir: Path, fields: Sequence[str] = ()) -> dict[str, Split]:
     if not config.files:
         raise UserError(
             f"--data-dir {data_dir}: the recipe names no local files; "
@@ -161,12 +189,21 @@ def _load_local(
             config.delimiter,
             config.header,
             columns_of_split(config.columns, name, fields),
+            columns_of_split(config.columns, name, named_fields(config.columns, name, fields)),
         )
         content = read_files(data_dir, file, _format_of(config, name), options)
         splits[name] = Split(
-            name, Dataset(content.table), content.origin, content.note, content.files
+            name, _dataset(content.table), content.origin, content.note, content.files
         )
     return splits
+
+
+def _dataset(table: Any) -> "Dataset":
+    """Return a table as a data set; a fingerprint of its content, for caches, would copy all of it."""
+    from datasets import Dataset
+    from datasets.fingerprint import generate_random_fingerprint
+
+    return Dataset(table, fingerprint=generate_random_fingerprint())
 
 
 def _check_options(config: DataConfig) -> None:

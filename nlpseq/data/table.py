@@ -196,7 +196,11 @@ def _with_spans(values: Any) -> Any:
     """Return a column of spans such as `[[0, 3, "PER"]]` as records, which Arrow can hold; others unchanged."""
     if isinstance(values, list | tuple):
         return as_span_column(values)
-    return as_span_column(list(values)) if is_from(values, "pandas", "Series") and values.dtype == object else values
+    return (
+        as_span_column(list(values))
+        if is_from(values, "pandas", "Series") and values.dtype == object
+        else values
+    )
 
 
 def _to_array(values: Any) -> "pa.ChunkedArray":

@@ -95,10 +95,6 @@ class TextCutter:
             spans.append((begin, end))
         return [] if text[end:].strip() else self._split_spaceless(text, spans)
 
-    def words(self, text: str) -> list[CutWord]:
-        """Return the words of a text."""
-        return [CutWord([span], []) for span in self.spans(text)]
-
     def backend(self) -> Any:
         """Return the same for tokenizer.json."""
         if self.rule == "whitespace" and self.version < 3:
@@ -119,10 +115,14 @@ class TextCutter:
 
     def describe(self) -> str:
         """Return the rule in a few words."""
-        if self.rule == "whitespace":
-            return "at white space"
         rules = f" (Moses, {self.language})" if _has_moses(self.language) else ""
-        return f"into words by rule{rules}"
+        rule = "at white space" if self.rule == "whitespace" else f"into words by rule{rules}"
+        return f"{rule}, scripts without spaces into characters" if self.spaceless else rule
+
+
+def whole(spans: Iterable[Span]) -> list[CutWord]:
+    """Return words of one part."""
+    return [CutWord([span], []) for span in spans]
 
 
 def join_words(text: str, words: Iterable[CutWord]) -> tuple[str, list[Span]]:
@@ -136,7 +136,8 @@ def join_words(text: str, words: Iterable[CutWord]) -> tuple[str, list[Span]]:
             joined += [gap, text[begin:end]]
             origins += [(before, begin)] * len(gap) + [(i, i + 1) for i in range(begin, end)]
             before = end
-    last = max(_line_breaks(text[before:]) - 1, 0)
+    rest = text[before:] if joined else ""
+    last = _line_breaks(rest) - (rest[-1:].splitlines() == [""])  # without that at the end
     return "".join(joined) + "\n" * last, origins + [(before, len(text))] * last
 
 

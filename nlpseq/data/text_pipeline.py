@@ -17,11 +17,11 @@ from typing import Any, Literal
 
 from nlpseq.data.features import CharacterTable, Features, segments_of
 from nlpseq.data.normalizer import AlignedText, Normalizer
-from nlpseq.data.text_cutter import Span, TextCutter, join_words
+from nlpseq.data.text_cutter import Span, TextCutter, join_words, whole
 from nlpseq.data.tokenizer import TEXTS_AT_ONCE, Tokenizer
 from nlpseq.data.tokenizer_training import AT_SPACES, normalize
 from nlpseq.data.word_joiner import WordJoiner, words_of_parts
-from nlpseq.data.word_tokenizer import Word, sentence_numbers
+from nlpseq.data.word_tokenizer import Word, group_by_lines, sentence_numbers
 from nlpseq.errors import UserError
 
 CACHED_WORDS = 200_000
@@ -89,8 +89,7 @@ class TextPipeline:
         self._joiner: WordJoiner | None = None
         if joins_words and raw is not None:
             known = words_of_parts(self._vocabulary, raw) if self.whole_words else words
-            joiner = WordJoiner(known, raw, normalizer.fold if normalizer else str)
-            self._joiner = joiner if len(joiner) else None
+            self._joiner = WordJoiner(known, raw, normalizer.fold if normalizer else str) or None
         self._word_id = lru_cache(CACHED_WORDS)(self._look_up)
         self._pieces = lru_cache(CACHED_WORDS)(self._cut_word)
         if self.state() is not None:
@@ -270,9 +269,8 @@ class TextPipeline:
         """Return a text as the tokenizer of pieces or characters reads it."""
         aligned = self.normalizer.align(text) if self.normalizer else AlignedText(text)
         if self.raw is not None and not is_cut:
-            words = self.raw.words(aligned.text)
-            if self._joiner is not None:
-                words = self._joiner.join(aligned.text, [word.span for word in words])
+            spans = self.raw.spans(aligned.text)
+            words = self._joiner.join(aligned.text, spans) if self._joiner else whole(spans)
             aligned = aligned.replace(*join_words(aligned.text, words))
         return self.normalizer.fold_aligned(aligned) if self.normalizer else aligned
 
@@ -303,13 +301,9 @@ class TextPipeline:
         """Return how texts are cut, for the notes of a run."""
         if self.raw is None:
             return f"read as it is, by the tokenizer of kind {self.tokenizer.kind}"
-        parts = [self.raw.describe()]
-        if self.raw.spaceless:
-            parts.append("scripts without spaces into characters")
-        if self._joiner is not None:
-            known = "the vocabulary" if self.whole_words else "train"
-            parts.append(f"then joined to the longest words of {known}")
-        return "cut " + ", ".join(parts)
+        known = "the vocabulary" if self.whole_words else "train"
+        joined = f", then joined to the longest words of {known}" if self._joiner else ""
+        return f"cut {self.raw.describe()}{joined}"
 
     def _unexpressed(self) -> str:
         """Return why the saved tokenizer.json gives other ids for raw text; empty if it does not."""
@@ -320,7 +314,7 @@ class TextPipeline:
                 reasons.append("raw text is cut into words before the tokenizer reads it")
             elif self.normalizer and self.normalizer.lowercase and self.raw.rule == "words":
                 reasons.append("words are cut before they are converted to lower case")
-            if self._joiner is not None and self.whole_words:
+            if self._joiner and self.whole_words:
                 reasons.append("raw text is joined to the longest words of the vocabulary")
         if self.lower_unknown:
             reasons.append("unknown words are looked up in lower case")
@@ -335,7 +329,7 @@ def is_blank(text: Text) -> bool:
 def sentences_of(text: str, words: Sequence[Word]) -> list[list[Word]]:
     """Return the words of a raw text sentence by sentence; the end of a line ends a sentence."""
     sentences: list[list[Word]] = []
-    for line in _lines(text, words):
+    for line in group_by_lines(text, words):
         numbers = sentence_numbers([word.text for word in line])
         first = len(sentences)
         for word, number in zip(line, numbers, strict=True):
@@ -357,15 +351,3 @@ def pipeline_parts(state: Mapping[str, Any] | None) -> dict[str, Any]:
         "joins_words": state["joins_words"],
         "words": state["words"].split("\n") if "words" in state else (),
     }
-
-
-def _lines(text: str, words: Sequence[Word]) -> list[list[Word]]:
-    """Group the words of a text by its lines."""
-    lines: list[list[Word]] = []
-    before = 0
-    for word in words:
-        if not lines or any(mark in text[before : word.begin] for mark in "\n\r"):
-            lines.append([])
-        lines[-1].append(word)
-        before = word.end
-    return lines

@@ -96,7 +96,9 @@ class VectorReader:
                 if self._good == 0 and self.odd == 1:
                     self.first_odd = _wrong_dim(self.file, len(fields) - 1, self.dim)
                 continue
-            begin = line.rstrip().rsplit(None, self.dim)[0] if len(fields) > self.dim + 1 else fields[0]
+            begin = (
+                line.rstrip().rsplit(None, self.dim)[0] if len(fields) > self.dim + 1 else fields[0]
+            )
             try:
                 word = begin.decode()
             except UnicodeDecodeError:

@@ -1,8 +1,8 @@
 """Joining of raw text to the words of the training data that a rule cuts: `chủ tịch`, `北京`.
 
 A word that holds white space, or several characters of a script without spaces, is cut by every rule. Where the
-training data have such a word, raw text is read with it: the longest one at each position. White space that is a word of the
-training data, such as U+3000, is one in raw text.
+training data have such a word, raw text is read with it: the longest one at each position. White space that is a
+word of the training data, such as U+3000, is one in raw text.
 """
 
 import re
@@ -47,8 +47,8 @@ class WordJoiner:
                 self._forms[word] = word
                 self._longest[first] = max(self._longest.get(first, 1), len(parts))
 
-    def __len__(self) -> int:
-        return len(self._forms) + len(self._spaces)
+    def __bool__(self) -> bool:
+        return bool(self._forms or self._spaces)
 
     def join(self, text: str, spans: Sequence[Span]) -> list[CutWord]:
         """Return the words of a text that is cut into `spans`; a line break is in no word."""
@@ -72,7 +72,10 @@ class WordJoiner:
             ]
             for begin, end in zip(ends, begins, strict=True)
         ]
-        return [*gaps[0], *(w for word, gap in zip(words, gaps[1:], strict=True) for w in (word, *gap))]
+        return [
+            *gaps[0],
+            *(w for word, gap in zip(words, gaps[1:], strict=True) for w in (word, *gap)),
+        ]
 
     def _longest_at(self, text: str, spans: Sequence[Span], index: int) -> tuple[int, str]:
         """Return the number of parts of the longest word at a part, and the word."""

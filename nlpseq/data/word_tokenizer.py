@@ -96,6 +96,18 @@ def sentence_numbers(words: Sequence[str]) -> list[int]:
     return numbers
 
 
+def group_by_lines(text: str, words: Sequence[Word]) -> list[list[Word]]:
+    """Group the words of a text by its lines."""
+    lines: list[list[Word]] = []
+    before = 0
+    for word in words:
+        if not lines or any(mark in text[before : word.begin] for mark in "\n\r"):
+            lines.append([])
+        lines[-1].append(word)
+        before = word.end
+    return lines
+
+
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Return begin and end of each sentence of a raw text, without the white space around it."""
     return [span for line in re.finditer(r"[^\n\r]+", text) for span in _sentence_spans(line)]

@@ -50,13 +50,17 @@ def baselines_of_run(
         return {}, []
     beside = {"training_seconds": metrics["seconds"]}
     if not _changes_scores(overrides) and metrics["data"].get(split) == splits[split].fingerprint:
-        entries = [_stored(run, task, entry, split, records, metrics["seconds"]) for entry in stored]
+        entries = [
+            _stored(run, task, entry, split, records, metrics["seconds"]) for entry in stored
+        ]
         if all(entries):
             return {"baselines": entries, **beside}, []
     try:
         trained_on = _training_splits(run, splits)
     except UserError as error:
-        return {}, [f"{NOT_SHOWN}they would be trained again on the train split of the run: {error}"]
+        return {}, [
+            f"{NOT_SHOWN}they would be trained again on the train split of the run: {error}"
+        ]
     entries = score_baselines(
         task,
         {split: splits[split]},

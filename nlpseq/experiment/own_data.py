@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import recipe as recipes
-from nlpseq.data.column_choice import ColumnChoice, choose_columns
+from nlpseq.data.column_choice import ColumnChoice, Name, choose_columns
 from nlpseq.data.columns import rename_columns
 from nlpseq.data.in_memory import MEMORY, DataInMemory, read_in_memory
 from nlpseq.data.own_files import OwnFiles, describe_files
@@ -82,7 +82,7 @@ class Plan:
 
 def read_own_data(
     data: Any,
-    columns: Mapping[str, str],
+    columns: Mapping[str, Name],
     splits: Mapping[str, str | Path] | None = None,
     overrides: Sequence[str] = (),
 ) -> OwnData:
@@ -103,14 +103,19 @@ def read_own_data(
         files = describe_files(
             [data] if isinstance(data, str | Path) else list(data),
             splits,
-            {key: given[key] for key in ("format", "encoding", "delimiter", "header") if key in given},
+            {
+                key: given[key]
+                for key in ("format", "encoding", "delimiter", "header")
+                if key in given
+            },
+            named=bool(columns),
         )
     else:
         memory = read_in_memory(data).placed("train")
         files = OwnFiles({"source": MEMORY}, None, name="data")
     section = {**files.section, **given}
     config = _data_config(section)
-    raw = memory.read((), {}) if memory else read_splits(config, files.folder)
+    raw = memory.read((), {}) if memory else _read_files(files, config, columns)
     _check_rows(raw)
     choice = choose_columns(raw, _by_task(columns, raw, files.fields), files.fields, OPTIONS)
     names = {
@@ -127,7 +132,9 @@ def read_own_data(
         raw,
         _data_config(section),
         tuple(choice.columns),
-        target_field=next((name for name in choice.columns if name not in ("text", "tokens", "source")), ""),
+        target_field=next(
+            (name for name in choice.columns if name not in ("text", "tokens", "source")), ""
+        ),
         from_hub=files.folder is None and memory is None,
     )
     share = sum(section.get("hold_out", {}).values())
@@ -135,6 +142,20 @@ def read_own_data(
     fields = {name: name for name in choice.columns}
     report = build_report(renamed, fields, lines, held_out=share)
     return OwnData(files, renamed, choice, section, report, memory)
+
+
+def _read_files(
+    files: OwnFiles, config: DataConfig, columns: Mapping[str, Name]
+) -> dict[str, Split]:
+    """Read all columns; of files of tokens, whose columns have numbers, those that are read."""
+    if config.format != "conll":
+        return read_splits(config, files.folder)
+    wanted = {
+        **files.fields,
+        **{("tokens" if name == "text" else name): columns[name] for name in columns},
+    }
+    config = config.model_copy(update={"columns": {**wanted, **config.columns}})
+    return read_splits(config, files.folder, tuple(wanted))
 
 
 def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -> Plan:
@@ -195,10 +216,28 @@ def _task_for(data: OwnData, wanted: str) -> tuple[str, str]:
     return names[-1], f"--task {names[0]} if that is what the targets are"
 
 
+def check_fields(columns: Mapping[str, Name]) -> Mapping[str, Name]:
+    """Return columns by field, if all fields are known.
+
+    Raises:
+        UserError: there is no such field.
+    """
+    for name in columns:
+        if name not in OPTIONS:
+            raise UserError(
+                f"{name}=...: there is no such field{suggest(name, OPTIONS)} Known: {', '.join(OPTIONS)}"
+            )
+    return columns
+
+
 def _is_path(data: Any) -> bool:
     if isinstance(data, str | Path):
         return True
-    return isinstance(data, list | tuple) and bool(data) and all(isinstance(d, str | Path) for d in data)
+    return (
+        isinstance(data, list | tuple)
+        and bool(data)
+        and all(isinstance(d, str | Path) for d in data)
+    )
 
 
 def _data_keys(overrides: Sequence[str]) -> dict[str, Any]:
@@ -215,10 +254,10 @@ def _data_config(section: Mapping[str, Any]) -> DataConfig:
 
 
 def _by_task(
-    columns: Mapping[str, str], raw: Mapping[str, Split], guessed: Mapping[str, str]
-) -> dict[str, str]:
+    columns: Mapping[str, Name], raw: Mapping[str, Split], guessed: Mapping[str, str]
+) -> dict[str, Name]:
     """Call the texts of tagged data `tokens`, as they are cut already."""
-    given = dict(columns)
+    given: dict[str, Name] = dict(columns)
     if "tags" in given and "text" in given:
         given["tokens"] = given.pop("text")
     train = raw.get("train") or next(iter(raw.values()))
@@ -254,4 +293,3 @@ def _held_out(splits: Mapping[str, Split]) -> dict[str, float]:
         return {}
     tests = any(name.startswith("test") for name in splits)
     return {"validation": HELD_OUT} | ({} if tests else {"test": HELD_OUT})
-

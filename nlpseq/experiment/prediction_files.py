@@ -25,9 +25,7 @@ def read_predictions(path: Path) -> list[Record]:
         with path.open(encoding="utf-8", newline="\n") as lines:
             rows = [json.loads(line) for line in lines]
         return [
-            Record(
-                row["index"], tuple(row["statistics"]), row.get("target"), row.get("prediction")
-            )
+            Record(row["index"], tuple(row["statistics"]), row.get("target"), row.get("prediction"))
             for row in rows
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:

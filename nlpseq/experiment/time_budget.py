@@ -82,7 +82,7 @@ def measure_speed(recipe: Recipe, local_data: Any, device: str | None) -> Speed:
     task: Task[Any] = resolve(recipe.task)(timed)
     splits = task.load_training_splits(local_data)
     set_seed(recipe.seed)
-    used = {name: splits[name] for name in ("train", "validation") if name in splits}
+    used: dict[str, Split] = {name: splits[name] for name in ("train", "validation") if name in splits}
     task.prepare(used, [local_data] if isinstance(local_data, Path) else [])
     model = task.build()
     accelerator = build_accelerator(device, recipe.training.precision)
@@ -148,12 +148,15 @@ def fit_into(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budg
     seconds = max(left - validation, 1.0)
     if steps >= planned:
         total = planned * each
-        return Budget(settings, seconds, f"{measured}: the plan of {planned:,} updates fits, about {format_duration(total)}")
+        return Budget(
+            settings,
+            seconds,
+            f"{measured}: the plan of {planned:,} updates fits, about {format_duration(total)}",
+        )
     epochs = steps / speed.steps
     settings["epochs"] = round(epochs, 4)
-    line = (
-        f"{measured}: {steps:,} of the planned {planned:,} updates fit, {epochs:.2g} epochs"
-        + ("; train is not read once to its end" if epochs < 1 else "")
+    line = f"{measured}: {steps:,} of the planned {planned:,} updates fit, {epochs:.2g} epochs" + (
+        "; train is not read once to its end" if epochs < 1 else ""
     )
     return Budget(settings, seconds, line)
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import tomli_w
 
-from nlpseq.data.in_memory import LocalData
+from nlpseq.data.column_choice import Name
+from nlpseq.data.in_memory import LocalData, as_options
+from nlpseq.data.own_files import default_name
 from nlpseq.data.report import DataReport
 from nlpseq.errors import UserError
 from nlpseq.recipe import Recipe
@@ -46,7 +48,7 @@ class Request:
     """
 
     data: Any
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Name] = field(default_factory=dict)
     splits: Mapping[str, str | Path] = field(default_factory=dict)
     overrides: Sequence[str] = ()
     task: str = ""
@@ -86,7 +88,6 @@ def prepare(request: Request, say: Say) -> Planned:
     if request.minutes is not None and not request.minutes > 0:
         raise UserError(f"--minutes {request.minutes:g}: give a number above 0")
     data = read_own_data(request.data, request.columns, request.splits, request.overrides)
-    folder = request.output or Path("runs") / data.files.name
     plan = make_plan(data, request.overrides, task=request.task)
     say("Data")
     report = data.report.to_json()
@@ -97,7 +98,7 @@ def prepare(request: Request, say: Say) -> Planned:
     say("Plan")
     for line in plan_lines(data, plan):
         say(f"  {line}")
-    return Planned(data, plan, folder)
+    return Planned(data, plan, _folder(request))
 
 
 def plan_lines(data: OwnData, plan: Plan) -> list[str]:
@@ -115,9 +116,13 @@ def plan_lines(data: OwnData, plan: Plan) -> list[str]:
             f"data.hold_out: {shares} of train, drawn by data.split_seed = {plan.recipe.data.split_seed}"
         )
     elif "test" not in data.splits:
-        lines.append("no test split: the validation score chooses the weights, so it is a little too good")
+        lines.append(
+            "no test split: the validation score chooses the weights, so it is a little too good"
+        )
     if plan.base:
-        lines.append(f"sizes and rates of {plan.base} (`nlpseq recipes show {plan.base}`), and by the data:")
+        lines.append(
+            f"sizes and rates of {plan.base} (`nlpseq recipes show {plan.base}`), and by the data:"
+        )
     return [*lines, *map(setting_line, plan.settings)]
 
 
@@ -139,12 +144,8 @@ def train(request: Request, say: Say = print) -> RunResult:
     clock = Clock()
     if request.resume:
         return _resume(request, clock)
-    folder = request.output
-    if folder is not None:
-        _check_folder(folder, overwrite=request.overwrite)
+    _check_folder(_folder(request), overwrite=request.overwrite)
     planned = prepare(request, say)
-    if folder is None:
-        _check_folder(planned.folder, overwrite=request.overwrite)
     recipe, seconds = planned.plan.recipe, None
     if request.minutes is not None:
         speed = measure_speed(recipe, planned.local_data, request.device)
@@ -156,16 +157,27 @@ def train(request: Request, say: Say = print) -> RunResult:
     return TrainingRun(planned.folder, recipe, planned.data.files.name, options).execute()
 
 
+def ignore(line: str) -> None:
+    """Say nothing."""
+
+
+def _folder(request: Request) -> Path:
+    """Return the run directory."""
+    if request.output is not None:
+        return request.output
+    data = request.data
+    first = data[0] if isinstance(data, list | tuple) and data else data
+    return Path("runs") / (default_name(first) if isinstance(first, str | Path) else "data")
+
+
 def _check_folder(folder: Path, *, overwrite: bool) -> None:
     """Check that a run may be written, before anything is computed."""
     RunDirectory(folder, "", resume=False, overwrite=overwrite).check()
 
 
 def _options(request: Request, data: LocalData | None, seconds: float | None) -> RunOptions:
-    local = isinstance(data, Path)
     return RunOptions(
-        data_dir=data if local else None,
-        data=None if local else data,
+        **as_options(data),
         device=request.device,
         resume=request.resume,
         overwrite=request.overwrite,
@@ -186,10 +198,10 @@ def _resume(request: Request, clock: Clock) -> RunResult:
     Raises:
         UserError: there is no run, or its recipe is not the one asked for.
     """
-    data = read_own_data(request.data, request.columns, request.splits, request.overrides)
-    folder = request.output or Path("runs") / data.files.name
+    folder = _folder(request)
     if not (folder / RECIPE).exists():
         return train(replace(request, resume=False))
+    data = read_own_data(request.data, request.columns, request.splits, request.overrides)
     recipe = read_recipe(str(folder / RECIPE), request.overrides)
     local = data.memory or data.files.folder
     seconds = None if request.minutes is None else max(60 * request.minutes - clock.seconds, 1.0)

@@ -48,7 +48,6 @@ from nlpseq.versions import machine, versions
 from .baselines import score_baselines
 from .prediction_files import write_predictions
 
-
 SETTLED = (("data", "pretokenized"), ("tokenization", "split"))
 """Keys of a recipe that `Task.resolved_recipe` fills in from the data."""
 
@@ -180,7 +179,7 @@ class TrainingRun:
         self.recipe = self.recipe.model_copy(update={"training": training})
         self.task.recipe = self.recipe
         if write:
-            write_text(self.folder / RECIPE, _to_toml(self.recipe))
+            write_text(self.folder / RECIPE, _to_toml(self.task.resolved_recipe()))
 
     def _build_accelerator(self) -> Accelerator:
         return build_accelerator(

@@ -38,6 +38,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 READ_FIRST = ("validation", "test", "train")
 MOST_TEXTS, MOST_CHARACTERS = 64, 3000
 SHOWN_TOKENS, SHOWN_CHARACTERS = 40, 160  # of a text that is drawn by default
+ModelText = str | tuple[str, ...]
+"""A text, or the two texts of a pair."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class InspectedModel:
     splits: Mapping[str, Split] = field(default_factory=dict)
 
     @cached_property
-    def texts(self) -> list[str]:
-        """Return the first texts of its data: of the first split among validation, test and train.
+    def texts(self) -> list[ModelText]:
+        """Return the first texts (or pairs) of its data: of the first split among validation, test and train.
 
         Raises:
             UserError: the data cannot be loaded.
@@ -82,25 +84,51 @@ class InspectedModel:
         return load_splits_of_run(self.folder, self.task, self.local_data)
 
     @cached_property
-    def short_text(self) -> str:
+    def short_text(self) -> ModelText:
         """Return one of these texts that fits into a picture: the longest that does, else the start of one."""
-        texts = self.texts
+        texts, sides = self.texts, len(self.task.text_fields)
         lengths = [len(tokens) for tokens in self.predictor.read_texts(texts).token_texts]
-        if len(lengths) == len(texts):
+        if len(lengths) == sides * len(texts):
+            longest = [max(lengths[index :: len(texts)]) for index in range(len(texts))]
             fitting = [
-                (n, text) for n, text in zip(lengths, texts, strict=True) if n <= SHOWN_TOKENS
+                (n, text) for n, text in zip(longest, texts, strict=True) if n <= SHOWN_TOKENS
             ]
             if fitting:
                 return max(fitting, key=lambda pair: pair[0])[1]
-        text = texts[0][:SHOWN_CHARACTERS]
-        return text.rpartition(" ")[0] or text
+        first = texts[0]
+        return _begin(first) if isinstance(first, str) else tuple(map(_begin, first))
+
+    def group(self, texts: Sequence[str]) -> list[ModelText]:
+        """Return texts of the user as the model reads them: one by one, or in twos.
+
+        Raises:
+            UserError: the model reads pairs, and the number of texts is odd.
+        """
+        if len(self.task.text_fields) == 1:
+            return [*texts]
+        if len(texts) % 2:
+            raise UserError(
+                f"--text: {self.name} reads pairs, so texts come in twos; there are {len(texts)}"
+            )
+        return list(zip(texts[::2], texts[1::2], strict=True))
 
 
-def _texts(split: Split, task: Task[Any]) -> list[str]:
-    """Return texts of a task's first field, which holds texts or lists of words."""
-    rows = split.column(task.fields[0])[:MOST_TEXTS]
-    texts = [row if isinstance(row, str) else " ".join(row) for row in rows]
-    return [text[:MOST_CHARACTERS] for text in texts if text.strip()]
+def _begin(text: str) -> str:
+    """Return the start of a text, which ends with a word if it can."""
+    text = text[:SHOWN_CHARACTERS]
+    return text.rpartition(" ")[0] or text
+
+
+def _texts(split: Split, task: Task[Any]) -> list[ModelText]:
+    """Return texts, or pairs of texts, that hold a word; columns hold texts or lists of words."""
+    columns = []
+    for field_name in task.text_fields:
+        rows = split.column(field_name)[:MOST_TEXTS]
+        texts = [row if isinstance(row, str) else " ".join(row) for row in rows]
+        columns.append([text[:MOST_CHARACTERS] for text in texts])
+    if len(columns) == 1:
+        return [text for text in columns[0] if text.strip()]
+    return [pair for pair in zip(*columns, strict=True) if all(map(str.strip, pair))]
 
 
 def find_models(

@@ -20,7 +20,7 @@ from nlpseq.reporting.figures import Draw, Picture, render, write_png
 from nlpseq.run_directory import finished_metrics
 from nlpseq.training.history import History
 
-from .models import InspectedModel
+from .models import InspectedModel, ModelText
 from .page import PageSection
 
 FAR = 10  # a gradient vanishes or explodes if it changes by more than this factor
@@ -44,9 +44,9 @@ class Request:
     folder: Path
     asked: Sequence[str] = ()
 
-    def texts_for(self, model: InspectedModel) -> Iterator[tuple[str, str]]:
-        """Yield each text to draw, after the part of a file name that distinguishes its pictures."""
-        texts = self.texts or [model.short_text]
+    def texts_for(self, model: InspectedModel) -> Iterator[tuple[str, ModelText]]:
+        """Yield each text (or pair) to draw, after the part of a file name that distinguishes its pictures."""
+        texts = model.group(self.texts) or [model.short_text]
         for number, text in enumerate(texts, 1):
             yield f"-text{number}" if len(texts) > 1 else "", text
 
@@ -86,7 +86,7 @@ def view_gradients(request: Request) -> View:
         ]
     ]
     for model in request.models:
-        model_input = model.predictor.read_texts(request.texts or model.texts)
+        model_input = model.predictor.read_texts(model.group(request.texts) or model.texts)
         flow = gradient_flow(model.model, model_input, distance=request.distance)
         radii = spectral_radii(model.model.encoder)
         flows[model.name] = flow
@@ -208,14 +208,19 @@ def view_gates(request: Request) -> View:
             continue
         for which, text in request.texts_for(model):
             model_input = model.predictor.read_texts([text])
-            tokens = model_input.token_texts[0]
-            vectors = model.model.embedding(model_input.tokens)[0, : len(tokens)].detach()
-            for sweep in sweeps(encoder, vectors):
-                backward = "-backward" if sweep.direction == "backward" else ""
-                name = f"gates-{file_name(model.name)}{which}-layer{sweep.layer}{backward}"
-                caption = f"{model.name}, {sweep.kind} layer {sweep.layer}, {sweep.direction}"
-                draw = partial(gate_figure, sweep, tokens)
-                pictures.append(request.draw(name, caption, draw, trim=True))
+            embedded = model.model.embedding(model_input.tokens).detach()
+            paired = len(model.task.text_fields) > 1
+            for row, tokens in enumerate(model_input.token_texts):  # several: the texts of a pair
+                side = f"-side{row + 1}" if paired else ""
+                for sweep in sweeps(encoder, embedded[row, : len(tokens)]):
+                    backward = "-backward" if sweep.direction == "backward" else ""
+                    name = (
+                        f"gates-{file_name(model.name)}{which}{side}-layer{sweep.layer}{backward}"
+                    )
+                    caption = f"{model.name}, {sweep.kind} layer {sweep.layer}, {sweep.direction}"
+                    caption += f", text {row + 1} of the pair" if paired else ""
+                    draw = partial(gate_figure, sweep, tokens)
+                    pictures.append(request.draw(name, caption, draw, trim=True))
     if not pictures:
         return View()
     text = (

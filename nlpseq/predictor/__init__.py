@@ -19,13 +19,21 @@ from nlpseq.predictor.predictions import (
     TextScore,
     TokenPredictions,
 )
-from nlpseq.predictor.protocols import Explainer, Generator, PredictionT, Predictor, TextGenerator
+from nlpseq.predictor.protocols import (
+    ColumnReader,
+    Explainer,
+    Generator,
+    PredictionT,
+    Predictor,
+    TextGenerator,
+)
 from nlpseq.predictor.texts import as_cut_texts, as_pairs, as_texts, joined
 
 __all__ = [
     "FORMATS",
     "AttendedText",
     "Classification",
+    "ColumnReader",
     "DrawnPrediction",
     "Entity",
     "ExplainablePrediction",

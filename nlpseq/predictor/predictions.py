@@ -151,15 +151,9 @@ class ExplainablePrediction(DrawnPrediction):
         """Return what is predicted, to be drawn before the text."""
         raise NotImplementedError
 
-    def is_missing(self) -> bool:
-        """Return whether nothing is predicted, because there is no token."""
-        return False
-
     def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
         """Return the label and the text; if `explain`, its tokens shaded by attributions, else attention."""
         label = self.label_part()
-        if self.is_missing():
-            return [label]
         if not explain:
             drawn: list[highlight.Part] = [label, highlight.Plain(self.text, indent="  ")]
             if self.text2 is not None:
@@ -180,7 +174,7 @@ class ExplainablePrediction(DrawnPrediction):
 
     def has_explanation(self) -> bool:
         """Return whether there are attributions or weights of attention to show."""
-        return self.is_missing() or bool(self.attributions or self.weights)
+        return bool(self.attributions or self.weights)
 
     def _repr_html_(self) -> str:
         return highlight.snippet(self.to_html(explain=bool(self.attributions or self.weights)))
@@ -199,30 +193,22 @@ class Classification(ExplainablePrediction):
     """The class of a text, or of a pair of texts.
 
     Attributes:
-        label: the likeliest class; None for a text without a token.
+        label: the likeliest class.
         probabilities: of every class.
     """
 
     kind: ClassVar[str] = "a classification"
 
-    label: str | None
+    label: str
     probabilities: Mapping[str, float]
 
     def label_part(self) -> highlight.Label:
         """Return the label and its probability."""
-        if self.label is None:
-            return highlight.Label(None)
         return highlight.Label(self.label, self.probabilities[self.label])
-
-    def is_missing(self) -> bool:
-        """Return whether there is no label."""
-        return self.label is None
 
     def summary(self) -> str:
         """Return the label and its probability: `positive (0.98)`."""
-        return (
-            "none" if self.label is None else f"{self.label} ({self.probabilities[self.label]:.2f})"
-        )
+        return f"{self.label} ({self.probabilities[self.label]:.2f})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,19 @@ class Explainer(Predictor[PredictionT], Protocol[PredictionT]):
 
 
 @runtime_checkable
+class ColumnReader(Predictor[PredictionT], Protocol[PredictionT]):
+    """A trained model that names the columns of the training data from which its texts came.
+
+    A model with two columns reads pairs of texts: `predict([(text, text2), ...])`.
+    """
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The names of the columns: one, or the two of pairs."""
+        ...
+
+
+@runtime_checkable
 class Generator(Predictor[TextScore], Protocol):
     """A trained language model: it scores texts and continues prompts."""
 

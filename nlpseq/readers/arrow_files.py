@@ -45,11 +45,7 @@ def read_arrow(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     import pyarrow as pa
 
     if (file / DATASET_DICT).is_file():
-        splits = ", ".join(sorted(part.name for part in file.iterdir() if part.is_dir()))
-        raise UserError(
-            f"{file}: a DatasetDict; name its splits: "
-            f'data.files={{train="{file.name}/train"}}; it has {splits}'
-        )
+        raise dataset_dict_error(file)
     try:
         table = _read_saved(file) if file.is_dir() else _map_file(file)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -60,6 +56,15 @@ def read_arrow(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
         raise UserError(f"{file}: the file holds no example")
     kept = table.select(_kept(file, table.schema, options.columns))
     return FileContent(_plain(kept))
+
+
+def dataset_dict_error(folder: Path) -> UserError:
+    """Return the error for a folder of several splits where one is read."""
+    splits = ", ".join(sorted(part.name for part in folder.iterdir() if part.is_dir()))
+    return UserError(
+        f"{folder}: a DatasetDict; name its splits: "
+        f'data.files={{train="{folder.name}/train"}}; it has {splits}'
+    )
 
 
 def column_names_of(file: Path) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from nlpseq.errors import UserError
+from nlpseq.errors import UserError, suggest
 
 GZIP_MAGIC = b"\x1f\x8b"
 _MAGIC = {
@@ -71,7 +71,7 @@ def open_bytes(file: Path) -> Iterator[BinaryIO]:
     with _reading(file):
         if kind == "zip":
             with zipfile.ZipFile(archive) as content:
-                name = member or _only_member(file, content)
+                name = _check_member(archive, member, content) or _only_member(file, content)
                 with content.open(name) as stream:
                     yield cast(BinaryIO, io.BufferedReader(stream))
         elif kind == "zstd":
@@ -116,6 +116,20 @@ def members(archive: zipfile.ZipFile) -> list[str]:
         and not info.filename.startswith("__MACOSX/")
         and not info.filename.endswith(".DS_Store")
     ]
+
+
+def _check_member(archive: Path, member: str, content: zipfile.ZipFile) -> str:
+    """Return the name of a member, '' for none.
+
+    Raises:
+        UserError: the zip has no such file.
+    """
+    names = members(content)
+    if member and member not in names:
+        raise UserError(
+            f"{archive}: no file {member} in it{suggest(member, names)}".removesuffix(".")
+        )
+    return member
 
 
 def is_office(file: Path) -> bool:

@@ -8,6 +8,7 @@ from nlpseq.readers.conll import COMMENT, GLOBAL_COLUMNS, LINE
 from nlpseq.readers.conll_columns import TAGS, TOKENS
 from nlpseq.readers.local_files import TextFile
 from nlpseq.readers.reader import Columns, FileContent, Reader, ReadOptions
+from nlpseq.wording import format_count
 
 FIELDS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The columns of a line."""
@@ -17,6 +18,7 @@ SENTENCE, TEXT = "sent_id", "text"
 WORD = re.compile(r"[0-9]+")
 MULTIWORD = re.compile(r"[0-9]+-[0-9]+")
 EMPTY = re.compile(r"[0-9]+\.[0-9]+")
+MULTIWORD_TOKEN, EMPTY_NODE = "multiword token", "empty node"
 _DEFAULTS = ReadOptions()
 
 
@@ -61,7 +63,7 @@ def read_conllu(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     columns[SENTENCE] = [s.comments.get(SENTENCE, "") for s in sentences]
     columns[LINE] = [s.line for s in sentences]
     assumed = "tags are the column upos (data.columns.tags changes this)" if TAGS in wanted else ""
-    counted = [f"{number} {kind} skipped" for kind, number in skipped.items() if number]
+    counted = [f"{format_count(n, kind)} skipped" for kind, n in skipped.items() if n]
     return FileContent(columns, "; ".join(filter(None, [text.note, assumed, *counted])))
 
 
@@ -69,7 +71,7 @@ def _parse(file: Path, text: TextFile) -> tuple[tuple[str, ...], list[_Sentence]
     """Return the names of the columns, the sentences, and how many lines of each kind were skipped."""
     names: tuple[str, ...] = FIELDS
     sentences: list[_Sentence] = []
-    skipped = {"multiword tokens (1-2)": 0, "empty nodes (1.1)": 0}
+    skipped = {MULTIWORD_TOKEN: 0, EMPTY_NODE: 0}
     sentence = _Sentence()
     for number, line in enumerate([*text.lines(), ""], start=1):
         if not line.strip():
@@ -107,9 +109,9 @@ def _add_line(
         sentence.words.append(fields)
     elif MULTIWORD.fullmatch(identity):
         sentence.add_written(form, misc, int(identity.partition("-")[2]))
-        skipped["multiword tokens (1-2)"] += 1
+        skipped[MULTIWORD_TOKEN] += 1
     elif EMPTY.fullmatch(identity):
-        skipped["empty nodes (1.1)"] += 1
+        skipped[EMPTY_NODE] += 1
     else:
         raise UserError(
             f"{file}, line {number}: {identity[:20]!r} is no number of a word (1), of several words (1-2) "

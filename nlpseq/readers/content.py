@@ -6,6 +6,7 @@ import re
 from nlpseq.readers.conll_columns import TAB, choose_separator, holds_tags, split_line
 from nlpseq.readers.dialect import CANDIDATES, NAMES, sample_records
 from nlpseq.readers.local_files import TextFile
+from nlpseq.readers.spans import is_span_item
 
 SUFFIXES = {
     ".csv": "csv",
@@ -62,13 +63,18 @@ def _json_format(filled: list[str], text: TextFile) -> str:
         first = json.loads(filled[0])
     except ValueError:
         first = None
+    if is_span_item(first):
+        return "spans"
     if isinstance(first, dict) and (len(filled) > 1 or not text.complete):
         return "jsonl"
     if isinstance(first, dict):
         nested = any(isinstance(value, list | dict) and value for value in first.values())
         return "json" if nested and text.file.suffix == ".json" else "jsonl"
     try:
-        json.loads(text.text())
+        document = json.loads(text.text())
+        item = document[0] if isinstance(document, list) and document else document
+        if is_span_item(item):
+            return "spans"
     except ValueError:
         # A text may begin with a bracket; a file called .json is reported by the reader.
         return "json" if ".json" in text.file.suffixes else ""
@@ -89,11 +95,7 @@ def _is_conll(lines: list[str]) -> bool:
     while lines and not lines[-1].strip():
         lines = lines[:-1]
     blocks = sum(not line.strip() for line in lines)
-    tokens = [
-        line
-        for line in lines
-        if line.strip() and not line.startswith(("#", "-DOCSTART-"))
-    ]
+    tokens = [line for line in lines if line.strip() and not line.startswith(("#", "-DOCSTART-"))]
     if len(tokens) < 2 or (not blocks and len(tokens) > 200):
         return False
     separator = choose_separator(tokens)

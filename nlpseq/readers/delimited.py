@@ -30,9 +30,7 @@ Record = tuple[int, list[str]]
 def read_csv(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read records with quotation: double quotes enclose a field with a delimiter or a newline."""
     text = TextFile(file, options.encoding)
-    dialect = guess_dialect(
-        text.sample, options.delimiter, options.header, options.columns, complete=text.complete
-    )
+    dialect = guess_dialect(text.sample, options, complete=text.complete)
     records = _Records(text, dialect.delimiter)
     return collect(file, records, dialect.header, options, [text.note, dialect.note], records.notes)
 
@@ -44,7 +42,7 @@ def read_tsv(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     delimiter = "\t" if delimiter == AUTO else delimiter
     sample = text.sample.splitlines()[: 200 if text.complete else 199]
     rows = [line.split(delimiter) for line in sample if line]
-    header, note = settle_header(rows, options.header, options.columns)
+    header, note = settle_header(rows, options)
     records = (
         (number, line.split(delimiter)) for number, line in enumerate(text.lines(), 1) if line
     )
@@ -170,9 +168,7 @@ def column_names(
     if not header:
         return [by_number.get(index, str(index + 1)) for index in range(width)]
     names = list(first)
-    if wanted and not set(wanted) <= set(names):
-        stripped = [name.strip() for name in names]
-        names = stripped if set(wanted) <= set(stripped) else names
+    names = [name if name in wanted else name.strip() for name in names] if wanted else names
     names = [by_number.get(index, name) for index, name in enumerate(names)]
     for index, name in enumerate(names):
         if name in names[:index]:

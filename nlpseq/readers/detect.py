@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq.errors import UserError
-from nlpseq.readers.arrow_files import ARROW_MAGIC, DATASET_DICT, STATE, column_names_of
+from nlpseq.readers.arrow_files import (
+    ARROW_MAGIC,
+    DATASET_DICT,
+    STATE,
+    column_names_of,
+    dataset_dict_error,
+)
 from nlpseq.readers.compression import compression_of, inner_name, is_office, open_bytes
 from nlpseq.readers.content import content_format
 from nlpseq.readers.delimited import is_quoted
 from nlpseq.readers.dialect import (
+    RECORDS,
     guess_dialect,
     name_of_delimiter,
     sample_records,
@@ -21,8 +28,8 @@ from nlpseq.readers.dialect import (
 from nlpseq.readers.encodings import SAMPLE, UTF_8, guess_encoding
 from nlpseq.readers.folders import detect_splits
 from nlpseq.readers.local_files import TextFile
-from nlpseq.readers.reader import AUTO, DELIMITERS
-from nlpseq.readers.spreadsheets import OLD_EXCEL
+from nlpseq.readers.reader import AUTO, DELIMITERS, ReadOptions
+from nlpseq.readers.spreadsheets import OLD_EXCEL, first_sheet
 from nlpseq.readers.token_fields import fasttext_fields, token_fields, universal_fields
 
 __all__ = ["Detected", "detect", "detect_splits"]
@@ -101,10 +108,11 @@ def detect(file: Path, **given: Any) -> Detected:
     if binary:
         format = str(given.get("format") or binary)
         said = f"format {format}"
-        columns = column_names_of(file) if format in ("parquet", "arrow") else ()
-        fields = _pair_fields(columns)
-        header = given.get("header", True) if format == "xlsx" else None
-        detected = Detected(format, columns, header=header, notes=(said,), fields=fields)
+        if format == "xlsx":
+            detected = _detect_sheet(file, given)
+        else:
+            columns = column_names_of(file)
+            detected = Detected(format, columns, notes=(said,), fields=_pair_fields(columns))
     else:
         detected = _detect_text(file, start, given)
     if compression and format_is_packed(detected):
@@ -123,7 +131,7 @@ def format_is_packed(detected: Detected) -> bool:
 
 def _detect_folder(folder: Path, given: dict[str, Any]) -> Detected:
     if (folder / DATASET_DICT).is_file():
-        raise UserError(f"{folder}: a DatasetDict, a folder with one folder for each split")
+        raise dataset_dict_error(folder)
     if (folder / STATE).is_file():
         columns = column_names_of(folder)
         notes = ("format arrow, a folder of Dataset.save_to_disk",)
@@ -178,6 +186,8 @@ def _detect_text(file: Path, start: bytes, given: dict[str, Any]) -> Detected:
         return _with_fields(detected, *universal_fields())
     if format == "fasttext":
         return _with_fields(detected, *fasttext_fields(text))
+    if format == "spans":
+        return _with_fields(detected, ("text", "spans"), {"text": "text", "spans": "spans"}, "")
     if format in ("jsonl", "json"):
         columns = _json_columns(text, format)
         return replace(detected, columns=columns, fields=_pair_fields(columns))
@@ -194,7 +204,8 @@ def _with_fields(
 def _detect_delimited(text: TextFile, detected: Detected, given: dict[str, Any]) -> Detected:
     delimiter = given.get("delimiter", "tab" if detected.format == "tsv" else AUTO)
     header = given.get("header", AUTO)
-    dialect = guess_dialect(text.sample, delimiter, header, (), complete=text.complete)
+    options = ReadOptions(delimiter=delimiter, header=header)
+    dialect = guess_dialect(text.sample, options, complete=text.complete)
     format = detected.format
     if "format" not in given and dialect.delimiter == "\t":
         format = "csv" if is_quoted(text) else "tsv"
@@ -204,7 +215,7 @@ def _detect_delimited(text: TextFile, detected: Detected, given: dict[str, Any])
         separator = DELIMITERS.get(delimiter, dialect.delimiter)
         lines = text.sample.splitlines()[: None if text.complete else -1]
         records = [line.split(separator) for line in lines if line]
-        names_first, _ = settle_header(records, header, ())
+        names_first, _ = settle_header(records, options)
     else:
         records = sample_records(text.sample, dialect.delimiter, complete=text.complete)
         names_first = dialect.header
@@ -215,13 +226,11 @@ def _detect_delimited(text: TextFile, detected: Detected, given: dict[str, Any])
     if notes and notes[0].startswith("format"):
         notes[0] = f"format {format} (data.format changes this)"
     if format == "csv" and delimiter == AUTO:
-        notes.append(f"delimiter {name_of_delimiter(dialect.delimiter)!r} (data.delimiter changes this)")
-    if header == AUTO:
         notes.append(
-            f"the first line names the columns: {', '.join(columns[:8])} (data.header=false changes this)"
-            if names_first
-            else f"no header, the first line is data: columns 1 to {width} (data.header=true changes this)"
+            f"delimiter {name_of_delimiter(dialect.delimiter)} (data.delimiter changes this)"
         )
+    if header == AUTO:
+        notes.append(_header_note(names_first, columns))
     return replace(
         detected,
         format=format,
@@ -231,6 +240,25 @@ def _detect_delimited(text: TextFile, detected: Detected, given: dict[str, Any])
         notes=tuple(notes),
         fields=_pair_fields(columns),
     )
+
+
+def _detect_sheet(file: Path, given: dict[str, Any]) -> Detected:
+    records, note = first_sheet(file)
+    rows = [fields for _, fields in records[:RECORDS]]
+    names_first, _ = settle_header(rows, ReadOptions(header=given.get("header", AUTO)))
+    names = rows[0] if names_first else map(str, range(1, len(rows[0]) + 1))
+    columns = tuple(name.strip() for name in names)
+    said = ["format xlsx", note, "" if "header" in given else _header_note(names_first, columns)]
+    fields = _pair_fields(columns)
+    return Detected(
+        "xlsx", columns, header=names_first, notes=tuple(filter(None, said)), fields=fields
+    )
+
+
+def _header_note(names_first: bool, columns: Sequence[str]) -> str:
+    if names_first:
+        return f"the first line names the columns: {', '.join(columns[:8])} (data.header=false changes this)"
+    return f"no header, the first line is data: columns 1 to {len(columns)} (data.header=true changes this)"
 
 
 def _json_columns(text: TextFile, format: str) -> tuple[str, ...]:
@@ -249,7 +277,9 @@ def _json_columns(text: TextFile, format: str) -> tuple[str, ...]:
         except ValueError:
             return ()
         if isinstance(document, dict):
-            lists = [v for v in document.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+            lists = [
+                v for v in document.values() if isinstance(v, list) and v and isinstance(v[0], dict)
+            ]
             document = document.get("data", lists[0] if len(lists) == 1 else [document])
         rows = document[:100] if isinstance(document, list) else []
     names: dict[str, None] = {}

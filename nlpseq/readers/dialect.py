@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from nlpseq.readers.reader import AUTO, DELIMITERS, Header
+from nlpseq.readers.reader import AUTO, DELIMITERS, ReadOptions
 
 CANDIDATES = (",", ";", "\t", "|")
 RECORDS = 200
@@ -38,47 +38,47 @@ def name_of_delimiter(delimiter: str) -> str:
     return next((n for n, d in DELIMITERS.items() if d == delimiter), delimiter)
 
 
-def guess_dialect(
-    sample: str, delimiter: str, header: Header, wanted: Sequence[str], *, complete: bool
-) -> Dialect:
+def guess_dialect(sample: str, options: ReadOptions, *, complete: bool) -> Dialect:
     """Guess the dialect of text whose fields may be quoted.
 
     Args:
         sample: the beginning of the text.
-        delimiter: the character, its name in `DELIMITERS`, or `auto`.
-        header: as the recipe says.
-        wanted: columns that the task reads; a first line that has them all is a header.
+        options: of the recipe; its delimiter is a character, a name in `DELIMITERS`, or `auto`.
         complete: the sample is the whole text.
     """
     notes = []
+    delimiter = DELIMITERS.get(options.delimiter, options.delimiter)
     if delimiter == AUTO:
-        delimiter = guess_delimiter(sample, wanted, complete=complete)
+        delimiter = guess_delimiter(sample, options.named, complete=complete)
         if delimiter != ",":
-            notes.append(
-                f"fields end at {name_of_delimiter(delimiter)!r} (data.delimiter changes this)"
-            )
-    delimiter = DELIMITERS.get(delimiter, delimiter)
+            name = name_of_delimiter(delimiter)
+            notes.append(f"the delimiter is {name} (data.delimiter changes this)")
     records = sample_records(sample, delimiter, complete=complete)
-    header, note = settle_header(records, header, wanted)
+    header, note = settle_header(records, options)
     return Dialect(delimiter, header, "; ".join(filter(None, [*notes, note])))
 
 
-def settle_header(
-    records: Sequence[Sequence[str]], header: Header, wanted: Sequence[str]
-) -> tuple[bool, str]:
-    """Return whether the first record is a header, and a sentence if that was guessed."""
-    if header != AUTO or not records:
-        return header is not False, ""
+def settle_header(records: Sequence[Sequence[str]], options: ReadOptions) -> tuple[bool, str]:
+    """Return whether the first record is a header, and a sentence if that was guessed.
+
+    It is one if it has all columns that the recipe names. If the recipe gives numbers, it needs names that are
+    usual.
+    """
+    if options.header != AUTO or not records:
+        return options.header is not False, ""
     first = [name.strip() for name in records[0]]
-    if wanted and set(wanted) <= set(first):
+    if options.named and set(options.named) <= set(first):
         return True, ""
-    numbered = bool(wanted) and all(is_number(name) for name in wanted)
-    if numbered or not looks_like_header(first, records[1:]):
-        return False, (
-            f"the first line was read as data, not as names of columns: they are 1 to {len(first)} "
-            "(data.header=true changes this)"
-        )
-    return True, ""
+    usual = sum(name.lower() in NAMES for name in first) * 2 >= len(first)
+    if options.named and all(is_number(name) for name in options.named):
+        if usual:
+            return True, "the first line has names of columns (data.header=false changes this)"
+    elif set(options.columns) & set(first) or looks_like_header(first, records[1:]):
+        return True, ""
+    return False, (
+        f"the first line was read as data, not as names of columns: they are 1 to {len(first)} "
+        "(data.header=true changes this)"
+    )
 
 
 def is_number(name: str) -> bool:

@@ -12,7 +12,7 @@ SPLITS = {
     "test": ("test", "testing", "tst", "testb", "eval"),
 }
 """Words in names of files that stand for a split."""
-SHARD = re.compile(r"[-_.]?[0-9]{2,}(-of-[0-9]{2,})?(?=\.)")
+SHARD = re.compile(r"(?<=[-_.])[0-9]{2,}(-of-[0-9]{2,})?(?=\.)")
 """The number of a file of several: `train-00000-of-00003.parquet`."""
 _SIDES = ("seq.in", "seq.out")
 _IGNORED = ("readme", "license", "licence", "dataset_info", "dataset_infos")

@@ -53,9 +53,7 @@ def _parse_lines(file: Path, text: TextFile) -> Iterable[tuple[int, Row]]:
         except (ValueError, RecursionError) as error:
             raise UserError(f"{file}, line {number}: not JSON: {error}{_hint(line)}") from error
         if not isinstance(row, dict):
-            raise UserError(
-                f"{file}, line {number}: not a JSON object: {line[:60]!r}{_hint(line)}"
-            )
+            raise UserError(f"{file}, line {number}: not a JSON object: {line[:60]!r}{_hint(line)}")
         yield number, row
 
 
@@ -121,7 +119,9 @@ def _collect(
     _flush(writer, chunk)
     table = writer.finish()
     if writer.left_out:
-        left_out = f"columns left out, since their types differ by row: {', '.join(writer.left_out)}"
+        left_out = (
+            f"columns left out, since their types differ by row: {', '.join(writer.left_out)}"
+        )
         note = f"{note}; {left_out}" if note else left_out
     return FileContent(table, note)
 

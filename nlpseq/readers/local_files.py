@@ -96,7 +96,9 @@ class TextFile:
         if b"\0" in start and not self.codec.startswith(("utf-16", "utf-32")):
             raise self._nul_byte(start.count(b"\n", 0, start.index(b"\0")) + 1)
         if is_valid_start(start, self.codec):
-            self.sample = start.decode(self.codec, errors="ignore" if not self.complete else "strict")
+            self.sample = start.decode(
+                self.codec, errors="ignore" if not self.complete else "strict"
+            )
         else:
             self.sample = self.text()  # names the line
         if not self.sample.strip() and (self.complete or not self.text().strip()):
@@ -104,7 +106,9 @@ class TextFile:
 
     def _note(self, encoding: str, start: bytes) -> str:
         if encoding == AUTO:
-            return "" if self.codec.startswith(UTF_8) else f"read as {self.codec.upper()}, by its mark"
+            return (
+                "" if self.codec.startswith(UTF_8) else f"read as {self.codec.upper()}, by its mark"
+            )
         if self.codec.startswith("utf") or start.isascii() or not is_valid_start(start, UTF_8):
             return ""
         return f"read as data.encoding={encoding} says, though it is also valid UTF-8"
@@ -122,7 +126,7 @@ class TextFile:
         """Yield lines with their ends as they are, for a parser of quoted fields.
 
         Args:
-            newline: the end of a line; '': `\\n`, `\\r\\n` and `\\r`.
+            newline: the end of a line; '': any of the three usual ones.
         """
         number = 0
         with open_bytes(self.file) as stream:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-AUTO = "auto"
+AUTO: Final = "auto"
 DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 """Names of delimiters that are easier to write in a shell."""
 Columns = dict[str, list[Any]]
@@ -22,13 +22,15 @@ class ReadOptions:
         encoding: a name that Python knows; `auto`: UTF-8, or UTF-16 or UTF-32 with a byte-order mark.
         delimiter: between the fields of a line; `auto`: the format's own, or guessed.
         header: the first line names the columns; `auto`: guessed where the format allows both.
-        columns: columns of the file that the task reads, by name or number; (): unknown.
+        columns: columns of the file that the task reads if they are there, by name or number; (): unknown.
+        named: those of them that the recipe names.
     """
 
     encoding: str = AUTO
     delimiter: str = AUTO
     header: Header = AUTO
     columns: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 class FileContent(NamedTuple):

@@ -12,6 +12,7 @@ from nlpseq.readers import (
     conllu,
     delimited,
     json_files,
+    spans,
     spreadsheets,
     text,
     trees,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DEFAULTS = ReadOptions()
-_FAMILIES = (text, delimited, json_files, arrow_files, spreadsheets, conll, conllu, trees)
+_FAMILIES = (text, delimited, json_files, arrow_files, spreadsheets, conll, conllu, trees, spans)
 READERS: dict[str, Reader] = {
     reader.name: reader for family in _FAMILIES for reader in family.READERS
 }

@@ -22,8 +22,14 @@ def as_spans(value: Any) -> list[dict[str, Any]] | None:
             value = json.loads(value)
         except ValueError:
             return None
-    if isinstance(value, Mapping) and value and all(isinstance(part, list) for part in value.values()):
-        value = [dict(zip(value, parts, strict=True)) for parts in zip(*value.values(), strict=True)]
+    if (
+        isinstance(value, Mapping)
+        and value
+        and all(isinstance(part, list) for part in value.values())
+    ):
+        value = [
+            dict(zip(value, parts, strict=True)) for parts in zip(*value.values(), strict=True)
+        ]
     if not isinstance(value, list | tuple):
         return None
     looks = [_looks_like_span(item) for item in value]

@@ -16,10 +16,11 @@ from typing import Any
 
 from nlpseq.errors import UserError
 from nlpseq.readers.local_files import read_text
-from nlpseq.readers.reader import Columns, FileContent, Reader
+from nlpseq.readers.reader import Columns, FileContent, Reader, ReadOptions
 from nlpseq.readers.span_forms import SPAN_COLUMNS, as_spans
 
 _OWN = ("text", "spans", "line")
+_DEFAULTS = ReadOptions()
 
 
 class _Notes:
@@ -37,11 +38,11 @@ class _Notes:
         return "; ".join(parts)
 
 
-def read_spans(file: Path) -> FileContent:
+def read_spans(file: Path, *, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read texts with spans in any of the forms."""
     notes = _Notes()
     rows: list[dict[str, Any]] = []
-    for where, line, item in _items(file, read_text(file)):
+    for where, line, item in _items(file, read_text(file, options.encoding)):
         try:
             row = _row(item, notes)
         except ValueError as error:
@@ -57,14 +58,20 @@ def read_spans(file: Path) -> FileContent:
     return FileContent(columns, str(notes))
 
 
-def is_spans_file(file: Path) -> bool:
-    """Return whether the beginning of a JSON file or of JSON lines has a form that `read_spans` reads."""
-    try:
-        _, _, item = next(_items(file, read_text(file)))
-        row = _row(item, _Notes())
-    except (ValueError, UserError, StopIteration):
+def is_span_item(item: Any) -> bool:
+    """Return whether the first item of a JSON file is of Label Studio or spaCy, which other readers cannot read."""
+    if _is_pair(item):
+        return _is_span_list(item[1].get("entities"))
+    if not isinstance(item, Mapping):
         return False
-    return row is None or "spans" in row
+    results = item.get("annotations", item.get("completions"))
+    if not isinstance(results, list):
+        return False
+    return isinstance(item.get("data"), Mapping) or any(map(_is_pair, results[:10]))
+
+
+def _is_span_list(value: Any) -> bool:
+    return isinstance(value, list) and as_spans(value) is not None
 
 
 def _items(file: Path, content: str) -> Iterator[tuple[str, int, Any]]:
@@ -78,7 +85,11 @@ def _items(file: Path, content: str) -> Iterator[tuple[str, int, Any]]:
             raise UserError(f"{file}: not JSON: {error}") from error
         yield from _lines(file, content)
         return
-    if isinstance(whole, dict) and isinstance(whole.get("annotations"), list) and "text" not in whole:
+    if (
+        isinstance(whole, dict)
+        and isinstance(whole.get("annotations"), list)
+        and "text" not in whole
+    ):
         if "data" not in whole:
             whole = whole["annotations"]
     if isinstance(whole, dict) or _is_pair(whole):
@@ -134,7 +145,9 @@ def _row(item: Any, notes: _Notes) -> dict[str, Any] | None:
     if isinstance(item.get("data"), Mapping):
         return _label_studio(item, notes)
     if "paragraphs" in item:
-        raise ValueError("the JSON of spaCy 2 (paragraphs) has no text: convert it to BIO tags, data.format=conll")
+        raise ValueError(
+            "the JSON of spaCy 2 (paragraphs) has no text: convert it to BIO tags, data.format=conll"
+        )
     if not isinstance(item.get("text"), str):
         raise ValueError(f"there is no 'text', only {', '.join(map(str, item)) or 'nothing'}")
     name = next((name for name in SPAN_COLUMNS if isinstance(item.get(name), list)), None)
@@ -173,7 +186,9 @@ def _label_studio(item: Mapping[str, Any], notes: _Notes) -> dict[str, Any] | No
     if "text" not in texts and len(texts) != 1:
         raise ValueError(f"no text in 'data', which has {', '.join(data) or 'nothing'}")
     text = texts.get("text", next(iter(texts.values()), ""))
-    others = {name: value for name, value in {**data, "id": item.get("id")}.items() if value != text}
+    others = {
+        name: value for name, value in {**data, "id": item.get("id")}.items() if value != text
+    }
     return {**others, "text": text, "spans": _checked(spans)}
 
 
@@ -189,5 +204,6 @@ READERS = (
         read_spans,
         "a text with spans by offset: doccano, Label Studio, spaCy, Prodigy (JSON or JSON lines)",
         "text, spans, line",
+        options=("encoding",),
     ),
 )

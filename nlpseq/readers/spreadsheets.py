@@ -14,8 +14,19 @@ OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 def read_xlsx(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read the first sheet of a spreadsheet; every value is text, as in CSV."""
+    records, note = first_sheet(file)
+    header, assumed = settle_header([fields for _, fields in records[:RECORDS]], options)
+    return collect(file, records, header, options, [note, assumed])
+
+
+def first_sheet(file: Path) -> tuple[list[Record], str]:
+    """Return the rows of the first sheet that are not empty, and a note if there are more sheets.
+
+    Raises:
+        UserError: pandas or its engine is missing, or the file is damaged or empty.
+    """
     try:
-        sheet, note = _first_sheet(file)
+        sheet, note = _read_sheet(file)
     except ImportError as error:
         raise UserError(
             f"{file}: a spreadsheet, which pandas reads with openpyxl (pip install pandas openpyxl); or save "
@@ -26,15 +37,12 @@ def read_xlsx(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
         for number, row in enumerate(sheet, start=1)
         if any(value is not None and value == value for value in row)  # NaN differs from itself
     ]
-    header, assumed = settle_header(
-        [fields for _, fields in records[:RECORDS]], options.header, options.columns
-    )
     if not records:
         raise UserError(f"{file}: the file holds no example")
-    return collect(file, records, header, options, [note, assumed])
+    return records, note
 
 
-def _first_sheet(file: Path) -> tuple[list[tuple[Any, ...]], str]:
+def _read_sheet(file: Path) -> tuple[list[tuple[Any, ...]], str]:
     import pandas as pd  # optional
 
     if not file.is_file() or not file.stat().st_size:

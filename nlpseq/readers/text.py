@@ -77,8 +77,7 @@ def read_parallel(*files: Path, options: ReadOptions = _DEFAULTS) -> FileContent
             f"tokenized, for scores of older papers), not {names!r}"
         )
     columns: Columns = {
-        side: read_lines(file, options.encoding)
-        for side, file in zip(sides, files, strict=False)
+        side: read_lines(file, options.encoding) for side, file in zip(sides, files, strict=False)
     }
     _check_parallel(columns, files)
     return FileContent(columns)
@@ -94,8 +93,7 @@ def read_seq_in_out(*files: Path, options: ReadOptions = _DEFAULTS) -> FileConte
             f"sentence), not {names!r}"
         )
     columns: Columns = {
-        side: read_lines(file, options.encoding)
-        for side, file in zip(sides, files, strict=False)
+        side: read_lines(file, options.encoding) for side, file in zip(sides, files, strict=False)
     }
     _check_parallel(columns, files)
     for side in ("tokens", "tags"):

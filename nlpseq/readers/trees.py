@@ -4,16 +4,18 @@ import re
 from pathlib import Path
 
 from nlpseq.errors import UserError
-from nlpseq.readers.local_files import read_lines
-from nlpseq.readers.reader import Columns, FileContent, Reader
+from nlpseq.readers.local_files import TextFile
+from nlpseq.readers.reader import Columns, FileContent, Reader, ReadOptions
 
+_DEFAULTS = ReadOptions()
 TREE_TOKEN = re.compile(r"[()]|[^\s()]+")
 
 
-def read_trees(file: Path) -> FileContent:
+def read_trees(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read the root of each tree as the example, and all its nodes (the root first) as `phrases`."""
     columns: Columns = {"label": [], "text": [], "phrase_labels": [], "phrases": []}
-    for number, line in enumerate(read_lines(file), start=1):
+    text = TextFile(file, options.encoding)
+    for number, line in enumerate(text.lines(), start=1):
         if not line.strip():
             continue
         nodes = _parse_nodes(line)
@@ -23,7 +25,7 @@ def read_trees(file: Path) -> FileContent:
         columns["phrases"].append([text for _, text in nodes])
         columns["label"].append(nodes[0][0])
         columns["text"].append(nodes[0][1])
-    return FileContent(columns)
+    return FileContent(columns, text.note)
 
 
 def _parse_nodes(line: str) -> list[tuple[str, str]]:
@@ -60,5 +62,6 @@ READERS = (
         read_trees,
         "a line is a labelled tree `(3 (2 It) (4 works))`",
         "label, text, phrase_labels, phrases",
+        options=("encoding",),
     ),
 )

@@ -41,7 +41,8 @@ class DataConfig(Section):
         description="folder of local files, relative to the recipe that says it; --data-dir comes first",
     )
     format: Format = Field(
-        "lines", description="format of local files (with --data-dir); `auto`: by suffix and content"
+        "lines",
+        description="format of local files (with --data-dir); `auto`: by suffix and content",
     )
     formats: dict[str, Format] = Field(
         default_factory=dict, description="format for each split that differs from `format`"
@@ -104,6 +105,7 @@ class DataConfig(Section):
         "text",
         "sentiment",
         "entities",
+        "parts_of_speech",
         "translation",
         "headline",
         "entailment",
@@ -135,9 +137,7 @@ class DataConfig(Section):
     @classmethod
     def _check_delimiter(cls, delimiter: str) -> str:
         if delimiter != AUTO and delimiter not in DELIMITERS and len(delimiter) != 1:
-            raise ValueError(
-                f"{delimiter!r}: give one character, or {', '.join(DELIMITERS)}"
-            )
+            raise ValueError(f"{delimiter!r}: give one character, or {', '.join(DELIMITERS)}")
         return delimiter
 
     @model_validator(mode="after")

@@ -77,7 +77,8 @@ def warnings(report: Report) -> list[str]:
     """Return what may be wrong with the data, in one line each."""
     lines: list[str] = []
     for name, split in report["splits"].items():
-        lines += [f"{name}: {line}" for line in _split_warnings(split)]
+        first = name == "train" or len(report["splits"]) == 1
+        lines += [f"{name}: {line}" for line in _split_warnings(split, repeated=first)]
     for overlap in report["overlaps"]:
         lines.append(
             f"{overlap['split']}: {overlap['rows']:,} of its examples ({overlap['share']:.1%}) have a text that "
@@ -86,13 +87,13 @@ def warnings(report: Report) -> list[str]:
     return lines
 
 
-def _split_warnings(split: Mapping[str, Any]) -> Iterator[str]:
+def _split_warnings(split: Mapping[str, Any], *, repeated: bool) -> Iterator[str]:
     for text in split["texts"].values():
         if text["missing"]:
             yield f"{format_count(text['missing'], 'row')} without {text['column']}"
         if text["empty"]:
             yield f"{format_count(text['empty'], 'empty text')} in {text['column']}"
-        if text["repeated"]:
+        if repeated and text["repeated"]:
             share = text["repeated"] / max(split["rows"], 1)
             yield f"{text['repeated']:,} texts of {text['column']} ({share:.1%}) repeat an earlier one"
     if (labels := split["labels"]) is not None:
@@ -171,7 +172,9 @@ def _unknown_rows(splits: Mapping[str, Any]) -> Rows:
         for text in split["texts"].values():
             if unknown := text["unknown"]:
                 shares = [unknown[kind] for kind in ("word", "subword", "character")]
-                where = f"{name} (a tenth held out)" if name == "train" or len(splits) == 1 else name
+                where = (
+                    f"{name} (a tenth held out)" if name == "train" or len(splits) == 1 else name
+                )
                 rows.append([where, text["column"], *(f"{share:.1%}" for share in shares)])
     return rows
 
@@ -184,7 +187,9 @@ def _count_rows(splits: Mapping[str, Any], part: str, key: str, what: str) -> Ro
         return []
     rows = [[what, *counts]]
     for label in names[:MOST_ROWS]:
-        rows.append([label.replace("\0", ", "), *(_share(values, label) for values in counts.values())])
+        rows.append(
+            [label.replace("\0", ", "), *(_share(values, label) for values in counts.values())]
+        )
     if len(names) > MOST_ROWS:
         rows.append([f"and {len(names) - MOST_ROWS:,} more", *("" for _ in counts)])
     return rows
@@ -201,7 +206,8 @@ def _span_rows(splits: Mapping[str, Any]) -> Rows:
         return []
     rows = [["type", *splits]]
     return rows + [
-        [name, *(_share(split["spans"], name) for split in splits.values())] for name in names[:MOST_ROWS]
+        [name, *(_share(split["spans"], name) for split in splits.values())]
+        for name in names[:MOST_ROWS]
     ]
 
 
@@ -220,7 +226,12 @@ def _pair_rows(splits: Mapping[str, Any]) -> Rows:
     for name, split in splits.items():
         if pairs := split["pairs"]:
             rows.append(
-                [name, f"{pairs['median_ratio']:.2f}", f"{pairs['shared_words']:.1%}", f"{pairs['equal']:,}"]
+                [
+                    name,
+                    f"{pairs['median_ratio']:.2f}",
+                    f"{pairs['shared_words']:.1%}",
+                    f"{pairs['equal']:,}",
+                ]
             )
     return rows
 
@@ -254,4 +265,6 @@ def _quoted(name: str) -> str:
 
 def _listed(values: Sequence[str]) -> str:
     shown: Iterable[str] = values[:_SHOWN]
-    return ", ".join(shown) + (f", and {len(values) - _SHOWN:,} more" if len(values) > _SHOWN else "")
+    return ", ".join(shown) + (
+        f", and {len(values) - _SHOWN:,} more" if len(values) > _SHOWN else ""
+    )

@@ -108,7 +108,7 @@ def _front_matter(
             dataset_config=recipe["data"]["name"] if from_hub else None,
             dataset_revision=recipe["data"]["revision"] if from_hub else None,
             dataset_split=split,
-            metric_type=score,
+            metric_type=_metric_type(score),
             metric_name=readable_name(score),
             metric_value=float(value),
         )
@@ -132,6 +132,12 @@ def _training_block(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, 
     if data_kind(recipe, metrics) == "memory":
         return f"```python\n{_again(metrics)}\n```"
     return f"```bash\n{_command(name, metrics, recipe)}\n```"
+
+
+def _metric_type(score: str) -> str:
+    """Return the Hub's name of a score, which knows accuracy and F1 but not of which tokens or tags."""
+    kind = score.rpartition("_")[2]
+    return kind if kind in ("accuracy", "f1", "precision", "recall") else score
 
 
 def _command(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:

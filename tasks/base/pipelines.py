@@ -9,7 +9,7 @@ from typing import Any
 
 from nlpseq.data.features import Features
 from nlpseq.data.split import Split
-from nlpseq.data.text_cutter import TextCutter, is_spaceless, join_words
+from nlpseq.data.text_cutter import TextCutter, is_spaceless, join_words, whole
 from nlpseq.data.text_pipeline import Text, TextPipeline, pipeline_parts
 from nlpseq.data.tokenizer_training import text_normalizer
 from nlpseq.data.word_joiner import MOST_WORDS, words_of_parts
@@ -103,10 +103,13 @@ def known_words(texts: Sequence[Text], parts: Mapping[str, Any], kind: str) -> l
     normalizer, raw = parts["normalizer"], parts["raw"]
     if kind == "word" or not parts["joins_words"] or raw is None:
         return []
+
+    @cache
+    def spelt(word: str) -> str:
+        return normalizer.fold(normalizer.canonical(word)) if normalizer else word
+
     words = chain.from_iterable(text.split() if isinstance(text, str) else text for text in texts)
-    if normalizer is not None:
-        words = map(cache(lambda word: normalizer.fold(normalizer.canonical(word))), words)
-    return words_of_parts(words, raw)[:MOST_WORDS]
+    return words_of_parts(map(spelt, words), raw)[:MOST_WORDS]
 
 
 def saved_parts(
@@ -154,7 +157,7 @@ def training_texts(texts: Sequence[Text], parts: Mapping[str, Any], kind: str) -
             if kind == "word":
                 text = [canonical[begin:end] for begin, end in raw.spans(canonical)]
             else:
-                text = join_words(canonical, raw.words(canonical))[0]
+                text = join_words(canonical, whole(raw.spans(canonical)))[0]
         read.append(text)
     return read
 

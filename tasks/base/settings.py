@@ -24,4 +24,6 @@ def lowercase(text: TextReport) -> Sequence[Setting]:
     """Return lower case where the script has it: fewer words are seen once."""
     if not has_case(text):
         return ()
-    return (Setting("tokenization.lowercase", True, "words at the start of a sentence are known ones"),)
+    return (
+        Setting("tokenization.lowercase", True, "words at the start of a sentence are known ones"),
+    )

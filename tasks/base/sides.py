@@ -1,9 +1,10 @@
 """Texts and pairs of texts as examples: one or two sides, one `Features` for both."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from nlpseq.data.feature_batches import FeatureCollator
 from nlpseq.data.features import Features
 from nlpseq.data.text_pipeline import Text, TextPipeline
 
@@ -11,28 +12,57 @@ Sides = tuple[Text, ...]
 """The texts of an example: one, or the two of a pair."""
 
 
-def encode_sides(
-    pipeline: TextPipeline, columns: Sequence[Sequence[Text]], *, pretokenized: bool = False
-) -> list[Features]:
-    """Make features of texts or pairs; a text without a token is one unknown token.
+@dataclass(frozen=True)
+class SideReader:
+    """Makes features and batches of texts, or of pairs of texts, as in training.
 
-    Args:
-        pipeline: of the model.
-        columns: the texts, or the first and the second texts of pairs.
-        pretokenized: the texts are words between white space.
+    Attributes:
+        pipeline: makes features of texts.
+        collator: makes batches of features.
+        text_columns: columns of the training data that hold the texts: one, or two for pairs.
+        max_tokens: of a longer text only the first tokens are read.
+        batch_size: number of texts or pairs in a batch of a predictor.
     """
-    sides = [
-        pipeline.read(column, pretokenized=pretokenized, blank="unknown") for column in columns
-    ]
-    if len(sides) == 1:
-        return sides[0]
-    first, second = sides
-    return [replace(a, second=b) for a, b in zip(first, second, strict=True)]
 
+    pipeline: TextPipeline
+    collator: FeatureCollator
+    text_columns: tuple[str, ...]
+    max_tokens: int
+    batch_size: int
 
-def columns_of(examples: Sequence[Sides], num_sides: int) -> list[list[Text]]:
-    """Return the first texts of examples, and the second ones of pairs."""
-    return [[sides[number] for sides in examples] for number in range(num_sides)]
+    @property
+    def paired(self) -> bool:
+        """Whether examples are pairs."""
+        return len(self.text_columns) == 2
+
+    def read(
+        self, columns: Sequence[Sequence[Text]], *, pretokenized: bool = False
+    ) -> list[Features]:
+        """Make features of texts or pairs; a text without a token is one unknown token.
+
+        Args:
+            columns: the texts, or the first and the second texts of pairs.
+            pretokenized: the texts are words between white space.
+        """
+        sides = [
+            [
+                text.cut(self.max_tokens) if len(text) > self.max_tokens else text
+                for text in self.pipeline.read(column, pretokenized=pretokenized, blank="unknown")
+            ]
+            for column in columns
+        ]
+        if len(sides) == 1:
+            return sides[0]
+        first, second = sides
+        return [replace(a, second=b) for a, b in zip(first, second, strict=True)]
+
+    def columns_of(self, examples: Sequence[Sides]) -> list[list[Text]]:
+        """Return the first texts of examples, and the second ones of pairs."""
+        return [[sides[number] for sides in examples] for number in range(len(self.text_columns))]
+
+    def spellings(self, text: Text, *, pretokenized: bool = False) -> tuple[str, ...]:
+        """Return each token that is read of a text as the text spells it."""
+        return tuple(self.pipeline.spellings(text, pretokenized=pretokenized)[: self.max_tokens])
 
 
 def side_lengths(features: Sequence[Features]) -> dict[str, Any]:

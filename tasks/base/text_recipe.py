@@ -92,7 +92,9 @@ def check_same_layers(
 def _check_equal(key: str, section: Any, source_section: Any, option: str) -> None:
     name = key.rpartition(".")[2]
     value, expected = getattr(section, name), getattr(source_section, name)
-    if name == "split" and section.kind == "word":  # words are cut by rule unless the recipe says otherwise
+    if (
+        name == "split" and section.kind == "word"
+    ):  # words are cut by rule unless the recipe says otherwise
         value, expected = value or "words", expected or "words"
     if value != expected:
         raise UserError(

@@ -13,14 +13,13 @@ from torch import Tensor
 
 from nlpseq.data.batch import ModelInput
 from nlpseq.data.batching import bucket_batches
-from nlpseq.data.feature_batches import FeatureCollator
 from nlpseq.data.features import Features
-from nlpseq.data.text_pipeline import Text, TextPipeline
+from nlpseq.data.text_pipeline import Text
 from nlpseq.errors import UserError
 from nlpseq.predictor import ExplainablePrediction, as_cut_texts, as_pairs, as_texts, joined
 
 from .predictor_repr import PredictorRepr
-from .sides import Sides, columns_of, encode_sides, side_lengths
+from .sides import SideReader, Sides, side_lengths
 from .vector_attribution import ATTRIBUTION_METHODS, VectorAttribution
 from .vector_model import TextVector, VectorModel, compute_outputs
 
@@ -31,33 +30,23 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
     """A trained model of whole texts.
 
     Args:
-        pipeline: makes features of texts, as in training.
-        collator: makes batches of features.
+        reader: makes features and batches of texts, as in training.
         model: trained.
         device: where to run.
-        batch_size: number of texts or pairs at once.
-        paired: the model reads pairs of texts.
     """
 
     prediction_type: ClassVar[type[Any]]
 
-    def __init__(
-        self,
-        pipeline: TextPipeline,
-        collator: FeatureCollator,
-        model: VectorModel,
-        device: torch.device,
-        *,
-        batch_size: int,
-        paired: bool = False,
-    ) -> None:
-        self.pipeline = pipeline
-        self.collator = collator
+    def __init__(self, reader: SideReader, model: VectorModel, device: torch.device) -> None:
+        self.reader = reader
         self.model = model.to(device).eval()
         self.device = device
-        self.paired = paired
-        self._batch_size = batch_size
-        self.attribution = VectorAttribution(pipeline, collator, self.model, device)
+        self.attribution = VectorAttribution(reader.pipeline, reader.collator, self.model, device)
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns of the training data that hold the texts: one, or two for a model of pairs."""
+        return self.reader.text_columns
 
     # Defined by each task
 
@@ -139,19 +128,17 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
         if method not in ATTRIBUTION_METHODS:
             raise UserError(f"method {method!r}: choose {' or '.join(ATTRIBUTION_METHODS)}")
         given = self._check(texts, pretokenized=pretokenized)
-        whole = [sides if self.paired else sides[0] for sides in given]
+        whole = [sides if self.reader.paired else sides[0] for sides in given]
         predictions = self.predict(whole, pretokenized=pretokenized)
         features = self._encode(given, pretokenized=pretokenized)
         for batch in self._batches(features):
             weights = self.explained_outputs([predictions[index] for index in batch])
-            rows = self.attribution.attribute(
-                [features[index] for index in batch], weights, method
-            )
+            rows = self.attribution.attribute([features[index] for index in batch], weights, method)
             for index, row in zip(batch, rows, strict=True):
                 evidence: dict[str, Any] = {"attribution_method": ATTRIBUTION_METHODS[method]}
                 for suffix, text, values in zip(("", "2"), given[index], row, strict=False):
-                    tokens = self.pipeline.spellings(text, pretokenized=pretokenized)
-                    evidence[f"tokens{suffix}"] = tuple(tokens)
+                    tokens = self.reader.spellings(text, pretokenized=pretokenized)
+                    evidence[f"tokens{suffix}"] = tokens
                     evidence[f"attributions{suffix}"] = tuple(values[: len(tokens)])
                 predictions[index] = replace(predictions[index], **evidence)
         return predictions
@@ -159,34 +146,29 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
     def read_texts(self, texts: Sequence[Text | Sequence[Text]]) -> ModelInput:
         """Encode texts as the model reads them; of pairs, all first texts and then all second ones."""
         given = self._check(texts, pretokenized=False)
-        rows = [(text,) for column in columns_of(given, self._num_sides) for text in column]
-        features = encode_sides(self.pipeline, columns_of(rows, 1))
-        tokens = self.collator.collate(features).to(self.device)
-        return ModelInput(tokens, [self.pipeline.spellings(text) for (text,) in rows])
-
-    @property
-    def _num_sides(self) -> int:
-        return 2 if self.paired else 1
+        rows = [text for column in self.reader.columns_of(given) for text in column]
+        tokens = self.reader.collator.collate(self.reader.read([rows])).to(self.device)
+        return ModelInput(tokens, [list(self.reader.spellings(text)) for text in rows])
 
     def _check(self, texts: object, *, pretokenized: bool) -> list[Sides]:
-        if self.paired:
+        if self.reader.paired:
             return [*as_pairs(texts, pretokenized=pretokenized)]
         given = as_cut_texts(texts) if pretokenized else as_texts(texts)
         return [(text,) for text in given]
 
     def _encode(self, examples: Sequence[Sides], *, pretokenized: bool) -> list[Features]:
-        columns = columns_of(examples, self._num_sides)
-        return encode_sides(self.pipeline, columns, pretokenized=pretokenized)
+        return self.reader.read(self.reader.columns_of(examples), pretokenized=pretokenized)
 
     def _batches(self, features: Sequence[Features]) -> list[list[int]]:
-        return bucket_batches(**side_lengths(features), batch_size=self._batch_size, shuffle=False)
+        size = self.reader.batch_size
+        return bucket_batches(**side_lengths(features), batch_size=size, shuffle=False)
 
     @torch.no_grad()
     def _predict_batch(
         self, examples: Sequence[Sides], features: Sequence[Features], pretokenized: bool
     ) -> list[PredictionT]:
         """Predict for a batch: texts as given, and their features."""
-        output = compute_outputs(self.model, self.collator.collate(features).to(self.device))
+        output = compute_outputs(self.model, self.reader.collator.collate(features).to(self.device))
         first = TextVector(output.logits, output.weights, output.sentence_weights)
         vectors = [first, *([output.second] if output.second else [])]
         predictions = []
@@ -196,8 +178,8 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
             for suffix, text, text_features, vector in parts:
                 if vector.weights is None:
                     continue
-                tokens = self.pipeline.spellings(text, pretokenized=pretokenized)
-                evidence[f"tokens{suffix}"] = tuple(tokens)
+                tokens = self.reader.spellings(text, pretokenized=pretokenized)
+                evidence[f"tokens{suffix}"] = tokens
                 evidence[f"weights{suffix}"] = tuple(vector.weights[row, : len(tokens)].tolist())
                 if vector.sentence_weights is not None:
                     sentences = _join_sentences(tokens, text_features.segments)

@@ -4,12 +4,21 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nlpseq.recipe import Count, Fraction, Natural, Section
+from nlpseq.recipe import Count, DataConfig, Fraction, Natural, Section
 
 from .text_recipe import LabelRecipe, TextTrainingConfig
 
 SECOND_FIELD = "text2"
 """The field of the second text of a pair."""
+
+
+class VectorDataConfig(DataConfig):
+    """Texts, or pairs of texts."""
+
+    max_tokens: Count = Field(
+        10_000,
+        description="tokens that are read of a text, the first ones; longer texts are counted",
+    )
 
 
 class VectorHeadConfig(Section):
@@ -38,6 +47,7 @@ class VectorHeadConfig(Section):
 class VectorRecipe(LabelRecipe):
     """A recipe of a task that reads a text, or a pair of texts, to one vector."""
 
+    data: VectorDataConfig = VectorDataConfig()
     head: VectorHeadConfig = VectorHeadConfig()
     training: TextTrainingConfig = TextTrainingConfig()
 

@@ -1,4 +1,6 @@
-"""Settings of tasks with one vector for a text, such as classification, by amount and kind of data; docs/own_data.md lists the rules."""
+"""Settings of tasks with one vector for a text, such as classification; docs/own_data.md lists the rules."""
+
+import math
 
 from nlpseq.data.report import DataReport
 from nlpseq.task import Setting
@@ -7,7 +9,8 @@ from .settings import lowercase
 
 MANY_UNKNOWN = 0.25
 LONG = 400  # words
-LARGE = 50_000  # texts
+FEW, LARGE = 500, 50_000  # texts
+BATCH, FEWEST_UPDATES, MOST_EPOCHS = 16, 600, 60
 
 
 def vector_settings(report: DataReport) -> list[Setting]:
@@ -37,5 +40,7 @@ def vector_settings(report: DataReport) -> list[Setting]:
 
 
 def _epochs(rows: int) -> int:
-    """Return 20 epochs of 500 texts, 10 of 2,000, 5 of 6,000: about 600 to 1,900 updates of 16 texts."""
-    return min(max(round(20 * (500 / max(rows, 1)) ** 0.55), 2), 25)
+    """Return 20 epochs of 500 texts, 10 of 2,000, 5 of 6,000; of fewer texts so many that 600 updates are made."""
+    if rows < FEW:
+        return min(round(FEWEST_UPDATES * BATCH / max(rows, 1)), MOST_EPOCHS)
+    return max(round(20 * math.pow(FEW / rows, 0.55)), 2)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from nlpseq.data.batch import Batch
 from nlpseq.data.features import Features
-from nlpseq.data.report import DataReport
 from nlpseq.data.in_memory import LocalData
+from nlpseq.data.report import DataReport
 from nlpseq.data.split import Split
 from nlpseq.data.text_pipeline import Text, is_blank
 from nlpseq.errors import UserError
@@ -24,7 +24,7 @@ from nlpseq.types import State
 from nlpseq.wording import format_count
 
 from .pipelines import are_lists, read_texts
-from .sides import Sides, encode_sides, side_lengths
+from .sides import SideReader, Sides, side_lengths
 from .text_task import TextTask
 from .vector_model import VectorModel, build_vector_model, compute_outputs
 from .vector_recipe import SECOND_FIELD, VectorRecipe
@@ -75,6 +75,15 @@ class VectorTask(TextTask[RecipeT, Target]):
         """See `Task`."""
         return self.fields[: 2 if self.paired else 1]
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The names of `text_fields` in the data; of several columns joined to one field, the field."""
+        columns = [self.recipe.data.columns.get(field, field) for field in self.text_fields]
+        return tuple(
+            column if isinstance(column, str) else field
+            for column, field in zip(columns, self.text_fields, strict=True)
+        )
+
     # Defined by each task
 
     @property
@@ -114,10 +123,21 @@ class VectorTask(TextTask[RecipeT, Target]):
         """Return the texts of each example: one, or the two of a pair."""
         return list(zip(*self.columns(split), strict=True))
 
+    def side_reader(self) -> SideReader:
+        """Return what makes features of texts or pairs, in training and in prediction."""
+        recipe = self.recipe
+        return SideReader(
+            self.pipeline,
+            self.collator,
+            self.text_columns,
+            recipe.data.max_tokens,
+            recipe.training.batch_size,
+        )
+
     def features(self, split: Split) -> list[Features]:
         """Return the features of each example; an empty text is one unknown token."""
         pretokenized = self.is_pretokenized(split)
-        return encode_sides(self.pipeline, self.columns(split), pretokenized=pretokenized)
+        return self.side_reader().read(self.columns(split), pretokenized=pretokenized)
 
     def inspect(self, split: Split) -> list[str]:
         """Report also texts without a token, and a second text that is not read."""
@@ -126,6 +146,14 @@ class VectorTask(TextTask[RecipeT, Target]):
         if empty:
             notes.append(
                 f"{split.name}: {format_count(empty, 'empty text')}, read as one unknown token"
+            )
+        limit = self.recipe.data.max_tokens
+        sides = (side for features, _ in self.examples(split) for side in features.sides)
+        cut = sum(len(side) == limit for side in sides)
+        if cut:
+            notes.append(
+                f"{split.name}: {format_count(cut, 'text')} of {limit:,} tokens or more: only the first "
+                f"{limit:,} are read (data.max_tokens)"
             )
         if not self.paired and SECOND_FIELD in split.rows.column_names:
             notes.append(

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from nlpseq.data.feature_batches import FeatureCollator
-from nlpseq.data.text_pipeline import Text, TextPipeline
+from nlpseq.data.text_pipeline import Text
 from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.predictor import Classification
 
+from ..base.sides import SideReader
 from ..base.vector_model import VectorModel
 from ..base.vector_predictor import VectorPredictor
 
@@ -20,13 +20,10 @@ class TextClassifierPredictor(VectorPredictor[Classification]):
     """A trained text classifier.
 
     Args:
-        pipeline: makes features of texts, as in training.
-        collator: makes batches of features.
+        reader: makes features and batches of texts, as in training.
         labels: classes, in the order of the model's outputs.
         model: trained classifier.
         device: where to run.
-        batch_size: number of texts classified at once.
-        paired: the model reads pairs of texts.
     """
 
     name: ClassVar[str] = "text classifier"
@@ -34,16 +31,12 @@ class TextClassifierPredictor(VectorPredictor[Classification]):
 
     def __init__(
         self,
-        pipeline: TextPipeline,
-        collator: FeatureCollator,
+        reader: SideReader,
         labels: Sequence[str],
         model: VectorModel,
         device: torch.device,
-        *,
-        batch_size: int,
-        paired: bool = False,
     ) -> None:
-        super().__init__(pipeline, collator, model, device, batch_size=batch_size, paired=paired)
+        super().__init__(reader, model, device)
         self.labels = list(labels)
 
     def activate(self, logits: Tensor) -> Tensor:

@@ -4,13 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from nlpseq.recipe import DataConfig
-
 from ..base.text_recipe import TextTrainingConfig
-from ..base.vector_recipe import VectorHeadConfig, VectorRecipe
+from ..base.vector_recipe import VectorDataConfig, VectorHeadConfig, VectorRecipe
 
 
-class LabelledDataConfig(DataConfig):
+class LabelledDataConfig(VectorDataConfig):
     """Texts, each with a label."""
 
     labels: dict[str, str] = Field(

@@ -26,6 +26,7 @@ from nlpseq.wording import format_count
 from ..base.label_names import names_by_id
 from ..base.vector_task import VectorTask
 from .baselines import train_baselines
+from .label_checks import check_classes
 from .metrics import calibration_scores, class_tables
 from .predictor import TextClassifierPredictor
 from .recipe import ClassificationRecipe
@@ -63,11 +64,7 @@ class Classification(VectorTask[ClassificationRecipe, str]):
         labels = self.targets(train)
         self._check_label_names(splits.values())
         counts = Counter(labels)
-        if len(counts) < 2:
-            raise UserError(
-                f"{train.origin}: all {len(labels)} examples of train are of the class "
-                f"{labels[0]!r}: a classifier needs at least two"
-            )
+        check_classes(counts, train, self.label_field)
         named = list(dict.fromkeys(self.recipe.data.labels.values()))
         self._set_labels(named or sorted(counts, key=_numbers_first))
         if self.recipe.training.class_weights == "balanced":
@@ -206,15 +203,7 @@ class Classification(VectorTask[ClassificationRecipe, str]):
     def predictor(self, model: nn.Module, device: torch.device) -> TextClassifierPredictor:
         """Return a predictor of classes of raw texts."""
         assert isinstance(model, Model)
-        return TextClassifierPredictor(
-            self.pipeline,
-            self.collator,
-            self.labels,
-            model,
-            device,
-            batch_size=self.recipe.training.batch_size,
-            paired=self.paired,
-        )
+        return TextClassifierPredictor(self.side_reader(), self.labels, model, device)
 
 
 def _numbers_first(label: str) -> tuple[bool, int, str]:

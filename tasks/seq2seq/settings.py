@@ -28,7 +28,9 @@ def pair_settings(report: DataReport) -> list[Setting]:
     size = 4000 if rows < SMALL else 8000 if rows < LARGE else 16_000
     chosen = [
         Setting("tokenization.kind", "bpe", "outputs spell words that train lacks"),
-        Setting("tokenization.vocabulary_size", size, f"{rows:,} pairs: pieces that are seen often"),
+        Setting(
+            "tokenization.vocabulary_size", size, f"{rows:,} pairs: pieces that are seen often"
+        ),
     ]
     source, target = texts["source"], texts["target"]
     if source.words.largest > 2 * max(source.words.very_high, 50):
@@ -40,9 +42,13 @@ def pair_settings(report: DataReport) -> list[Setting]:
         reason = f"99% of the targets have at most {target.words.very_high} words, the longest {target.words.largest}"
         chosen.append(Setting("tokenization.max_target_length", longest, reason))
     most = max(20, round(1.6 * target.words.very_high))
-    chosen.append(Setting("decoding.max_new_tokens", most, "a little more than 99% of the targets have"))
+    chosen.append(
+        Setting("decoding.max_new_tokens", most, "a little more than 99% of the targets have")
+    )
     epochs = epochs_for(rows, 32, updates=UPDATES, fewest=4, most=25)
     chosen.append(
-        Setting("training.epochs", epochs, f"{rows:,} pairs: about {UPDATES:,} updates, 4 to 25 epochs")
+        Setting(
+            "training.epochs", epochs, f"{rows:,} pairs: about {UPDATES:,} updates, 4 to 25 epochs"
+        )
     )
     return chosen

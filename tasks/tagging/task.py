@@ -17,6 +17,7 @@ from nlpseq.data import tag_notation, tag_schemes
 from nlpseq.data.batch import Batch, Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.known_words import KnownWords
+from nlpseq.data.report import DataReport
 from nlpseq.data.split import Split
 from nlpseq.data.text_pipeline import Text
 from nlpseq.data.tokenizer import Tokenizer
@@ -26,7 +27,7 @@ from nlpseq.metrics.spans import SpanScores
 from nlpseq.metrics.tags import TagScores
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
-from nlpseq.task import Baseline, LossSum, Progress, Record, Shard
+from nlpseq.task import Baseline, LossSum, Progress, Record, Setting, Shard
 from nlpseq.types import State
 from nlpseq.wording import format_count
 
@@ -37,6 +38,7 @@ from .metrics import mean_tag_scores, tag_tables, type_table
 from .model import TaggerModel, build_tagger, word_outputs
 from .predictor import SequenceTaggerPredictor
 from .recipe import TaggingRecipe
+from .settings import tagger_settings
 from .span_texts import SpanTexts, perfect_statistics, read_span_texts, sentence_cutter, text_record
 from .tag_columns import read_plain_tags, read_words, span_tags
 
@@ -62,6 +64,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
     tags_words: ClassVar[bool] = True
     main_metric = "f1"
     higher_is_better = True
+    base_recipe = "tagging/base"
     score_directions = MappingProxyType(dict.fromkeys((*SPAN_SCORES, "token_accuracy"), True))
     hub_task = "token-classification"
 
@@ -82,6 +85,11 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
     def reads_texts(self) -> bool:
         """Whether the data are texts with spans by offset."""
         return self.fields[0] == "text"
+
+    @classmethod
+    def settings(cls, report: DataReport) -> list[Setting]:
+        """Choose features of words and the length of training."""
+        return tagger_settings(report)
 
     # Preparation
 

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpseq.baselines.text_classifiers import MostFrequentClass, TfidfClassifier, TfidfFeatures
+from nlpseq.baselines.text_classifiers import (
+    MostFrequentClass,
+    PairTfidfFeatures,
+    TfidfClassifier,
+    TfidfFeatures,
+)
 
 WORDS = st.lists(st.sampled_from(["a", "b", "B", "c c", "d", "\u1200", "."]), max_size=6)
 TEXTS = [["good", "film"], ["bad", "film"], ["a", "good", "one"], ["so", "bad"]] * 3
@@ -74,3 +79,25 @@ def test_texts_without_tokens_are_refused() -> None:
 def test_the_most_frequent_class_is_predicted_with_its_share() -> None:
     model = MostFrequentClass().fit(["b", "a", "b", "a", "c"])
     assert model.predict([["x"], []]) == [("a", 0.4), ("a", 0.4)]
+
+
+def test_features_of_pairs_are_those_of_both_texts_and_their_interaction() -> None:
+    pairs = [(["a", "b"], ["a"]), (["c"], ["c"]), ([], ["b"])]
+    features = PairTfidfFeatures()
+    matrix = features.fit_transform(pairs).toarray()
+    single = TfidfFeatures()
+    both = single.fit_transform([*(first for first, _ in pairs), *(other for _, other in pairs)])
+    u, v = both[:3].toarray(), both[3:].toarray()
+    cosine = (u * v).sum(1, keepdims=True)
+    assert matrix == pytest.approx(np.hstack([u, v, abs(u - v), u * v, cosine]))
+    assert cosine[:, 0].tolist() == pytest.approx([cosine[0, 0], 1, 0])
+    assert features.transform(pairs).toarray() == pytest.approx(matrix)
+    assert features.transform([(["z"], [])]).nnz == 0
+
+
+def test_equal_texts_are_told_from_different_ones() -> None:
+    words = ["red", "blue", "green", "black", "white"]
+    pairs = [([a], [b]) for a in words for b in words for _ in range(1 if a != b else 4)]
+    labels = ["same" if first == second else "other" for first, second in pairs]
+    model = TfidfClassifier(PairTfidfFeatures).fit(pairs, labels, None)
+    assert [guess.label for guess in model.predict(pairs)] == labels

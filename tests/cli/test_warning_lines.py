@@ -1,8 +1,6 @@
 """A warning of a library is one line of a command, and stays a Python warning in Python."""
 
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +17,7 @@ def test_each_warning_is_one_line_without_its_source(capsys: pytest.CaptureFixtu
         warnings.warn("another", RuntimeWarning, stacklevel=1)
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err == (
-        "nlpseq: warning: weights are not contiguous\nnlpseq: warning: another\n"
-    )
+    assert shown.err == ("nlpseq: warning: weights are not contiguous\nnlpseq: warning: another\n")
 
 
 def test_a_command_shows_warnings_of_libraries_so(

@@ -23,7 +23,10 @@ from nlpseq.recipe import DataConfig
         ("hf://datasets/user/set", HubSource("user/set")),
         ("hf://datasets/user/set@v1", HubSource("user/set", None, "v1")),
         ("hf://datasets/user/set@v1/data/a.csv", HubSource("user/set", None, "v1", "data/a.csv")),
-        ("hf://datasets/user/set@refs/pr/3/a.csv", HubSource("user/set", None, "refs/pr/3", "a.csv")),
+        (
+            "hf://datasets/user/set@refs/pr/3/a.csv",
+            HubSource("user/set", None, "refs/pr/3", "a.csv"),
+        ),
         ("hf://datasets/user", None),
         ("hf://user/set", None),
         ("a/b/c", None),
@@ -66,8 +69,10 @@ def test_a_file_of_the_hub(cache: Path) -> None:
     address = "hf://datasets/user/set@v1/train.csv"
     assert texts(source=address) == {"train": ["old, one", "old two"]}
     assert texts(source="hf://datasets/user/set/train.csv") == {"train": ["new, one", "new two"]}
-    assert texts(source="hf://datasets/user/set/train.csv", revision="v1") == {"train": ["old, one", "old two"]}
-    assert texts(source=address, format="lines", columns={"label": "text"})["train"][0] == "text,label"
+    assert texts(source="hf://datasets/user/set/train.csv", revision="v1") == {
+        "train": ["old, one", "old two"]
+    }
+    assert texts(source=address, format="csv", header=True) == {"train": ["old, one", "old two"]}
 
 
 def test_files_of_the_hub_by_split(cache: Path) -> None:
@@ -81,14 +86,26 @@ def test_files_of_the_hub_by_split(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ({"source": "hf://datasets/user/set/gone.csv"}, "gone.csv could not be loaded from the Hub .it cannot be reached"),
+        (
+            {"source": "hf://datasets/user/set/gone.csv"},
+            "gone.csv could not be loaded from the Hub .it cannot be reached",
+        ),
         ({"source": "hf://datasets/user/set@v2/train.csv"}, "could not be loaded from the Hub"),
         ({"source": "hf://datasets/user/other/train.csv"}, "could not be loaded from the Hub"),
         ({"source": "hf://models/user/set"}, "write hf://datasets/user/set"),
-        ({"source": "user/other@v1"}, "data.source='user/other@v1' could not be loaded from the Hub"),
-        ({"source": "user/set@v1", "revision": "v2"}, "data.revision = 'v2': data.source = 'user/set@v1' says 'v1'"),
+        (
+            {"source": "user/other@v1"},
+            "data.source='user/other@v1' could not be loaded from the Hub",
+        ),
+        (
+            {"source": "user/set@v1", "revision": "v2"},
+            "data.revision = 'v2': data.source = 'user/set@v1' says 'v1'",
+        ),
         ({"source": "user/set:en", "name": "de"}, "data.name = 'de'"),
-        ({"source": "hf://datasets/user/set/train.csv", "files": {"train": "a"}}, "names a file, and so does data.files"),
+        (
+            {"source": "hf://datasets/user/set/train.csv", "files": {"train": "a"}},
+            "names a file, and so does data.files",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_is_said_in_one_line(
@@ -108,7 +125,9 @@ def test_configuration_and_revision_reach_the_library(
 
     def load(name: str, config: str | None, *, revision: str | None) -> datasets.DatasetDict:
         asked.append((name, config, revision))
-        return datasets.DatasetDict(train=datasets.Dataset.from_dict({"text": ["a"], "label": ["b"]}))
+        return datasets.DatasetDict(
+            train=datasets.Dataset.from_dict({"text": ["a"], "label": ["b"]})
+        )
 
     monkeypatch.setattr(datasets, "load_dataset", load)
     assert texts(source="user/set:en@v1") == {"train": ["a"]}

@@ -22,15 +22,21 @@ TABLES = {
     "pandas pyarrow": lambda: pd.DataFrame(COLUMNS).convert_dtypes(dtype_backend="pyarrow"),
     "pandas index": lambda: pd.DataFrame(COLUMNS, index=pd.Index([7, 8, 9], name="id")),
     "polars": lambda: pl.DataFrame(COLUMNS),
-    "polars enum": lambda: pl.DataFrame(COLUMNS, schema={"text": pl.Categorical, "label": pl.Enum(["cold", "hot"])}),
+    "polars enum": lambda: pl.DataFrame(
+        COLUMNS, schema={"text": pl.Categorical, "label": pl.Enum(["cold", "hot"])}
+    ),
     "polars lazy": lambda: pl.DataFrame(COLUMNS).lazy(),
     "Dataset": lambda: datasets.Dataset.from_dict(COLUMNS),
     "Dataset numpy": lambda: datasets.Dataset.from_dict(COLUMNS).with_format("numpy"),
     "IterableDataset": lambda: datasets.Dataset.from_dict(COLUMNS).to_iterable_dataset(),
     "generator": lambda: iter(ROWS),
     "pyarrow": lambda: pa.table(COLUMNS),
-    "pyarrow dictionary": lambda: pa.table({name: pa.array(values).dictionary_encode() for name, values in COLUMNS.items()}),
-    "pyarrow view": lambda: pa.table({name: pa.array(values, pa.string_view()) for name, values in COLUMNS.items()}),
+    "pyarrow dictionary": lambda: pa.table(
+        {name: pa.array(values).dictionary_encode() for name, values in COLUMNS.items()}
+    ),
+    "pyarrow view": lambda: pa.table(
+        {name: pa.array(values, pa.string_view()) for name, values in COLUMNS.items()}
+    ),
     "pyarrow batch": lambda: pa.RecordBatch.from_pydict(COLUMNS),
     "pyarrow reader": lambda: pa.table(COLUMNS).to_reader(),
     "list of dicts": lambda: ROWS,
@@ -58,7 +64,11 @@ def test_a_table_of_any_kind_is_the_train_split(kind: str) -> None:
 def test_splits_of_any_kind(kind: str) -> None:
     data = read_in_memory({"train": TABLES[kind](), "dev": ROWS[:1], "test": ROWS[1:]})
     assert not data.single
-    assert {name: len(split) for name, split in data.splits.items()} == {"train": 3, "validation": 1, "test": 2}
+    assert {name: len(split) for name, split in data.splits.items()} == {
+        "train": 3,
+        "validation": 1,
+        "test": 2,
+    }
     assert data.splits["validation"].name == "validation"
     assert "called dev in the data" in data.splits["validation"].note
 
@@ -115,8 +125,14 @@ def test_columns_that_nobody_reads_may_hold_anything() -> None:
     assert set(data.unreadable["train"]) == {"extra", "mixed"}
     assert "'extra', 'mixed'" in data.splits["train"].note
     assert set(data.read(["text", "label"], {})) == {"train"}
-    for fields, columns in ((["mixed"], {}), (["text"], {"text": "mixed"}), (["text"], {"text": ("text", "mixed")})):
-        with pytest.raises(UserError, match=r"pandas.DataFrame\): column 'mixed' of the train split cannot be read"):
+    for fields, columns in (
+        (["mixed"], {}),
+        (["text"], {"text": "mixed"}),
+        (["text"], {"text": ("text", "mixed")}),
+    ):
+        with pytest.raises(
+            UserError, match=r"pandas.DataFrame\): column 'mixed' of the train split cannot be read"
+        ):
             data.read(fields, columns)
 
 
@@ -135,7 +151,10 @@ def test_columns_that_nobody_reads_may_hold_anything() -> None:
         (pd.DataFrame({"text": []}), "the pandas.DataFrame has no rows"),
         (pl.DataFrame({"text": []}), "the polars.DataFrame has no rows"),
         (datasets.Dataset.from_dict({"text": []}), "the datasets.Dataset has no rows"),
-        ({"train": pd.DataFrame({"text": []})}, r"data\['train'\]: the pandas.DataFrame has no rows"),
+        (
+            {"train": pd.DataFrame({"text": []})},
+            r"data\['train'\]: the pandas.DataFrame has no rows",
+        ),
         (pd.DataFrame([["a", "b"]], columns=["text", "text"]), "several columns are named 'text'"),
         ({"text": TEXTS, "label": ["a"]}, "column 'label' has 1 values, 'text' has 3"),
         ({"text": TEXTS, "label": 3}, "a list, array or Series for each name, but 'label': 3"),
@@ -156,7 +175,10 @@ def test_other_data_are_refused_in_one_line(data: object, said: str) -> None:
 
 def test_a_stream_is_cached_and_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_cache, "_ROWS_AT_ONCE", 4)
-    rows = ({"text": f"text {n}", "note": None if n < 9 else "late", **({"odd": n} if n % 2 else {})} for n in range(11))
+    rows = (
+        {"text": f"text {n}", "note": None if n < 9 else "late", **({"odd": n} if n % 2 else {})}
+        for n in range(11)
+    )
     split = read_in_memory(rows).splits["train"]
     assert len(split) == 11
     assert split.rows[10] == {"text": "text 10", "note": "late", "odd": None}
@@ -167,7 +189,10 @@ def test_a_stream_is_cached_and_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (({"text": "a"} for _ in iter(int, 1)), "more than 20 rows; a stream may have no end.*take"),
+        (
+            ({"text": "a"} for _ in iter(int, 1)),
+            "more than 20 rows; a stream may have no end.*take",
+        ),
         (({"x": 1 // (6 - n)} for n in range(9)), "the stream fails: ZeroDivisionError"),
         (({"text": "a" if n < 4 else 1} for n in range(9)), "a column changes its type.*text"),
         (({"text": "a"} if n < 6 else "b" for n in range(9)), "data, row 7: 'b' is not a dict"),

@@ -120,7 +120,9 @@ def test_the_classes_of_a_trained_model_stand_for_train() -> None:
     assert booleans.labels("label") == ["1"]
 
 
-def load(folder: Path, fields: list[str], target: str, **splits: list[dict[str, Any]]) -> dict[str, Split]:
+def load(
+    folder: Path, fields: list[str], target: str, **splits: list[dict[str, Any]]
+) -> dict[str, Split]:
     for name, rows in splits.items():
         (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = DataConfig(format="jsonl", files={name: name for name in splits})
@@ -146,7 +148,7 @@ PAIRED = [{"source": "one", "target": "two"}] * 3
 def test_a_test_split_may_lack_the_column_of_answers(
     tmp_path: Path, fields: list[str], target: str, rows: list[dict[str, Any]], bare: dict[str, Any]
 ) -> None:
-    splits = load(tmp_path, fields, target, train=rows, validation=rows, test=[bare, bare])
+    splits = load(tmp_path, fields, target, train=rows, validation=rows, test=[bare] * 2)
     assert splits["train"].labelled
     assert not splits["test"].labelled
     assert splits["test"].note == f"no column {target!r} (it has {fields[0]}), so it is not scored"
@@ -160,7 +162,7 @@ def test_a_test_split_may_lack_the_column_of_answers(
 def test_a_test_split_without_any_target_text_is_not_scored(
     tmp_path: Path, empty: str | None
 ) -> None:
-    bare = [{"source": "new", "target": empty}] * 2
+    bare: list[dict[str, Any]] = [{"source": "new", "target": empty}] * 2
     splits = load(tmp_path, ["source", "target"], "target", train=PAIRED, test=bare)
     assert not splits["test"].labelled
     assert splits["test"].note == "every 'target' is empty, so it is not scored"

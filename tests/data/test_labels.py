@@ -158,7 +158,7 @@ def test_columns_that_are_not_there(tmp_path: Path, columns: dict[str, str], mes
 def test_files_of_columns_without_names_take_no_other_column(tmp_path: Path) -> None:
     (tmp_path / "t.conll").write_text("Ann NNP B-PER\nleft VBD O\n")
     config = DataConfig(format="conll", files={"train": "t.conll"}, columns={"tags": "pos"})
-    with pytest.raises(UserError, match="no column 'pos', it has tokens, tags"):
+    with pytest.raises(UserError, match="no column 'pos', it has tokens, line"):
         load_splits(config, data_dir=tmp_path, fields=["tokens", "tags"], label_field="tags")
 
 

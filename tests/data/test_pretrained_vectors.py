@@ -257,7 +257,9 @@ def test_the_zip_of_glove(folder) -> None:
     for name in ("glove.6B.zip", "glove.6B.zip/glove.6B.3d.txt", "glove.6B"):
         check(*load_vectors(name, VOCABULARY, 3)[:2])
     assert load_vectors("glove.6B.zip", ["the"], 50).covered.all()
-    with pytest.raises(UserError, match=r"0 of its files have embedding\.dim=5.*glove\.6B\.3d\.txt"):
+    with pytest.raises(
+        UserError, match=r"0 of its files have embedding\.dim=5.*glove\.6B\.3d\.txt"
+    ):
         load_vectors("glove.6B.zip", ["the"], 5)
     with zipfile.ZipFile(folder / "one.zip", "w") as archive:
         archive.writestr("vectors.txt", GLOVE)

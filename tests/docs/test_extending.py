@@ -51,9 +51,9 @@ def test_the_cell_sweeps_as_its_equations_step(registered: Path) -> None:
 
 def test_the_reader_reads_lines_and_names_a_bad_one(registered: Path) -> None:
     file = registered / "train.txt"
-    file.write_text("__label__good a warm film\n__label__bad dull\n", encoding="utf-8")
-    columns = read_files(registered, "train.txt", "fasttext").table.to_pydict()
+    file.write_text("a warm film #good\ndull #bad\n", encoding="utf-8")
+    columns = read_files(registered, "train.txt", "hashtags").table.to_pydict()
     assert columns == {"label": ["good", "bad"], "text": ["a warm film", "dull"]}
-    file.write_text("__label__good yes\nno label\n", encoding="utf-8")
+    file.write_text("yes #good\nno label\n", encoding="utf-8")
     with pytest.raises(UserError, match="line 2: no label"):
-        read_files(registered, "train.txt", "fasttext")
+        read_files(registered, "train.txt", "hashtags")

@@ -7,11 +7,18 @@ import nlpseq
 from nlpseq.analysis.comparison import Report
 from nlpseq.experiment.run import run
 
-SMALL = ["embedding.dim=8", "encoder.hidden_size=8", "training.max_steps=3", "training.batch_size=4"]
+SMALL = [
+    "embedding.dim=8",
+    "encoder.hidden_size=8",
+    "training.max_steps=3",
+    "training.batch_size=4",
+]
 
 
 def write(path: Path, count: int, start: int = 0) -> None:
-    rows = ({"text": f"note {n} of many", "label": "ab"[n % 2]} for n in range(start, start + count))
+    rows = (
+        {"text": f"note {n} of many", "label": "ab"[n % 2]} for n in range(start, start + count)
+    )
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

@@ -105,11 +105,17 @@ def test_other_rows_are_the_split_that_is_asked_for(here: Path) -> None:
     assert sum(row["support"] for row in named["details"]["later"]["per_class"].values()) == 10
     renamed = frame(10, 90).rename(columns={"message": "body"})
     columns = {"text": "body", "label": "category"}
-    assert nlpseq.evaluate("out", data=renamed, columns=columns, device="cpu")["test"] == scored["test"]
+    assert (
+        nlpseq.evaluate("out", data=renamed, columns=columns, device="cpu")["test"]
+        == scored["test"]
+    )
     with pytest.raises(UserError, match="the test split has no column 'message', it has body"):
         nlpseq.evaluate("out", data=renamed, device="cpu")
     renamed.to_csv("rows.csv", index=False)
-    assert nlpseq.evaluate("out", data="rows.csv", columns=columns, device="cpu")["test"] == scored["test"]
+    assert (
+        nlpseq.evaluate("out", data="rows.csv", columns=columns, device="cpu")["test"]
+        == scored["test"]
+    )
     with pytest.raises(UserError, match="data, data_dir='x': give one of them"):
         nlpseq.evaluate("out", data=renamed, data_dir="x", device="cpu")
 
@@ -140,14 +146,21 @@ def test_the_library_of_a_table_does_not_matter(here: Path) -> None:
 
 def test_splits_of_a_dataset_dict(here: Path) -> None:
     whole = datasets.DatasetDict(
-        train=datasets.Dataset.from_pandas(frame(30)), dev=datasets.Dataset.from_pandas(frame(4, 50))
+        train=datasets.Dataset.from_pandas(frame(30)),
+        dev=datasets.Dataset.from_pandas(frame(4, 50)),
     )
     metrics = train({**whole, "test": pl.from_pandas(frame(5, 70))}, data_options={"hold_out": {}})
     assert set(metrics["data"]) == {"train", "validation", "test"}
-    assert sum(row["support"] for row in metrics["details"]["validation"]["per_class"].values()) == 8
-    again = nlpseq.evaluate("out", data=frame(5, 70), split="validation", device="cpu")
-    # Its fingerprint is that of the test split.
-    assert again["data"] == metrics["data"]["test"] if "data" in again else True
+    assert (
+        sum(row["support"] for row in metrics["details"]["validation"]["per_class"].values()) == 8
+    )
+    assert (
+        nlpseq.evaluate("out", data=frame(5, 70), device="cpu")["data"] == metrics["data"]["test"]
+    )
+    with pytest.raises(
+        UserError, match="split 'validation': the data have test"
+    ):  # by its fingerprint
+        nlpseq.evaluate("out", data=frame(5, 70), split="validation", device="cpu")
 
 
 def test_recipes_are_compared_on_data_in_memory(here: Path) -> None:
@@ -167,7 +180,13 @@ def test_recipes_are_compared_on_data_in_memory(here: Path) -> None:
 
 def test_folds_and_seeds_on_data_in_memory(here: Path) -> None:
     result = nlpseq.run(
-        "mine.toml", data=frame(), columns=COLUMNS, folds=2, output="folds", device="cpu", data_options={"hold_out": {}}
+        "mine.toml",
+        data=frame(),
+        columns=COLUMNS,
+        folds=2,
+        output="folds",
+        device="cpu",
+        data_options={"hold_out": {}},
     )
     assert result.metrics["folds"] == 2
 
@@ -179,10 +198,50 @@ def test_a_path_is_found_again_by_later_commands(here: Path) -> None:
     assert nlpseq.evaluate("out", device="cpu")["test"] == metrics["test"]
     assert train(Path("rows.csv"), "again")["data"] == metrics["data"]
     frame(9, 70).to_json("later.jsonl", orient="records", lines=True)
-    two = train({"train": "rows.csv", "test": "later.jsonl"}, "two", data_options={"hold_out": {"validation": 0.1}})
+    two = train(
+        {"train": "rows.csv", "test": "later.jsonl"},
+        "two",
+        data_options={"hold_out": {"validation": 0.1}},
+    )
     assert sum(row["support"] for row in two["details"]["test"]["per_class"].values()) == 18
     datasets.Dataset.from_pandas(frame()).save_to_disk("saved")
     assert train("saved", "three")["test"] == metrics["test"]
+
+
+def test_the_folder_of_a_recipe(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = here / "team" / "texts"
+    texts.mkdir(parents=True)
+    frame().to_csv(texts / "rows.csv", index=False)
+    recipe = RECIPE.replace(
+        'source = "nobody/set"', 'folder = "texts"\nfiles = { train = "rows.csv" }\nformat = "csv"'
+    )
+    recipe = recipe.replace(
+        'hub_columns = { text = "no such column" }',
+        'columns = { text = "message", label = "category" }',
+    )
+    (here / "team" / "r.toml").write_text(recipe)
+    (here / "mine.toml").write_text('extends = "team/r.toml"\nseed = 2\n')
+    metrics = nlpseq.run("mine.toml", output="out", device="cpu").metrics
+    assert metrics["data_source"] == {
+        "kind": "local",
+        "files": dict.fromkeys(("train", "validation", "test"), ["rows.csv"]),
+    }
+    for name in ("recipe.toml", "config.json", "README.md", "metrics.json"):
+        assert "texts" not in Path("out", name).read_text().replace('"texts"', "")
+    elsewhere = here / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert nlpseq.evaluate("../out", device="cpu")["test"] == metrics["test"]
+    Path("../out/metrics.json").unlink()
+    assert (
+        nlpseq.run("../mine.toml", output="../out", resume=True, device="cpu").metrics["test"]
+        == metrics["test"]
+    )
+    texts.rename(here / "moved")
+    with pytest.raises(UserError, match="data folder ../team/texts: no such folder"):
+        nlpseq.run("../mine.toml", output="third", device="cpu")
+    again = nlpseq.run("../mine.toml", data_dir=here / "moved", output="third", device="cpu")
+    assert again.metrics["data"] == metrics["data"]
 
 
 def data_of(data: Any, recipe: str = "mine.toml", **options: Any) -> dict[str, Any]:
@@ -196,10 +255,14 @@ def test_a_dict_of_keys_is_the_section(here: Path) -> None:
     assert data_of({})["source"] == "nobody/set"
     assert data_of(None, columns={"text": "a"})["columns"] == {"text": "a"}
     assert data_of({"labels": {"a": "b"}})["labels"] == {"a": "b"}  # a key of the task
-    assert data_of({"colums": {"text": "a"}})["colums"] == {"text": "a"}  # validation says what was meant
+    assert data_of({"colums": {"text": "a"}})["colums"] == {
+        "text": "a"
+    }  # validation says what was meant
     columns = {"text": ["a"], "name": ["b"], "label": ["c"]}  # `name` is also a key
     assert data_of(columns)["source"] == "memory"
-    with pytest.raises(UserError, match="'files' is a key of the recipe's section .data., 'train' is none"):
+    with pytest.raises(
+        UserError, match="'files' is a key of the recipe's section .data., 'train' is none"
+    ):
         data_of({"files": {"train": "a"}, "train": frame()})
     with pytest.raises(UserError, match="data.columns: is given twice"):
         data_of({"columns": {}}, columns={})
@@ -227,14 +290,23 @@ def test_what_the_recipe_says_of_its_own_data_is_replaced(here: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("gone.csv", "data='gone.csv': no such file or folder, nor the id of a data set of the Hub"),
+        (
+            "gone.csv",
+            "data='gone.csv': no such file or folder, nor the id of a data set of the Hub",
+        ),
         ("a/b/c", "data='a/b/c': no such file"),
         (Path("gone"), "data: gone: no such file or folder"),
         ({"train": "gone.csv"}, "gone.csv: no such file"),
         (3, "data=3: give a pandas or polars DataFrame"),
-        (frame().rename(columns={"message": "x"}), "the train split has no column 'message', it has x, category, id"),
+        (
+            frame().rename(columns={"message": "x"}),
+            "the train split has no column 'message', it has x, category, id",
+        ),
         (frame().assign(message=None), "holds"),
-        (frame().assign(message=[object()] * 60), "column 'message' of the train split cannot be read"),
+        (
+            frame().assign(message=[object()] * 60),
+            "column 'message' of the train split cannot be read",
+        ),
         (frame().assign(category=None), "row 1 of the train split has no 'category'"),
         ({"test": frame()}, "no train split, only test"),
     ],

@@ -99,7 +99,9 @@ def test_validation_of_other_data_does_not_choose_the_penalty(
     other = tmp_path / "other"
     shutil.copytree(tmp_path / "data", other)
     lines = (other / "validation.csv").read_text().splitlines()
-    swapped = [line.replace(",warm", ",?").replace(",cold", ",warm").replace("?", "cold") for line in lines]
+    swapped = [
+        line.replace(",warm", ",?").replace(",cold", ",warm").replace("?", "cold") for line in lines
+    ]
     (other / "validation.csv").write_text("\n".join(swapped) + "\n")
     result = nlpseq.evaluate(trained, split="validation", data_dir=other, device="cpu")
     assert result["baselines"][1]["scores"]["validation"]["accuracy"] == 0.0
@@ -145,9 +147,7 @@ def test_a_run_without_baselines_has_none(tmp_path: Path, trained: Path) -> None
     assert not any("baselines" in note for note in result["notes"])
 
 
-def test_a_split_scored_later_is_compared_with_its_baselines(
-    trained: Path, tmp_path: Path
-) -> None:
+def test_a_split_scored_later_is_compared_with_its_baselines(trained: Path, tmp_path: Path) -> None:
     later = tmp_path / "later"
     run("r.toml", data_dir=tmp_path / "data", output=later, device="cpu", test=False)
     assert "test" not in own_metrics(later)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,15 +11,27 @@ from nlpseq.errors import UserError
 from nlpseq.experiment.run import run
 from nlpseq.task import read_recipe
 
-SMALL = ["embedding.dim=8", "encoder.hidden_size=8", "training.max_steps=3", "training.batch_size=4"]
-TEXTS = ["it's well made, isn't it?", "dull; not for me.", "a fine, quiet film!", "no thanks (never)."]
+SMALL = [
+    "embedding.dim=8",
+    "encoder.hidden_size=8",
+    "training.max_steps=3",
+    "training.batch_size=4",
+]
+TEXTS = [
+    "it's well made, isn't it?",
+    "dull; not for me.",
+    "a fine, quiet film!",
+    "no thanks (never).",
+]
 WORDS = ["Ann", "went", "to", "New", "York", "."]
 TAGS = ["B-PER", "O", "O", "B-LOC", "I-LOC", "O"]
 
 
 def write(folder: Path, kind: str) -> list[str]:
     """Write a small data set, and return the overrides that read it."""
-    rows = [{"text": text, "label": str(n % 2)} for n, text in enumerate(TEXTS * 4)]
+    rows: list[dict[str, Any]] = [
+        {"text": text, "label": str(n % 2)} for n, text in enumerate(TEXTS * 4)
+    ]
     if kind == "lists":
         rows = [{"text": row["text"].split(), "label": row["label"]} for row in rows]
     if kind == "tags":
@@ -67,7 +80,12 @@ def test_the_recipe_of_a_run_holds_its_cutting_and_repeats_it(
         assert (again / name).exists()
     assert (again / "tokenizer.json").read_bytes() == (out / "tokenizer.json").read_bytes()
     resumed = run(
-        str(tmp_path / "r.toml"), overrides, data_dir=tmp_path, output=out, device="cpu", resume=True
+        str(tmp_path / "r.toml"),
+        overrides,
+        data_dir=tmp_path,
+        output=out,
+        device="cpu",
+        resume=True,
     )
     assert resumed.metrics["steps"] == 3
 
@@ -75,7 +93,7 @@ def test_the_recipe_of_a_run_holds_its_cutting_and_repeats_it(
 def test_a_run_is_not_resumed_with_another_cutting(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text('task = "classification"\n')
     overrides, out = [*write(tmp_path, "texts"), *SMALL], tmp_path / "out"
-    options = {"data_dir": tmp_path, "output": out, "device": "cpu"}
+    options: dict[str, Any] = {"data_dir": tmp_path, "output": out, "device": "cpu"}
     run(str(tmp_path / "r.toml"), [*overrides, "data.pretokenized=true"], **options)
     (out / "metrics.json").unlink()
     with pytest.raises(UserError, match="was started with data.pretokenized = True, now .* False"):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import datasets
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow
 import pytest
 
@@ -30,6 +31,7 @@ from nlpseq.predictor import (
     TokenPredictions,
     as_texts,
 )
+from nlpseq.predictor.texts import as_cut_texts
 
 # Texts
 
@@ -51,6 +53,11 @@ TEXTS = ["good film", "", "Übel\u2028"]
         datasets.Dataset.from_dict({"text": TEXTS})["text"],
         pyarrow.array(TEXTS),
         pyarrow.chunked_array([TEXTS]),
+        pyarrow.array(TEXTS).dictionary_encode(),
+        pd.Series(TEXTS, dtype="category"),
+        pl.Series(TEXTS),
+        pl.Series(TEXTS, dtype=pl.Categorical),
+        pl.DataFrame({"text": TEXTS})["text"],
     ],
     ids=lambda texts: type(texts).__name__,
 )
@@ -58,6 +65,22 @@ def test_texts_come_from_any_sequence_of_strings(texts: object) -> None:
     checked = as_texts(texts)
     assert checked == TEXTS
     assert {type(text) for text in checked} == {str}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [["a", "b"], ["c"]],
+        pd.Series([np.array(["a", "b"]), np.array(["c"])]),
+        pl.Series([["a", "b"], ["c"]]),
+        pyarrow.array([["a", "b"], ["c"]]),
+        datasets.Dataset.from_dict({"tokens": [["a", "b"], ["c"]]})["tokens"],
+        (np.array(words) for words in (["a", "b"], ["c"])),
+    ],
+    ids=lambda texts: type(texts).__name__,
+)
+def test_cut_texts_come_from_any_sequence_of_words(texts: object) -> None:
+    assert as_cut_texts(texts) == [["a", "b"], ["c"]]
 
 
 def test_no_texts_are_texts() -> None:
@@ -75,6 +98,16 @@ TABLE = {"text": TEXTS}
         (bytearray(b"a"), "not bytearray"),
         ({"text": "a"}, "not a dict; give one of its columns"),
         (pd.DataFrame(TABLE), "not a DataFrame; give one of its columns"),
+        (
+            pd.DataFrame({"text": ["a"], "n": [1]}),
+            "not a DataFrame; give one of its columns: 'text', 'n'",
+        ),
+        (pl.DataFrame({"text": ["a"]}), "not a DataFrame; give one of its columns: 'text'"),
+        (
+            pl.DataFrame({"text": ["a"]}).lazy(),
+            "not a LazyFrame; give one of its columns, collected",
+        ),
+        (pyarrow.table({"text": ["a"]}), "not a Table; give one of its columns: 'text'"),
         (datasets.Dataset.from_dict(TABLE), "not a Dataset; give one of its columns"),
         ({"a", "b"}, "not a set, which has no order"),
         (frozenset("a"), "not a frozenset"),

@@ -96,9 +96,7 @@ def test_folders_of_save_to_disk(tmp_path, format) -> None:
     selected = rows.select([1, 0])  # saved with indices
     DatasetDict({"train": rows, "dev": selected}).save_to_disk(tmp_path / "saved")
     assert detect_splits(tmp_path / "saved") == {"train": "train", "validation": "dev"}
-    config = DataConfig(
-        format=format, files={"train": "saved/train", "validation": "saved/dev"}
-    )
+    config = DataConfig(format=format, files={"train": "saved/train", "validation": "saved/dev"})
     splits = load_splits(config, data_dir=tmp_path, fields=["text", "label"], label_field="label")
     assert list(splits["validation"].texts("text")) == ["an iris", "an elm"]
     assert splits["train"].labels("label") == ["tree", "herb"]

@@ -122,10 +122,19 @@ def test_header_or_data(tmp_path, first, header) -> None:
 
 
 def test_the_columns_of_the_task_decide_about_the_header(tmp_path) -> None:
-    content = "1,2\nan elm,tree\n"
-    assert read(tmp_path, content, columns=("1", "2")).table.num_rows == 1
-    assert read(tmp_path, "an elm,tree\nan iris,herb\n", columns=("1", "2")).table.num_rows == 2
-    assert read(tmp_path, "great!,tree\nan elm,tree\n", columns=("tree",)).table.num_rows == 1
+    def rows(content: str, *named: str, further: tuple[str, ...] = ()) -> tuple[int, str]:
+        table = read(tmp_path, content, columns=(*named, *further), named=named)
+        return len(table.table), table.note
+
+    assert rows("1,2\nan elm,tree\n", "1", "2") == (1, "")
+    count, note = rows("an elm,tree\nan iris,herb\n", "1", "2")
+    assert (count, "read as data" in note) == (2, True)
+    count, note = rows("text,label\nan iris,herb\n", "1", "2")
+    assert count == 1
+    assert note == "the first line has names of columns (data.header=false changes this)"
+    assert rows("great!,tree\nan elm,tree\n", "tree", further=("spans", "text2")) == (1, "")
+    assert rows("great!,tree\nan elm,tree\n", further=("text", "tree")) == (1, "")
+    assert rows("great!,tree\nan elm,tree\n", further=("text", "label"))[0] == 2
 
 
 def test_columns_by_number_in_spite_of_a_header(tmp_path) -> None:

@@ -254,3 +254,11 @@ def test_nan_is_null_in_json_lines(tmp_path: Path) -> None:
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"line 1: several columns are named 'text'"):
         rows(tmp_path, "csv", "text,text,label\nfir,oak,tree\n")
+
+
+def test_the_page_on_own_data_has_the_table() -> None:
+    page = Path(__file__).parents[2] / "docs" / "own_data.md"
+    lines = page.read_text(encoding="utf-8").split("\n")
+    begin = lines.index("| `data.format` | a row is | columns |") + 2
+    rows_ = [f"| `{r.name}` | {r.description} | {r.columns} |" for r in READERS.values()]
+    assert lines[begin : begin + len(rows_)] == rows_

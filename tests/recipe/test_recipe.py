@@ -11,6 +11,7 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import resolve
 
 TASK = "language_modeling"
+BASES = ("classification/base", "tagging/base", "language_modeling/base", "seq2seq/base")
 
 
 def test_every_recipe_is_valid_and_names_its_command() -> None:
@@ -21,6 +22,22 @@ def test_every_recipe_is_valid_and_names_its_command() -> None:
         recipe.validate(resolve(document["task"]).Config, document, name)
         first = recipe.locate(name).read_text(encoding="utf-8").splitlines()[0]
         assert f"nlpseq run {name}" in first
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_base_recipe_is_extended_by_data_of_the_user(name: str, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        f'extends = "{name}"\n[data]\nformat = "csv"\nfiles = {{ train = "rows.csv" }}\n'
+        "[training]\nepochs = 3\n"
+    )
+    base, document = recipe.read_document(name), recipe.read_document(str(own))
+    assert base["data"]["source"] == "builtin"  # so that it also runs without data
+    config = resolve(document["task"]).Config
+    kept, changed = (recipe.validate(config, made, name) for made in (base, document))
+    assert (changed.data.format, changed.data.files) == ("csv", {"train": "rows.csv"})
+    assert changed.training == kept.training.model_copy(update={"epochs": 3.0})
+    assert (changed.encoder, changed.embedding) == (kept.encoder, kept.embedding)
 
 
 def test_an_override_replaces_what_was_there() -> None:

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nlpseq.reporting.figures import LIGHT
@@ -139,14 +140,14 @@ def test_the_score_that_chose_the_weights_is_drawn_and_its_step_marked() -> None
     loss, score, _ = _draw(TRAINING, CLASSES, "", {}, LIGHT, Chosen("macro_f1", 200)).axes[:3]
     assert score.get_ylabel() == "validation\nmacro F1 (%)"
     (mark,) = [line for line in score.lines if line.get_label() == "kept: epoch 2, step 200"]
-    assert [list(mark.get_xdata()), list(mark.get_ydata())] == [[200], [50.0]]
+    assert np.array_equal(mark.get_xydata(), [[200, 50.0]])
     assert not [line for line in loss.lines if str(line.get_label()).startswith("kept")]
 
 
 def test_weights_chosen_by_the_loss_are_marked_in_its_panel() -> None:
     loss, score, _ = _draw(TRAINING, CLASSES, "", {}, LIGHT, Chosen("loss", 100)).axes[:3]
     (mark,) = [line for line in loss.lines if line.get_label() == "kept: epoch 1, step 100"]
-    assert list(mark.get_ydata()) == [2.0]
+    assert np.array_equal(mark.get_xydata(), [[100, 2.0]])
     assert score.get_ylabel() == "validation\naccuracy (%)"
     unmarked = _draw(TRAINING, CLASSES, "", {}, LIGHT, Chosen("accuracy", 150))
     lines = [line for panel in unmarked.axes for line in panel.lines]

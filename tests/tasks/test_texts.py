@@ -90,7 +90,7 @@ def test_a_single_text_is_refused_with_what_to_write(predictor: Any, text: Any) 
         (pd.Series(["a", pd.NA], dtype="string"), 1),
         (np.array(["a", 5], dtype=object), 1),
         (["caf\udce9"], 0),
-        ([["a", "b"]], 0),
+        (["a", ["b", 5]], 1),
     ],
 )
 def test_an_item_that_is_no_text_is_named_by_its_index(

@@ -6,7 +6,7 @@ lower case: the same for all models, whatever their tokenization.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from nlpseq.data.hub_access import cache_only
 from nlpseq.data.in_memory import LocalData
+from nlpseq.data.split import Split
 from nlpseq.data.word_tokenizer import split_words
 from nlpseq.errors import UserError
 from nlpseq.run_data import changed_splits, load_splits_of_run
@@ -21,9 +22,7 @@ from nlpseq.run_data import changed_splits, load_splits_of_run
 from .runs import Candidate, TrainedRun
 
 RARE = 5  # a word is rare up to this count in train
-CHANGED = (
-    "The train split has changed since the runs were trained: no scores by rare words, which are counted in it"
-)
+CHANGED = "The train split has changed since the runs were trained: no scores by rare words, which are counted in it"
 PARTS = 4  # by length, with about the same number of examples
 
 
@@ -73,14 +72,14 @@ def slices(
             f"The {split} split has changed since the runs were scored: their stored predictions are compared, "
             "without scores by length and rare words"
         ]
-    field = first.task.fields[0]
-    texts = [_words(row) for row in data[split].column(field)]
+    fields = first.task.text_fields
+    texts = list(_words_of(data[split], fields))
     chosen = [texts[index] for index in first.index]
     parts = {"input length (words)": _by_length([len(words) for words in chosen])}
     changed = "train" in data and bool(changed_splits(first.folder, data, ["train"]))
     notes = [CHANGED] if changed else []
-    if "train" in data and not changed and field in data["train"].rows.column_names:
-        known = Counter(word for row in data["train"].column(field) for word in _words(row))
+    if "train" in data and not changed and {*fields} <= {*data["train"].rows.column_names}:
+        known = Counter(word for words in _words_of(data["train"], fields) for word in words)
         parts["rarest input word"] = _by_rarity(chosen, known)
     return {
         title: [
@@ -92,8 +91,12 @@ def slices(
     }, notes
 
 
-def inputs(run: TrainedRun, split: str, local_data: LocalData | None) -> list[str]:
-    """Return the raw inputs of a split; lists of words are joined with spaces.
+Input = str | tuple[str, ...]
+"""A text, or the two texts of a pair."""
+
+
+def inputs(run: TrainedRun, split: str, local_data: LocalData | None) -> list[Input]:
+    """Return the raw inputs of a split, texts or pairs; lists of words are joined with spaces.
 
     Raises:
         UserError: the texts are not available, or have changed.
@@ -102,8 +105,17 @@ def inputs(run: TrainedRun, split: str, local_data: LocalData | None) -> list[st
         data = load_splits_of_run(run.folder, run.task, local_data, wanted=[split])
     if split not in data or data[split].fingerprint != run.fingerprint:
         raise UserError(f"the data have changed since split {split!r} of {run.folder} was scored")
-    rows = data[split].column(run.task.fields[0])
-    return [" ".join(map(str, row)) if isinstance(row, list) else str(row) for row in rows]
+    columns = [
+        [" ".join(map(str, row)) if isinstance(row, list) else str(row) for row in column]
+        for column in map(data[split].column, run.task.text_fields)
+    ]
+    return [*columns[0]] if len(columns) == 1 else [*zip(*columns, strict=True)]
+
+
+def _words_of(split: Split, fields: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the words of each example, of both texts of a pair."""
+    for rows in zip(*map(split.column, fields), strict=True):
+        yield [word for row in rows for word in _words(row)]
 
 
 def _words(row: Any) -> list[str]:

@@ -33,18 +33,18 @@ class Speed(NamedTuple):
     megabytes: float
 
 
-def measure_speed(folder: Path, texts: Sequence[str], device: str | None = None) -> Speed:
+def measure_speed(folder: Path, texts: Sequence[str | tuple[str, ...]], device: str | None = None) -> Speed:
     """Measure a trained model.
 
     Args:
         folder: its run directory.
-        texts: to predict for; the first that are not empty are used.
+        texts: texts or pairs to predict for; the first that are not empty are used.
         device: where to run.
 
     Raises:
         UserError: there is no text, or prediction fails.
     """
-    given = [text for text in texts if text.strip()][: BATCH_SIZE * BATCHES]
+    given = [text for text in texts if "".join(text).strip()][: BATCH_SIZE * BATCHES]
     if not given:
         raise UserError(f"{folder}: no text to measure the speed of predictions with")
     # -P: modules of the working folder, which may be a downloaded model, are not imported.
@@ -57,12 +57,12 @@ def measure_speed(folder: Path, texts: Sequence[str], device: str | None = None)
     return Speed(**json.loads(done.stdout.rstrip("\n").split("\n")[-1]))
 
 
-def speed_of(predictor: Any, texts: Sequence[str]) -> Speed:
+def speed_of(predictor: Any, texts: Sequence[Any]) -> Speed:
     """Measure a predictor in this process.
 
     Args:
         predictor: as `nlpseq.load` returns it.
-        texts: not empty; the first ones are also predicted one by one.
+        texts: texts or pairs, not empty; the first ones are also predicted one by one.
     """
     predictor.predict(texts[:BATCH_SIZE])  # caches fill at the first use
     seconds = []

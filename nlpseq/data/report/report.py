@@ -125,7 +125,7 @@ class _SplitCounter:
         present = {
             name: column for name, column in columns.items() if column in split.rows.column_names
         }
-        shown = {name: split.name_of(column) for name, column in present.items()}
+        shown = {name: _shown(name, split.name_of(column)) for name, column in present.items()}
         self.columns = present
         self.texts = {name: TextCounter(shown[name]) for name in TEXTS if name in present}
         self.labels = {
@@ -293,6 +293,11 @@ def _names(split: Split, column: str) -> tuple[str, ...]:
     return tuple(getattr(feature, "names", None) or ())
 
 
+def _shown(field: str, column: str) -> str:
+    """Return the name of a column, with its field where the name is a number."""
+    return f"{field} (column {column})" if column.lstrip("-").isdigit() else column
+
+
 def _span_label(span: Any) -> str:
     if isinstance(span, dict):
         labels = span.get("label", span.get("labels", span.get("type", "?")))
@@ -300,4 +305,12 @@ def _span_label(span: Any) -> str:
     return str(span[2]) if isinstance(span, list) and len(span) > 2 else "?"
 
 
-__all__ = ["Conflicts", "DataReport", "Overlap", "PairReport", "Quantiles", "SplitReport", "build_report"]
+__all__ = [
+    "Conflicts",
+    "DataReport",
+    "Overlap",
+    "PairReport",
+    "Quantiles",
+    "SplitReport",
+    "build_report",
+]

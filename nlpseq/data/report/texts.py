@@ -39,7 +39,8 @@ class Quantiles:
         sizes = np.array([counts[int(value)] for value in values], np.int64)
         ends = np.cumsum(sizes)
         ranks = [int(np.searchsorted(ends, max(level * ends[-1], 1))) for level in _LEVELS]
-        return cls(*(int(values[rank]) for rank in ranks), float(values @ sizes / ends[-1]))
+        at = [int(values[rank]) for rank in ranks]
+        return cls(at[0], at[1], at[2], at[3], at[4], at[5], float(values @ sizes / ends[-1]))
 
 
 @dataclass(frozen=True)
@@ -152,4 +153,8 @@ def joined(value: Any) -> str:
     """Return a text, or the tokens of one with spaces between; '' for None."""
     if value is None:
         return ""
-    return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+    return (
+        " ".join(map(str, value))
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else str(value)
+    )

@@ -1,5 +1,6 @@
 """Data that are cut already, and the notes of a run on their tokens."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,8 +39,46 @@ def test_texts_are_raw_and_lists_are_cut() -> None:
         make([text.split() for text in RAW], data={"pretokenized": False})
 
 
+JAPANESE = [["白い", "鳥", "が", "来る"], ["鳥", "が", "鳴く"], ["来る", "人", "が", "白い"]]
+SIZES = {"word": 99, "character": 99, "bpe": 40, "wordpiece": 60, "unigram": 40, "byte_bpe": 280}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+@pytest.mark.parametrize("lists", [True, False])
+def test_raw_text_is_joined_to_the_words_of_train(kind: str, lists: bool, tmp_path: Path) -> None:
+    rows: list[Any] = [*JAPANESE, ["thủ đô", "北京"]] if lists else [*map(" ".join, JAPANESE)]
+    options = {"kind": kind, "vocabulary_size": SIZES[kind]}
+    data = {} if lists else {"pretokenized": True}
+    task = make((rows * 6)[:16], tokenization=options, data=data)
+    assert noted(task, "joined to the longest words")
+    assert not noted(task, "with --pretokenized")
+    model_directory.save(tmp_path, task, built(task))
+    pipeline = model_directory.load_task(tmp_path).pipeline
+    assert pipeline.state() == task.pipeline.state()
+    raw = ["白い鳥が来る", "鳥が鳴く", "来る人が白い", *(["thủ  đô北京"] * lists)]
+    cut = pipeline.read(rows, pretokenized=True)
+    assert [list(row.ids) for row in pipeline.read(raw)] == [list(row.ids) for row in cut]
+    for text, row in zip(raw, pipeline.read(raw, offsets=True), strict=True):
+        assert "".join(text[a:b] for a, b in row.offsets).replace(" ", "") in (
+            text.replace(" ", ""),
+            *([text.replace("  ", "")] * lists),
+        ) or kind == "byte_bpe"
+
+
+def test_a_model_saved_before_without_its_words_loads() -> None:
+    task = make(JAPANESE * 5 + JAPANESE[:1], tokenization={"kind": "bpe", "vocabulary_size": 40})
+    state = task.state()
+    state["pipeline"] = {**state["pipeline"], "joins_words": False}
+    del state["pipeline"]["words"]
+    state["pipeline"]["raw"] = {**state["pipeline"]["raw"], "version": 2}
+    task.restore(task.tokenizer, state)
+    assert not task.pipeline.state()["joins_words"]
+    tokens = task.tokenizer.vocabulary
+    assert "".join(tokens[id] for id in task.pipeline.read(["白い鳥"])[0].ids) == "白▁い▁鳥"
+
+
 def test_raw_text_that_is_cut_finer_than_the_data_is_noted() -> None:
-    subwords = {"kind": "unigram", "vocabulary_size": 40}
+    subwords = {"kind": "unigram", "vocabulary_size": 40, "split": "words"}
     longer, single = [["白い", "鳥", "が", "来る"]] * 16, [["白", "鳥", "来"]] * 16
     assert noted(make(longer, tokenization=subwords), "lists of words", "with --pretokenized")
     joined = [" ".join(words) for words in longer]

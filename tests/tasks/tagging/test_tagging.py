@@ -86,7 +86,7 @@ def test_a_model_with_an_invalid_tag_is_refused() -> None:
         ({"tokens": [["a"]], "tags": [["B-X", "O"]]}, "sentence 1 of train: 1 tokens and 2 tags"),
         ({"tokens": [["a"]], "tags": [["X-PER"]]}, "sentence 1, token 1: the tag 'X-PER' fits no"),
         ({"tokens": [["a"]], "tags": [[None]]}, "row 1 of the train split has no 'tags'"),
-        ({"tokens": [["a"]], "tags": [[3]]}, "the tag '3' fits no scheme"),
+        ({"tokens": [["a"]], "tags": [[3]]}, "numbers .3.: name them .* data.tag_names"),
         (
             {"tokens": [["a"], ["b"]], "tags": [["B-X"], None]},
             "row 2 of the train split has no 'tags'",

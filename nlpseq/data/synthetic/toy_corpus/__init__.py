@@ -6,6 +6,7 @@ its sentiment, its translation into an invented language and its headline.
     views.py      splits for each task
     entailment.py pairs of sentences
     source.py     Example, sample, log_probability, entropy
+    parts_of_speech.py   tags of words
     world.py      the rules
     lexicon.py    words and inflection
     notation.py   the notation of the rules

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from nlpseq.data.synthetic.toy_corpus.grammar import Derivation, Grammar
+from nlpseq.data.synthetic.toy_corpus.parts_of_speech import parts_of_speech
 from nlpseq.data.synthetic.toy_corpus.world import ENTITIES, GRAMMAR
 
 _LABELS = {"Sentence[+]": "positive", "Sentence[-]": "negative"}
@@ -31,6 +32,7 @@ class Example:
     Attributes:
         tokens: words and punctuation marks of the sentence.
         tags: a BIO tag for each token; the types are PER, LOC and ORG.
+        parts_of_speech: a tag of the Penn Treebank for each token.
         sentiment: "positive" or "negative".
         translation: words of the sentence in the invented language.
         headline: words of the headline.
@@ -39,6 +41,7 @@ class Example:
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
+    parts_of_speech: tuple[str, ...]
     sentiment: str
     translation: tuple[str, ...]
     headline: tuple[str, ...]
@@ -75,6 +78,7 @@ def realise(derivation: Derivation) -> Example:
     return Example(
         tokens=capitalise(words),
         tags=tuple(tags),
+        parts_of_speech=tuple(parts_of_speech(derivation)),
         sentiment=_LABELS[derivation.children[0].symbol],
         translation=capitalise(derivation.translation()),
         headline=capitalise(derivation.headline()),

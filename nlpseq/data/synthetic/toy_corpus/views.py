@@ -29,6 +29,10 @@ _ROWS: Mapping[str, Callable[[Example], Row]] = {
     "text": lambda example: {"text": example.text, "log_probability": example.log_probability},
     "sentiment": lambda example: {"text": example.text, "label": example.sentiment},
     "entities": lambda example: {"tokens": list(example.tokens), "tags": list(example.tags)},
+    "parts_of_speech": lambda example: {
+        "tokens": list(example.tokens),
+        "tags": list(example.parts_of_speech),
+    },
     "translation": lambda example: {
         "source": example.text,
         "target": " ".join(example.translation),
@@ -39,7 +43,7 @@ ENTAILMENT = "entailment"
 VIEWS = (*_ROWS, ENTAILMENT)
 """Names of the views, one for each task."""
 DETERMINED = tuple(view for view in VIEWS if view != "text")
-"""Views with a target that is a function of the text, so a perfect score is possible.
+"""Views with a target that is a function of the text, or of both texts, so a perfect score is possible.
 
 Tags, label, translation and headline follow from the derivation, and each text has only one derivation.
 """
@@ -64,7 +68,7 @@ def draw_splits(view: str, sizes: Mapping[str, int] = DEFAULT_SIZES, seed: int =
     """Draw the splits of one view; the same arguments give the same rows on every machine.
 
     Args:
-        view: "text", "sentiment", "entities", "translation", "headline" or "entailment".
+        view: "text", "sentiment", "entities", "parts_of_speech", "translation", "headline" or "entailment".
         sizes: number of rows of each split, by its name; "train" comes first, the others in the order given.
         seed: seed of the random numbers.
 

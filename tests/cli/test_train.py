@@ -1,0 +1,133 @@
+"""`nlpseq train` and `nlpseq data`: one line on a file, and one line for what is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+from own_tables import tickets, write_csv
+
+from nlpseq.cli.main import main
+
+SMALL = (
+    "embedding.dim=8",
+    "encoder.hidden_size=8",
+    "training.epochs=30",
+    "training.learning_rate=0.02",
+    "--device",
+    "cpu",
+)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def error(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(words) == 2
+    captured = capsys.readouterr().err.splitlines()
+    assert len(captured) == 1
+    return captured[0]
+
+
+def test_one_line_trains_scores_and_repeats_exactly(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_csv(here / "tickets.csv", tickets(240), delimiter=";")
+    line = ("train", "tickets.csv", "--text", "message", "--label", "category", *SMALL)
+    assert main(line) == 0
+    said = capsys.readouterr().out
+    for part in (
+        "semicolon",
+        "task = classification",
+        "tokenization.lowercase",
+        "Next steps",
+        "TF-IDF",
+    ):
+        assert part in said
+    run = here / "runs" / "tickets"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["splits"] == ["validation", "test"]
+    assert metrics["test"]["accuracy"] > 0.9
+    assert metrics["command"] == ["nlpseq", *line]
+    assert "nlpseq train tickets.csv" in (run / "README.md").read_text()
+
+    assert main(["run", str(run / "recipe.toml"), "--output", "again", "--device", "cpu"]) == 0
+    for name in ("model.safetensors", "predictions/test.jsonl", "recipe.toml"):
+        assert (here / "again" / name).read_bytes() == (run / name).read_bytes()
+
+    capsys.readouterr()
+    assert "--resume" in error(capsys, *line)
+    assert main([*line, "--resume"]) == 0
+    assert main([*line[:6], "--overwrite", "--what-if"]) == 0
+
+
+def test_what_if_prints_a_recipe_that_trains_and_writes_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_csv(here / "tickets.csv", tickets(60))
+    assert main(["train", "tickets.csv", "seed=5", "--what-if"]) == 0
+    said = capsys.readouterr().out
+    assert sorted(path.name for path in here.iterdir()) == ["tickets.csv"]
+    text = said[said.index("# nlpseq run") :]
+    (here / "mine.toml").write_text(text)
+    words = ["run", "mine.toml", "--data-dir", ".", "training.epochs=1", "--device", "cpu"]
+    assert main(words) == 0
+    recipe = (here / "runs" / "mine" / "recipe.toml").read_text()
+    assert "seed = 5" in recipe
+    assert 'label = "category"' in recipe
+
+
+def test_files_of_splits_hold_nothing_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_csv(here / "a.csv", tickets(60))
+    write_csv(here / "b.csv", tickets(20, seed=4))
+    words = ["train", "a.csv", "--validation", "b.csv", "--test", "b.csv", "--what-if"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "hold_out" not in said
+    assert 'test = "b.csv"' in said
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ((), "name the data"),
+        (("nothing.csv",), "no such file"),
+        (("empty.csv",), "empty"),
+        (("tickets.csv", "--text", "mesage"), "did you mean 'message'?"),
+        (("tickets.csv", "--label", "score"), "--number score"),
+        (("tickets.csv", "--label", "id"), "an id?"),
+        (("tickets.csv", "--minutes", "0"), "--minutes 0"),
+        (("tickets.csv", "training.epoch=3"), "did you mean 'training.epochs'?"),
+        (("tickets.csv", "--task", "tagging"), "--task tagging"),
+        (("few.csv", "--label", "category"), "too few"),
+        (("tickets.csv", "--text2", "message", "--tags", "id"), "--tags id"),
+    ],
+)
+def test_bad_input_is_one_line(
+    here: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], part: str
+) -> None:
+    write_csv(here / "tickets.csv", tickets(60))
+    write_csv(here / "few.csv", tickets(6))
+    (here / "empty.csv").write_text("")
+    assert part in error(capsys, "train", *words)
+    assert not (here / "runs").exists()
+
+
+def test_a_budget_of_no_time_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_csv(here / "tickets.csv", tickets(60))
+    line = error(capsys, "train", "tickets.csv", "--minutes", "0.001", "--device", "cpu")
+    assert "not enough to train and score" in line
+
+
+def test_the_report_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_csv(here / "tickets.csv", tickets(60))
+    assert main(["data", "tickets.csv", "--html", "page.html"]) == 0
+    assert "Lengths in words" in capsys.readouterr().out
+    assert "complaint" in (here / "page.html").read_text()
+    assert main(["data", "tickets.csv", "--label", "category", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["splits"]["train"]["rows"] == 60
+    assert made["splits"]["train"]["labels"]["counts"] == {"praise": 30, "complaint": 30}
+    assert made["columns"] == {"text": "text", "label": "label"}
