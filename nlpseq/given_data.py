@@ -195,8 +195,8 @@ def _keys_of_section(recipe: str = "") -> set[str]:
     """Return the keys of `[data]` that the recipe's task has; without a recipe, those that every task has."""
     task = read_document(recipe).get("task") if recipe else None
     fields = resolve(str(task)).Config.model_fields if task else {}
-    section = fields["data"].annotation if "data" in fields else None
-    return set(getattr(section, "model_fields", DataConfig.model_fields))
+    section: Any = fields["data"].annotation if "data" in fields else DataConfig
+    return set(section.model_fields)
 
 
 def _are_paths(data: object) -> bool:

@@ -292,6 +292,23 @@ class Task(ABC, Generic[RecipeT]):
         """
         return self.batches(split, training=False, seed=self.recipe.seed, start=Cursor())
 
+    def fit_to_validation(
+        self, model: nn.Module, split: Split, *, device: torch.device
+    ) -> list[str]:
+        """Choose what is chosen after training on the validation split alone, such as thresholds; nothing by default.
+
+        What was chosen is part of `state`. Every process of a training gets the same.
+
+        Args:
+            model: trained, with its best weights.
+            split: validation.
+            device: device of the model.
+
+        Returns:
+            Notes on what was chosen.
+        """
+        return []
+
     def perfect_scores(self, records: Sequence[Record]) -> Scores:
         """Return the scores that perfect predictions of these examples would have; none if unknown."""
         return {}
@@ -299,6 +316,14 @@ class Task(ABC, Generic[RecipeT]):
     def further_scores(self, records: Sequence[Record]) -> Scores:
         """Return scores of a split that are not functions of summed statistics; none by default."""
         return {}
+
+    def score_notes(self, name: str, records: Sequence[Record]) -> list[str]:
+        """Return lines for the user about scores of a split that are missing or mean little; none by default."""
+        return []
+
+    def smallest_difference(self, score: str) -> float | None:
+        """Return the smallest difference of interest in a score, in its own unit; None: that of the score."""
+        return None
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
         """Return tables behind the scores, as JSON: `per_class`, `per_type`, `confusion_matrix`."""

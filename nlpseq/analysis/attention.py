@@ -186,7 +186,7 @@ def pooling_maps(prediction: object) -> list[AttentionMap]:
     """Return the attention of a classifier: one row over tokens, one over sentences if it is hierarchical."""
     if not isinstance(prediction, ExplainablePrediction) or not prediction.weights:
         return []
-    label = prediction.label_part().label or ""
+    label = ", ".join(part.label for part in prediction.label_parts() if part.label)
 
     def row(name: str, tokens: Iterable[str], weights: Iterable[float]) -> AttentionMap:
         values = tuple(weights)

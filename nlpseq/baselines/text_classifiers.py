@@ -166,11 +166,11 @@ class TfidfClassifier:
         if not matrix.shape[1]:
             raise ValueError("no text has a token")
         if validation is None or not len(validation[0]) or matrix.nnz > MAX_CELLS:
-            self._model = _regression(STRENGTHS[1], matrix, labels)
+            self._model = fit_regression(STRENGTHS[1], matrix, np.array(labels, dtype=object))
             return self
         held_out, best = self._features.transform(validation[0]), -1.0
         for strength in STRENGTHS:
-            model = _regression(strength, matrix, labels)
+            model = fit_regression(strength, matrix, np.array(labels, dtype=object))
             accuracy = float(np.mean(model.predict(held_out) == np.array(validation[1], object)))
             if accuracy > best:
                 best, self._model = accuracy, model
@@ -188,7 +188,14 @@ class TfidfClassifier:
         ]
 
 
-def _regression(strength: float, matrix: Any, labels: Sequence[str]) -> Any:
+def fit_regression(strength: float, matrix: Any, classes: npt.NDArray[Any]) -> Any:
+    """Train a logistic regression, by scikit-learn.
+
+    Args:
+        strength: inverse strength of the penalty.
+        matrix: (N, D), sparse.
+        classes: (N,), at least two different ones.
+    """
     import warnings
 
     # Late: scikit-learn takes a second to import.
@@ -197,6 +204,4 @@ def _regression(strength: float, matrix: Any, labels: Sequence[str]) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a regression stopped early will do
-        return LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(
-            matrix, np.array(labels, dtype=object)
-        )
+        return LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(matrix, classes)

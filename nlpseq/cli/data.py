@@ -17,8 +17,8 @@ DESCRIPTION = "Report on data as `nlpseq train` reads them."
 EXAMPLES = """\
 examples:
   nlpseq data tickets.csv
-  nlpseq data tickets.csv --text message --label category --html report.html
-  nlpseq data train.csv --validation dev.csv --test test.csv --json > report.json
+  nlpseq data tickets.csv --label category --html report.html
+  nlpseq data train.csv --test test.csv --json > report.json
 """
 
 

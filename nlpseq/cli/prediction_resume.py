@@ -35,7 +35,7 @@ def skip_predicted(
 
     Args:
         partial: file of an interrupted prediction; what follows its last complete prediction is ignored.
-        format: json, text or conll.
+        format: json, text, conll or spans.
         texts: all texts, from the first.
         chunk_size: texts in a chunk.
         one_line: a prediction in format text is one line whatever its text.
@@ -99,7 +99,7 @@ def _complete_predictions(file: BinaryIO, format: str) -> Iterator[tuple[bytes, 
 def _mismatch(prediction: bytes, text: TextOrPair, format: str, *, one_line: bool) -> str:
     """Return why this cannot be the prediction for a text in a format; empty if it can be."""
     predicted = _text_in_json(prediction)
-    if format == "json":
+    if format in ("json", "spans"):
         if predicted is None:
             return "not JSON; use the --format that it was started with"
         if predicted != text:

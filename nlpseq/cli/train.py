@@ -16,21 +16,23 @@ from nlpseq.cli.common_options import add_device
 
 SUMMARY = "train on your own data in one line"
 DESCRIPTION = """\
-Find format and columns of the data, report on them, choose a task and its settings,
-train beside cheap baselines, and score. Each decision is printed with its reason."""
+Find format and columns of the data, report on them, choose a task and its
+settings, train beside cheap baselines, and score. Each decision is printed with
+its reason."""
 EXAMPLES = """\
 examples:
   nlpseq train tickets.csv --text message --label category
-  nlpseq train tickets.csv                          (columns that leave no doubt)
-  nlpseq train train.csv --validation dev.csv --test test.csv --label stars
+  nlpseq train tickets.csv                   (columns that leave no doubt)
+  nlpseq train train.csv --validation dev.csv --test test.csv
   nlpseq train treebank/ --tags upos
   nlpseq train train.en train.de --minutes 20
   nlpseq train book.txt
-  nlpseq train tickets.csv --label category training.epochs=10 --output runs/a
+  nlpseq train tickets.csv training.epochs=10 --output runs/a
   nlpseq train tickets.csv --what-if
 
-Without validation and test files, 10% of the data are held out for each. The run
-directory has the recipe: `nlpseq run RUN/recipe.toml` repeats the run exactly.
+Without validation and test files, 10% of the data are held out for each. The
+run directory has the recipe: `nlpseq run RUN/recipe.toml` repeats the run
+exactly.
 `nlpseq data DATA` prints the report alone.
 """
 

@@ -166,7 +166,7 @@ def _propose(
     for field in fields:
         free = {name: column for name, column in columns.items() if name not in taken}
         name = guessed.get(field, "") if guessed.get(field, "") not in taken else ""
-        name = name or _likely(field, free, chosen)
+        name = name or _likely(field, free, columns)
         if not name:
             raise _doubt(field, columns, options, chosen)
         proposed[field] = name
@@ -174,16 +174,17 @@ def _propose(
     return proposed
 
 
-def _likely(field: str, free: Mapping[str, Column], chosen: Mapping[str, Name]) -> str:
+def _likely(field: str, free: Mapping[str, Column], columns: Mapping[str, Column]) -> str:
     """Return the column that a field is very probably read from, '' if there is a doubt."""
     if field in ("tokens", "tags"):
         return next(
             (name for name in (field, "words", "form") if name in free and field != "tags"), ""
         ) or (field if field in free else "")
     if field in ("source", "target"):
-        pair = _pair_of(free)
-        if pair:
-            return pair[0] if field == "source" else pair[1]
+        pair = _pair_of(columns)
+        name = "" if pair is None else pair[field == "target"]
+        if name in free:
+            return name
         other = [name for name, column in free.items() if column.kind == "text"]
         return other[0] if len(other) == 1 else ""
     kind, names = ("text", _TEXT_NAMES) if field == "text" else ("label", _LABEL_NAMES)

@@ -61,12 +61,12 @@ def _settle(
     missing = {row for row, label in enumerate(labels) if label is None}
     hidden = len(missing) == len(labels) or _are_hidden(labels, field, classes)
     if labels and hidden and split.name != "train":
-        return _hidden(split, field)
+        return hidden_split(split, field)
     if missing and not skip:
         raise split.missing_label_error(field, min(missing) + 1)
     if field == "label":
         split = _with_spellings(split, labels, classes)
-    return _without(split, missing) if missing else split
+    return without_rows(split, missing) if missing else split
 
 
 def _are_hidden(labels: Sequence[str | None], field: str, classes: Collection[str]) -> bool:
@@ -110,7 +110,8 @@ def _labels(split: Split, field: str, known: Collection[str]) -> list[str | None
     ]
 
 
-def _hidden(split: Split, field: str) -> Split:
+def hidden_split(split: Split, field: str) -> Split:
+    """Return a split whose labels are all missing or hidden, marked as not scored."""
     if split.name in LEARNT_FROM:
         raise UserError(
             f"{split.origin}: the {split.name} split has no {split.name_of(field)!r}, every one is missing; "
@@ -155,10 +156,11 @@ def without_column(split: Split, column: str) -> Split:
     return replace(split.with_note(note), labelled=False)
 
 
-def _without(split: Split, missing: Collection[int]) -> Split:
+def without_rows(split: Split, missing: Collection[int], what: str = "label") -> Split:
+    """Return a split without some rows, with a note; `what` they lack."""
     kept = [row for row in range(len(split)) if row not in missing]
     if not kept:
-        raise UserError(f"{split.origin}: no row of the {split.name} split has a label")
+        raise UserError(f"{split.origin}: no row of the {split.name} split has a {what}")
     rows = split.rows.select(kept)
-    note = f"{len(missing):,} of {len(split):,} rows left out, which have no label"
+    note = f"{len(missing):,} of {len(split):,} rows left out, which have no {what}"
     return replace(split, rows=rows).with_note(note)

@@ -75,10 +75,15 @@ class SpanCounts:
             )
             if getattr(self, count)
         ]
-        counted = f"{format_count(self.spans, 'span')} of {kinds} in {format_count(self.texts, 'text')}"
+        counted = (
+            f"{format_count(self.spans, 'span')} of {kinds} in {format_count(self.texts, 'text')}"
+        )
         notes = [f"{name}: {'; '.join([counted, *told])}"]
         for count, what in (
-            ("cut", "begin or end inside a word; learnt as whole words, so these borders are missed"),
+            (
+                "cut",
+                "begin or end inside a word; learnt as whole words, so these borders are missed",
+            ),
             ("crowded", "share a word with another span; not learnt, and missed"),
             ("crossing", "go on in the next sentence; learnt in parts, and missed"),
         ):

@@ -9,12 +9,19 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpseq.data.columns import columns_of_split, named_fields, rename_columns
+from nlpseq.data.columns import (
+    SEVERAL_LABELS,
+    columns_of_split,
+    named_fields,
+    rename_columns,
+)
 from nlpseq.data.field_sets import FieldSet, choose_fields
 from nlpseq.data.hold_out import Drawing, hold_out
 from nlpseq.data.hub_source import fetch_files, load_hub, names_files
 from nlpseq.data.in_memory import MEMORY, DataInMemory
+from nlpseq.data.label_lists import settle_label_lists
 from nlpseq.data.missing_labels import settle_labels, settle_targets
+from nlpseq.data.number_column import NUMBER, settle_numbers
 from nlpseq.data.sentiment_phrases import add_phrases
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError, suggest
@@ -113,6 +120,12 @@ def _settle(
     learnt: Collection[str],
 ) -> dict[str, Split]:
     """Settle rows without a label, and splits without a target."""
+    if label_field == NUMBER:
+        return settle_numbers(splits, label_field, skip=config.missing_labels == "skip")
+    if label_field == SEVERAL_LABELS:
+        separator = getattr(config, "label_separator", AUTO)
+        skip = config.missing_labels == "skip"
+        return settle_label_lists(splits, label_field, separator=separator, skip=skip)
     if label_field:
         skip, known = config.missing_labels == "skip", _named_labels(config)
         return settle_labels(splits, label_field, skip=skip, known=known, learnt=learnt)

@@ -78,7 +78,9 @@ def scheme_note(sentences: Sequence[Sequence[str]], learnt: Scheme) -> str:
     kinds = "one type without a name" if bare else _listed(types)
     note = f"tags are spans of {kinds}, in the scheme {scheme_name(counts, scheme)}, learnt as {learnt}"
     if wrong := count_violations(sentences, scheme):
-        note += f"; {wrong:,} tags violate the scheme and begin or end a span as conlleval reads them"
+        note += (
+            f"; {wrong:,} tags violate the scheme and begin or end a span as conlleval reads them"
+        )
     return note
 
 

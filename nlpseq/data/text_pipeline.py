@@ -151,9 +151,9 @@ class TextPipeline:
         """
         if not isinstance(text, str):
             begins = accumulate((len(word) + 1 for word in text), initial=0)
-            spans = [(begin, begin + len(word)) for begin, word in zip(begins, text, strict=False)]
             return [
-                Word(self.canonical(word), *span) for word, span in zip(text, spans, strict=True)
+                Word(self.canonical(word), begin, begin + len(word))
+                for begin, word in zip(begins, text, strict=False)
             ]
         aligned = self.normalizer.align(text) if self.normalizer else AlignedText(text)
         text = aligned.text
@@ -175,16 +175,16 @@ class TextPipeline:
 
     def spellings(self, text: Text, *, pretokenized: bool = False) -> list[str]:
         """Return each token as the text spells it, known or not; a blank text is one token."""
+        string = text if isinstance(text, str) else " ".join(text)
         if is_blank(text):
-            return [text if isinstance(text, str) else " ".join(text)]
+            return [string]
         if self.whole_words:
             words = self.words(text, pretokenized=pretokenized)
             if not isinstance(text, str):
                 return list(text)
             return [text[word.begin : word.end] for word in words] or [text]
-        text = text if isinstance(text, str) else " ".join(text)
         (features,) = self._read_pieces([text], pretokenized, True)
-        pieces = [text[begin:end] for begin, end in features.offsets] or [text]
+        pieces = [string[begin:end] for begin, end in features.offsets] or [string]
         return [piece.strip() or piece for piece in pieces]
 
     def canonical(self, text: str) -> str:
@@ -199,9 +199,8 @@ class TextPipeline:
 
     def unknown(self, features: Iterable[Features]) -> tuple[int, int]:
         """Return the number of unknown tokens, and that of all tokens."""
-        unk_id = self.tokenizer.unk_id
-        ids = [text.ids for text in features]
-        return sum(list(row).count(unk_id) for row in ids), sum(map(len, ids))
+        rows = [list(text.ids) for text in features]
+        return sum(row.count(self.tokenizer.unk_id) for row in rows), sum(map(len, rows))
 
     # Words
 
@@ -213,8 +212,8 @@ class TextPipeline:
         spans = [(word.begin, word.end) for word in words] if offsets or self.segments else []
         segments: Sequence[int] = ()
         if self.segments:
-            is_raw = isinstance(text, str)
-            segments = segments_of(text, spans) if is_raw else sentence_numbers(spelt)  # type: ignore[arg-type]
+            raw = isinstance(text, str)
+            segments = segments_of(text, spans) if raw else sentence_numbers(spelt)  # type: ignore[arg-type]
         return self._features(spelt, segments, spans if offsets else ())
 
     def _features(
@@ -239,10 +238,8 @@ class TextPipeline:
 
     def _cut_word(self, word: str, first: bool) -> list[int]:
         """Return the ids of a word's pieces."""
-        if self.normalizer is not None:
-            word = self.fold(word)
-        ids = self.tokenizer.encode(word if first else f" {word}")
-        return ids or [self.tokenizer.unk_id]
+        word = self.fold(word) if self.normalizer else word
+        return self.tokenizer.encode(word if first else f" {word}") or [self.tokenizer.unk_id]
 
     # Pieces and characters
 
@@ -250,8 +247,8 @@ class TextPipeline:
         self, texts: Sequence[Text], pretokenized: bool, offsets: bool
     ) -> list[Features]:
         strings = [text if isinstance(text, str) else " ".join(text) for text in texts]
-        is_cut = [pretokenized or not isinstance(text, str) for text in texts]
-        read = [self._as_read(text, cut) for text, cut in zip(strings, is_cut, strict=True)]
+        is_cut = (pretokenized or not isinstance(text, str) for text in texts)
+        read = list(map(self._as_read, strings, is_cut))
         if not (offsets or self.segments):
             ids = self.tokenizer.encode_batch([aligned.text for aligned in read])
             return list(map(Features, ids))
@@ -307,9 +304,8 @@ class TextPipeline:
 
     def _unexpressed(self) -> str:
         """Return why the saved tokenizer.json gives other ids for raw text; empty if it does not."""
-        reasons = []
+        reasons = [self.raw.unexpressed] if self.raw else []
         if self.raw is not None:
-            reasons.append(self.raw.unexpressed)
             if not self.whole_words or self.normalizer is None:
                 reasons.append("raw text is cut into words before the tokenizer reads it")
             elif self.normalizer and self.normalizer.lowercase and self.raw.rule == "words":

@@ -5,6 +5,9 @@ Read `run` and `training_run` first. Import what you need from its module: the p
 module          | contents
 ----------------|------------------------------------------------------------------
 run             | run a recipe by its name, once or with several seeds
+own_data        | data of the user: columns, report, task and settings
+train           | plan for own data, fit into a time, and run
+time_budget     | how many updates fit into a time
 training_run    | one run: check, train, save the model, score, write
 evaluate        | score a trained model on a split
 comparison_plan | the models of a comparison, and what is made equal

@@ -18,7 +18,7 @@ from nlpseq.training.trainer import Trainer
 from nlpseq.versions import versions
 
 from .evaluated_baselines import baselines_of_run
-from .prediction_files import write_predictions
+from .prediction_files import columns_to_keep, write_predictions
 
 CHANGEABLE = ("data.", "decoding.", "evaluation.")
 """Sections of the recipe that may be overridden for a trained model."""
@@ -61,8 +61,10 @@ def evaluate(
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
     splits = load_splits_of_run(folder, task, data or data_dir, wanted=[split], overrides=overrides)
     _check_scorable(splits, split)
+    kept = columns_to_keep(task, splits[split])
     scores, records = _score(folder, task, splits[split], device)
-    write_predictions(home / "evaluations" / f"{split}.predictions.jsonl", records)
+    predictions = home / "evaluations" / f"{split}.predictions.jsonl"
+    write_predictions(predictions, records, splits[split], kept)
     beside: dict[str, Any] = {}
     untold: list[str] = []
     if baselines and task.recipe.evaluation.baselines:
@@ -74,7 +76,7 @@ def evaluate(
         "overrides": list(overrides),
         split: {**scores, **task.known_scores(splits[split])},
         **beside,
-        "notes": [*_data_notes(folder, task, splits, split), *task.inspect(splits[split]), *untold],
+        "notes": [*_data_notes(folder, task, splits, split), *task.inspect(splits[split]), *task.score_notes(split, records), *untold],
         "unknown_tokens": task.unknown_tokens,
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,

@@ -76,7 +76,9 @@ def _changes_scores(overrides: Sequence[str]) -> bool:
     """Return whether overrides change the data or how they are scored."""
     keys = [override.partition("=")[0].strip() for override in overrides]
     return any(
-        key.startswith(("data.", "evaluation.")) and key != "evaluation.baselines" for key in keys
+        key.startswith(("data.", "evaluation."))
+        and key not in ("evaluation.baselines", "evaluation.keep_columns")
+        for key in keys
     )
 
 

@@ -34,6 +34,8 @@ OPTIONS = {
     "target": "--target",
 }
 """The option that names the column of a field."""
+READ_FIELDS = ("text", "text2", "tokens", "source")
+"""Fields that a model reads; the others are predicted."""
 HELD_OUT = 0.1
 FEWEST_ROWS = 10
 
@@ -98,50 +100,64 @@ def read_own_data(
         UserError: no such file or column, or columns that the task cannot learn from.
     """
     given = _data_keys(overrides)
-    memory = None
-    if _is_path(data):
-        files = describe_files(
-            [data] if isinstance(data, str | Path) else list(data),
-            splits,
-            {
-                key: given[key]
-                for key in ("format", "encoding", "delimiter", "header")
-                if key in given
-            },
-            named=bool(columns),
-        )
-    else:
-        memory = read_in_memory(data).placed("train")
-        files = OwnFiles({"source": MEMORY}, None, name="data")
+    files, memory = _describe(data, splits, given, named=bool(columns))
     section = {**files.section, **given}
     config = _data_config(section)
     raw = memory.read((), {}) if memory else _read_files(files, config, columns)
     _check_rows(raw)
     choice = choose_columns(raw, _by_task(columns, raw, files.fields), files.fields, OPTIONS)
+    section |= _columns_and_hold_out(choice, raw, given)
+    renamed = rename_columns(
+        raw,
+        _data_config(section),
+        tuple(choice.columns),
+        target_field=next((name for name in choice.columns if name not in READ_FIELDS), ""),
+        from_hub=files.folder is None and memory is None,
+    )
+    report = build_report(
+        renamed,
+        {name: name for name in choice.columns},
+        (*files.lines, *choice.lines),
+        held_out=sum(section.get("hold_out", {}).values()),
+    )
+    return OwnData(files, renamed, choice, section, report, memory)
+
+
+def _describe(
+    data: Any,
+    splits: Mapping[str, str | Path] | None,
+    given: Mapping[str, Any],
+    *,
+    named: bool,
+) -> tuple[OwnFiles, DataInMemory | None]:
+    """Return how a recipe names the data, and the data themselves if they are in memory."""
+    if not _is_path(data):
+        if splits:
+            raise UserError(
+                f"{', '.join(splits)}: of data in memory give the splits in a dict, data={{'train': ..., 'test': ...}}"
+            )
+        return OwnFiles({"source": MEMORY}, None, name="data"), read_in_memory(data).placed("train")
+    keys = ("format", "encoding", "delimiter", "header")
+    paths = [data] if isinstance(data, str | Path) else list(data)
+    used = {key: given[key] for key in keys if key in given}
+    return describe_files(paths, splits, used, named=named), None
+
+
+def _columns_and_hold_out(
+    choice: ColumnChoice, raw: Mapping[str, Split], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the keys of `[data]` for the columns, and for the splits to cut from train."""
     names = {
         name: list(column) if isinstance(column, tuple) else column
         for name, column in choice.columns.items()
         if column != name
     }
+    keys: dict[str, Any] = {}
     if names:
-        section = {**section, "columns": {**names, **given.get("columns", {})}}
-    held_out = {} if "hold_out" in given else _held_out(raw)
-    if held_out:
-        section = {**section, "hold_out": held_out}
-    renamed = rename_columns(
-        raw,
-        _data_config(section),
-        tuple(choice.columns),
-        target_field=next(
-            (name for name in choice.columns if name not in ("text", "tokens", "source")), ""
-        ),
-        from_hub=files.folder is None and memory is None,
-    )
-    share = sum(section.get("hold_out", {}).values())
-    lines = (*files.lines, *choice.lines)
-    fields = {name: name for name in choice.columns}
-    report = build_report(renamed, fields, lines, held_out=share)
-    return OwnData(files, renamed, choice, section, report, memory)
+        keys["columns"] = {**names, **given.get("columns", {})}
+    if "hold_out" not in given and (held_out := _held_out(raw)):
+        keys["hold_out"] = held_out
+    return keys
 
 
 def _read_files(

@@ -43,7 +43,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a budget makes of a plan.
+    """A plan that fits into a time.
 
     Attributes:
         settings: keys of `[training]` to change.
@@ -82,7 +82,9 @@ def measure_speed(recipe: Recipe, local_data: Any, device: str | None) -> Speed:
     task: Task[Any] = resolve(recipe.task)(timed)
     splits = task.load_training_splits(local_data)
     set_seed(recipe.seed)
-    used: dict[str, Split] = {name: splits[name] for name in ("train", "validation") if name in splits}
+    used: dict[str, Split] = {
+        name: splits[name] for name in ("train", "validation") if name in splits
+    }
     task.prepare(used, [local_data] if isinstance(local_data, Path) else [])
     model = task.build()
     accelerator = build_accelerator(device, recipe.training.precision)

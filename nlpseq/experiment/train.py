@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for.
+    """Data of the user and options of training on them.
 
     Attributes:
         data: a path, several of them, the id of a data set of the Hub, or data in memory.
@@ -62,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Planned:
-    """What a request comes to before training: data, report, and recipe as a document and as TOML."""
+    """Data, plan and run directory of a request, before training."""
 
     data: OwnData
     plan: Plan
@@ -135,7 +135,7 @@ def train(request: Request, say: Say = print) -> RunResult:
     """Train on data of the user, and score beside the baselines.
 
     Args:
-        request: what is asked for.
+        request: data and options.
         say: receives lines about data and plan.
 
     Raises:

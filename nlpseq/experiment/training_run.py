@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from rich.console import Console
@@ -36,7 +35,7 @@ from nlpseq.reporting.model_card import model_card
 from nlpseq.reporting.notebook import run_html
 from nlpseq.run_data import load_training_data
 from nlpseq.run_directory import METRICS, RECIPE, TRAINED_ON, DataRecord, RunDirectory
-from nlpseq.task import Record, Task, read_recipe, resolve
+from nlpseq.task import Record, Task, resolve
 from nlpseq.training.history import History
 from nlpseq.training.progress import FitResult, RunLength
 from nlpseq.training.reporters import build_reporter
@@ -46,10 +45,8 @@ from nlpseq.training.trainer import Trainer
 from nlpseq.versions import machine, versions
 
 from .baselines import score_baselines
-from .prediction_files import write_predictions
-
-SETTLED = (("data", "pretokenized"), ("tokenization", "split"))
-"""Keys of a recipe that `Task.resolved_recipe` fills in from the data."""
+from .prediction_files import columns_to_keep, write_predictions
+from .settled_recipe import check_settled, reread, to_toml
 
 
 @dataclass(frozen=True)
@@ -125,10 +122,10 @@ class TrainingRun:
         self.task: Task[Any] = resolve(recipe.task)(recipe)
         self.directory = RunDirectory(
             folder,
-            _to_toml(recipe),
+            to_toml(recipe),
             resume=options.resume,
             overwrite=options.overwrite,
-            reread=self._reread,
+            reread=lambda file: reread(file, recipe),
         )
 
     def execute(self) -> RunResult:
@@ -161,6 +158,8 @@ class TrainingRun:
             return RunResult(self.folder, {}, interrupted=True)
         if fitted.stopped == "time":
             self._record_stop(fitted.step, write=accelerator.is_main_process)
+        if "validation" in splits:
+            self.task.notes += trainer.fit_to_validation(splits["validation"])
         if accelerator.is_main_process:
             model_directory.save(self.folder, self.task, model)
         metrics = self._score(trainer, splits, fitted)
@@ -179,7 +178,7 @@ class TrainingRun:
         self.recipe = self.recipe.model_copy(update={"training": training})
         self.task.recipe = self.recipe
         if write:
-            write_text(self.folder / RECIPE, _to_toml(self.task.resolved_recipe()))
+            write_text(self.folder / RECIPE, to_toml(self.task.resolved_recipe()))
 
     def _build_accelerator(self) -> Accelerator:
         return build_accelerator(
@@ -212,6 +211,8 @@ class TrainingRun:
         if note := RunLength(batches, self.recipe.training).short_run_note():
             self.task.notes.append(note)
         self.task.check_options()
+        for name in scored:
+            columns_to_keep(self.task, splits[name])  # raises if a column is not there
         check_selection(self.task, validated="validation" in splits)
         return model
 
@@ -220,7 +221,7 @@ class TrainingRun:
         self.directory.check_space(3 * checkpoint_size(model, self.recipe.training))
         resolved, file = self.task.resolved_recipe(), self.folder / RECIPE
         if self.options.resume and file.exists():
-            _check_settled(file, read_recipe(str(file)), resolved)
+            check_settled(file, resolved)
         # Of local data every split is recorded, so that later commands find what the run had.
         data = self.options.data
         recorded = [name for name in splits if self._data_dir or data or name in TRAINED_ON]
@@ -232,18 +233,8 @@ class TrainingRun:
                 data.fingerprints if data else {},
                 data.kind if data else "",
             ),
-            _to_toml(resolved),
+            to_toml(resolved),
         )
-
-    def _reread(self, file: Path) -> str:
-        """Read a stored recipe, and return it as this version writes it; '' if it is not valid.
-
-        Keys that the recipe leaves to the data are taken out: the stored recipe has them as the data settled them.
-        """
-        try:
-            return _to_toml(_reopened(read_recipe(str(file)), self.recipe))
-        except UserError:
-            return ""
 
     def _start(self, model: nn.Module, accelerator: Accelerator) -> Trainer:
         """Start trackers and the reporter, and return the trainer."""
@@ -295,8 +286,16 @@ class TrainingRun:
             scored_records[name] = records
             metrics[name] = {**scores, **self.task.known_scores(splits[name])}
             metrics["details"][name] = self.task.details(records)
+            for note in self.task.score_notes(name, records):
+                self.task.notes.append(note)
+                trainer.reporter.note(note)
             if trainer.accelerator.is_main_process:
-                write_predictions(self.folder / "predictions" / f"{name}.jsonl", records)
+                write_predictions(
+                    self.folder / "predictions" / f"{name}.jsonl",
+                    records,
+                    splits[name],
+                    columns_to_keep(self.task, splits[name]),
+                )
         seconds = time.perf_counter() - started
         if self.recipe.evaluation.baselines and scored and trainer.accelerator.is_main_process:
             metrics["baselines"] = score_baselines(
@@ -364,32 +363,3 @@ class TrainingRun:
         )
         write_text(self.folder / "README.md", card)
         write_json(self.folder / METRICS, metrics)
-
-
-def _to_toml(recipe: Recipe) -> str:
-    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
-
-
-def _reopened(stored: Recipe, given: Recipe) -> Recipe:
-    """Return a stored recipe without the settled values of keys that the given one leaves open."""
-    for section, key in SETTLED:
-        if getattr(getattr(given, section), key) is None:
-            part = getattr(stored, section).model_copy(update={key: None})
-            stored = stored.model_copy(update={section: part})
-    return stored
-
-
-def _check_settled(file: Path, stored: Recipe, resolved: Recipe) -> None:
-    """Check that the data settle what they settled when the run was started; earlier versions stored nothing.
-
-    Raises:
-        UserError: a key has another value.
-    """
-    for section, key in SETTLED:
-        before = getattr(getattr(stored, section), key)
-        now = getattr(getattr(resolved, section), key)
-        if before not in (None, now):
-            raise UserError(
-                f"{file}: the run was started with {section}.{key} = {before}, now it would be {now}; resume it "
-                "with the same overrides and data, or choose another --output"
-            )

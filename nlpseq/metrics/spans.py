@@ -59,7 +59,10 @@ class SpanScores:
         self._end = 8 + 3 * len(self.types)
 
     def statistics(
-        self, prediction: Sequence[str], target: Sequence[str], unknown: Sequence[bool] | None = None
+        self,
+        prediction: Sequence[str],
+        target: Sequence[str],
+        unknown: Sequence[bool] | None = None,
     ) -> tuple[float, ...]:
         """Return the statistics vector of one sentence.
 

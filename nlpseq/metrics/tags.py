@@ -44,7 +44,10 @@ class TagScores:
     """Token accuracies from predicted and gold tags."""
 
     def statistics(
-        self, prediction: Sequence[str], target: Sequence[str], unknown: Sequence[bool] | None = None
+        self,
+        prediction: Sequence[str],
+        target: Sequence[str],
+        unknown: Sequence[bool] | None = None,
     ) -> tuple[float, ...]:
         """Return the statistics vector of one sentence, see `token_counts`."""
         return token_counts(prediction, target, unknown)

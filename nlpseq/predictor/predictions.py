@@ -27,6 +27,7 @@ FORMATS = {
     "text": Format("to_text", ".txt"),
     "conll": Format("to_conll", ".conll"),
     "html": Format("to_html", ".html"),
+    "spans": Format("to_spans", ".spans.jsonl"),
 }
 
 
@@ -147,15 +148,17 @@ class ExplainablePrediction(DrawnPrediction):
         asked_for = {name: values.pop(name) for name in [*values] if name in self._omitted_if_empty}
         return values | asked_for
 
-    def label_part(self) -> highlight.Label:
+    def label_parts(self) -> list[highlight.Label]:
         """Return what is predicted, to be drawn before the text."""
         raise NotImplementedError
 
     def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
         """Return the label and the text; if `explain`, its tokens shaded by attributions, else attention."""
-        label = self.label_part()
+        labels: list[highlight.Part] = []
+        for label in self.label_parts():
+            labels += [highlight.Plain("", indent="  "), label] if labels else [label]
         if not explain:
-            drawn: list[highlight.Part] = [label, highlight.Plain(self.text, indent="  ")]
+            drawn = [*labels, highlight.Plain(self.text, indent="  ")]
             if self.text2 is not None:
                 drawn += [highlight.Second(), highlight.Plain(self.text2, indent="  ")]
             return drawn
@@ -164,9 +167,9 @@ class ExplainablePrediction(DrawnPrediction):
             tokens, values = self.tokens + self.tokens2, self.attributions + self.attributions2
             shaded = highlight.shade_signed(tokens, values)
             note = highlight.Note(self.attribution_method)
-            return [label, note, *_cut(shaded, len(self.tokens), paired=self.text2 is not None)]
+            return [*labels, note, *_cut(shaded, len(self.tokens), paired=self.text2 is not None)]
         first = (self.tokens, self.weights, self.sentences, self.sentence_weights)
-        shaded_texts: list[highlight.Part] = [label, *highlight.shade(*first)]
+        shaded_texts: list[highlight.Part] = [*labels, *highlight.shade(*first)]
         if self.text2 is None:
             return shaded_texts
         other = (self.tokens2, self.weights2, self.sentences2, self.sentence_weights2)
@@ -202,13 +205,55 @@ class Classification(ExplainablePrediction):
     label: str
     probabilities: Mapping[str, float]
 
-    def label_part(self) -> highlight.Label:
+    def label_parts(self) -> list[highlight.Label]:
         """Return the label and its probability."""
-        return highlight.Label(self.label, self.probabilities[self.label])
+        return [highlight.Label(self.label, self.probabilities[self.label])]
 
     def summary(self) -> str:
         """Return the label and its probability: `positive (0.98)`."""
         return f"{self.label} ({self.probabilities[self.label]:.2f})"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText(ExplainablePrediction):
+    """The labels of a text, or of a pair of texts; there may be none or several.
+
+    Attributes:
+        labels: those whose probability reaches their threshold, the likeliest first.
+        probabilities: of every label.
+    """
+
+    kind: ClassVar[str] = "labels"
+
+    labels: tuple[str, ...]
+    probabilities: Mapping[str, float]
+
+    def label_parts(self) -> list[highlight.Label]:
+        """Return the labels and their probabilities."""
+        labels = [highlight.Label(label, self.probabilities[label]) for label in self.labels]
+        return labels or [highlight.Label(None)]
+
+    def summary(self) -> str:
+        """Return the labels and their probabilities: `price (0.98), service (0.71)`."""
+        parts = [f"{label} ({self.probabilities[label]:.2f})" for label in self.labels]
+        return ", ".join(parts) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Regression(ExplainablePrediction):
+    """The number that is predicted for a text, or for a pair of texts."""
+
+    kind: ClassVar[str] = "a number"
+
+    number: float
+
+    def label_parts(self) -> list[highlight.Label]:
+        """Return the number."""
+        return [highlight.Label(self.summary(), None)]
+
+    def summary(self) -> str:
+        """Return the number with four digits, or without decimals if it is large."""
+        return f"{self.number:.0f}" if abs(self.number) >= 1000 else f"{self.number:.4g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +301,11 @@ class TaggedText(DrawnPrediction):
         rows = zip(self.tokens, self.tags, strict=True)
         return "".join(f"{token} {tag}\n" for token, tag in rows) + "\n"
 
+    def to_spans(self) -> dict[str, Any]:
+        """Return the text and its entities by offset, as doccano and `data.format = "spans"` read them."""
+        label = [[entity.start, entity.end, entity.type] for entity in self.entities]
+        return {"text": self.text, "label": label}
+
     def summary(self) -> str:
         """Return the entities and their types: `Ada Lovelace PER, Paris LOC`."""
         return ", ".join(f"{entity.text} {entity.type}" for entity in self.entities) or "none"
@@ -272,6 +322,11 @@ class TaggedWords(TaggedText):
 
     kind: ClassVar[str] = "tagged words"
     _omitted_if_empty: ClassVar[frozenset[str]] = frozenset({"entities"})
+
+    @classmethod
+    def formats(cls) -> list[str]:
+        """Return the names of the formats, without that of spans."""
+        return [name for name in TaggedText.formats() if name != "spans"]
 
     offsets: tuple[tuple[int, int], ...] = ()
     confidences: tuple[float, ...] = ()
@@ -324,7 +379,7 @@ class GeneratedText(Prediction):
 
     def to_text(self) -> str:
         """Return the output as one line."""
-        return _LINE_END.sub(" ", self.output)
+        return _LINE_END.sub(" ", self.output.rstrip("\r\n"))
 
     def to_html(self) -> str:
         """Return a paragraph of HTML: the source and its output, or all hypotheses."""

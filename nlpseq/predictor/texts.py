@@ -103,8 +103,10 @@ def _columns_to_give(table: Any, wanted: str) -> str:
         return "give two of its columns as pairs: list(zip(table['text'], table['text2']))"
     if hasattr(table, "collect"):  # a lazy frame
         return "give one of its columns, collected"
-    names = table if isinstance(table, Mapping) else getattr(table, "column_names", None)
-    names = getattr(table, "columns", ()) if names is None else names
+    names: Any = table
+    if not isinstance(table, Mapping):
+        names = getattr(table, "column_names", None) or getattr(table, "columns", None)
+    names = () if names is None else names
     shown = ", ".join(repr(name) for name in list(names)[:5])
     return "give one of its columns" + (f": {shown}" if shown else "")
 

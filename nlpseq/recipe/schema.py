@@ -109,6 +109,8 @@ class DataConfig(Section):
         "translation",
         "headline",
         "entailment",
+        "rating",
+        "topics",
         "copy_memory",
         "delayed_recall",
         "dyck2",
@@ -339,6 +341,11 @@ class EvaluationConfig(Section):
     )
     baselines: bool = Field(
         True, description="also train cheap baselines in seconds, and test the difference to them"
+    )
+    keep_columns: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (),
+        description="further columns of the data to keep in `predictions/`, beside texts and ids such as `id` or "
+        '`ticket_id`; `["*"]`: all that hold text, numbers or times',
     )
 
 

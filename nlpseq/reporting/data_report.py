@@ -52,7 +52,7 @@ def _target_lines(split: Mapping[str, Any]) -> Iterator[str]:
     if labels := split["labels"]:
         counts = labels["counts"]
         total = sum(counts.values())
-        shares = [f"{_quoted(name)} {count / max(total, 1):.0%}" for name, count in counts.items()]
+        shares = [f"{_quoted(name)} {_percent(count / max(total, 1))}" for name, count in counts.items()]
         yield (
             f"{labels['column']}: {format_count(len(counts), 'label')}: {_listed(shares)}"
             + (f"; {labels['labels_per_row']:.2g} a text" if labels["labels_per_row"] != 1 else "")
@@ -95,7 +95,7 @@ def _split_warnings(split: Mapping[str, Any], *, repeated: bool) -> Iterator[str
             yield f"{format_count(text['empty'], 'empty text')} in {text['column']}"
         if repeated and text["repeated"]:
             share = text["repeated"] / max(split["rows"], 1)
-            yield f"{text['repeated']:,} texts of {text['column']} ({share:.1%}) repeat an earlier one"
+            yield f"{format_count(text['repeated'], 'text')} of {text['column']} ({share:.1%}) repeat an earlier one"
     if (labels := split["labels"]) is not None:
         if labels["missing"]:
             yield f"{format_count(labels['missing'], 'row')} without {labels['column']}"
@@ -256,6 +256,10 @@ def _script_text(text: Mapping[str, Any]) -> str:
     unknown = text["unknown"].get("word")
     words = f", {unknown:.0%} of the words of held-out texts are new" if unknown is not None else ""
     return f"{script}{language}{words}"
+
+
+def _percent(share: float) -> str:
+    return "below 1%" if 0 < share < 0.01 else f"{share:.0%}"
 
 
 def _quoted(name: str) -> str:

@@ -17,6 +17,11 @@ PERCENT = frozenset(
         "conlleval_f1",
         "token_accuracy",
         "unknown_word_accuracy",
+        "micro_f1",
+        "micro_precision",
+        "micro_recall",
+        "subset_accuracy",
+        "label_ranking_average_precision",
     }
 )
 """Scores that files hold as fractions and people read in percent."""
@@ -25,6 +30,11 @@ LABELS = {
     "f1": "F1",
     "unknown_word_accuracy": "unknown-word accuracy",
     "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "pearson": "Pearson's r",
+    "spearman": "Spearman's rho",
     "weighted_f1": "weighted F1",
     "conlleval_f1": "conlleval F1",
     "bleu": "BLEU",

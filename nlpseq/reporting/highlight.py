@@ -113,16 +113,18 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The label of a whole text and its number, such as a probability; without a label: `missing`."""
+    """The label of a whole text and its number, such as a probability, or None; without a label: `missing`."""
 
     label: str | None
-    number: float = 0.0
+    number: float | None = 0.0
     missing: str = "no label"
 
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
         """Yield the label in bold and the number."""
         if self.label is None:
             yield Piece(self.missing, "dim")
+        elif self.number is None:
+            yield Piece(safe(self.label), "bold")
         else:
             yield Piece(f"{safe(self.label)} ", "bold")
             yield Piece(f"{self.number:.2f}", "dim")
@@ -131,6 +133,8 @@ class Label:
         """Return the label in bold and the number."""
         if self.label is None:
             return f"<b>{self.missing}</b>"
+        if self.number is None:
+            return f"<b>{html.escape(self.label)}</b>"
         return f"<b>{html.escape(self.label)}<small>{self.number:.2f}</small></b>"
 
 

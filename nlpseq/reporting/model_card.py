@@ -142,6 +142,8 @@ def _metric_type(score: str) -> str:
 
 def _command(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     """Return the command that trained the model, seed included."""
+    if given := metrics.get("command"):
+        return shlex.join(map(_hide_paths, given))
     words = ["nlpseq", "run", name, *map(_hide_paths, metrics.get("overrides", ()))]
     if not any(word.startswith("seed=") for word in words):
         words.append(f"seed={metrics['seed']}")

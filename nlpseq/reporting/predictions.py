@@ -73,7 +73,7 @@ def _renderer(format: str, *, explain: bool, terminal: bool) -> Callable[[Predic
     """Return a function that renders a prediction with the end of its last line."""
     palette = highlight.Palette()
     printer = highlight.TerminalPrinter() if terminal and format == "text" else None
-    method, end = FORMATS[format].method, "\n" if format in ("json", "text") else ""
+    method, end = FORMATS[format].method, "\n" if format in ("json", "text", "spans") else ""
 
     def render_one(prediction: Prediction) -> str:
         options: dict[str, Any] = {}
@@ -85,7 +85,7 @@ def _renderer(format: str, *, explain: bool, terminal: bool) -> Callable[[Predic
             if format == "html":
                 options["palette"] = palette  # a type has one colour on the whole page
         content = getattr(prediction, method)(**options)
-        if format == "json":
+        if format in ("json", "spans"):
             content = json.dumps(content, ensure_ascii=False)
         return f"{highlight.safe(content) if terminal and format == 'text' else content}{end}"
 

@@ -44,6 +44,14 @@ def evaluate(
     return task.metric.score(total) | task.further_scores(records), records
 
 
+def fit_to_validation(
+    task: Task[Any], model: nn.Module, split: Split, accelerator: Accelerator
+) -> list[str]:
+    """Let a task choose what it chooses on validation after training; see `Task.fit_to_validation`."""
+    with _evaluating(model, accelerator):
+        return task.fit_to_validation(model, split, device=accelerator.device)
+
+
 def mean_loss(
     task: Task[Any], model: nn.Module, split: Split, accelerator: Accelerator, limit: int = 0
 ) -> float | None:

@@ -4,6 +4,7 @@
 validation loss. A score that even a perfect model could not raise above 0 chooses nothing: then the loss does.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,13 +36,13 @@ class Criterion:
     higher_is_better: bool
 
     def value(self, scores: Scores) -> float:
-        """Return the score.
+        """Return the score; the worst value where it is not defined, as a correlation of equal numbers.
 
         Raises:
             UserError: it is the loss, and no example of validation has one.
         """
         if self.name != LOSS:
-            return scores[self.name]
+            return scores.get(self.name, -math.inf if self.higher_is_better else math.inf)
         loss = validation_loss(scores)
         if loss is None:
             raise UserError(

@@ -26,7 +26,7 @@ from nlpseq.task import Progress, Record, Scores, Task
 from .averaging import averaged_weights, install_average
 from .checkpoint import CheckpointStore, DamagedError, step_name
 from .checkpoint_manager import CheckpointManager
-from .evaluation import evaluate, mean_loss
+from .evaluation import evaluate, fit_to_validation, mean_loss
 from .history import History
 from .interrupt import InterruptHandler
 from .optimization import TrainingDivergedError
@@ -76,6 +76,13 @@ class Trainer:
     def evaluate(self, split: Split, limit: int = 0) -> tuple[Scores, list[Record]]:
         """Score a split with the model's current weights; `limit` as in `Task.evaluate`."""
         return evaluate(self.task, self.model, split, self.accelerator, limit)
+
+    def fit_to_validation(self, split: Split) -> list[str]:
+        """Let the task choose what it chooses on validation after training; print and return its notes."""
+        notes = fit_to_validation(self.task, self.model, split, self.accelerator)
+        for note in notes:
+            self.reporter.note(note)
+        return notes
 
     def mean_loss(self, split: Split, limit: int = 0) -> float | None:
         """Return the mean loss of a split with the model's current weights; None without an example."""
@@ -194,6 +201,8 @@ class _Loop:
     def run(self) -> Stopped:
         """Make steps until the run is complete, patience is exhausted or a signal arrives."""
         stopped = self._is_over()
+        if stopped == "time":
+            stopped = None  # one more step, which ends with a validation
         while stopped is None:
             for batches, last in self._epoch():
                 stopped = self._advance(batches, last)

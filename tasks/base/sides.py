@@ -32,7 +32,7 @@ class SideReader:
 
     @property
     def paired(self) -> bool:
-        """Whether examples are pairs."""
+        """Return whether examples are pairs."""
         return len(self.text_columns) == 2
 
     def read(

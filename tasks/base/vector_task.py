@@ -67,7 +67,7 @@ class VectorTask(TextTask[RecipeT, Target]):
 
     @property
     def paired(self) -> bool:
-        """Whether examples are pairs of texts."""
+        """Return whether examples are pairs of texts."""
         return bool(self.recipe.head.pair != "none")
 
     @property

@@ -11,9 +11,10 @@ from nlpseq.baselines.text_classifiers import (
     TfidfFeatures,
 )
 from nlpseq.data.split import Split
-from nlpseq.data.word_tokenizer import split_words
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.task import Baseline, Record
+
+from ..base.baseline_words import baseline_words
 
 
 def train_baselines(
@@ -31,11 +32,11 @@ def train_baselines(
         metric: of the task.
     """
     train, validation = splits["train"], splits.get("validation")
-    labels, words = targets(train), _words(train, fields)
+    labels, words = targets(train), baseline_words(train, fields)
 
     def baseline(name: str, label: str, predict: Callable[[Any], list[Guess]]) -> Baseline:
         def records(split: Split) -> Iterator[Record]:
-            guesses, gold = predict(_words(split, fields)), targets(split)
+            guesses, gold = predict(baseline_words(split, fields)), targets(split)
             scores = metric.with_targets(gold)
             for index, (guess, target) in enumerate(zip(guesses, gold, strict=True)):
                 yield Record(index, scores.statistics(guess.label, target), target, guess._asdict())
@@ -46,19 +47,7 @@ def train_baselines(
     yield baseline("most_frequent_class", "most frequent class", frequent.predict)
     if not any(any(sides) for sides in words):
         return
-    held_out = None if validation is None else (_words(validation, fields), targets(validation))
+    held_out = None if validation is None else (baseline_words(validation, fields), targets(validation))
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
     regression = TfidfClassifier(features).fit(words, labels, held_out)
     yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict)
-
-
-def _words(split: Split, fields: Sequence[str]) -> list[Any]:
-    """Return the words of each text, or of both texts of each pair, whatever the tokenization of the network."""
-    columns = [[_cut(text) for text in split.column(field)] for field in fields]
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-
-
-def _cut(text: Any) -> list[str]:
-    if isinstance(text, list):
-        return [str(token) for token in text]
-    return [word.text for word in split_words(text, version=2)]

@@ -1,5 +1,6 @@
 """Tables and scores of a classifier that are computed from the records of a split."""
 
+import heapq
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,34 @@ from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.metrics.calibration import expected_calibration_error
 from nlpseq.metrics.classification import ClassificationScores, confusion_matrix
 from nlpseq.task import Record
+
+
+MOST_PROBABILITIES = 20
+"""Probabilities of one example in its record; with more classes those of the likeliest, and of the target."""
+_DIGITS = 6
+
+
+def class_prediction(
+    labels: Sequence[str], probabilities: Sequence[float], target: str
+) -> dict[str, Any]:
+    """Return a prediction as records have it: the likeliest class, its probability, those of the classes.
+
+    Args:
+        labels: classes, in the order of the probabilities.
+        probabilities: of each class.
+        target: class of the example, which the model may not know.
+    """
+    best = max(range(len(labels)), key=probabilities.__getitem__)
+    kept: Sequence[int] = range(len(labels))
+    if len(labels) > MOST_PROBABILITIES:
+        likeliest = heapq.nlargest(MOST_PROBABILITIES, kept, key=probabilities.__getitem__)
+        given = labels.index(target) if target in labels else best
+        kept = sorted({*likeliest, given})
+    return {
+        "label": labels[best],
+        "confidence": probabilities[best],
+        "probabilities": {labels[index]: round(probabilities[index], _DIGITS) for index in kept},
+    }
 
 
 def calibration_scores(records: Sequence[Record]) -> Scores:

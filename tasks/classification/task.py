@@ -27,7 +27,7 @@ from ..base.label_names import names_by_id
 from ..base.vector_task import VectorTask
 from .baselines import train_baselines
 from .label_checks import check_classes
-from .metrics import calibration_scores, class_tables
+from .metrics import calibration_scores, class_prediction, class_tables
 from .predictor import TextClassifierPredictor
 from .recipe import ClassificationRecipe
 
@@ -171,13 +171,10 @@ class Classification(VectorTask[ClassificationRecipe, str]):
         metric = self.metric.with_targets(target for _, target in self.examples(split))
         batches = self.outputs(model, split, device=device, shard=shard, limit=limit)
         for indices, logits, targets in batches:
-            confidences, ids = (part.tolist() for part in logits.softmax(1).max(1))
-            for index, target, confidence, label_id in zip(
-                indices, targets, confidences, ids, strict=True
-            ):
-                label = self.labels[label_id]
-                prediction = {"label": label, "confidence": confidence}
-                yield Record(index, metric.statistics(label, target), target, prediction)
+            for index, target, row in zip(indices, targets, logits.softmax(1).tolist(), strict=True):
+                prediction = class_prediction(self.labels, row, target)
+                statistics = metric.statistics(prediction["label"], target)
+                yield Record(index, statistics, target, prediction)
 
     def has_loss(self, features: Features, target: str) -> bool:
         """Tell whether the model knows the class."""

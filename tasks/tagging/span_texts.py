@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from nlpseq.data import tag_schemes
+from nlpseq.data.normalizer import AlignedText
 from nlpseq.data.offset_spans import (
     OffsetSpan,
     SpanCounts,
@@ -12,7 +13,6 @@ from nlpseq.data.offset_spans import (
     settle_spans,
     tag_words,
 )
-from nlpseq.data.normalizer import AlignedText
 from nlpseq.data.split import Split
 from nlpseq.data.tag_schemes import Scheme
 from nlpseq.data.text_pipeline import TextPipeline, sentences_of

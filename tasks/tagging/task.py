@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from nlpseq.data import tag_notation, tag_schemes
-from nlpseq.data.batch import Batch, Tokens
-from nlpseq.data.features import Features
+from nlpseq.data.batch import Batch
 from nlpseq.data.known_words import KnownWords
 from nlpseq.data.report import DataReport
 from nlpseq.data.split import Split
-from nlpseq.data.text_pipeline import Text
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError
 from nlpseq.metrics.base import Scores, perfect_scores, sum_statistics
@@ -29,62 +27,35 @@ from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
 from nlpseq.task import Baseline, LossSum, Progress, Record, Setting, Shard
 from nlpseq.types import State
-from nlpseq.wording import format_count
 
 from ..base.label_names import names_by_id
-from ..base.text_task import TextTask
 from .baselines import train_baselines
+from .examples import TaggedExamples
 from .metrics import mean_tag_scores, tag_tables, type_table
 from .model import TaggerModel, build_tagger, word_outputs
 from .predictor import SequenceTaggerPredictor
 from .recipe import TaggingRecipe
 from .settings import tagger_settings
-from .span_texts import SpanTexts, perfect_statistics, read_span_texts, sentence_cutter, text_record
-from .tag_columns import read_plain_tags, read_words, span_tags
+from .span_texts import perfect_statistics, text_record
+from .tag_columns import span_tags
 
 SPAN_SCORES = ("precision", "recall", "conlleval_precision", "conlleval_recall", "conlleval_f1")
 MANY_TAGS = 100
 """Tags from which a CRF is slow: a step costs their square."""
 
 
-class Tagging(TextTask[TaggingRecipe, list[str]]):
-    """Sequence tagging; the tags, or types of entities, are those of train.
-
-    Attributes:
-        tags: tags by id.
-        scheme: BIO or BIOES for spans, none for plain tags.
-        known_words: words of train; None: of a model of nlpseq 0.1, which has not kept them.
-    """
+class Tagging(TaggedExamples):
+    """Sequence tagging; the tags, or types of entities, are those of train."""
 
     Config: ClassVar[type[Recipe]] = TaggingRecipe
-    fields: tuple[str, ...] = ("tokens", "tags")
-    alternative_fields = (("tokens", "tags"), ("text", "spans"))
     metric: SpanScores | TagScores
-    label_field = "tags"
-    tags_words: ClassVar[bool] = True
     main_metric = "f1"
     higher_is_better = True
     base_recipe = "tagging/base"
-    score_directions = MappingProxyType(dict.fromkeys((*SPAN_SCORES, "token_accuracy"), True))
+    score_directions: Mapping[str, bool] = MappingProxyType(
+        dict.fromkeys((*SPAN_SCORES, "token_accuracy"), True)
+    )
     hub_task = "token-classification"
-
-    def __init__(self, recipe: TaggingRecipe) -> None:
-        super().__init__(recipe)
-        self.tags: list[str] = []
-        self.scheme = "BIOES"
-        self.known_words: KnownWords | None = None
-        self._span_texts: dict[str, SpanTexts] = {}
-        self._unknown: dict[str, list[list[bool]] | None] = {}
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether tags are learnt as they are, not as spans."""
-        return self.scheme == "none"
-
-    @property
-    def reads_texts(self) -> bool:
-        """Whether the data are texts with spans by offset."""
-        return self.fields[0] == "text"
 
     @classmethod
     def settings(cls, report: DataReport) -> list[Setting]:
@@ -104,13 +75,13 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         self._learn_tags(train)
         self.prepare_features(train, folders)
         self._span_texts.clear()  # cut again, by the pipeline
-        self.known_words = KnownWords.learn(self._canonical_words(train))
+        self.known_words = KnownWords.learn(self.canonical_words(train))
         for split in splits.values():
             self.notes += self.inspect(split)
 
     def _learn_tags(self, train: Split) -> None:
         """Learn whether tags are spans, and the tags or types of train."""
-        self.scheme = self._choose_scheme(train)
+        self.scheme = self.choose_scheme(train)
         targets = self.targets(train)
         distinct = {tag for tags in targets for tag in tags}
         if self.is_plain:
@@ -131,25 +102,10 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         if not types:
             what = "its spans are empty" if self.reads_texts else "all of its tags are O"
             raise UserError(f"{train.origin}: train has no entity, {what}")
-        self._set_tags(tag_schemes.tag_vocabulary(types, self._span_scheme))
+        self._set_tags(tag_schemes.tag_vocabulary(types, self.span_scheme))
         if not self.reads_texts:
-            data = span_tags(self._plain_tags(train), train)
-            self.notes.append(tag_notation.scheme_note(data, self._span_scheme))
-
-    def _choose_scheme(self, train: Split) -> str:
-        wanted = self.recipe.head.scheme
-        if self.reads_texts and wanted == "none":
-            raise UserError("head.scheme = 'none' learns plain tags, but these data have spans: leave it out")
-        if wanted != "auto":
-            return wanted
-        if self.reads_texts:
-            return "BIOES"
-        distinct = {tag for tags in self._plain_tags(train) for tag in tags}
-        return "BIOES" if tag_notation.are_spans(distinct) else "none"
-
-    @property
-    def _span_scheme(self) -> tag_schemes.LearntScheme:
-        return "BIO" if self.scheme == "BIO" else "BIOES"
+            data = span_tags(self.given_tags(train), train)
+            self.notes.append(tag_notation.scheme_note(data, self.span_scheme))
 
     def _set_tags(self, tags: list[str]) -> None:
         self.tags = tags
@@ -159,49 +115,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
             self.score_directions = {"macro_f1": True, "weighted_f1": True}
             return
         types = {span.type for span in tag_schemes.tags_to_spans(tags)}
-        self.metric = SpanScores(types, self._span_scheme)
-
-    def is_cut(self, train: Split, texts: Sequence[Text]) -> bool:
-        """Return whether the data cut texts into words; texts with spans are raw, unless the recipe says otherwise."""
-        if self.reads_texts:
-            return bool(self.recipe.data.pretokenized)
-        return super().is_cut(train, texts)
-
-    def inspect(self, split: Split) -> list[str]:
-        """Report sentences without a token, spans that tags cannot say, and tags or types that train lacks."""
-        notes = super().inspect(split)
-        empty = sum(not len(features) for features, _ in self.examples(split))
-        if empty:
-            notes.append(f"{split.name}: {format_count(empty, 'sentence')} without a token")
-        if self.reads_texts:
-            notes += self.span_texts(split).counts.notes(split.name)
-        targets = [tags for _, tags in self.examples(split)]
-        return notes + (self._unseen_tags(split, targets) if self.is_plain else self._unseen_types(split, targets))
-
-    def _unseen_tags(self, split: Split, targets: Sequence[list[str]]) -> list[str]:
-        known = {*self.tags}
-        unseen = [tag for tags in targets for tag in tags if tag not in known]
-        if not unseen:
-            return []
-        named = ", ".join(sorted({*unseen})[:10])
-        return [
-            f"{split.name}: {format_count(len(unseen), 'token')} with a tag that train lacks ({named}), "
-            "counted as wrong"
-        ]
-
-    def _unseen_types(self, split: Split, targets: Sequence[list[str]]) -> list[str]:
-        spans = [span for tags in targets for span in tag_schemes.tags_to_spans(tags)]
-        unseen = {span.type for span in spans} - {
-            span.type for span in tag_schemes.tags_to_spans(self.tags)
-        }
-        if not unseen:
-            return []
-        count = sum(span.type in unseen for span in spans)
-        named = ", ".join(sorted(name or "no name" for name in unseen))
-        return [
-            f"{split.name}: {format_count(count, 'entity', 'entities')} of a type that train lacks "
-            f"({named}), counted as missed"
-        ]
+        self.metric = SpanScores(types, self.span_scheme)
 
     def state(self) -> dict[str, Any]:
         """Return also the tags by id, as in configurations of transformers, their scheme, and the words of train."""
@@ -231,70 +145,13 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         """Return the tags."""
         return self.tags
 
-    # Examples
-
-    def texts(self, split: Split) -> Sequence[Text]:
-        """Return the words of each sentence."""
-        return self.words(split)
-
-    def words(self, split: Split) -> list[list[str]]:
-        """Return the words of each sentence."""
-        return self.span_texts(split).words if self.reads_texts else read_words(split)
-
-    def span_texts(self, split: Split) -> SpanTexts:
-        """Return the texts of a split with their spans, sentences and tags."""
-        key = split.fingerprint
-        if key not in self._span_texts:
-            cut = sentence_cutter(self.recipe, getattr(self, "pipeline", None))
-            self._span_texts[key] = read_span_texts(split, self.recipe.data, cut, self._span_scheme)
-        return self._span_texts[key]
-
-    def targets(self, split: Split) -> Sequence[list[str]]:
-        """Return the tags of each sentence, those of spans in the scheme that is learnt.
-
-        Raises:
-            UserError: a tag fits no scheme, or a sentence has more or fewer tags than tokens.
-        """
-        if self.reads_texts:
-            return self.span_texts(split).tags
-        given = self._plain_tags(split)
-        if self.is_plain:
-            return given
-        return [tag_schemes.convert_tags(tags, self._span_scheme) for tags in span_tags(given, split)]
-
-    def _plain_tags(self, split: Split) -> list[list[str]]:
-        """Return the tags of each sentence as the data give them."""
-        names, plain = self.recipe.data.tag_names, self.recipe.head.scheme == "none"
-        return read_plain_tags(split, names, numbers=plain)
-
-    def unknown_words(self, split: Split) -> list[list[bool]] | None:
-        """Return for each word whether train lacks it; None if that is not known, or train has them all."""
-        if self.known_words is None:
-            return None
-        key = split.fingerprint
-        if key not in self._unknown:
-            masks = [self.known_words.unknown(words) for words in self._canonical_words(split)]
-            self._unknown[key] = masks if any(map(any, masks)) else None
-        return self._unknown[key]
-
-    def _canonical_words(self, split: Split) -> list[list[str]]:
-        return [list(map(self.pipeline.canonical, words)) for words in self.words(split)]
-
-    def collate_targets(self, targets: Sequence[list[str]], source: Tokens) -> Tensor:
-        """Return the ids (B, W) of the tags, 0 at padding."""
-        ids = {tag: index for index, tag in enumerate(self.tags)}
-        longest = max(map(len, targets))
-        return torch.tensor(
-            [[*map(ids.__getitem__, tags), *[0] * (longest - len(tags))] for tags in targets]
-        )
-
     # Model and loss
 
     def build_model(self) -> TaggerModel:
         """Build embedding, encoder and tagger."""
         recipe, embedding = self.recipe, self.build_embedding()
         smoothing = recipe.training.label_smoothing
-        scheme = None if self.is_plain else self._span_scheme
+        scheme = None if self.is_plain else self.span_scheme
         return build_tagger(embedding, recipe.encoder, recipe.head, self.tags, scheme, smoothing)
 
     def loss(
@@ -307,10 +164,6 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         total = model.head.nll(outputs, batch.target, mask).sum()
         words = batch.target.numel() if mask is None else int(mask.sum())
         return LossSum(total, torch.tensor(words, device=total.device)), ()
-
-    def has_loss(self, features: Features, target: list[str]) -> bool:
-        """Tell whether the model knows every tag."""
-        return all(tag in self.tags for tag in target)
 
     # Evaluation
 
@@ -344,10 +197,12 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
     def tag_records(self, split: Split, predicted: Sequence[Sequence[str]]) -> Iterator[Record]:
         """Score predicted tags of all sentences of a split; tags of spans may be in any scheme."""
         if not self.is_plain:
-            predicted = [tag_schemes.convert_tags(tags, self._span_scheme) for tags in predicted]
+            predicted = [tag_schemes.convert_tags(tags, self.span_scheme) for tags in predicted]
         if self.reads_texts:
             for index, text in enumerate(self.span_texts(split).texts):
-                yield self._text_record(split, index, [predicted[number] for number in text.numbers])
+                yield self._text_record(
+                    split, index, [predicted[number] for number in text.numbers]
+                )
             return
         for index, (target, tags) in enumerate(zip(self.targets(split), predicted, strict=True)):
             yield self._record(split, index, target, tags)
@@ -365,9 +220,12 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
         masks = None if unknown is None else [unknown[number] for number in text.numbers]
         return text_record(index, text, tags, self.metric, masks)
 
-    def plain_or_bio(self, tags: Sequence[str]) -> list[str]:
+    def _bio_or_plain(self, split: Split) -> list[list[str]]:
         """Return plain tags as they are, those of spans in the BIO scheme."""
-        return list(tags) if self.is_plain else tag_schemes.convert_tags(tags, "BIO")
+        targets = self.targets(split)
+        if self.is_plain:
+            return list(targets)
+        return [tag_schemes.convert_tags(tags, "BIO") for tags in targets]
 
     def _decode(
         self, model: TaggerModel, split: Split, indices: Sequence[int], device: torch.device
@@ -400,7 +258,7 @@ class Tagging(TextTask[TaggingRecipe, list[str]]):
 
     def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
         """Train the most frequent tag of a word, and a CRF on word features."""
-        return train_baselines(self, splits)
+        return train_baselines(splits, self.words, self._bio_or_plain, self.tag_records)
 
     def predictor(self, model: nn.Module, device: torch.device) -> SequenceTaggerPredictor:
         """Return a predictor of tags in raw texts."""

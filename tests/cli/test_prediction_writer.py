@@ -30,6 +30,7 @@ from nlpseq.predictor import AttendedText, Classification, GeneratedText, Tagged
 
 SIZE = 4
 TEXTS = [f"text {number}" if number % 5 else "" for number in range(23)]
+TEXTS[3] = TEXTS[18] = "a\u2028b\x85 c\x0cd\u00a0\u3000e\x1c"
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -251,7 +252,10 @@ def test_attention_of_the_first_fifty_texts(
     assert main([*words, "--num-best", "2", "--max-new-tokens", "5"]) == 0
     printed = capsys.readouterr()
     assert printed.out == "b a\n\nd c\ne\nf\n"
-    assert printed.err == f"Attention drawn in {folder}; 2 further texts are not drawn\n"
+    assert printed.err == (
+        f"Attention drawn in {folder}; 2 further texts are not drawn\n"
+        "empty or blank texts: 1 of 5; what is predicted for them means nothing\n"
+    )
     assert model.calls[-1] == {"method": "beam", "max_new_tokens": 5}
     assert sorted(os.listdir(folder)) == ["0001.png", "0003.png", "attention.html"]
     # For a complete file only the figures are drawn again.
@@ -261,7 +265,7 @@ def test_attention_of_the_first_fifty_texts(
     assert main([*words, "--output", str(output), "--resume"]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{output} is complete\n"
-    assert printed.err.endswith("; 2 further texts are not drawn\n")
+    assert "; 2 further texts are not drawn\n" in printed.err
     assert output.read_text() == "complete\n"
     assert (folder / "0003.png").exists()
     (tmp_path / "file").touch()

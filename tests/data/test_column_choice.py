@@ -1,4 +1,4 @@
-"""Which column is which field: named, taken where there is no doubt, or refused with a line that helps."""
+"""Columns of fields: named, taken where there is no doubt, or refused with a line that helps."""
 
 from collections.abc import Mapping
 from typing import Any

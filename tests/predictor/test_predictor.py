@@ -26,6 +26,7 @@ from nlpseq.predictor import (
     Prediction,
     Predictor,
     TaggedText,
+    TaggedWords,
     TextGenerator,
     TextScore,
     TokenPredictions,
@@ -189,16 +190,17 @@ def test_optional_attributes_are_in_json_only_where_they_are_set() -> None:
     assert list(EVERY_KIND[0].to_json()) == ["text", "label", "probabilities"]
     attended = Classification("a", "good", {"good": 1.0}, tokens=("a",), weights=(1.0,))
     assert list(attended.to_json()) == ["text", "label", "probabilities", "tokens", "weights"]
-    assert Classification("", None, {}).to_json() == {
-        "text": "",
-        "label": None,
-        "probabilities": {},
-    }
     assert list(EVERY_KIND[2].to_json()) == ["text", "output", "score"]
     best = GeneratedText("a", "b", -1.0, truncated=True, hypotheses=(Hypothesis("b", -1.0, -2.0),))
     assert list(best.to_json()) == ["text", "output", "score", "truncated", "hypotheses"]
     assert best.to_json()["hypotheses"] == [{"output": "b", "score": -1.0, "log_prob": -2.0}]
     assert TextScore("", 0.0, 0, None).to_json()["perplexity"] is None
+
+
+def test_a_generated_text_is_one_line_and_keeps_other_white_space() -> None:
+    output = "a\u2028b\x85c\x0bd\x0ce\u00a0f\u3000g\r\nh\ni\rj"
+    line = GeneratedText("", output, -1.0).to_text()
+    assert line == "a\u2028b\x85c\x0bd\x0ce\u00a0f\u3000g h i j"
 
 
 def test_a_prediction_cannot_be_changed() -> None:
@@ -216,7 +218,6 @@ def test_summaries_are_one_line() -> None:
         '{"text": "...", "output": "b", "source_tokens": ["a"], "output_tokens": ["b"], '
         '"weights": [[1.0]]}',
     ]
-    assert Classification("", None, {}).summary() == "none"
     assert TaggedText("", (), (), ()).summary() == "none"
     assert TextScore("", 0.0, 0, None).summary() == "none"
 
@@ -224,12 +225,13 @@ def test_summaries_are_one_line() -> None:
 def test_every_kind_has_the_formats_whose_methods_it_has() -> None:
     assert {type(prediction).__name__: prediction.formats() for prediction in EVERY_KIND} == {
         "Classification": ["json", "text", "html"],
-        "TaggedText": ["json", "text", "conll", "html"],
+        "TaggedText": ["json", "text", "conll", "html", "spans"],
         "GeneratedText": ["json", "text", "html"],
         "TextScore": ["json", "text", "html"],
         "TokenPredictions": ["json"],
         "AttendedText": ["json", "html"],
     }
+    assert TaggedWords.formats() == ["json", "text", "conll", "html"]
     for prediction in EVERY_KIND:
         assert prediction.default_format in prediction.formats()
         assert prediction.terminal_format in prediction.formats()

@@ -31,7 +31,7 @@ TAGGED = TaggedText(
 UNTAGGED = TaggedText("", entities=(), tokens=(), tags=())
 CLASSIFIED = Classification("great fun", "positive", {"negative": 0.25, "positive": 0.75})
 ATTENDED = replace(CLASSIFIED, tokens=("great", "fun"), weights=(0.9, 0.1))
-UNCLASSIFIED = Classification("", None, {})
+BLANK = Classification("", "negative", {"negative": 0.6}, tokens=("",), weights=(1.0,))
 OUTPUT = GeneratedText("a <man>", "ein\u2028 Mann\x1b\n", -0.5)
 NO_OUTPUT = GeneratedText("", "", None)
 SCORED = TextScore("the man", nll=3.0, tokens=3, perplexity=2.718)
@@ -48,7 +48,7 @@ def rendered(
 
 
 def test_json_is_one_line_for_each_text() -> None:
-    printed = rendered(CLASSIFIED, UNCLASSIFIED, replace(CLASSIFIED, text="zwei\nü"), format="json")
+    printed = rendered(CLASSIFIED, BLANK, replace(CLASSIFIED, text="zwei\nü"), format="json")
     lines = printed.splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["great fun", "", "zwei\nü"]
     assert lines[0] == (
@@ -94,10 +94,10 @@ def test_a_type_keeps_its_colour_over_all_chunks() -> None:
 
 
 def test_an_output_is_one_line_in_a_file_and_on_a_terminal() -> None:
-    line = "ein  Mann\x1b\n"
+    line = "ein\u2028 Mann\x1b\n"
     assert rendered(OUTPUT, NO_OUTPUT, OUTPUT) == f"{line}\n{line}"
     assert rendered(OUTPUT, format="text") == line
-    assert rendered(OUTPUT, terminal=True) == "ein  Mann␛\n"
+    assert rendered(OUTPUT, terminal=True) == "ein\u2028 Mann␛\n"
     best = replace(OUTPUT, hypotheses=(Hypothesis("y", -0.5, -1.0), Hypothesis("x", -1.0, -2.0)))
     assert rendered(best) == line
     lines = rendered(best, NO_OUTPUT, format="json").removesuffix("\n").split("\n")
@@ -141,9 +141,9 @@ def test_a_format_or_an_explanation_that_does_not_fit_is_refused(
         rendered(prediction, format=format, explain=explain)
 
 
-def test_a_text_without_a_token_needs_no_weights() -> None:
-    printed = rendered(UNCLASSIFIED, ATTENDED, format="text", explain=True)
-    assert printed == "no label\npositive 0.75  great(0.90) fun(0.10)\n"
+def test_a_blank_text_has_a_label_and_weights() -> None:
+    printed = rendered(BLANK, ATTENDED, format="text", explain=True)
+    assert printed == "negative 0.60  (1.00)\npositive 0.75  great(0.90) fun(0.10)\n"
 
 
 def test_the_command_line_knows_every_format() -> None:

@@ -284,3 +284,22 @@ def test_the_seed_decides(tmp_path: Path) -> None:
         return weights(made)
 
     assert run("a", 3) == run("b", 3) != run("c", 4)
+
+
+def test_stopping_after_some_updates_keeps_the_schedule(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 4.0, "schedule": "linear", "log_steps": 1}
+    rates = []
+    for folder, stop_after in (("whole", 0), ("stopped", 3)):
+        made = trainer(recipe(EXACT, **options, stop_after=stop_after), tmp_path / folder)
+        fitted = made.fit(TRAIN, VALIDATION)
+        rates.append([line["learning_rate"] for line in made.history.read() if "loss" in line])
+    assert (fitted.step, fitted.stopped) == (3, "finished")
+    assert rates[1] == rates[0][:3]
+    assert "validation" in made.history.read()[-1]
+
+
+def test_a_time_limit_ends_with_a_validation(tmp_path: Path) -> None:
+    made = trainer(recipe(EXACT, epochs=50.0, log_steps=1), tmp_path)
+    fitted = made.fit(TRAIN, VALIDATION, seconds=0.0)
+    assert (fitted.step, fitted.stopped) == (1, "time")
+    assert made.history.read()[-1].keys() >= {"step", "validation"}

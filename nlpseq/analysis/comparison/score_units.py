@@ -40,6 +40,9 @@ _UNITS = {
     "perplexity": Unit(False, 1, 0.5, "perplexity", "perplexity"),
     "nll_per_token": Unit(False, 1, 0.01, "nats per token", "nll per token"),
     "bits_per_character": Unit(False, 1, 0.01, "bits per character", "bits per character"),
+    "rmse": Unit(False, 1, 0.01, "RMSE", "RMSE"),
+    "mae": Unit(False, 1, 0.01, "MAE", "MAE"),
+    "pearson": Unit(True, 1, 0.01, "Pearson's r", "Pearson's r"),
     "bits_per_byte": Unit(False, 1, 0.01, "bits per byte", "bits per byte"),
 }
 PER_TOKEN = ("perplexity", "nll_per_token")
@@ -51,8 +54,9 @@ PER_TEXT = ("bits_per_byte", "bits_per_character")
 def unit_of(name: str, task: Task[Any]) -> Unit:
     """Return the unit of a score; for an unknown main score, the task knows the direction."""
     known = _UNITS.get(name)
+    worth = task.smallest_difference(name)
     if known is not None:
-        return known
+        return known if worth is None else known._replace(worth=worth * known.factor)
     direction = task.higher_is_better if name == task.main_metric else None
     words = readable_name(name)
     return Unit(direction, 1, 0.5, words, words)

@@ -33,7 +33,9 @@ class Speed(NamedTuple):
     megabytes: float
 
 
-def measure_speed(folder: Path, texts: Sequence[str | tuple[str, ...]], device: str | None = None) -> Speed:
+def measure_speed(
+    folder: Path, texts: Sequence[str | tuple[str, ...]], device: str | None = None
+) -> Speed:
     """Measure a trained model.
 
     Args:

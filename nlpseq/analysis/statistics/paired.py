@@ -45,9 +45,11 @@ def bootstrap_estimate(difference: float, resampled: Floats, level: float = 0.95
 
     Args:
         difference: observed on the whole test set.
-        resampled: (R,) differences on the same resampled sets for both models.
+        resampled: (R,) differences on the same resampled sets for both models; nan where a score is not defined,
+            and then left out.
         level: of the interval.
     """
+    resampled = resampled[~np.isnan(resampled)]
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     far = np.abs(resampled - difference) >= abs(difference) * (1 - _ROUNDING)
     error = float(np.std(resampled, ddof=1))
@@ -120,9 +122,11 @@ def randomization_test(
         kept = chosen[:, differing].astype(np.float64)
         shuffled = _differences(sums, [kept @ gain for gain in gains], scorer)
         samples += len(chosen)
-        for name, values in shuffled.items():
+        for name in observed:
             least = abs(observed[name][0]) * (1 - _ROUNDING) - 1e-12
-            count[name] += int((np.abs(values) >= least).sum())
+            values = shuffled.get(name, np.full(len(chosen), np.nan))
+            # Where a score is not defined, the difference counts: p is not too small.
+            count[name] += int((~(np.abs(values) < least)).sum())
     return {name: (hits + 1) / (samples + 1) for name, hits in count.items()}
 
 
@@ -143,4 +147,5 @@ def _differences(
             [one[name] - other[name] for one, other in zip(ones, others, strict=True)], axis=0
         )
         for name in ones[0]
+        if all(name in table for table in (*ones, *others))
     }

@@ -15,11 +15,18 @@ Scorer = Callable[[Floats], ScoreTable]
 
 
 def rowwise(score: Callable[[Sequence[float]], Scores]) -> Scorer:
-    """Turn the `score` of a metric, which takes one sum of vectors, into a function of many."""
+    """Turn the `score` of a metric, which takes one sum of vectors, into a function of many.
+
+    A score that is not defined for a sum, such as the correlation of equal numbers, is nan for it.
+    """
 
     def scores(sums: Floats) -> ScoreTable:
         rows = [score(total) for total in sums.tolist()]
-        return {name: np.array([row[name] for row in rows], dtype=np.float64) for name in rows[0]}
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {
+            name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64)
+            for name in names
+        }
 
     return scores
 
@@ -47,7 +54,16 @@ def resampled_scores(
         sums = np.split(counts @ joined, ends, axis=1)
         for run_tables, scorer, run_sums in zip(tables, scorers, sums, strict=True):
             run_tables.append(scorer(run_sums))
-    return [
-        {name: np.concatenate([table[name] for table in run_tables]) for name in run_tables[0]}
-        for run_tables in tables
-    ]
+    return [_joined(run_tables) for run_tables in tables]
+
+
+def _joined(tables: Sequence[ScoreTable]) -> ScoreTable:
+    """Return tables of scores as one; a score that a table lacks is nan in its rows."""
+    sizes = [len(next(iter(table.values()))) for table in tables]
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {
+        name: np.concatenate(
+            [table.get(name, np.full(size, np.nan)) for table, size in zip(tables, sizes, strict=True)]
+        )
+        for name in names
+    }

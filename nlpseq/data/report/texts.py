@@ -77,7 +77,7 @@ class TextReport:
 
     @property
     def spaceless(self) -> bool:
-        """Whether most letters are of scripts without spaces between words."""
+        """True if most letters are of scripts without spaces between words."""
         without = ("Han", "Kana", "Thai", "Lao", "Khmer", "Myanmar")
         return sum(self.scripts.get(script, 0.0) for script in without) > 0.5
 

@@ -262,6 +262,7 @@ SAMPLE_0 = toy_corpus.Example(
         "Stanton Bay .".split()
     ),
     tags=tuple("O O O O O B-LOC O O O O O O O O O O B-LOC I-LOC O".split()),
+    parts_of_speech=tuple("DT NNS VBD RB VB NNP , IN DT NNS VBP RB VB DT NN IN NNP NNP .".split()),
     sentiment="negative",
     translation=tuple(
         "Tel viziten unen ni Stanton Golfo apud kirva hil ta abomenasn nai , sanisten hilen ni "
@@ -371,8 +372,31 @@ def test_views_show_one_world() -> None:
     assert set(views["entities"]["test"][0]) == {"tokens", "tags"}
     for split in sizes:
         labelled = [text_of(row) for row in views["sentiment"][split]]
-        for view in ("entities", "translation", "headline"):
+        for view in ("entities", "parts_of_speech", "translation", "headline"):
             assert [text_of(row) for row in views[view][split]] == labelled
+
+
+def test_parts_of_speech_follow_from_the_derivation() -> None:
+    rows = toy_corpus.draw_splits("parts_of_speech", {"train": 3000}, seed=0)["train"]
+    tags_of = defaultdict(set)
+    for row in rows:
+        assert len(row["tokens"]) == len(row["tags"])
+        assert row["tags"][-1] == "."
+        for word, tag in zip(row["tokens"], row["tags"], strict=True):
+            tags_of[word].add(tag)
+    assert {tag for tags in tags_of.values() for tag in tags} == set(
+        ". , CC DT IN JJ NN NNP NNS RB VB VBD VBN VBP VBZ WP".split()
+    )
+    assert {tuple(sorted(tags)) for tags in tags_of.values() if len(tags) > 1} == {("VB", "VBP")}
+    for word, tag in (("bakers", "NNS"), ("soup", "NN"), ("who", "WP"), ("praises", "VBZ")):
+        assert tags_of[word] == {tag}
+    assert all(tags_of[name] == {"NNP"} for name in ALL_NAMES if name in tags_of)
+    for row in rows:  # a verb after `not` is a base form, unless `be` stands before it
+        for before, negation, tag in zip(
+            row["tokens"], row["tokens"][1:], row["tags"][2:], strict=False
+        ):
+            if negation == "not" and before in ("do", "does", "did"):
+                assert tag == "VB"
 
 
 def test_text_view_is_an_independent_sample() -> None:

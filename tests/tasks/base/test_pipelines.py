@@ -59,10 +59,14 @@ def test_raw_text_is_joined_to_the_words_of_train(kind: str, lists: bool, tmp_pa
     cut = pipeline.read(rows, pretokenized=True)
     assert [list(row.ids) for row in pipeline.read(raw)] == [list(row.ids) for row in cut]
     for text, row in zip(raw, pipeline.read(raw, offsets=True), strict=True):
-        assert "".join(text[a:b] for a, b in row.offsets).replace(" ", "") in (
-            text.replace(" ", ""),
-            *([text.replace("  ", "")] * lists),
-        ) or kind == "byte_bpe"
+        assert (
+            "".join(text[a:b] for a, b in row.offsets).replace(" ", "")
+            in (
+                text.replace(" ", ""),
+                *([text.replace("  ", "")] * lists),
+            )
+            or kind == "byte_bpe"
+        )
 
 
 def test_a_model_saved_before_without_its_words_loads() -> None:

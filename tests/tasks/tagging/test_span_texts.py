@@ -21,14 +21,23 @@ TEXTS = [
     "nobody",
     "Zoë e\u0301te\u0301 在北京 Ann",
 ]
-NAMES = {"Ann Lee": "PER", "Bob": "PER", "Paris": "LOC", "New York": "LOC", "北京": "LOC", "Ann": "PER"}
+NAMES = {
+    "Ann Lee": "PER",
+    "Bob": "PER",
+    "Paris": "LOC",
+    "New York": "LOC",
+    "北京": "LOC",
+    "Ann": "PER",
+}
 
 
 def spans_of(text: str) -> list[list[Any]]:
     found: list[list[Any]] = []
     for name, label in NAMES.items():
         start = text.find(name)
-        if start >= 0 and all(end <= start or start + len(name) <= begin for begin, end, _ in found):
+        if start >= 0 and all(
+            end <= start or start + len(name) <= begin for begin, end, _ in found
+        ):
             found.append([start, start + len(name), label])
     return found
 
@@ -40,9 +49,7 @@ def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
     (folder / name).write_text(content, encoding="utf-8")
 
 
-def load(
-    folder: Path, column: str = "label", **sections: Any
-) -> tuple[Tagging, dict[str, Split]]:
+def load(folder: Path, column: str = "label", **sections: Any) -> tuple[Tagging, dict[str, Split]]:
     """Write the texts to files, and return a prepared task and its splits."""
     rows = [{"id": n, "text": text, column: spans_of(text)} for n, text in enumerate(TEXTS * 3)]
     write(folder, "t.jsonl", rows)
@@ -60,7 +67,7 @@ def test_spans_are_learnt_and_scored_on_the_raw_text(column: str, tmp_path: Path
     task, splits = load(tmp_path, column)
     assert task.fields == task.text_fields + ("spans",) == ("text", "spans")
     assert task.scheme == "BIOES"
-    assert "train: 18 spans of 2 types in 12 texts" in task.notes
+    assert "train: 21 spans of 2 types in 12 texts" in task.notes
     assert any("data.pretokenized = false: raw text" in note for note in task.notes)
     test, model = splits["test"], built(task)
     train(task, model, splits["train"], epochs=25)
@@ -103,7 +110,8 @@ def split_of(texts: list[str], spans: list[list[Any]]) -> Split:
 
 texts = st.lists(
     st.lists(
-        st.sampled_from([*TEXTS, "Ann", " Bob", "\n", ".", "\u2028"]) | st.text(SCRIPTS, max_size=8),
+        st.sampled_from([*TEXTS, "Ann", " Bob", "\n", ".", "\u2028"])
+        | st.text(SCRIPTS, max_size=8),
         max_size=4,
     ).map("".join),
     min_size=1,
@@ -215,3 +223,18 @@ def test_bad_spans_are_reported(
         return
     with pytest.raises(UserError, match="head.scheme = 'none'"):
         load(tmp_path, data={"files": {"train": "e.jsonl"}}, head={"scheme": "none"})
+
+
+def test_predictions_are_written_in_a_form_that_is_read_again(tagger: Any, tmp_path: Path) -> None:
+    from nlpseq.readers import read_files
+    from nlpseq.reporting.predictions import render
+
+    _, _, predictor = tagger
+    predictions = predictor.predict(TEXTS)
+    content = "".join(render([predictions], "spans", explain=False, terminal=False))
+    (tmp_path / "p.jsonl").write_text(content, encoding="utf-8")
+    table = read_files(tmp_path, "p.jsonl", "spans").table
+    assert table.column("text").to_pylist() == TEXTS
+    for row, prediction in zip(table.column("spans").to_pylist(), predictions, strict=True):
+        found = [(span["start"], span["end"], span["label"]) for span in row]
+        assert found == [(one.start, one.end, one.type) for one in prediction.entities]

@@ -7,6 +7,7 @@ its sentiment, its translation into an invented language and its headline.
     entailment.py pairs of sentences
     source.py     Example, sample, log_probability, entropy
     parts_of_speech.py   tags of words
+    annotations.py   rating and topics
     world.py      the rules
     lexicon.py    words and inflection
     notation.py   the notation of the rules

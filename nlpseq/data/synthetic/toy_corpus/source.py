@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from nlpseq.data.synthetic.toy_corpus.annotations import rating, topics
 from nlpseq.data.synthetic.toy_corpus.grammar import Derivation, Grammar
 from nlpseq.data.synthetic.toy_corpus.parts_of_speech import parts_of_speech
 from nlpseq.data.synthetic.toy_corpus.world import ENTITIES, GRAMMAR
@@ -37,6 +38,8 @@ class Example:
         translation: words of the sentence in the invented language.
         headline: words of the headline.
         log_probability: log-probability of the tokens and the end of the sentence, in nats.
+        rating: from 1 to 5, see `annotations`.
+        topics: sorted.
     """
 
     tokens: tuple[str, ...]
@@ -46,6 +49,8 @@ class Example:
     translation: tuple[str, ...]
     headline: tuple[str, ...]
     log_probability: float
+    rating: float
+    topics: tuple[str, ...]
 
     @property
     def text(self) -> str:
@@ -83,6 +88,8 @@ def realise(derivation: Derivation) -> Example:
         translation=capitalise(derivation.translation()),
         headline=capitalise(derivation.headline()),
         log_probability=derivation.log_probability,
+        rating=rating(derivation),
+        topics=topics(derivation),
     )
 
 

@@ -37,6 +37,8 @@ _ROWS: Mapping[str, Callable[[Example], Row]] = {
         "source": example.text,
         "target": " ".join(example.translation),
     },
+    "rating": lambda example: {"text": example.text, "number": example.rating},
+    "topics": lambda example: {"text": example.text, "labels": list(example.topics)},
     "headline": lambda example: {"source": example.text, "target": " ".join(example.headline)},
 }
 ENTAILMENT = "entailment"
@@ -45,7 +47,7 @@ VIEWS = (*_ROWS, ENTAILMENT)
 DETERMINED = tuple(view for view in VIEWS if view != "text")
 """Views with a target that is a function of the text, or of both texts, so a perfect score is possible.
 
-Tags, label, translation and headline follow from the derivation, and each text has only one derivation.
+Tags, label, rating, topics, translation and headline follow from the derivation, and each text has only one derivation.
 """
 
 
@@ -68,13 +70,13 @@ def draw_splits(view: str, sizes: Mapping[str, int] = DEFAULT_SIZES, seed: int =
     """Draw the splits of one view; the same arguments give the same rows on every machine.
 
     Args:
-        view: "text", "sentiment", "entities", "parts_of_speech", "translation", "headline" or "entailment".
+        view: one of `VIEWS`.
         sizes: number of rows of each split, by its name; "train" comes first, the others in the order given.
         seed: seed of the random numbers.
 
     Returns:
-        For each split a list of rows: {"text", "log_probability"}, {"text", "label"}, {"tokens", "tags"},
-        {"source", "target"}, or {"text", "text2", "label"}.
+        For each split a list of rows: {"text", "log_probability"}, {"text", "label"}, {"text", "number"},
+        {"text", "labels"}, {"tokens", "tags"}, {"source", "target"}, or {"text", "text2", "label"}.
 
     Raises:
         UserError: the view is unknown or a size is negative.

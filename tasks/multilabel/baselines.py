@@ -1,0 +1,61 @@
+"""Baselines of several labels: the most frequent set, and TF-IDF with a logistic regression for each label."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from nlpseq.baselines.text_classifiers import PairTfidfFeatures, TfidfFeatures
+from nlpseq.baselines.text_labels import LabelGuess, MostFrequentLabels, TfidfLabels
+from nlpseq.data.split import Split
+from nlpseq.metrics.multilabel import LabelSet, MultilabelScores
+from nlpseq.metrics.thresholds import choose_thresholds, label_matrix
+from nlpseq.task import Baseline, Record
+
+from ..base.baseline_words import baseline_words
+
+
+def train_baselines(
+    splits: Mapping[str, Split],
+    fields: Sequence[str],
+    targets: Callable[[Split], Sequence[Sequence[str]]],
+    metric: MultilabelScores,
+    rule: str | float,
+) -> Iterator[Baseline]:
+    """Train both on the train split; validation, if there is one, chooses penalty and thresholds.
+
+    Args:
+        splits: data of the task.
+        fields: the column of texts, or the two columns of pairs.
+        targets: returns the labels of each example.
+        metric: of the task.
+        rule: of thresholds, as of the network.
+    """
+    train, validation = splits["train"], splits.get("validation")
+    gold, labels = targets(train), metric.labels
+
+    def baseline(name: str, label: str, predict: Callable[[Any], list[LabelGuess]]) -> Baseline:
+        def records(split: Split) -> Iterator[Record]:
+            guesses, gold = predict(baseline_words(split, fields)), targets(split)
+            scores = metric.with_targets(gold)
+            for index, (guess, target) in enumerate(zip(guesses, gold, strict=True)):
+                yield Record(
+                    index, scores.statistics(LabelSet(*guess), target), target, guess._asdict()
+                )
+
+        return Baseline(name, label, records)
+
+    frequent = MostFrequentLabels().fit(gold, labels)
+    yield baseline("most_frequent_labels", "most frequent label set", frequent.predict)
+    words = baseline_words(train, fields)
+    if not any(any(sides) for sides in words):
+        return
+    held_out = None
+    if validation is not None:
+        held_out = (
+            baseline_words(validation, fields),
+            label_matrix(targets(validation), labels),
+        )
+    features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
+    regressions = TfidfLabels(labels, partial(choose_thresholds, rule=rule), features)
+    regressions.fit(words, label_matrix(gold, labels), held_out)
+    yield baseline("tfidf", "TF-IDF with logistic regressions", regressions.predict)

@@ -1,0 +1,1 @@
+"""Prediction of a number for a text, or for a pair of texts: a rating, a price, a similarity."""

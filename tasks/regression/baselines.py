@@ -1,0 +1,50 @@
+"""Baselines of regression: the mean of train, and TF-IDF with ridge regression."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nlpseq.baselines.text_classifiers import PairTfidfFeatures, TfidfFeatures
+from nlpseq.baselines.text_regression import MeanNumber, TfidfRidge
+from nlpseq.data.split import Split
+from nlpseq.metrics.regression import RegressionScores
+from nlpseq.task import Baseline, Record
+
+from ..base.baseline_words import baseline_words
+
+
+def train_baselines(
+    splits: Mapping[str, Split],
+    fields: Sequence[str],
+    targets: Callable[[Split], Sequence[float]],
+    metric: RegressionScores,
+) -> Iterator[Baseline]:
+    """Train both on the train split; validation, if there is one, chooses the penalty of the regression.
+
+    Args:
+        splits: data of the task.
+        fields: the column of texts, or the two columns of pairs.
+        targets: returns the number of each example.
+        metric: of the task.
+    """
+    train, validation = splits["train"], splits.get("validation")
+    numbers = targets(train)
+
+    def baseline(name: str, label: str, predict: Callable[[Any], list[float]]) -> Baseline:
+        def records(split: Split) -> Iterator[Record]:
+            rows = zip(predict(baseline_words(split, fields)), targets(split), strict=True)
+            for index, (number, target) in enumerate(rows):
+                statistics = metric.statistics(number, target)
+                yield Record(index, statistics, target, {"number": number})
+
+        return Baseline(name, label, records)
+
+    yield baseline("mean", "mean of train", MeanNumber().fit(numbers).predict)
+    words = baseline_words(train, fields)
+    if not any(any(sides) for sides in words):
+        return
+    held_out = None
+    if validation is not None:
+        held_out = (baseline_words(validation, fields), targets(validation))
+    features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
+    ridge = TfidfRidge(features).fit(words, numbers, held_out)
+    yield baseline("tfidf", "TF-IDF with ridge regression", ridge.predict)
