@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from nlpseq.data.sources import load_splits
-from nlpseq.task import read_recipe, resolve
+from nlpseq.task_lookup import read_recipe, resolve
 from nlpseq.training.history import History, Line
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer

@@ -15,7 +15,7 @@ from nlpseq import recipe
 from nlpseq.analysis.comparison.score_units import unit_of
 from nlpseq.files import write_text
 from nlpseq.recipe import Recipe
-from nlpseq.task import read_recipe, resolve
+from nlpseq.task_lookup import read_recipe, resolve
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"

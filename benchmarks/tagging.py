@@ -42,7 +42,7 @@ from nlpseq.data.tag_schemes import Span, convert_tags, spans_to_tags
 from nlpseq.data.tokenizer_training import SPECIAL_TOKENS
 from nlpseq.errors import UserError
 from nlpseq.metrics.spans import SpanScores
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 from nlpseq.versions import versions
 
 HERE = Path(__file__).parent

@@ -91,7 +91,7 @@ def _keys() -> str:
 
     from nlpseq.recipe import Recipe
     from nlpseq.recipe.keys import describe
-    from nlpseq.task import resolve
+    from nlpseq.task_lookup import resolve
 
     shared = describe(Recipe)
     parts = ["## All tasks\n", *_key_tables(shared)]

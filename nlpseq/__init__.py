@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nlpseq.argument_checks import checked
+from nlpseq.errors import UserError
 
 if TYPE_CHECKING:
     from nlpseq.analysis.comparison import Report
+    from nlpseq.analysis.errors import ErrorReport
     from nlpseq.data.in_memory import LocalData
     from nlpseq.data.report import DataReport
-    from nlpseq.errors import UserError
     from nlpseq.experiment.quickstart import Quickstart
     from nlpseq.experiment.training_run import RunResult
     from nlpseq.inspection import Inspection
     from nlpseq.predictor import (
         Classification,
         Generator,
+        LabelledText,
         Predictor,
+        Regression,
         TaggedText,
         TextGenerator,
         TokenPredictions,
@@ -38,6 +41,7 @@ __all__ = [
     "UserError",
     "__version__",
     "compare",
+    "errors",
     "evaluate",
     "inspect",
     "load",
@@ -48,15 +52,6 @@ __all__ = [
 ]
 
 __version__ = "0.2.0"
-
-
-def __getattr__(name: str) -> Any:
-    """Import the class of errors when it is first used."""
-    if name == "UserError":
-        from nlpseq.errors import UserError
-
-        return UserError
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 Folder = str | Path
@@ -328,6 +323,50 @@ def evaluate(
     return evaluate_run(name, overrides=changes, **as_options(local_data), **options)
 
 
+def errors(
+    run: str | Path,
+    *,
+    split: str | None = None,
+    limit: int = 20,
+    output: str | Path | None = None,
+    data: Any = None,
+    data_dir: str | Path | None = None,
+    device: Device = None,
+    code: Files = (),
+) -> "ErrorReport":
+    """List where a trained model is wrong, and likely label errors; `nlpseq errors` on the command line.
+
+        report = nlpseq.errors("runs/tickets", output="errors.html")
+        for issue in report.label_errors.issues:
+            print(issue.case.columns, issue.case.target, issue.suggested)
+
+    Args:
+        run: a run directory; of a cross-validation the folder of its folds.
+        split: `test` by default, or else the last scored split.
+        limit: number of rows of each table.
+        output: HTML page to write, with texts shaded by what the model decided by; none by default.
+        data: data of the run, as in `run`, to count rare words if it was trained on data in memory.
+        data_dir: folder of local data files, if they have moved.
+        device: `cpu`, `cuda`, ...; where the model shades texts.
+        code: Python files with classes that the recipe names, such as a cell.
+
+    Returns:
+        The tables as dataclasses; `to_json()` has all of them, and a notebook shows them.
+
+    Raises:
+        nlpseq.UserError: no such run or split; one line says what to change.
+    """
+    from nlpseq.analysis.errors import build_error_report
+    from nlpseq.analysis.errors.writing import write_page
+
+    folder = Path(checked(run=run)["run"])
+    local_data, _ = _given((), data, None, None, data_dir, {}, code)
+    report, runs = build_error_report(folder, split=split, limit=limit, local_data=local_data)
+    if output is not None:
+        write_page(report, runs, Path(output), device=device)
+    return report
+
+
 @overload
 def load(
     run: Folder, device: Device = ..., task: None = ..., code: Files = ...
@@ -336,6 +375,14 @@ def load(
 def load(
     run: Folder, device: Device = ..., *, task: Literal["classification"], code: Files = ...
 ) -> "Predictor[Classification]": ...
+@overload
+def load(
+    run: Folder, device: Device = ..., *, task: Literal["multilabel"], code: Files = ...
+) -> "Predictor[LabelledText]": ...
+@overload
+def load(
+    run: Folder, device: Device = ..., *, task: Literal["regression"], code: Files = ...
+) -> "Predictor[Regression]": ...
 @overload
 def load(
     run: Folder, device: Device = ..., *, task: Literal["tagging"], code: Files = ...
@@ -377,7 +424,7 @@ def load(
 
     Returns:
         The predictor. Its `predict(texts)` returns a list with one prediction for each text, of a class
-        in `nlpseq.predictor`: `Classification`, `TaggedText`, `GeneratedText` (translation and
+        in `nlpseq.predictor`: `Classification`, `LabelledText`, `Regression`, `TaggedText`, `GeneratedText` (translation and
         summarization), `TextScore` (language_modeling) or `TokenPredictions` (recall). A language
         model is a `Generator` too, which continues prompts; a model for translation or summarization is
         a `TextGenerator`, which takes decoding options and returns attention weights.

@@ -23,7 +23,7 @@ from nlpseq.data.table import is_table
 from nlpseq.errors import UserError
 from nlpseq.recipe import DataConfig, read_document, to_assignment, to_assignments
 from nlpseq.recipe import names as recipe_names
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 
 _OF_SPLITS = ("hold_out", "hold_out_by", "split_seed", "folds", "fold", "missing_labels")
 """Keys that a recipe of nlpseq keeps when its data are replaced."""

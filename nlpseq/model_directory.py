@@ -26,7 +26,8 @@ from nlpseq.files import replacing, write_json
 from nlpseq.models.weights import Tensors, load_model, model_tensors
 from nlpseq.predictor import Predictor
 from nlpseq.recipe import validate
-from nlpseq.task import Task, resolve, task_name
+from nlpseq.task import Task
+from nlpseq.task_lookup import resolve, task_name
 
 FORMAT = 2
 FORMATS = (1, 2)

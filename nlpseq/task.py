@@ -4,115 +4,35 @@ A task turns splits into batches, a recipe into a model, a batch into a loss, an
 predictor. A new one is a package in `tasks/` with a subclass of `Task`, a recipe and a test.
 """
 
-import importlib
-import inspect
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, final
+from typing import Any, ClassVar, Generic, Self, TypeVar, final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from nlpseq import custom_code, recipe
 from nlpseq.data.batch import Batch
 from nlpseq.data.in_memory import DataInMemory, LocalData
 from nlpseq.data.report import DataReport
 from nlpseq.data.sources import load_splits
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
-from nlpseq.errors import UserError, suggest
+from nlpseq.errors import UserError
 from nlpseq.metrics.base import Metric
 from nlpseq.metrics.base import Scores as Scores
 from nlpseq.predictor import Predictor
 from nlpseq.recipe import Recipe
+from nlpseq.task_parts import Baseline as Baseline
+from nlpseq.task_parts import Cursor as Cursor
+from nlpseq.task_parts import LossSum as LossSum
+from nlpseq.task_parts import Progress as Progress
+from nlpseq.task_parts import Record as Record
+from nlpseq.task_parts import Setting as Setting
+from nlpseq.task_parts import Shard as Shard
 from nlpseq.types import State
 
-
-@dataclass(frozen=True)
-class LossSum:
-    """A summed loss with its count, which add up over windows, accumulation, processes and batches.
-
-    Attributes:
-        total: scalar, the sum that is back-propagated (in evaluation mode the plain nll in nats).
-        count: scalar, number of tokens (or examples) in the sum.
-    """
-
-    total: Tensor
-    count: Tensor
-
-
-class Progress(NamedTuple):
-    """The progress of training, which schedules of a task (such as scheduled sampling) depend on."""
-
-    step: int = 0
-    epoch: int = 0
-    fraction: float = 0.0
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """The position of the next batch in the training data."""
-
-    epoch: int = 0
-    batch: int = 0
-
-
-class Shard(NamedTuple):
-    """The examples that one process evaluates: every `world_size`-th, starting at `rank`."""
-
-    rank: int = 0
-    world_size: int = 1
-
-
-@dataclass(frozen=True)
-class Record:
-    """One evaluated example: a line of `predictions/<split>.jsonl`.
-
-    Attributes:
-        index: index of the example in the data set.
-        statistics: the metric's vector; the sum over all records gives the split's scores.
-        target: the reference, as JSON.
-        prediction: the model's prediction, as JSON; None where there is only a likelihood.
-    """
-
-    index: int
-    statistics: tuple[float, ...]
-    target: Any = None
-    prediction: Any = None
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A cheap model that learnt from the same train split, to compare the network with.
-
-    Attributes:
-        name: name of its files, such as `tfidf`.
-        label: its name in tables.
-        records: scores a split, as `Task.evaluate` does.
-        omitted: scores that mean nothing for it, such as the perplexity of a model without probabilities.
-        note: limits of its training, in one line.
-    """
-
-    name: str
-    label: str
-    records: Callable[[Split], Iterable[Record]]
-    omitted: frozenset[str] = frozenset()
-    note: str = ""
-
-
-class Setting(NamedTuple):
-    """A key of a recipe that is chosen by the data: `training.epochs`, its value, and the reason in a few words."""
-
-    key: str
-    value: Any
-    reason: str
-
-
-_CLASS_PATH = re.compile(r"nlpseq\.tasks(\.[a-z_][a-z0-9_]*)+:[A-Z]\w*", re.ASCII)
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
 
@@ -135,6 +55,7 @@ class Task(ABC, Generic[RecipeT]):
         main_metric: the validation score that chooses the best weights.
         higher_is_better: whether a higher main score is better.
         score_directions: further scores that may choose weights, with whether higher is better.
+        example_score: score that ranks single examples; by default `main_metric`.
         hub_task: name of the task on the Hub.
         tokenizer: learnt in `prepare` or taken back in `restore`.
         target_tokenizer: tokenizer of the target, where it differs from the source's; set before `restore`.
@@ -154,6 +75,7 @@ class Task(ABC, Generic[RecipeT]):
     main_metric: str
     higher_is_better: ClassVar[bool]
     score_directions: Mapping[str, bool] = MappingProxyType({})
+    example_score: ClassVar[str] = ""
     hub_task: ClassVar[str] = "text-generation"
 
     tokenizer: Tokenizer
@@ -326,7 +248,7 @@ class Task(ABC, Generic[RecipeT]):
         return None
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
-        """Return tables behind the scores, as JSON: `per_class`, `per_type`, `confusion_matrix`."""
+        """Return tables behind the scores, as JSON: `per_class`, `per_label`, `per_type`, `confusion_matrix`."""
         return {}
 
     def inspect(self, split: Split) -> list[str]:
@@ -377,66 +299,3 @@ class Task(ABC, Generic[RecipeT]):
         task.target_tokenizer = self.target_tokenizer
         task.restore(self.tokenizer, self.state())
         return task
-
-
-def task_name(name: str) -> str:
-    """Return the short name of a task of nlpseq, however it is named; any other name is returned unchanged."""
-    return str(_tables().short_name(name))
-
-
-def resolve(name: str) -> type[Task[Any]]:
-    """Import the class of a task.
-
-    Args:
-        name: one of `nlpseq.tasks.TASKS`, such as `tagging`, `nlpseq.tasks.<module>:<Class>`, or
-            `<file>.py:<Class>` of a file that was given with `--code`.
-
-    Raises:
-        UserError: there is no such task.
-    """
-    known = _tables().TASKS
-    if custom_code.is_custom(name):
-        return _checked(name, custom_code.lookup(name, "task"))
-    path = known.get(task_name(name), name)
-    if not _CLASS_PATH.fullmatch(path):
-        raise UserError(
-            f"task {name!r}: no such task{suggest(name, known)} Available: {', '.join(known)}"
-        )
-    module_name, _, class_name = path.partition(":")
-    try:
-        task_class = getattr(importlib.import_module(module_name), class_name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise UserError(f"task {name!r}: this version of nlpseq has no such task") from error
-    return _checked(name, task_class)
-
-
-def _checked(name: str, task_class: Any) -> type[Task[Any]]:
-    """Return the class if it is a complete `Task`."""
-    if not (isinstance(task_class, type) and issubclass(task_class, Task)):
-        raise UserError(f"task {name!r} is not a Task")
-    if inspect.isabstract(task_class):
-        missing = ", ".join(sorted(task_class.__abstractmethods__))
-        raise UserError(f"task {name!r} does not define {missing}")
-    return task_class
-
-
-def _tables() -> Any:
-    """Return the module of the tables of tasks, imported by name since the library names no task."""
-    return importlib.import_module("nlpseq.tasks")
-
-
-def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe, apply overrides, and validate it by the schema of its task.
-
-    Args:
-        name: name of a recipe, or path of a TOML file.
-        overrides: `section.key=value` assignments.
-
-    Raises:
-        UserError: no such recipe, or a key or value that the schema refuses.
-    """
-    document = recipe.override(recipe.read_document(name), overrides)
-    if "task" not in document:
-        raise UserError(f"recipe {name}: key task is missing, for example task = 'classification'")
-    task = task_name(str(document["task"]))
-    return recipe.validate(resolve(task).Config, {**document, "task": task}, f"recipe {name}")

@@ -15,7 +15,7 @@ from nlpseq.layers.cells import build_cell
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.models.builders import build_encoder
 from nlpseq.recipe import Recipe, RecurrentConfig, validate
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 
 PEEPHOLE = '''
 import torch

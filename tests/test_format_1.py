@@ -13,7 +13,7 @@ import pytest
 import nlpseq
 from nlpseq import model_directory
 from nlpseq.errors import UserError
-from nlpseq.task import read_recipe, resolve, task_name
+from nlpseq.task_lookup import read_recipe, resolve, task_name
 
 FIXTURES = Path(__file__).parent / "fixtures" / "format_1"
 RUN = FIXTURES / "run"

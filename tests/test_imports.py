@@ -45,13 +45,23 @@ MAY: dict[str, set[str]] = {
         "data",
         "run_directory",
     },  # the files that a run recorded, for later commands
-    "given_data": {"task", "data", "recipe"},  # the argument `data=` becomes data and overrides
+    "given_data": {"task_lookup", "data", "recipe"},  # the argument `data=` becomes data and overrides
     "reporting": {"predictor"},
     "predictor": {"reporting.highlight"},
     "data": {"recipe"},
     "models": {"layers", "recipe"},
-    "task": {"recipe", "data", "metrics", "predictor"},
-    "model_directory": {"recipe", "task", "data", "devices", "models.weights", "predictor"},
+    "task_parts": {"data"},
+    "task": {"task_parts", "recipe", "data", "metrics", "predictor"},
+    "task_lookup": {"task", "recipe"},
+    "model_directory": {
+        "recipe",
+        "task",
+        "task_lookup",
+        "data",
+        "devices",
+        "models.weights",
+        "predictor",
+    },
     "training": {
         "recipe",
         "task",
@@ -64,7 +74,7 @@ MAY: dict[str, set[str]] = {
     "experiment": ALL - (TOP - {"experiment"}),
     "inspection": ALL - (TOP - {"experiment"}),
     # analysis.attribution is maths on tensors, which a classifier's `explain` needs.
-    "tasks": ALL - TOP - {"training", "analysis", "run_directory", "reporting"}
+    "tasks": ALL - TOP - {"training", "analysis", "run_directory", "reporting", "task_lookup"}
     | {"analysis.attribution"},
     "cli": ALL - {"tasks", "__main__"},
     "__main__": {"cli"},

@@ -78,7 +78,7 @@ def test_the_installed_package_finds_every_recipe() -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_says_what_it_is_and_is_valid(path: Path) -> None:
-    from nlpseq.task import read_recipe
+    from nlpseq.task_lookup import read_recipe
 
     name = str(path.relative_to(ROOT / "recipes").with_suffix(""))
     text = path.read_text(encoding="utf-8")

@@ -10,6 +10,14 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def boolean(text: str) -> bool:
+    """Parse yes or no, true or false."""
+    values = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in values:
+        raise argparse.ArgumentTypeError(f"{text!r}: write true or false")
+    return values[text.lower()]
+
+
 def seed_list(text: str) -> tuple[int, ...]:
     """Parse different seeds separated by commas."""
     try:

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Iterator, Sequence
 from inspect import signature
 from pathlib import Path
@@ -10,23 +10,28 @@ from typing import Any
 
 from nlpseq.cli import decoding_options
 from nlpseq.cli.common_options import add_code, add_device, add_model
-from nlpseq.cli.pair_input import pairs_of_lines, pairs_of_words
-from nlpseq.cli.prediction_writer import (
-    PredictionWriter,
+from nlpseq.cli.option_types import boolean
+from nlpseq.cli.output_checks import (
     check_output,
     check_output_folder,
+    format_of_output,
     is_complete,
 )
-from nlpseq.cli.text_input import CountingIterator, TextOrPair, read_texts
+from nlpseq.cli.predict_input import PredictInput, open_input, source_name
+from nlpseq.cli.prediction_writer import PredictionWriter
+from nlpseq.cli.table_input import LINES
+from nlpseq.cli.text_input import CountingIterator, Item
 from nlpseq.errors import UserError
-from nlpseq.predictor import FORMATS, ColumnReader, Generator, Predictor, TextGenerator
+from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
+from nlpseq.readers import READERS
+from nlpseq.reporting.prediction_records import PARQUET, TABLES
 from nlpseq.reporting.predictions import check_format
 
 MAX_FIGURES = 50
 EXPLANATIONS = ("gradients", "leave-one-out", "attention")
 """Values of --explain; the first one is the default."""
-READ_AHEAD = 100
-"""Texts that are read before a model is loaded, so that an error in them is reported at once."""
+_OF_OTHER_FILES = {"text", "label_text", "parallel", "seq_in_out"}
+"""Readers of several files, or of files in which texts have no column."""
 
 SUMMARY = "run a trained model on texts"
 DESCRIPTION = """\
@@ -36,6 +41,7 @@ examples:
   nlpseq predict runs/sentiment "a warm and funny film" "dull"
   nlpseq predict runs/sentiment --explain "a warm and funny film"
   nlpseq predict runs/sentiment --explain leave-one-out "a warm film"
+  nlpseq predict runs/sentiment --file reviews.csv --column body --output out.csv
   nlpseq predict runs/ner --file texts.txt --output entities.jsonl
   nlpseq predict runs/ner --file texts.txt.gz --format html --output ner.html
   nlpseq predict runs/ner --pretokenized "Ann lives in U.S. cities ."
@@ -43,11 +49,17 @@ examples:
   nlpseq predict runs/translation --file in.txt --output out.txt --beam-size 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
 
-Each line of a file or of standard input is one text. For a model of pairs it is
-two texts with a tab between them, or a JSON object with "text" and "text2"; on
-the command line texts then come in twos: TEXT TEXT2 TEXT TEXT2. With --output,
-predictions are collected in FILE.partial until all are there. If interrupted,
-run the command again with --resume, with the same texts and options.
+Each line of a file or of standard input is one text, an empty line too. A file
+with columns (.csv .tsv .jsonl .parquet and others, or with --column) is read row
+by row; with --output out.csv, out.jsonl or out.parquet its columns are kept, and
+what is predicted is added, such as label and confidence (predicted_label beside
+a label). A column may hold lists of tokens.
+
+For a model of pairs a line is two texts with a tab between them, or a JSON object
+with "text" and "text2"; columns are --column a --column b; on the command line
+texts come in twos: TEXT TEXT2 TEXT TEXT2. With --output, predictions are
+collected in FILE.partial until all are there. If interrupted, run the command
+again with --resume, with the same texts and options.
 """
 
 
@@ -57,8 +69,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("texts", metavar="TEXT", nargs="*", default=[], help="text to predict")
     parser.set_defaults(words="texts", check=check)
     parser.add_argument(
-        "--file", type=Path, metavar="FILE", help="file with one text on each line; may end in .gz"
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="file with one text on each line, or with columns; may be compressed",
     )
+    _add_columns(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
     )
@@ -78,9 +94,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=tuple(FORMATS),
-        help="format of predictions (default: json; for models that generate text, one output on "
-        "each line; on a terminal, entities in color)",
+        choices=(*FORMATS, *TABLES),
+        help="format of predictions (default: by the ending of --output, else json; for models that "
+        "generate text, one output on each line; text on a terminal, in color)",
+    )
+    parser.add_argument(
+        "--tokens",
+        action="store_true",
+        help="add to JSON and columns what is predicted for each token: tokens, tags, attention",
+    )
+    parser.add_argument(
+        "--probabilities",
+        action=BooleanOptionalAction,
+        help="the probabilities of all classes (default: in JSON of texts, not beside columns)",
     )
     parser.add_argument(
         "--explain",
@@ -101,6 +127,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_device(parser)
     decoding_options.add_to_predict(parser)
     add_code(parser)
+
+
+def _add_columns(parser: ArgumentParser) -> None:
+    """Add options for files with columns."""
+    parser.add_argument(
+        "--column",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="column of the texts in --file, by name or number; twice for pairs; title,body joins two",
+    )
+    parser.add_argument(
+        "--file-format",
+        choices=[LINES, *(name for name in READERS if name not in _OF_OTHER_FILES)],
+        metavar="FORMAT",
+        help="format of --file (default: by its ending; with --column by its content): lines, csv, tsv, "
+        "jsonl, json, parquet, arrow, xlsx, conll, ...",
+    )
+    parser.add_argument("--delimiter", metavar="CHAR", help="between the columns of --file")
+    parser.add_argument(
+        "--header", type=boolean, metavar="BOOL", help="the first line names the columns"
+    )
+    parser.add_argument("--encoding", metavar="NAME", help="of --file, if it has columns")
 
 
 def complete_options(words: Sequence[str]) -> list[str]:
@@ -128,13 +177,12 @@ def execute(arguments: Namespace) -> int:
         print(f"{output} is complete")
         if arguments.attention is None:
             return 0
-    unread = read_texts(arguments.texts, arguments.file, sys.stdin)
-    first_lines = list(itertools.islice(unread, READ_AHEAD))
+    opened = open_input(arguments)
     predictor = load_predictor(arguments)
-    examples = _texts_or_pairs(itertools.chain(first_lines, unread), arguments, predictor)
-    first_texts = list(itertools.islice(examples, READ_AHEAD))
-    texts = CountingIterator(itertools.chain(first_texts, examples))
-    writer = _writer(arguments, predictor)
+    given = opened.read(arguments, predictor)
+    first_texts = list(itertools.islice(given.items, MAX_FIGURES))
+    texts = CountingIterator(itertools.chain(first_texts, given.items))
+    writer = _writer(arguments, predictor, given)
     if output is None:
         for content in writer.render(texts, terminal=sys.stdout.isatty()):
             print(content, end="", flush=True)
@@ -142,7 +190,7 @@ def execute(arguments: Namespace) -> int:
         writer.write(output, texts, resume=arguments.resume)
         print(f"Written to {output}")
     if arguments.attention is not None:
-        _draw_attention(writer, first_texts[:MAX_FIGURES], texts, arguments.attention)
+        _draw_attention(writer, first_texts, texts, arguments.attention)
     if texts.blank:
         print(
             f"empty or blank texts: {texts.blank:,} of {texts.count:,}; what is predicted for them means nothing",
@@ -151,27 +199,12 @@ def execute(arguments: Namespace) -> int:
     return 0
 
 
-def _texts_or_pairs(
-    lines: Iterator[str], arguments: Namespace, predictor: Predictor[Any]
-) -> Iterator[TextOrPair]:
-    """Return the texts, or pairs of texts if the model reads two."""
-    if not isinstance(predictor, ColumnReader) or len(predictor.text_columns) < 2:
-        return lines
-    if arguments.texts:
-        return pairs_of_words(list(lines))
-    return pairs_of_lines(lines, _source_of(arguments), predictor.text_columns)
-
-
-def _source_of(arguments: Namespace) -> str:
-    return str(arguments.file or "standard input")
-
-
 def _check_before_loading(arguments: Namespace) -> None:
     """Check all that can be checked without the model."""
     check_output(
         arguments.output,
         source=arguments.file,
-        format=arguments.format,
+        format=arguments.format or format_of_output(arguments.output),
         explain=bool(arguments.explain),
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -198,25 +231,37 @@ def load_predictor(arguments: Namespace) -> Predictor[Any]:
     return predictor
 
 
-def _writer(arguments: Namespace, predictor: Predictor[Any]) -> PredictionWriter:
+def _writer(
+    arguments: Namespace, predictor: Predictor[Any], given: PredictInput
+) -> PredictionWriter:
     """Return a writer after checking what depends on the model: its options and formats."""
-    if arguments.pretokenized and "pretokenized" not in signature(predictor.predict).parameters:
+    pretokenized = arguments.pretokenized or given.as_tokens
+    if pretokenized and "pretokenized" not in signature(predictor.predict).parameters:
+        option = "--pretokenized" if arguments.pretokenized else "lists of tokens"
         raise UserError(
-            f"--pretokenized: the `predict` of {with_article(predictor.name)} takes raw text only"
+            f"{option}: the `predict` of {with_article(predictor.name)} takes raw text only"
         )
-    check_format(predictor.prediction_type, arguments.format, explain=bool(arguments.explain))
+    kind = predictor.prediction_type
+    check_format(kind, arguments.format, explain=bool(arguments.explain))
+    format = arguments.format or format_of_output(arguments.output)
+    check_format(kind, format, explain=bool(arguments.explain))
     _check_decoding(arguments, predictor)
     shown = arguments.output is None and sys.stdout.isatty()
+    if format is None and given.table is not None and not shown:
+        format = "json"
     return PredictionWriter(
         predictor,
-        arguments.format,
+        format,
         explain=arguments.explain,
         options=arguments.decoding,
         seed=arguments.seed,
-        pretokenized=arguments.pretokenized,
+        pretokenized=pretokenized,
         progress=sys.stderr.isatty() and not shown,
         settings=_settings(arguments),
-        text_name="text" if arguments.texts else f"{_source_of(arguments)}, line",
+        text_name="text" if arguments.texts else f"{source_name(arguments)}, line",
+        layout=given.layout(arguments, format),
+        as_table=given.table is not None,
+        schema=given.table.schema() if given.table is not None and format == PARQUET else None,
     )
 
 
@@ -239,7 +284,7 @@ def _check_decoding(arguments: Namespace, predictor: Predictor[Any]) -> None:
 
 
 def _draw_attention(
-    writer: PredictionWriter, drawn: list[TextOrPair], texts: CountingIterator, folder: Path
+    writer: PredictionWriter, drawn: list[Item], texts: CountingIterator, folder: Path
 ) -> None:
     writer.draw_attention(drawn, folder)
     _exhaust(texts)
@@ -248,7 +293,7 @@ def _draw_attention(
     print(f"Attention drawn in {folder}{note}", file=sys.stderr)
 
 
-def _exhaust(texts: Iterator[TextOrPair]) -> None:
+def _exhaust(texts: Iterator[Item]) -> None:
     """Read the texts that a complete file has predictions for, to count them."""
     for _ in texts:
         pass
@@ -259,8 +304,13 @@ def _settings(arguments: Namespace) -> dict[str, Any]:
     run = Path(arguments.run)
     name = str(run.resolve()) if run.exists() else arguments.run  # a model on the Hub
     explained = {"explain": arguments.explain} if arguments.explain else {}
-    cut = {"pretokenized": True} if arguments.pretokenized else {}
-    return {"run": name, "seed": arguments.seed, **cut, **explained, **arguments.decoding}
+    others = ("pretokenized", "column", "tokens", "probabilities")
+    given = {
+        key: value for key in others if (value := getattr(arguments, key)) not in (None, False, [])
+    }
+    if arguments.probabilities is False:
+        given["probabilities"] = False
+    return {"run": name, "seed": arguments.seed, **given, **explained, **arguments.decoding}
 
 
 def with_article(name: str) -> str:

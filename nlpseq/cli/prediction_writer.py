@@ -5,127 +5,40 @@ After any interruption `--resume` continues after the last complete chunk, and s
 would have been split: the file ends with the same bytes as one that was never interrupted.
 """
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlpseq.cli import text_input
-from nlpseq.cli.prediction_resume import RemainingTexts, check_same_settings, skip_predicted
-from nlpseq.cli.text_input import TextOrPair
+from nlpseq.cli.prediction_resume import RemainingTexts, skip_predicted, skip_records
+from nlpseq.cli.text_input import Item, TableRow, strings_of, text_of
 from nlpseq.errors import TextError, UserError
-from nlpseq.files import GrowingFile, discard_partial, is_partial, names_of, partial_of, write_lines
-from nlpseq.predictor import FORMATS, Explainer, Prediction, Predictor, TextGenerator
+from nlpseq.files import GrowingFile, discard_partial, is_partial, partial_of, write_lines
+from nlpseq.predictor import Explainer, Prediction, Predictor, TextGenerator
 from nlpseq.reporting import predictions
+from nlpseq.reporting.prediction_records import CSV, PARQUET, TSV, RecordLayout, RecordRenderer
 
-_MIN_FREE_BYTES = 2**20
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
 ATTENTION = "attention"
 """The value of `--explain` that shows attention weights."""
 
 
-def check_output(
-    output: Path | None,
-    *,
-    source: Path | None = None,
-    format: str | None = None,
-    explain: bool = False,
-    resume: bool = False,
-    overwrite: bool = False,
-    settings: Mapping[str, Any] | None = None,
-) -> None:
-    """Check that predictions can be written to a file as the options say; nothing is written.
+class PredictedChunk(NamedTuple):
+    """Items and a prediction for each."""
 
-    Args:
-        output: the file; None for standard output.
-        source: the file of the texts.
-        format: a key of `FORMATS`, or None for the default.
-        explain: show what a classifier attended to.
-        resume: continue after the predictions in a partial file.
-        overwrite: discard a partial file.
-        settings: what a partial file must have been written with, to be resumed.
+    items: list[Item]
+    predictions: list[Prediction]
 
-    Raises:
-        UserError: the file cannot be written, or is the file of the texts; a partial file is there without
-            `resume` or `overwrite`, or does not fit; the options contradict each other.
-    """
-    if output is None:
-        if resume or overwrite:
-            option = "--resume" if resume else "--overwrite"
-            raise UserError(f"{option} is for predictions in a file; name it with --output")
-        return
-    _check_file(output, source, format)
-    if resume and format == "html":
-        raise UserError("--resume cannot be used with --format html: a page is written as a whole")
-    if resume and format == "text" and explain:
-        raise UserError(
-            "--resume cannot be used with --explain: its predictions have several lines"
-        )
-    if is_partial(output):
-        _check_partial(output, resume=resume, overwrite=overwrite, settings=settings or {})
-    if not is_complete(output, resume=resume):
-        check_output_folder(output.parent, f"--output {output}")
-
-
-def _check_file(output: Path, source: Path | None, format: str | None) -> None:
-    """Check that the output is, or can become, a regular file other than that of the texts."""
-    if source is not None and any(_is_same_file(source, name) for name in names_of(output)):
-        raise UserError(
-            f"--output {output}: would overwrite the --file of the texts; name another file"
-        )
-    if output.is_dir():
-        example = output / f"predictions{FORMATS[format or 'json'].suffix}"
-        raise UserError(f"--output {output}: is a folder; name a file, such as {example}")
-    if output.exists() and not output.is_file():
-        raise UserError(
-            f"--output {output}: not a regular file; without --output, predictions are printed"
-        )
-
-
-def is_complete(output: Path | None, *, resume: bool) -> bool:
-    """Return whether a file that is to be resumed is complete, so that nothing is left to predict."""
-    return output is not None and resume and output.exists() and not is_partial(output)
-
-
-def check_output_folder(folder: Path, name: str) -> None:
-    """Check that files can be written in a folder, or the folder be created.
-
-    Raises:
-        UserError: it cannot be, or the disk is full; the message begins with `name`.
-    """
-    existing = folder.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        raise UserError(f"{name}: {existing} is not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"{name}: cannot be written, no permission to write in {existing}")
-    with suppress(OSError):  # a file system that does not tell
-        usage = shutil.disk_usage(existing)
-        if usage.free < _MIN_FREE_BYTES < usage.total:
-            raise UserError(f"{name}: no space left on the disk; free some")
-
-
-def _check_partial(
-    output: Path, *, resume: bool, overwrite: bool, settings: Mapping[str, Any]
-) -> None:
-    if resume:
-        check_same_settings(output, settings)
-    elif not overwrite:
-        raise UserError(
-            f"{partial_of(output)} holds an interrupted prediction; continue it with --resume, "
-            "or start over with --overwrite"
-        )
-
-
-def _is_same_file(path: Path, other: Path) -> bool:
-    if path.exists() and other.exists():
-        return path.samefile(other)
-    return path.resolve() == other.resolve()
+    @property
+    def rows(self) -> list[Mapping[str, Any]]:
+        """The columns of the items; none where they are texts."""
+        return [item.columns if isinstance(item, TableRow) else {} for item in self.items]
 
 
 @dataclass(frozen=True)
@@ -134,7 +47,7 @@ class PredictionWriter:
 
     Attributes:
         predictor: for any task.
-        format: a key of `FORMATS`; None for the default of its predictions.
+        format: a key of `FORMATS`, one of `TABLES`, or None for the default of its predictions.
         explain: `gradients` or `leave-one-out`: compute contributions of tokens; `attention`: show the weights of
             the prediction; empty: neither.
         options: keys of [decoding] that were given, for a `TextGenerator`.
@@ -143,6 +56,9 @@ class PredictionWriter:
         progress: show the number of predictions on standard error.
         settings: kept beside a partial file, which can be resumed only with the same ones.
         text_name: the words before the number of a text in messages, such as `input.txt, line`.
+        layout: columns of records; rows of a table are written as such, and texts where the format has columns.
+        as_table: the items are rows of a table.
+        schema: types of its columns, if they are not text.
     """
 
     predictor: Predictor[Any]
@@ -154,6 +70,9 @@ class PredictionWriter:
     progress: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     text_name: str = "text"
+    layout: RecordLayout = RecordLayout(probabilities=True)
+    as_table: bool = False
+    schema: "pa.Schema | None" = None
 
     @property
     def chunk_size(self) -> int:
@@ -161,34 +80,50 @@ class PredictionWriter:
         generates = isinstance(self.predictor, TextGenerator)
         return text_input.GENERATION_CHUNK_SIZE if generates else text_input.CHUNK_SIZE
 
+    @property
+    def has_records(self) -> bool:
+        """Whether predictions are written with columns beside them."""
+        return self.format in (CSV, TSV) or (self.as_table and self.format == "json")
+
     def render(
-        self, texts: Iterator[TextOrPair], *, terminal: bool = False, first_chunk: int = 0
+        self,
+        texts: Iterator[Item],
+        *,
+        terminal: bool = False,
+        first_chunk: int = 0,
+        names: Sequence[str] = (),
     ) -> Iterator[str]:
         """Yield the predictions as text, one string for each chunk (and one for the end of a page)."""
-        chunks = self._predict(texts, first_chunk)
-        if self.progress:
-            chunks = show_progress(chunks, first_chunk * self.chunk_size, self.chunk_size)
+        chunks = self._chunks(texts, first_chunk)
+        if self.has_records:
+            renderer = RecordRenderer(self.layout, self.format or "json", names)
+            return (renderer.render(chunk.rows, chunk.predictions) for chunk in chunks)
         return predictions.render(
-            chunks, self.format, explain=bool(self.explain), terminal=terminal
+            (chunk.predictions for chunk in chunks),
+            self.format,
+            explain=bool(self.explain),
+            terminal=terminal,
+            tokens=self.layout.tokens,
+            probabilities=self.layout.probabilities,
         )
 
-    def write(self, output: Path, texts: Iterator[TextOrPair], *, resume: bool = False) -> None:
+    def write(self, output: Path, texts: Iterator[Item], *, resume: bool = False) -> None:
         """Write the predictions to a file.
 
         Raises:
             UserError: the file cannot be written, a partial file does not fit these texts, or a text cannot be
                 read or predicted; predictions so far stay in the partial file.
         """
-        if self.format == "html":
-            write_lines(output, self.render(texts))
-            discard_partial(output)
+        if self.format in ("html", PARQUET):
+            self._write_at_once(output, texts)
             return
         rest = RemainingTexts(texts)
         if resume and is_partial(output):
             rest = self._skip_predicted(partial_of(output), texts)
         with GrowingFile(output, rest.num_bytes, self.settings) as file:
+            contents = self.render(rest.texts, first_chunk=rest.num_chunks, names=rest.names)
             try:
-                for content in self.render(rest.texts, first_chunk=rest.num_chunks):
+                for content in contents:
                     file.append(content)
             except UserError as error:
                 if not is_partial(output):
@@ -198,7 +133,18 @@ class PredictionWriter:
                 ) from error
             file.finish()
 
-    def draw_attention(self, texts: Sequence[TextOrPair], folder: Path) -> None:
+    def _write_at_once(self, output: Path, texts: Iterator[Item]) -> None:
+        """Write a file that cannot be continued."""
+        if self.format == PARQUET:
+            from nlpseq.reporting.prediction_parquet import write_parquet
+
+            chunks = ((chunk.rows, chunk.predictions) for chunk in self._chunks(texts, 0))
+            write_parquet(output, chunks, self.layout, self.schema)
+        else:
+            write_lines(output, self.render(texts))
+        discard_partial(output)
+
+    def draw_attention(self, texts: Sequence[Item], folder: Path) -> None:
         """Draw what each token of an output attended to: one figure for each text, and a page of all.
 
         Raises:
@@ -209,22 +155,35 @@ class PredictionWriter:
         if not isinstance(self.predictor, TextGenerator):
             raise UserError(f"a {self.predictor.name} has no attention of outputs to draw")
         options = {name: value for name, value in self._options(0).items() if name != "num_return"}
-        draw(self.predictor.attention([str(text) for text in texts], **options), folder)
+        draw(self.predictor.attention([strings_of(text)[0] for text in texts], **options), folder)
 
-    def _predict(self, texts: Iterator[TextOrPair], first_chunk: int) -> Iterator[list[Prediction]]:
-        for number, chunk in enumerate(text_input.chunks(texts, self.chunk_size), first_chunk):
+    def _chunks(self, texts: Iterator[Item], first_chunk: int) -> Iterator[PredictedChunk]:
+        chunks = self._predict(texts, first_chunk)
+        if self.progress:
+            chunks = show_progress(chunks, first_chunk * self.chunk_size, self.chunk_size)
+        if not self.explain:
+            return chunks
+        return map(_check_explained, chunks)
+
+    def _predict(self, items: Iterator[Item], first_chunk: int) -> Iterator[PredictedChunk]:
+        for number, chunk in enumerate(text_input.chunks(items, self.chunk_size), first_chunk):
+            texts: list[Any] = [text_of(item) for item in chunk]
             try:
-                if isinstance(self.predictor, TextGenerator):
-                    yield [*self.predictor.predict(chunk, **self._options(number))]
-                elif self.explain in ("", ATTENTION):
-                    yield self.predictor.predict(chunk, **self._cutting)
-                else:
-                    yield self._explain(chunk)
+                yield PredictedChunk(chunk, self._predict_chunk(texts, number))
             except TextError as error:
-                text = number * self.chunk_size + error.index + 1
-                raise UserError(f"{self.text_name} {text}: {error.reason}") from error
+                item = chunk[error.index]
+                where = f"{self.text_name} {number * self.chunk_size + error.index + 1}"
+                where = item.where if isinstance(item, TableRow) else where
+                raise UserError(f"{where}: {error.reason}") from error
 
-    def _explain(self, chunk: Sequence[TextOrPair]) -> list[Prediction]:
+    def _predict_chunk(self, texts: list[Any], number: int) -> list[Prediction]:
+        if isinstance(self.predictor, TextGenerator):
+            return [*self.predictor.predict(texts, **self._options(number))]
+        if self.explain in ("", ATTENTION):
+            return self.predictor.predict(texts, **self._cutting)
+        return self._explain(texts)
+
+    def _explain(self, chunk: list[Any]) -> list[Prediction]:
         if not isinstance(self.predictor, Explainer):
             raise UserError(
                 f"--explain {self.explain}: a {self.predictor.name} has no `explain`; use --explain attention"
@@ -239,18 +198,26 @@ class PredictionWriter:
     def _cutting(self) -> dict[str, Any]:
         return {"pretokenized": True} if self.pretokenized else {}
 
-    def _skip_predicted(self, partial: Path, texts: Iterator[TextOrPair]) -> RemainingTexts:
+    def _skip_predicted(self, partial: Path, texts: Iterator[Item]) -> RemainingTexts:
         kind = self.predictor.prediction_type
         format = self.format or predictions.default_format(kind)
-        rest = skip_predicted(partial, format, texts, self.chunk_size, one_line=kind.one_line)
+        if format in (CSV, TSV):
+            rest = skip_records(partial, self.layout, texts, self.chunk_size)
+        else:
+            rest = skip_predicted(partial, format, texts, self.chunk_size, one_line=kind.one_line)
         count = rest.num_chunks * self.chunk_size
         print(f"Continuing after {count:,} predictions in {partial}", file=sys.stderr)
         return rest
 
 
+def _check_explained(chunk: PredictedChunk) -> PredictedChunk:
+    predictions.check_explanations(chunk.predictions)
+    return chunk
+
+
 def show_progress(
-    chunks: Iterator[list[Prediction]], done: int, chunk_size: int
-) -> Iterator[list[Prediction]]:
+    chunks: Iterator[PredictedChunk], done: int, chunk_size: int
+) -> Iterator[PredictedChunk]:
     """Pass chunks on, and show on one line of standard error how many texts are done, and how fast.
 
     Args:
@@ -262,7 +229,7 @@ def show_progress(
     try:
         for chunk in chunks:
             yield chunk
-            count += len(chunk)
+            count += len(chunk.items)
             if count >= chunk_size:
                 rate = count / max(time.monotonic() - start, 1e-9)
                 line = f"{done + count:,} predictions, {rate:,.1f} per second"

@@ -24,7 +24,7 @@ def schema_of(task: str) -> type[Recipe]:
     light = light_schema_of(task)
     if light is not None:
         return light
-    from nlpseq.task import resolve  # imports torch
+    from nlpseq.task_lookup import resolve  # imports torch
 
     return resolve(task).Config
 

@@ -7,45 +7,77 @@ are shown while the rest is still unread.
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
+from nlpseq.predictor import joined
 from nlpseq.readers.local_files import GZIP_MAGIC
 
 CHUNK_SIZE, GENERATION_CHUNK_SIZE = 1000, 256
 """Texts that are predicted and shown at a time; fewer where the model generates text, token by token."""
 
 
-TextOrPair = str | tuple[str, str]
-"""A text, or a pair of texts for a model that reads two."""
+Tokens = list[str]
+TextOrPair = str | Tokens | tuple[str | Tokens, str | Tokens]
+"""A text, or a list of its tokens; or a pair of such for a model that reads two."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of a file with columns.
+
+    Attributes:
+        text: what the model reads of it.
+        columns: values by the name of the column.
+        where: file and number of the row, for messages.
+    """
+
+    text: TextOrPair
+    columns: Mapping[str, object]
+    where: str
+
+
+Item = TextOrPair | TableRow
+
+
+def text_of(item: Item) -> TextOrPair:
+    """Return what the model reads of an item."""
+    return item.text if isinstance(item, TableRow) else item
+
+
+def strings_of(item: Item) -> tuple[str, ...]:
+    """Return the text of an item, or both texts of a pair, as strings: tokens with a space between them."""
+    text = text_of(item)
+    return tuple(map(joined, text)) if isinstance(text, tuple) else (joined(text),)
 
 
 class CountingIterator:
-    """Texts or pairs, counted as they are read.
+    """Items, counted as they are read.
 
     Attributes:
         count: how many have been read.
         blank: how many of them are empty, or white space alone; of pairs, those with such a text.
     """
 
-    def __init__(self, texts: Iterator[TextOrPair]) -> None:
+    def __init__(self, texts: Iterator[Item]) -> None:
         self._texts = texts
         self.count = 0
         self.blank = 0
 
-    def __iter__(self) -> Iterator[TextOrPair]:
+    def __iter__(self) -> Iterator[Item]:
         return self
 
-    def __next__(self) -> TextOrPair:
-        text = next(self._texts)
+    def __next__(self) -> Item:
+        item = next(self._texts)
         self.count += 1
-        self.blank += not all(map(str.strip, (text,) if isinstance(text, str) else text))
-        return text
+        self.blank += not all(map(str.strip, strings_of(item)))
+        return item
 
 
 def read_texts(words: Sequence[str], file: Path | None, stream: TextIO | None) -> Iterator[str]:
@@ -70,7 +102,7 @@ def read_texts(words: Sequence[str], file: Path | None, stream: TextIO | None) -
     return _read_lines(stream.buffer, "standard input")
 
 
-def chunks(texts: Iterable[TextOrPair], size: int) -> Iterator[list[TextOrPair]]:
+def chunks(texts: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Yield `size` texts at a time, and the rest in the last chunk."""
     iterator = iter(texts)
     while chunk := list(islice(iterator, size)):

@@ -135,6 +135,11 @@ def _missing(
         return ("source", "target")
     if "tags" in columns and ("tokens" in columns or "words" in columns):
         return ("tokens", "tags")
+    if any(column.kind == "spans" for column in columns.values()):
+        return ("text", "spans")
+    kinds = [column.kind for column in columns.values()]
+    if kinds.count("lists") == 1 and kinds.count("text") == 1 and "label" not in kinds:
+        return ("text", "labels")
     constant = [
         name
         for name, column in columns.items()
@@ -187,6 +192,10 @@ def _likely(field: str, free: Mapping[str, Column], columns: Mapping[str, Column
             return name
         other = [name for name, column in free.items() if column.kind == "text"]
         return other[0] if len(other) == 1 else ""
+    if field in ("spans", "labels"):
+        kind = "spans" if field == "spans" else "lists"
+        lists = [name for name, column in free.items() if column.kind == kind]
+        return lists[0] if len(lists) == 1 else ""
     kind, names = ("text", _TEXT_NAMES) if field == "text" else ("label", _LABEL_NAMES)
     fitting = {
         name: column
@@ -248,7 +257,10 @@ def _doubt(
             f"no column holds classes, which repeat; the data have {described};{more} "
             f"{' '.join(example)} alone trains a language model"
         )
-    if field == "label" or labels:
+    switches = [name for name in labels if columns[name].numeric and columns[name].distinct == 2]
+    if field == "label" and len(switches) > 1 and switches == labels:
+        example.append(f"--labels {','.join(switches)}")
+    elif field == "label" or labels:
         example.append(f"--label {labels[0] if labels else 'COLUMN'}")
     return UserError(
         f"{options[field]}: say which column, for instance `{' '.join(example)}`; the data have {described}"
@@ -280,6 +292,11 @@ def _check(
     start = f"{options[field]} {column.name}:"
     if column.kind == "empty":
         raise UserError(f"{start} the column is empty; the data have {_others(column, columns)}")
+    if field == "spans" and column.kind != "spans":
+        raise UserError(
+            f"{start} the column holds values such as {column.example!r}, not spans by offset, "
+            '[[0, 4, "PER"], ...]'
+        )
     if field in ("tags", "tokens") and column.kind not in ("lists", "records"):
         raise UserError(
             f"{start} the column holds single values such as {column.example!r}, and tags are lists, one tag "

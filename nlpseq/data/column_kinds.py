@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nlpseq.data.labels import is_missing
+from nlpseq.data.number_column import as_number, has_decimal_comma
 from nlpseq.data.split import Split
 from nlpseq.wording import format_count
 
-Kind = Literal["text", "label", "number", "id", "date", "lists", "records", "constant", "empty"]
+Kind = Literal[
+    "text", "label", "number", "id", "date", "lists", "spans", "records", "constant", "empty"
+]
 
 SAMPLE = 2000
 MOSTLY = 0.95
@@ -56,6 +59,7 @@ class Column:
             "id": "an id",
             "date": "dates",
             "lists": "lists",
+            "spans": "spans by offset",
             "records": "records",
             "constant": f"always {self.example!r}",
             "empty": "empty",
@@ -77,6 +81,11 @@ def columns_of(split: Split) -> dict[str, Column]:
     }
 
 
+def column_of(name: str, values: Sequence[Any]) -> Column:
+    """Return a column with its kind by some of its values."""
+    return _column(name, values, len(values), len({str(value) for value in values}))
+
+
 def _distinct(table: Any, name: str, sample: Any) -> int:
     """Count the different values of a column, of the sample where arrow cannot."""
     import pyarrow as pa
@@ -96,16 +105,26 @@ def _column(name: str, values: Sequence[Any], rows: int, distinct: int) -> Colum
         return Column(name, "empty", rows, distinct)
     example = str(known[0])[:40]
     if any(isinstance(value, list) for value in known):
-        return Column(name, "lists", rows, distinct, example=example)
+        kind: Kind = "spans" if _are_spans(known) else "lists"
+        return Column(name, kind, rows, distinct, example=example)
     if any(isinstance(value, Mapping) for value in known):
         return Column(name, "records", rows, distinct, example=example)
     texts = [str(value).strip() for value in known]
     words = sum(len(text.split()) for text in texts) / len(texts)
-    numbers = [number for text in texts if (number := _number(text)) is not None]
+    comma = has_decimal_comma(texts)
+    numbers = [number for text in texts if (number := as_number(text, comma=comma)) is not None]
     whole = len(numbers) == len(texts) and all(number.is_integer() for number in numbers)
     kind = _kind(texts, rows, distinct, words, numbers=len(numbers), whole=whole)
     numeric = len(numbers) > MOSTLY * len(texts)
     return Column(name, kind, rows, distinct, words, numeric, whole, example)
+
+
+def _are_spans(values: Sequence[Any]) -> bool:
+    """Return whether lists hold spans, `{"start": 0, "end": 3, "label": "PER"}`."""
+    items = [item for value in values if isinstance(value, list) for item in value]
+    return bool(items) and all(
+        isinstance(item, Mapping) and {"start", "end"} <= item.keys() for item in items
+    )
 
 
 def _kind(
@@ -128,10 +147,3 @@ def _kind(
     if distinct > _MOST_CLASSES or (words >= _MANY_WORDS and many) or (rows > 10 and spaceless):
         return "text"
     return "label" if not many or words < _MANY_WORDS else "text"
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

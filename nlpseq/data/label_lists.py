@@ -44,19 +44,35 @@ def settle_label_lists(
     Raises:
         UserError: the column holds something else, or a row has no list; the error names the row.
     """
+    lists, assumed = read_label_lists(splits, field, separator=separator)
+    return {
+        name: _settle(split, field, lists[name], assumed, skip=skip) if name in lists else split
+        for name, split in splits.items()
+    }
+
+
+def read_label_lists(
+    splits: Mapping[str, Split], field: str, *, separator: str = AUTO
+) -> tuple[dict[str, list[list[str] | None]], str]:
+    """Return the labels of each row of every split that has them, None where they are missing; and what was assumed.
+
+    Raises:
+        UserError: the column holds something else than labels.
+    """
     read = {name: split.column(field)[:] for name, split in splits.items() if split.labelled}
     reading = _reading(splits, read, field, separator)
-    settled = dict(splits)
+    lists = {}
     for name, values in read.items():
         split, names = splits[name], _class_names(splits[name], field)
-        lists = [_labels(value, reading, names, split, field, i) for i, value in enumerate(values)]
-        _check_not_flags(lists, split, field)
-        settled[name] = _settle(split, field, lists, reading, skip=skip)
-    return settled
+        lists[name] = [
+            _labels(value, reading, names, split, field, row) for row, value in enumerate(values)
+        ]
+        _check_not_flags(lists[name], split, field)
+    return lists, reading.assumed
 
 
 def _settle(
-    split: Split, field: str, lists: list[list[str] | None], reading: _Reading, *, skip: bool
+    split: Split, field: str, lists: list[list[str] | None], assumed: str, *, skip: bool
 ) -> Split:
     missing = {row for row, labels in enumerate(lists) if labels is None}
     if lists and len(missing) == len(lists) and split.name not in LEARNT_FROM:
@@ -67,8 +83,8 @@ def _settle(
             "(null or NaN); write [] or an empty text where no label holds, or leave such rows out with "
             'data.missing_labels="skip"'
         )
-    if reading.assumed:
-        split = split.with_note(reading.assumed)
+    if assumed:
+        split = split.with_note(assumed)
     empty = sum(labels == [] for labels in lists)
     if empty:
         split = split.with_note(f"{empty:,} of {len(lists):,} rows without any label")

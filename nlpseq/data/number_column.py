@@ -36,13 +36,7 @@ def settle_numbers(splits: Mapping[str, Split], field: str, *, skip: bool) -> di
     Raises:
         UserError: a value is no number, or a row has none; the error names the row.
     """
-    read = {name: split.column(field)[:] for name, split in splits.items() if split.labelled}
-    texts = [value for values in read.values() for value in values if isinstance(value, str)]
-    comma = _has_decimal_comma(texts)
-    numbers = {
-        name: [_number(value, comma, splits[name], field, row) for row, value in enumerate(values)]
-        for name, values in read.items()
-    }
+    numbers, comma = read_numbers(splits, field)
     trained = set(numbers.get("train", ()))
     return {
         name: _settle(split, field, numbers[name], trained, comma=comma, skip=skip)
@@ -50,6 +44,25 @@ def settle_numbers(splits: Mapping[str, Split], field: str, *, skip: bool) -> di
         else split
         for name, split in splits.items()
     }
+
+
+def read_numbers(
+    splits: Mapping[str, Split], field: str
+) -> tuple[dict[str, list[float | None]], bool]:
+    """Return the number of each row of every split that has them, None where it is missing; and whether of decimal commas.
+
+    Raises:
+        UserError: a value is no number.
+    """
+    read = {name: split.column(field)[:] for name, split in splits.items() if split.labelled}
+    comma = has_decimal_comma(
+        [value for values in read.values() for value in values if isinstance(value, str)]
+    )
+    numbers = {
+        name: [_number(value, comma, splits[name], field, row) for row, value in enumerate(values)]
+        for name, values in read.items()
+    }
+    return numbers, comma
 
 
 def _settle(
@@ -85,7 +98,7 @@ def _spelled(value: Any) -> str:
     return f"{value!r}" if isinstance(value, float | str) and str(value).strip() else "empty or null"
 
 
-def _has_decimal_comma(texts: Sequence[str]) -> bool:
+def has_decimal_comma(texts: Sequence[str]) -> bool:
     """Return whether the comma of all numbers is a decimal comma, which some number shows."""
     commas = [text.strip() for text in texts if "," in text]
     if not commas or any("." in text for text in texts):
@@ -105,15 +118,24 @@ def _number(value: Any, comma: bool, split: Split, field: str, row: int) -> floa
     if isinstance(value, Number) and not isinstance(value, bool | complex):
         number = float(value)  # type: ignore[arg-type]
         return number if math.isfinite(number) else None
-    text = value.strip() if isinstance(value, str) else ""
-    text = text.replace(",", ".") if comma else text
-    try:
-        number = float(text) if _PLAIN.fullmatch(text) else math.nan
-    except ValueError:
-        number = math.nan
-    if math.isnan(number):
+    number = as_number(value, comma=comma) if isinstance(value, str) else None
+    if number is None:
         raise _no_number(value, split, field, row)
     return number if math.isfinite(number) else None
+
+
+def as_number(text: str, *, comma: bool = False) -> float | None:
+    """Return the number that a text spells, None if it spells none.
+
+    Args:
+        text: without a missing value.
+        comma: its comma is a decimal comma.
+    """
+    text = text.strip().replace(",", ".") if comma else text.strip()
+    try:
+        return float(text) if _PLAIN.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def _no_number(value: Any, split: Split, field: str, row: int) -> UserError:

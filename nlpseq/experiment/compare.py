@@ -17,7 +17,7 @@ from nlpseq.errors import UserError, suggest
 from nlpseq.files import check_writable, write_json
 from nlpseq.run_data import load_training_data
 from nlpseq.run_directory import finished_metrics
-from nlpseq.task import read_recipe, resolve
+from nlpseq.task_lookup import read_recipe, resolve
 from nlpseq.training.history import History
 
 from .comparison_plan import ComparisonPlan, PlannedModel, folder_name, is_recipe

@@ -12,7 +12,7 @@ from nlpseq.data.in_memory import LocalData
 from nlpseq.errors import UserError
 from nlpseq.files import distinct_names, portable_name
 from nlpseq.recipe.encoders import FAMILIES, suggest_kind
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 
 from .run import check_seeds
 

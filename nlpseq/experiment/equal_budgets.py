@@ -13,7 +13,8 @@ from nlpseq.errors import UserError
 from nlpseq.models.model import parameter_counts
 from nlpseq.recipe import Recipe, TransformerConfig, TransformerDecoderConfig
 from nlpseq.run_data import load_training_data
-from nlpseq.task import Task, read_recipe, resolve
+from nlpseq.task import Task
+from nlpseq.task_lookup import read_recipe, resolve
 
 TOLERANCE = 0.03  # relative, in parameters
 MAX_UNITS = 2**16

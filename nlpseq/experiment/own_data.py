@@ -19,7 +19,8 @@ from nlpseq.data.sources import read_splits
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError, suggest
 from nlpseq.recipe import DataConfig, Document, Recipe
-from nlpseq.task import Setting, Task, resolve
+from nlpseq.task import Setting, Task
+from nlpseq.task_lookup import resolve
 
 OPTIONS = {
     "text": "--text",

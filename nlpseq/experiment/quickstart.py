@@ -21,7 +21,8 @@ from nlpseq.files import write_json
 from nlpseq.predictor import Generator
 from nlpseq.recipe import DataConfig
 from nlpseq.reporting.formats import is_percent
-from nlpseq.task import Task, read_recipe
+from nlpseq.task import Task
+from nlpseq.task_lookup import read_recipe
 
 from .training_run import RunOptions, TrainingRun
 

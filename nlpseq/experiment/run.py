@@ -11,7 +11,7 @@ from accelerate import PartialState
 
 from nlpseq.errors import UserError
 from nlpseq.files import write_json
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 
 from .training_run import RunOptions, RunResult, TrainingRun
 

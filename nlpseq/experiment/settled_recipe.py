@@ -6,7 +6,7 @@ import tomli_w
 
 from nlpseq.errors import UserError
 from nlpseq.recipe import Recipe
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 
 SETTLED = (("data", "pretokenized"), ("tokenization", "split"))
 """Keys of a recipe that `Task.resolved_recipe` fills in from the data."""

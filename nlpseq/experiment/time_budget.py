@@ -18,7 +18,8 @@ from nlpseq.devices import build_accelerator
 from nlpseq.errors import UserError
 from nlpseq.recipe import Recipe
 from nlpseq.reporting.formats import format_duration
-from nlpseq.task import Task, resolve
+from nlpseq.task import Task
+from nlpseq.task_lookup import resolve
 from nlpseq.training.history import History
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer

@@ -20,7 +20,8 @@ from nlpseq.recipe import Recipe
 from nlpseq.recipe.reading import INHERITED
 from nlpseq.reporting.data_report import summary_lines, warnings
 from nlpseq.run_directory import RECIPE, RunDirectory
-from nlpseq.task import Setting, read_recipe
+from nlpseq.task import Setting
+from nlpseq.task_lookup import read_recipe
 
 from .own_data import OwnData, Plan, make_plan, read_own_data
 from .time_budget import Clock, fit_into, measure_speed
@@ -226,6 +227,7 @@ def next_commands(result: RunResult) -> list[str]:
     folder = shlex.quote(str(result.folder))
     split = next((name for name in ("test", "validation") if name in result.metrics), "")
     commands = [f'nlpseq predict {folder} "TEXT"']
+    commands.append(f"nlpseq errors {folder}")
     commands += [f"nlpseq evaluate {folder} --split {split}"] if split else []
     commands += [f"nlpseq compare {folder}"] if result.metrics.get("baselines") else []
     return [*commands, f"nlpseq run {folder}/{RECIPE} --output {folder}-again"]

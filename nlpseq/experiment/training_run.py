@@ -28,24 +28,24 @@ from nlpseq.data.split_notes import split_notes
 from nlpseq.devices import build_accelerator
 from nlpseq.errors import UserError
 from nlpseq.files import write_json, write_text
-from nlpseq.models.model import parameter_counts
 from nlpseq.recipe import Recipe
 from nlpseq.reporting.learning_curves import Chosen, learning_curves
 from nlpseq.reporting.model_card import model_card
 from nlpseq.reporting.notebook import run_html
 from nlpseq.run_data import load_training_data
 from nlpseq.run_directory import METRICS, RECIPE, TRAINED_ON, DataRecord, RunDirectory
-from nlpseq.task import Record, Task, resolve
+from nlpseq.task import Record, Task
+from nlpseq.task_lookup import resolve
 from nlpseq.training.history import History
 from nlpseq.training.progress import FitResult, RunLength
 from nlpseq.training.reporters import build_reporter
 from nlpseq.training.selection import check_selection
 from nlpseq.training.train_state import checkpoint_size
 from nlpseq.training.trainer import Trainer
-from nlpseq.versions import machine, versions
 
 from .baselines import score_baselines
 from .prediction_files import columns_to_keep, write_predictions
+from .run_figures import run_figures
 from .settled_recipe import check_settled, reread, to_toml
 
 
@@ -301,48 +301,18 @@ class TrainingRun:
             metrics["baselines"] = score_baselines(
                 self.task, splits, scored_records, self.folder, seconds=fitted.seconds
             )
-        return metrics | self._figures(trainer, splits, fitted, seconds)
+        figures = run_figures(
+            trainer, splits, self._scored_splits(splits), fitted, data=self._data_source()
+        )
+        return metrics | figures | {"evaluation_seconds": seconds}
 
-    def _figures(
-        self,
-        trainer: Trainer,
-        splits: Mapping[str, Split],
-        fitted: FitResult,
-        evaluation_seconds: float,
-    ) -> dict[str, Any]:
-        """Return the part of metrics.json about training, data and machine."""
-        data = ["train", *self._scored_splits(splits)]
-        return {
-            "seconds": fitted.seconds,
-            "evaluation_seconds": evaluation_seconds,
-            "tokens": int(fitted.tokens),
-            "tokens_per_second": fitted.tokens / max(fitted.seconds, 1e-9),
-            "steps": fitted.step,
-            "epochs": fitted.epoch,
-            "best_step": fitted.best_step,
-            "selected_by": fitted.selected_by,
-            "stopped": fitted.stopped,
-            "parameters": parameter_counts(trainer.model),
-            "notes": self.task.notes,
-            "unknown_tokens": self.task.unknown_tokens,
-            "auto_tokenizer": self.task.tokenizer.differs or "same ids",
-            "data": {name: splits[name].fingerprint for name in splits if name in data},
-            "data_source": {
-                "kind": self._data_kind(),
-                **({"type": self.options.data.kind} if self.options.data else {}),
-                "files": {name: list(splits[name].files) for name in data if splits[name].files},
-            },
-            "machine": machine(trainer.accelerator.device),
-            "processes": trainer.accelerator.num_processes,
-            "versions": versions(),
-        }
-
-    def _data_kind(self) -> str:
+    def _data_source(self) -> dict[str, str]:
+        """Return the kind of the source of the data, and the type of data in memory."""
         if self.options.data:
-            return MEMORY
+            return {"kind": MEMORY, "type": self.options.data.kind}
         if self._data_dir:
-            return "local"
-        return "builtin" if self.recipe.data.source == BUILTIN else "hub"
+            return {"kind": "local"}
+        return {"kind": "builtin" if self.recipe.data.source == BUILTIN else "hub"}
 
     def _write(self, metrics: dict[str, Any], samples: list[str]) -> None:
         """Write plots and model card, and metrics.json last."""

@@ -18,7 +18,8 @@ from nlpseq.files import distinct_names
 from nlpseq.models.model import Model
 from nlpseq.recipe.encoders import FAMILIES
 from nlpseq.run_data import load_splits_of_run, load_training_data
-from nlpseq.task import Task, read_recipe, resolve
+from nlpseq.task import Task
+from nlpseq.task_lookup import read_recipe, resolve
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "rnn": ("encoder.kind=rnn",),

@@ -50,6 +50,7 @@ class Prediction:
     one_line: ClassVar[bool] = False
     explainable: ClassVar[bool] = False
     _omitted_if_empty: ClassVar[frozenset[str]] = frozenset()
+    _of_tokens: ClassVar[frozenset[str]] = frozenset()
 
     text: str
 
@@ -66,6 +67,22 @@ class Prediction:
             if not (field.name in self._omitted_if_empty and not getattr(self, field.name))
         }
 
+    def to_record(self, *, tokens: bool = False, probabilities: bool = True) -> dict[str, Any]:
+        """Return the JSON object that a file holds.
+
+        Args:
+            tokens: add what is said of each token, which may take ten times the space of the text.
+            probabilities: add those of all classes.
+        """
+        left_out = set() if tokens else {*self._of_tokens}
+        if not probabilities and isinstance(getattr(self, "probabilities", None), Mapping):
+            left_out.add("probabilities")
+        return {name: value for name, value in self.to_json().items() if name not in left_out}
+
+    def to_columns(self, *, tokens: bool = False, probabilities: bool = True) -> dict[str, Any]:
+        """Return the values for the columns of a table; arguments are those of `to_record`."""
+        return self.to_record(tokens=tokens, probabilities=probabilities)
+
     def summary(self) -> str:
         """Return the prediction without its text in one line."""
         return json.dumps({**self.to_json(), "text": "..."}, ensure_ascii=False)
@@ -78,6 +95,8 @@ class Prediction:
 @dataclass(frozen=True, slots=True)
 class DrawnPrediction(Prediction):
     """A prediction drawn from parts: text, colours on a terminal and HTML come from `parts` alone."""
+
+    terminal_format: ClassVar[str] = "text"
 
     def parts(self, *, explain: bool = False) -> Iterable[highlight.Part]:
         """Return the parts to draw; `explain` adds attention weights."""
@@ -105,6 +124,7 @@ class ExplainablePrediction(DrawnPrediction):
         weights: attention on each token; in a hierarchical network they sum to 1 in each sentence.
         sentences: of a hierarchical network.
         sentence_weights: attention on each sentence.
+        truncated: only the first tokens of a text were read.
         attributions: contribution of each token to the prediction, if it was asked for; negative: against it.
         attribution_method: by which they were computed, such as `integrated gradients`.
         tokens2: as `tokens`, of the second text; so are the next four.
@@ -124,8 +144,10 @@ class ExplainablePrediction(DrawnPrediction):
             "sentences2",
             "sentence_weights2",
             "attributions2",
+            "truncated",
         }
     )
+    _of_tokens: ClassVar[frozenset[str]] = _omitted_if_empty
 
     text2: str | None = None
     tokens: tuple[str, ...] = ()
@@ -139,6 +161,7 @@ class ExplainablePrediction(DrawnPrediction):
     sentences2: tuple[str, ...] = ()
     sentence_weights2: tuple[float, ...] = ()
     attributions2: tuple[float, ...] = ()
+    truncated: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object: the text or texts, what is predicted, and then what was asked for."""
@@ -204,6 +227,21 @@ class Classification(ExplainablePrediction):
 
     label: str
     probabilities: Mapping[str, float]
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the label."""
+        return self.probabilities[self.label]
+
+    def to_record(self, *, tokens: bool = False, probabilities: bool = True) -> dict[str, Any]:
+        """Return the JSON object that a file holds, with `confidence` after `label`."""
+        record = Prediction.to_record(self, tokens=tokens, probabilities=probabilities)
+        values = {}
+        for name, value in record.items():
+            values[name] = value
+            if name == "label":
+                values["confidence"] = self.confidence
+        return values
 
     def label_parts(self) -> list[highlight.Label]:
         """Return the label and its probability."""
@@ -280,7 +318,7 @@ class TaggedText(DrawnPrediction):
     """The entities in a text, and the tag of each token in the BIO scheme."""
 
     kind: ClassVar[str] = "entities"
-    terminal_format: ClassVar[str] = "text"
+    _of_tokens: ClassVar[frozenset[str]] = frozenset({"tokens", "tags"})
 
     entities: tuple[Entity, ...]
     tokens: tuple[str, ...]
@@ -322,6 +360,7 @@ class TaggedWords(TaggedText):
 
     kind: ClassVar[str] = "tagged words"
     _omitted_if_empty: ClassVar[frozenset[str]] = frozenset({"entities"})
+    _of_tokens: ClassVar[frozenset[str]] = frozenset({"offsets", "confidences"})
 
     @classmethod
     def formats(cls) -> list[str]:
@@ -386,6 +425,12 @@ class GeneratedText(Prediction):
         outputs = [(output.output, output.score) for output in self.hypotheses or (self,)]
         return highlight.output_paragraph(self.text, outputs)
 
+    def to_columns(self, *, tokens: bool = False, probabilities: bool = True) -> dict[str, Any]:
+        """Return the values for the columns of a table; `truncated` is one in every row."""
+        record = self.to_record(tokens=tokens, probabilities=probabilities)
+        hypotheses = {name: record.pop(name) for name in ("hypotheses",) if name in record}
+        return {**record, "truncated": self.truncated, **hypotheses}
+
     def summary(self) -> str:
         """Return the output as one line that is safe to print on a terminal."""
         return highlight.safe(self.to_text())
@@ -421,10 +466,15 @@ class TokenPredictions(Prediction):
     """The likeliest token at each position given the tokens before it, and its probability."""
 
     kind: ClassVar[str] = "predicted tokens"
+    terminal_format: ClassVar[str] = "text"
 
     tokens: tuple[str, ...]
     predictions: tuple[str, ...]
     probabilities: tuple[float, ...]
+
+    def to_text(self) -> str:
+        """Return each token with the one that is predicted after it: `a>b b>c`."""
+        return " ".join(map(">".join, zip(self.tokens, self.predictions, strict=True)))
 
     def summary(self) -> str:
         """Return the predicted tokens."""

@@ -28,7 +28,7 @@ def read_parquet(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
 
     writer = TableWriter(file, options.columns)
     try:
-        with parquet.ParquetFile(_source(file), memory_map=True) as content:
+        with parquet.ParquetFile(source_of(file), memory_map=True) as content:
             schema = content.schema_arrow
             names = _kept(file, schema, options.columns)
             for batch in content.iter_batches(batch_size=ROWS, columns=names):
@@ -97,12 +97,12 @@ def _schema_of(file: Path, parquet: Any) -> "pa.Schema":
     import pyarrow as pa
 
     try:
-        return parquet.read_schema(_source(file))
+        return parquet.read_schema(source_of(file))
     except pa.ArrowInvalid:
         return _map_file(file).schema
 
 
-def _source(file: Path) -> Any:
+def source_of(file: Path) -> Any:
     """Return what pyarrow reads: the path, or the bytes of a compressed file."""
     if not compression_of(file) and file.is_file():
         return str(file)
@@ -115,7 +115,7 @@ def _source(file: Path) -> Any:
 def _map_file(file: Path) -> "pa.Table":
     import pyarrow as pa
 
-    source = _source(file)
+    source = source_of(file)
     mapped = pa.memory_map(source) if isinstance(source, str) else source
     start = mapped.read(len(ARROW_MAGIC))
     mapped.seek(0)

@@ -31,7 +31,7 @@ def read_csv(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read records with quotation: double quotes enclose a field with a delimiter or a newline."""
     text = TextFile(file, options.encoding)
     dialect = guess_dialect(text.sample, options, complete=text.complete)
-    records = _Records(text, dialect.delimiter)
+    records = Records(text, dialect.delimiter)
     return collect(file, records, dialect.header, options, [text.note, dialect.note], records.notes)
 
 
@@ -73,12 +73,23 @@ def _quotation(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     return ""
 
 
-class _Records:
-    """Records of a CSV file with the line that each begins at; `notes` says what is odd in them."""
+class Records:
+    """Records of a CSV file with the line that each begins at.
 
-    def __init__(self, text: TextFile, delimiter: str) -> None:
+    Attributes:
+        notes: what is odd in them, filled while they are read.
+    """
+
+    def __init__(self, text: TextFile, delimiter: str, *, keep_empty: bool = False) -> None:
+        """Prepare to read a file.
+
+        Args:
+            text: the file.
+            delimiter: between fields.
+            keep_empty: an empty line is a record without fields.
+        """
         self.notes: list[str] = []
-        self._text, self._delimiter = text, delimiter
+        self._text, self._delimiter, self._keep_empty = text, delimiter, keep_empty
 
     def __iter__(self) -> Iterator[Record]:
         csv.field_size_limit(sys.maxsize)  # documents may be longer than the module's 128 KiB
@@ -88,13 +99,14 @@ class _Records:
         try:
             for fields in reader:
                 if begin == 1 and excel_delimiter(self._delimiter.join(fields)):
-                    fields = []
+                    begin = reader.line_num + 1
+                    continue
                 if reader.line_num - begin >= LONG_RECORD and not self.notes:
                     self.notes.append(
                         f"the record in line {begin} has {reader.line_num - begin + 1:,} lines: is a "
                         "quotation mark not closed?"
                     )
-                if fields:
+                if fields or self._keep_empty:
                     yield begin, fields
                 begin = reader.line_num + 1
         except csv.Error as error:

@@ -17,14 +17,14 @@ Row = dict[str, Any]
 def read_jsonl(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read a JSON object from each line; a key that an object lacks is null; empty lines are skipped."""
     text = TextFile(file, options.encoding)
-    return _collect(file, _parse_lines(file, text), text.note, options)
+    return _collect(file, parse_lines(file, text), text.note, options)
 
 
 def read_json(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read a whole JSON file; JSON lines are also read."""
     text = TextFile(file, options.encoding)
     if is_json_lines(text.sample):
-        return _collect(file, _parse_lines(file, text), text.note, options)
+        return _collect(file, parse_lines(file, text), text.note, options)
     try:
         document = json.loads(text.text().removeprefix("\ufeff"), parse_constant=_constant)
     except (ValueError, RecursionError) as error:
@@ -44,7 +44,8 @@ def is_json_lines(sample: str) -> bool:
         return False
 
 
-def _parse_lines(file: Path, text: TextFile) -> Iterable[tuple[int, Row]]:
+def parse_lines(file: Path, text: TextFile) -> Iterable[tuple[int, Row]]:
+    """Yield the object in each line that is not empty, with the number of the line."""
     for number, line in enumerate(text.lines(), start=1):
         if not line.strip():
             continue

@@ -48,7 +48,7 @@ def describe(schema: Schema) -> list[Key]:
     """Describe every key of a schema.
 
     Args:
-        schema: a subclass of `Recipe`, such as `nlpseq.task.resolve("tagging").Config`.
+        schema: a subclass of `Recipe`, such as `nlpseq.task_lookup.resolve("tagging").Config`.
 
     Returns:
         The keys in the order of the schema. A section with several kinds has the keys of each kind in turn.

@@ -52,7 +52,9 @@ def _target_lines(split: Mapping[str, Any]) -> Iterator[str]:
     if labels := split["labels"]:
         counts = labels["counts"]
         total = sum(counts.values())
-        shares = [f"{_quoted(name)} {_percent(count / max(total, 1))}" for name, count in counts.items()]
+        shares = [
+            f"{_quoted(name)} {_percent(count / max(total, 1))}" for name, count in counts.items()
+        ]
         yield (
             f"{labels['column']}: {format_count(len(counts), 'label')}: {_listed(shares)}"
             + (f"; {labels['labels_per_row']:.2g} a text" if labels["labels_per_row"] != 1 else "")

@@ -7,10 +7,17 @@ from typing import Any
 from nlpseq.errors import UserError
 from nlpseq.predictor import FORMATS, DrawnPrediction, Prediction
 from nlpseq.reporting import highlight
+from nlpseq.reporting.prediction_records import TABLES, as_json
 
 
 def render(
-    chunks: Iterable[Sequence[Prediction]], format: str | None, *, explain: bool, terminal: bool
+    chunks: Iterable[Sequence[Prediction]],
+    format: str | None,
+    *,
+    explain: bool,
+    terminal: bool,
+    tokens: bool = False,
+    probabilities: bool = True,
 ) -> Iterator[str]:
     """Yield predictions as text, one string for each chunk; HTML is one page over all chunks.
 
@@ -19,6 +26,8 @@ def render(
         format: a key of `FORMATS`; None for the default of the kind of prediction.
         explain: show contributions of tokens, or attention.
         terminal: the text is shown on a terminal, in its colours, and not kept in a file.
+        tokens: JSON has what is said of each token.
+        probabilities: JSON has the probabilities of all classes.
 
     Raises:
         UserError: the predictions do not have this format, or no attention weights to explain them.
@@ -29,9 +38,13 @@ def render(
             format = default_format(type(chunk[0]), explain=explain, terminal=terminal)
         if renderer is None:
             check_format(type(chunk[0]), format, explain=explain)
-            renderer = _renderer(format, explain=explain, terminal=terminal)
+            renderer = (
+                _json_renderer(tokens=tokens or explain, probabilities=probabilities)
+                if format == "json"
+                else _renderer(format, explain=explain, terminal=terminal)
+            )
         if explain:
-            _check_explanations(chunk)
+            check_explanations(chunk)
         start = highlight.PAGE_START if format == "html" and number == 0 else ""
         yield start + "".join(map(renderer, chunk))
     if format == "html":
@@ -55,13 +68,18 @@ def check_format(kind: type[Prediction], format: str | None, *, explain: bool = 
         raise UserError(
             f"--explain does not fit {kind.kind}: it shows what tokens contribute to the class of a text"
         )
-    if format is not None and format not in kind.formats():
+    if format is not None and format not in (*kind.formats(), *TABLES):
         raise UserError(
-            f"--format {format} does not fit {kind.kind}: use {', '.join(kind.formats())}"
+            f"--format {format} does not fit {kind.kind}: use {', '.join((*kind.formats(), *TABLES))}"
         )
 
 
-def _check_explanations(chunk: Iterable[Prediction]) -> None:
+def check_explanations(chunk: Iterable[Prediction]) -> None:
+    """Check that all predictions of a chunk have attributions or weights of attention.
+
+    Raises:
+        UserError: one has none.
+    """
     if not all(prediction.has_explanation() for prediction in chunk):
         raise UserError(
             "--explain attention: this model does not attend, so there are no weights to show; use "
@@ -69,11 +87,20 @@ def _check_explanations(chunk: Iterable[Prediction]) -> None:
         )
 
 
+def _json_renderer(*, tokens: bool, probabilities: bool) -> Callable[[Prediction], str]:
+    """Return a function that renders a prediction as a line of JSON."""
+
+    def render_one(prediction: Prediction) -> str:
+        return as_json(prediction.to_record(tokens=tokens, probabilities=probabilities)) + "\n"
+
+    return render_one
+
+
 def _renderer(format: str, *, explain: bool, terminal: bool) -> Callable[[Prediction], str]:
     """Return a function that renders a prediction with the end of its last line."""
     palette = highlight.Palette()
     printer = highlight.TerminalPrinter() if terminal and format == "text" else None
-    method, end = FORMATS[format].method, "\n" if format in ("json", "text", "spans") else ""
+    method, end = FORMATS[format].method, "\n" if format in ("text", "spans") else ""
 
     def render_one(prediction: Prediction) -> str:
         options: dict[str, Any] = {}
@@ -85,7 +112,7 @@ def _renderer(format: str, *, explain: bool, terminal: bool) -> Callable[[Predic
             if format == "html":
                 options["palette"] = palette  # a type has one colour on the whole page
         content = getattr(prediction, method)(**options)
-        if format in ("json", "spans"):
+        if format == "spans":
             content = json.dumps(content, ensure_ascii=False)
         return f"{highlight.safe(content) if terminal and format == 'text' else content}{end}"
 

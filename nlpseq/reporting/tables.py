@@ -290,8 +290,8 @@ def last_details(metrics: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def detail_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
-    """Return scores by `class`, `type`, `tag` or `distance`: which of them, then head and rows ([] if none)."""
-    for key in ("per_class", "per_type", "per_tag", "by_distance"):
+    """Return scores by `class`, `label`, `type`, `tag` or `distance`: which of them, then head and rows ([] if none)."""
+    for key in ("per_class", "per_label", "per_type", "per_tag", "by_distance"):
         if groups := details.get(key):
             kind = key.partition("_")[2]
             names = list(next(iter(groups.values())))

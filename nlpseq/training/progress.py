@@ -152,7 +152,7 @@ class RunLength:
         return Progress(run.step, run.epoch, min(run.step / self.total, 1.0))
 
     def short_run_note(self) -> str:
-        """Return a line about a run with too few updates to learn; '' if there are enough, or `max_steps` limits them."""
+        """Return a line about a run of too few updates; '' if there are enough, or `max_steps` limits them."""
         if self.max_steps or self.total >= FEW_UPDATES:
             return ""
         per_epoch = self.total / (self.whole + self.part / self.batches)

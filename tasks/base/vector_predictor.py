@@ -163,6 +163,15 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
         size = self.reader.batch_size
         return bucket_batches(**side_lengths(features), batch_size=size, shuffle=False)
 
+    def _is_truncated(self, sides: Sides, features: Features, pretokenized: bool) -> bool:
+        """Return whether a text has more tokens than are read."""
+        limit = self.reader.max_tokens
+        return any(
+            len(read) == limit
+            and len(self.reader.pipeline.spellings(text, pretokenized=pretokenized)) > limit
+            for text, read in zip(sides, features.sides, strict=True)
+        )
+
     @torch.no_grad()
     def _predict_batch(
         self, examples: Sequence[Sides], features: Sequence[Features], pretokenized: bool
@@ -174,6 +183,7 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
         predictions = []
         for row, values in enumerate(self.activate(output.logits).tolist()):
             sides, evidence = examples[row], _second(examples[row])
+            evidence["truncated"] = self._is_truncated(sides, features[row], pretokenized)
             parts = zip(("", "2"), sides, features[row].sides, vectors, strict=False)
             for suffix, text, text_features, vector in parts:
                 if vector.weights is None:

@@ -47,7 +47,9 @@ def train_baselines(
     yield baseline("most_frequent_class", "most frequent class", frequent.predict)
     if not any(any(sides) for sides in words):
         return
-    held_out = None if validation is None else (baseline_words(validation, fields), targets(validation))
+    held_out = (
+        None if validation is None else (baseline_words(validation, fields), targets(validation))
+    )
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
     regression = TfidfClassifier(features).fit(words, labels, held_out)
     yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict)

@@ -9,7 +9,6 @@ from nlpseq.metrics.calibration import expected_calibration_error
 from nlpseq.metrics.classification import ClassificationScores, confusion_matrix
 from nlpseq.task import Record
 
-
 MOST_PROBABILITIES = 20
 """Probabilities of one example in its record; with more classes those of the likeliest, and of the target."""
 _DIGITS = 6

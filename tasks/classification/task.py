@@ -171,7 +171,9 @@ class Classification(VectorTask[ClassificationRecipe, str]):
         metric = self.metric.with_targets(target for _, target in self.examples(split))
         batches = self.outputs(model, split, device=device, shard=shard, limit=limit)
         for indices, logits, targets in batches:
-            for index, target, row in zip(indices, targets, logits.softmax(1).tolist(), strict=True):
+            for index, target, row in zip(
+                indices, targets, logits.softmax(1).tolist(), strict=True
+            ):
                 prediction = class_prediction(self.labels, row, target)
                 statistics = metric.statistics(prediction["label"], target)
                 yield Record(index, statistics, target, prediction)

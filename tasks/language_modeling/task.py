@@ -34,7 +34,6 @@ from nlpseq.task import Baseline, Cursor, LossSum, Progress, Record, Setting, Sh
 from nlpseq.types import State
 
 from ..base.decoding_config import check_decoding
-from ..base.resolved_recipe import with_cutting
 from ..base.pipelines import (
     cutting_note,
     is_pretokenized,
@@ -43,13 +42,14 @@ from ..base.pipelines import (
     training_texts,
     unknown_counts,
 )
+from ..base.resolved_recipe import with_cutting
 from .baselines import train_baselines
 from .metrics import context_details, floor_perplexity
 from .model import LanguageModel, build_language_model
 from .predictor import LanguageModelPredictor
 from .recipe import LanguageModelingRecipe
-from .settings import language_model_settings
 from .scoring import METRIC, StreamScorer, encode_stream, start_id
+from .settings import language_model_settings
 
 CUT_BEFORE = "a word model reads texts unchanged: cut punctuation off beforehand, or set tokenization.kind = 'bpe'"
 

@@ -7,15 +7,17 @@ from nlpseq.metrics.base import sum_statistics
 from nlpseq.metrics.multilabel import LabelSet, MultilabelScores
 from nlpseq.task import Record
 
+from .thresholds import Thresholds
 
-def label_table(records: Sequence[Record], labels: Sequence[str]) -> dict[str, Any]:
-    """Return precision, recall, F1 and support of each label, as JSON.
+
+def label_table(records: Sequence[Record], thresholds: Thresholds) -> dict[str, Any]:
+    """Return precision, recall, F1, support and threshold of each label, as JSON.
 
     Args:
         records: evaluated examples.
-        labels: of the model; the table also has those that only the data have.
+        thresholds: of the model; the table also has labels that only the data have, without a threshold.
     """
-    metric = MultilabelScores(labels).with_targets(record.target for record in records)
+    metric = MultilabelScores(thresholds.labels).with_targets(record.target for record in records)
     total = sum_statistics(
         metric.statistics(
             LabelSet(record.prediction["labels"], record.prediction["probabilities"]),
@@ -23,4 +25,8 @@ def label_table(records: Sequence[Record], labels: Sequence[str]) -> dict[str, A
         )
         for record in records
     )
-    return {"per_label": metric.per_label(total)} if total else {}
+    if not total:
+        return {}
+    by_label = dict(zip(thresholds.labels, thresholds.values, strict=True))
+    table = metric.per_label(total).items()
+    return {"per_label": {name: {**row, "threshold": by_label.get(name)} for name, row in table}}

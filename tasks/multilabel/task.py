@@ -207,8 +207,8 @@ class Multilabel(VectorTask[MultilabelRecipe, Labels]):
         return metric.score(sum_statistics(vectors)) if vectors else {self.main_metric: 0.0}
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
-        """Return the scores of each label."""
-        return label_table(records, self.labels)
+        """Return the scores and the threshold of each label."""
+        return label_table(records, self.thresholds)
 
     def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
         """Train the most frequent set of labels, and TF-IDF with a logistic regression for each label."""

@@ -29,6 +29,7 @@ class Translation(Seq2Seq):
     Config: ClassVar[type[Recipe]] = TranslationRecipe
     further_fields: ClassVar[tuple[str, ...]] = (*REFERENCES, TOKENIZED)
     main_metric = "bleu"
+    example_score: ClassVar[str] = "chrf"  # BLEU of most single sentences is 0
     hub_task = "translation"
     predictor_type: ClassVar[type[Seq2SeqPredictor]] = TranslationPredictor
 

@@ -20,6 +20,9 @@ from .recipe import TaggingRecipe
 from .span_texts import SpanTexts, read_span_texts, sentence_cutter
 from .tag_columns import read_plain_tags, read_words, span_tags
 
+FEW_SENTENCES = 5_000
+"""With fewer, spans are learnt as BIO: half the tags of BIOES, each seen more often (docs/small_data.md)."""
+
 
 class TaggedExamples(TextTask[TaggingRecipe, list[str]]):
     """The half of `Tagging` that reads data.
@@ -68,10 +71,11 @@ class TaggedExamples(TextTask[TaggingRecipe, list[str]]):
             )
         if wanted != "auto":
             return wanted
+        spans: tag_schemes.LearntScheme = "BIO" if len(train) < FEW_SENTENCES else "BIOES"
         if self.reads_texts:
-            return "BIOES"
+            return spans
         distinct = {tag for tags in self.given_tags(train) for tag in tags}
-        return "BIOES" if tag_notation.are_spans(distinct) else "none"
+        return spans if tag_notation.are_spans(distinct) else "none"
 
     @property
     def span_scheme(self) -> tag_schemes.LearntScheme:

@@ -34,7 +34,7 @@ class TaggerConfig(Section):
     scheme: Literal["auto", "BIO", "BIOES", "none"] = Field(
         "auto",
         description="scheme in which spans are learnt, whatever that of the data; none: tags that are no "
-        "spans, such as parts of speech; auto: BIOES for spans, else none",
+        "spans, such as parts of speech; auto: BIOES for spans (BIO for fewer than 5,000 sentences), else none",
     )
 
 

@@ -11,7 +11,7 @@ from nlpseq.tasks import TASKS
 
 from nlpseq.cli.main import main
 from nlpseq.cli.schemas import light_schema_of
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 
 
 def complete(line: str, folder: Path) -> list[str]:
@@ -56,7 +56,7 @@ def complete(line: str, folder: Path) -> list[str]:
         ("nlpseq run ner/quickstart encoder.kind=ls", ["encoder.kind=lstm"]),
         ("nlpseq quickstart --task ner,tr", ["ner,translation"]),
         ("nlpseq compare ner/quickstart --models lstm,g", ["lstm,gru"]),
-        ("nlpseq recipes keys tag", ["tagging"]),
+        ("nlpseq recipes keys tag", ["tagging", "tagging/base", "tagging/pos_quickstart"]),
         ("nlpseq recipes keys translation dec", ["decoding", "decoder"]),
         ("nlpseq evaluate runs/l", ["runs/lstm/"]),
         ("nlpseq predict x --format co", ["conll"]),

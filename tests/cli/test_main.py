@@ -121,7 +121,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("run ner/quickstart --output /proc/x", "/proc/x cannot be written"),
         ("completion powershell", "unknown shell 'powershell'; choose bash, zsh, fish"),
         ("run sentiment", "recipes of sentiment: sentiment/quickstart, sentiment/"),
-        ("run classification", "recipes of classification: sentiment/quickstart, "),
+        ("run classification", "recipes of classification: classification/base, "),
         ("run sst2", "did you mean 'sentiment/sst2'?"),
         (
             "run x --lr 1e-3",

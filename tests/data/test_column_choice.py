@@ -149,3 +149,18 @@ def test_without_texts_there_is_nothing_to_learn_from() -> None:
 def test_many_classes_that_repeat_are_classes() -> None:
     columns = {"message": TICKETS["message"] * 10, "code": [n % 90 for n in range(600)]}
     assert choose(columns, label="code").columns["label"] == "code"
+
+
+def test_lists_are_spans_or_labels() -> None:
+    texts = TICKETS["message"]
+    spans = [[{"start": 0, "end": 3, "label": "X"}], []] * 30
+    choice = choose({"message": texts, "entities": spans})
+    assert choice.columns == {"text": "message", "spans": "entities"}
+    choice = choose({"message": texts, "topics": [["a"], ["a", "b"]] * 30})
+    assert choice.columns == {"text": "message", "labels": "topics"}
+    assert "not spans by offset" in refused(TICKETS, spans="category")
+
+
+def test_columns_of_switches_are_proposed_as_several_labels() -> None:
+    columns = {"message": TICKETS["message"], "toxic": [0, 1] * 30, "insult": [0, 1, 1] * 20}
+    assert "--labels toxic,insult" in refused(columns)

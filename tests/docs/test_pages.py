@@ -13,7 +13,7 @@ from nlpseq import recipe
 from nlpseq.cli.parser import parse
 from nlpseq.readers import READERS
 from nlpseq.recipe.keys import describe
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 
 from .pages import LINK, PAGES, ROOT, anchors, blocks, commands, mentions, name, prose, spans
 

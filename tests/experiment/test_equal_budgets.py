@@ -4,7 +4,7 @@ import pytest
 
 from nlpseq.errors import UserError
 from nlpseq.experiment.equal_budgets import ParameterMatcher, steps_in
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 
 SMALL = ["data.sizes={ train = 80, validation = 10, test = 10 }", "embedding.dim=10"]
 

@@ -19,7 +19,7 @@ from nlpseq.data.synthetic import toy_corpus
 from nlpseq.data.synthetic.toy_corpus.views import draw_splits
 from nlpseq.experiment.quickstart import _REFERENCES, PROMPT, SENTENCE, STEMS, _best_possible, tasks
 from nlpseq.recipe import DataConfig
-from nlpseq.task import read_recipe, resolve
+from nlpseq.task_lookup import read_recipe, resolve
 
 SMALL = ["data.sizes={ train = 400, validation = 20, test = 20 }", "training.max_steps=3"]
 WORDS = ["quickstart", "--task", "sentiment,language_modeling", "--task", "sentiment", *SMALL]

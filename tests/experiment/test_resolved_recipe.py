@@ -9,7 +9,7 @@ import pytest
 
 from nlpseq.errors import UserError
 from nlpseq.experiment.run import run
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 
 SMALL = [
     "embedding.dim=8",

@@ -11,7 +11,7 @@ import nlpseq
 from nlpseq.errors import UserError
 from nlpseq.experiment.own_data import make_plan, read_own_data
 from nlpseq.experiment.time_budget import Speed, fit_into
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 
 SMALL: dict[str, Any] = {
     "embedding": {"dim": 8},

@@ -16,7 +16,7 @@ from nlpseq.cli.main import main
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 
 LONG = "language_modeling/long_dependencies/delayed_recall"
 SMALL = [

@@ -8,7 +8,7 @@ import pytest
 from nlpseq import recipe
 from nlpseq.cli.main import main
 from nlpseq.errors import UserError
-from nlpseq.task import read_recipe
+from nlpseq.task_lookup import read_recipe
 
 
 def write(file: Path, text: str) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from nlpseq import recipe
 from nlpseq.errors import UserError
 from nlpseq.recipe import Recipe
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 
 TASK = "language_modeling"
 BASES = ("classification/base", "tagging/base", "language_modeling/base", "seq2seq/base")
@@ -212,7 +212,7 @@ def test_an_extending_recipe_may_change_the_encoder_that_a_decoder_follows(tmp_p
 @pytest.mark.parametrize("name", ["sentiment/sst2", "ner/conll2003"])
 @pytest.mark.parametrize("kind", ["gru", "rnn", "cnn", "rcnn", "feedforward", "transformer"])
 def test_shipped_recipes_run_with_any_kind(name: str, kind: str) -> None:
-    from nlpseq.task import read_recipe
+    from nlpseq.task_lookup import read_recipe
 
     sizes = ["encoder.hidden_size=128"] if kind == "transformer" else []
     assert read_recipe(name, [f"encoder.kind={kind}", *sizes]).encoder.kind == kind

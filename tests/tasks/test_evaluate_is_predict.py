@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 from nlpseq import model_directory
 from nlpseq.data.tag_schemes import convert_tags
 from nlpseq.recipe import names, read_document, validate
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 from tests.data.scripts import BLANK, SCRIPTS, SPECIAL
 
 TRAIN = [

@@ -73,14 +73,14 @@ def slices(
             "without scores by length and rare words"
         ]
     fields = first.task.text_fields
-    texts = list(_words_of(data[split], fields))
+    texts = list(words_of(data[split], fields))
     chosen = [texts[index] for index in first.index]
-    parts = {"input length (words)": _by_length([len(words) for words in chosen])}
+    parts = {"input length (words)": by_length([len(words) for words in chosen])}
     changed = "train" in data and bool(changed_splits(first.folder, data, ["train"]))
     notes = [CHANGED] if changed else []
     if "train" in data and not changed and {*fields} <= {*data["train"].rows.column_names}:
-        known = Counter(word for words in _words_of(data["train"], fields) for word in words)
-        parts["rarest input word"] = _by_rarity(chosen, known)
+        known = Counter(word for words in words_of(data["train"], fields) for word in words)
+        parts["rarest input word"] = by_rarity(chosen, known)
     return {
         title: [
             _slice(candidates, score, name, indices)
@@ -112,14 +112,15 @@ def inputs(run: TrainedRun, split: str, local_data: LocalData | None) -> list[In
     return [*columns[0]] if len(columns) == 1 else [*zip(*columns, strict=True)]
 
 
-def _words_of(split: Split, fields: Sequence[str]) -> Iterator[list[str]]:
+def words_of(split: Split, fields: Sequence[str]) -> Iterator[list[str]]:
     """Yield the words of each example, of both texts of a pair."""
     for rows in zip(*map(split.column, fields), strict=True):
-        yield [word for row in rows for word in _words(row)]
+        yield [word for row in rows for word in words_in(row)]
 
 
-def _words(row: Any) -> list[str]:
-    if isinstance(row, list):
+def words_in(row: Any) -> list[str]:
+    """Return the words of a text, or of its tokens, in lower case."""
+    if isinstance(row, list | tuple):
         return [str(token).lower() for token in row]
     return [word.text.lower() for word in split_words(str(row))]
 
@@ -127,7 +128,7 @@ def _words(row: Any) -> list[str]:
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def _by_length(lengths: Sequence[int]) -> dict[str, Indices]:
+def by_length(lengths: Sequence[int]) -> dict[str, Indices]:
     """Split examples by length into parts of about equal size; equal lengths stay together."""
     counts = np.array(lengths)
     cuts = np.unique(np.quantile(counts, np.arange(1, PARTS) / PARTS, method="higher"))
@@ -139,7 +140,7 @@ def _by_length(lengths: Sequence[int]) -> dict[str, Indices]:
     return parts
 
 
-def _by_rarity(texts: Sequence[Sequence[str]], known: Counter[str]) -> dict[str, Indices]:
+def by_rarity(texts: Sequence[Sequence[str]], known: Counter[str]) -> dict[str, Indices]:
     """Split examples by how often train has the rarest word of each."""
     least = np.array([min((known[word] for word in words), default=RARE + 1) for words in texts])
     return {

@@ -1,7 +1,7 @@
 """The report on data: counts, lengths, scripts, duplicates, overlap, unknown tokens, labels and tags.
 
 Read `report` (what a report holds, and how it is built), then `texts`, `labels` and `tags` (one pass over a
-column each, in bounded memory), `languages` and `unknown` (of a sample).
+column each, in bounded memory), `values`, `languages` and `unknown` (of a sample).
 """
 
 from .labels import LabelReport, NumberReport

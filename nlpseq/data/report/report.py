@@ -13,6 +13,7 @@ from .labels import LabelCounter, LabelReport, NumberCounter, NumberReport
 from .tags import TagCounter, TagReport
 from .texts import Quantiles, TextCounter, TextReport, joined
 from .unknown import unknown_shares
+from .values import readable_values
 
 TEXTS = ("text", "text2", "source", "target", "tokens")
 LABELS = ("label", "labels")
@@ -252,6 +253,7 @@ def build_report(
         lines: what was assumed about files and columns.
         held_out: share of train that further splits are to be cut from.
     """
+    splits = readable_values(splits, columns)
     names = sorted(splits, key=lambda name: name != "train")
     counters = {name: _SplitCounter(splits[name], columns) for name in names}
     for counter in counters.values():

@@ -10,7 +10,7 @@ from small import built, records, split_of, train
 from nlpseq import model_directory
 from nlpseq.errors import UserError
 from nlpseq.recipe import validate
-from nlpseq.task import resolve
+from nlpseq.task_lookup import resolve
 
 RAW = ["Good, really!", "Bad: no.", "so-so?", "well, well."] * 4
 LABELS = ["a", "b", "a", "b"] * 4

@@ -32,7 +32,8 @@ from nlpseq.data.batch import Batch
 from nlpseq.errors import UserError
 from nlpseq.predictor import Classification, Prediction, TaggedText
 from nlpseq.recipe import validate
-from nlpseq.task import Cursor, Progress, Shard, Task, resolve
+from nlpseq.task import Cursor, Progress, Shard, Task
+from nlpseq.task_lookup import resolve
 from nlpseq.training.optimization import build_optimizer, set_learning_rate
 
 RAW = ["Ann Lee met Bob in Paris. Nobody laughed!", "", "dull", "🙂", "New York, at once (twice)"]

@@ -340,6 +340,11 @@ def test_only_the_first_tokens_of_a_long_text_are_read() -> None:
     model = built(task)
     (item,) = task.predictor(model, CPU).predict([(long, "it rains")])
     assert len(item.tokens) == len(item.weights) == 30
+    assert item.to_json()["truncated"] is True
+    exact = long.split()[:30]
+    exact_item, short = task.predictor(model, CPU).predict([(" ".join(exact), "x"), PAIRS[0][:2]])
+    assert len(exact_item.tokens) == 30
+    assert "truncated" not in exact_item.to_json() | short.to_json()
     assert records(task, model, split_of(rows))[-1].prediction["label"] == item.label
 
 

@@ -8,6 +8,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Sequence, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nlpseq.tasks.tagging.examples import FEW_SENTENCES
 from small import CPU, built, make, records, scores, split_of, train
 
 from nlpseq import model_directory
@@ -89,12 +90,25 @@ def test_the_scheme_can_be_set() -> None:
     words = [["a", "b"], ["c", "d"]]
     task = make("ner", {"train": plain(spans, words)}, head={"scheme": "none"})
     assert task.tags == ["B-A", "I-A", "O"]
-    assert make("ner", {"train": plain(spans, words)}).scheme == "BIOES"
+    assert make("ner", {"train": plain(spans, words)}).scheme == "BIO"
     with pytest.raises(UserError, match="the tag 'DET' fits no scheme.*head.scheme = 'none'"):
         make("ner", {"train": plain()}, head={"scheme": "BIO"})
     mixed = [["B-A", "PER"], ["O", "B-A"]]
     with pytest.raises(UserError, match="sentence 1, token 2: the tag 'PER' fits no scheme"):
         make("ner", {"train": plain(mixed, words)})
+
+
+def test_many_sentences_are_learnt_in_a_scheme_of_more_tags() -> None:
+    spans, words = [["B-A", "I-A"], ["O", "B-A"]], [["a", "b"], ["c", "d"]]
+    many = plain(spans * (FEW_SENTENCES // 2), words * (FEW_SENTENCES // 2))
+    task = make("ner", {"train": many})
+    assert set(task.tags) == {"O", "B-A", "I-A", "E-A", "S-A"}
+    few = make("ner", {"train": plain(spans, words)})
+    assert set(few.tags) == {"O", "B-A", "I-A"}
+    assert make("ner", {"train": many}, head={"scheme": "BIO"}).tags == few.tags
+    assert set(make("ner", {"train": plain(spans, words)}, head={"scheme": "BIOES"}).tags) == {
+        *task.tags
+    }
 
 
 def test_one_tag_is_refused() -> None:
@@ -106,8 +120,8 @@ def test_numbers_need_names() -> None:
     names = ["O", "B-PER", "I-PER"]
     numbers, words = [[0, 1, 2], [1, 0, 0]], [["x", "Ann", "Lee"], ["Bob", "a", "b"]]
     task = make("ner", {"train": plain(numbers, words)}, data={"tag_names": names})
-    assert task.scheme == "BIOES"
-    assert list(task.targets(plain(numbers, words)))[0] == ["O", "B-PER", "E-PER"]
+    assert task.scheme == "BIO"
+    assert list(task.targets(plain(numbers, words)))[0] == ["O", "B-PER", "I-PER"]
     assert make("ner", {"train": plain(numbers, words)}, head={"scheme": "none"}).tags == [*"012"]
     with pytest.raises(UserError, match="token 3: the tag '2' is no number from 0 to 1"):
         make("ner", {"train": plain(numbers, words)}, data={"tag_names": names[:2]})
@@ -134,7 +148,7 @@ def test_names_of_the_hub_may_be_plain() -> None:
 )
 def test_spans_in_other_spellings(tags: str, expected: str) -> None:
     split = plain([tags.split()] * 2, [["a", "b", "c"]] * 2)
-    task = make("ner", {"train": split})
+    task = make("ner", {"train": split}, head={"scheme": "BIOES"})
     assert list(task.targets(split)) == [expected.split()] * 2
     model = built(task)
     train(task, model, split, epochs=60)

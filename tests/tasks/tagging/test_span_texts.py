@@ -66,7 +66,7 @@ def load(folder: Path, column: str = "label", **sections: Any) -> tuple[Tagging,
 def test_spans_are_learnt_and_scored_on_the_raw_text(column: str, tmp_path: Path) -> None:
     task, splits = load(tmp_path, column)
     assert task.fields == task.text_fields + ("spans",) == ("text", "spans")
-    assert task.scheme == "BIOES"
+    assert task.scheme == "BIO"
     assert "train: 21 spans of 2 types in 12 texts" in task.notes
     assert any("data.pretokenized = false: raw text" in note for note in task.notes)
     test, model = splits["test"], built(task)
