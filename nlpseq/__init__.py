@@ -424,8 +424,8 @@ def load(
 
     Returns:
         The predictor. Its `predict(texts)` returns a list with one prediction for each text, of a class
-        in `nlpseq.predictor`: `Classification`, `LabelledText`, `Regression`, `TaggedText`, `GeneratedText` (translation and
-        summarization), `TextScore` (language_modeling) or `TokenPredictions` (recall). A language
+        in `nlpseq.predictor`: `Classification`, `LabelledText`, `Regression`, `TaggedText`, `GeneratedText`
+        (translation and summarization), `TextScore` (language_modeling) or `TokenPredictions` (recall). A language
         model is a `Generator` too, which continues prompts; a model for translation or summarization is
         a `TextGenerator`, which takes decoding options and returns attention weights.
 

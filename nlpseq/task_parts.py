@@ -1,6 +1,6 @@
 """Values that tasks, trainer and commands exchange: losses, positions, records, baselines, settings."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,12 +54,14 @@ class Record:
         statistics: the metric's vector; the sum over all records gives the split's scores.
         target: the reference, as JSON.
         prediction: the model's prediction, as JSON; None where there is only a likelihood.
+        confidences: of the parts of the prediction, such as its entities, where the recipe wants them.
     """
 
     index: int
     statistics: tuple[float, ...]
     target: Any = None
     prediction: Any = None
+    confidences: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Baselines of several labels: the most frequent set of labels, and TF-IDF with a logistic regression for each label."""
+"""Baselines of several labels: the most frequent set, and TF-IDF with a logistic regression for each label."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence

@@ -90,11 +90,22 @@ class Table:
         Raises:
             UserError: a row has no text; it is named.
         """
+        names = self._names()
         for number, row in self.stream.read():
             where = self.stream.where(number)
             texts = [_text_of(row, side, where) for side in self.sides]
             text: TextOrPair = (texts[0], texts[1]) if len(texts) == 2 else texts[0]
-            yield TableRow(text, row, where)
+            columns = {names[name]: value for name, value in row.items()} if names else row
+            yield TableRow(text, columns, where)
+
+    def _names(self) -> dict[str, str]:
+        """Return names of columns if there is no header: `text`, `text2` for those of the texts, else numbers."""
+        if self.stream.header:
+            return {}
+        names = {name: name for name in self.stream.columns}
+        for side, name in zip(self.sides, ("text", "text2"), strict=False):
+            names |= {side[0]: name} if len(side) == 1 else {}
+        return names
 
     def check(self) -> "Table":
         """Read the whole file once and return the table with all its columns; nothing is predicted yet.
@@ -102,7 +113,7 @@ class Table:
         Raises:
             UserError: there is no row, or a row has no text, or one of another kind than the first.
         """
-        names = dict.fromkeys(self.stream.columns)
+        names = dict.fromkeys([*self._names().values()] or self.stream.columns)
         kind: type | None = None
         for row in self.rows():
             for text in row.text if isinstance(row.text, tuple) else (row.text,):
@@ -181,7 +192,7 @@ def _settle(name: str, stream: RowStream) -> str:
         return name
     hint = suggest(name, known)
     raise UserError(
-        f"--column {name}: {stream.file} has no such column{hint.removesuffix('.')}; it has {', '.join(known)}"
+        f"--column {name}: {stream.file} has no such column{hint.rstrip('?.')}; it has {', '.join(known)}"
     )
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
+
+from nlpseq.data.row_selection import select_rows
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.recipe import DataConfig
@@ -212,17 +215,22 @@ def _order(
     groups: dict[str, list[int]] = defaultdict(list)
     for row, label in enumerate(labels or [""] * drawing.size(train)):
         groups[label].append(row)
-    keyed = []
+    quantiles, draws, shuffled = [], [], []
     for _, group in sorted(groups.items()):
         generator.shuffle(group)
-        keyed += [((i + 0.5) / len(group), generator.random(), row) for i, row in enumerate(group)]
-    return [row for *_, row in sorted(keyed)]
+        quantiles.append((np.arange(len(group)) + 0.5) / len(group))
+        draws.append(np.array([generator.random() for _ in group]))
+        shuffled.append(np.array(group))
+    rows = np.concatenate(shuffled)
+    order = np.lexsort((rows, np.concatenate(draws), np.concatenate(quantiles)))
+    ordered: list[int] = rows[order].tolist()
+    return ordered
 
 
 def _part(train: Split, name: str, rows: Sequence[int], drawing: Drawing) -> Split:
     """Return some rows of train, in the order of the data."""
     if not drawing.characters:
-        return replace(train, name=name, rows=train.rows.select(sorted(rows)))
+        return replace(train, name=name, rows=select_rows(train.rows, rows))
     from datasets import Dataset
 
     text = train.rows[0]["text"]

@@ -10,7 +10,7 @@ from nlpseq.errors import UserError, suggest
 
 ALL = "*"
 """In `evaluation.keep_columns`: every column that holds text, numbers or times."""
-RECORD_KEYS = frozenset({"index", "statistics", "target", "prediction", "fold"})
+RECORD_KEYS = frozenset({"index", "statistics", "target", "prediction", "confidences", "fold"})
 """Keys of a prediction that no column may replace."""
 _ID = re.compile(r"(.*[^a-z0-9])?(id|uid|uuid|guid|idx|index)", re.IGNORECASE)
 _CAMEL_ID = re.compile(r".*[a-z0-9]I[dD]")

@@ -1,7 +1,7 @@
 """A column of several labels for each row: lists of labels, or texts with labels between separators.
 
-A list may be empty. A text may spell a list, `['a', 'b']` or `["a", "b"]`, as tables are saved to CSV; an empty text is an
-empty list. Every label is read as `labels.label_text` reads one, and counts once in a row.
+A list may be empty. A text may spell a list, `['a', 'b']` or `["a", "b"]`, as tables are saved to CSV; an empty
+text is an empty list. Every label is read as `labels.label_text` reads one, and counts once in a row.
 """
 
 import ast
@@ -192,7 +192,11 @@ def _check_not_flags(lists: Sequence[list[str] | None], split: Split, field: str
     values = split.column(field)[:]
     rows = [value for value in values if isinstance(value, list)]
     lengths = {len(row) for row in rows}
-    if len(lengths) != 1 or min(lengths) < _FEWEST or kind_of(split.rows.features[field]) != "lists":
+    if (
+        len(lengths) != 1
+        or min(lengths) < _FEWEST
+        or kind_of(split.rows.features[field]) != "lists"
+    ):
         return
     if all(label in ("0", "1") for labels in lists if labels for label in labels):
         raise UserError(

@@ -18,6 +18,7 @@ _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 _MISSING = {"", "nan", "null", "<na>", "#n/a", "#na"}
 LIKE_MISSING = frozenset({"na", "n/a", "none", "n.a."})
 """Spellings that tables use for no value, and people for a class; a class if train has it."""
+ROWS_AT_ONCE = 1000
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
 
 
@@ -51,17 +52,34 @@ def read_labels(rows: "Dataset", column: str, known: Collection[str] = ()) -> li
         ValueError: the column holds lists or records; the message says what would do.
     """
     feature = rows.features[column]
-    values: Sequence[Any] = rows[column][:]
-    names = getattr(feature, "names", None)
-    if names:
-        return [_named(value, names, known) for value in values]
-    kind = "texts that spell lists" if _spell_lists(values, known) else kind_of(feature)
+    kind, names = kind_of(feature), getattr(feature, "names", None)
+    values = [] if kind else shared_values(rows, column)
+    distinct = dict.fromkeys(values)
+    if not names and not kind and _spell_lists(list(distinct), known):
+        kind = "texts that spell lists"
     if kind:
         raise ValueError(
             f"holds {kind}: a text has one label here, so write one text or number for each row "
             "(a text with several labels: keep the main label, or repeat the text)"
         )
-    return [None if is_missing(value, known) else label_text(value) for value in values]
+    labels: dict[Any, str | None] = {}
+    for value in distinct:
+        if names:
+            labels[value] = _named(value, names, known)
+        else:
+            labels[value] = None if is_missing(value, known) else label_text(value)
+    return [labels[value] for value in values]
+
+
+def shared_values(rows: "Dataset", column: str) -> list[Any]:
+    """Return the values of a column, equal ones as one object: labels take 8 bytes a row."""
+    shared: dict[Any, Any] = {}
+    column_of_rows = rows[column]
+    return [
+        shared.setdefault(value, value)
+        for begin in range(0, len(rows), ROWS_AT_ONCE)
+        for value in column_of_rows[begin : begin + ROWS_AT_ONCE]
+    ]
 
 
 def kind_of(feature: Any) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from nlpseq.data.label_spellings import boolean_spellings, is_like_missing, spelling_notes
 from nlpseq.data.labels import label_text, read_tags
+from nlpseq.data.row_selection import select_rows
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 
@@ -161,6 +162,6 @@ def without_rows(split: Split, missing: Collection[int], what: str = "label") ->
     kept = [row for row in range(len(split)) if row not in missing]
     if not kept:
         raise UserError(f"{split.origin}: no row of the {split.name} split has a {what}")
-    rows = split.rows.select(kept)
+    rows = select_rows(split.rows, kept)
     note = f"{len(missing):,} of {len(split):,} rows left out, which have no {what}"
     return replace(split, rows=rows).with_note(note)

@@ -49,7 +49,9 @@ def settle_numbers(splits: Mapping[str, Split], field: str, *, skip: bool) -> di
 def read_numbers(
     splits: Mapping[str, Split], field: str
 ) -> tuple[dict[str, list[float | None]], bool]:
-    """Return the number of each row of every split that has them, None where it is missing; and whether of decimal commas.
+    """Return the number of each row of the splits that have them, None where it is missing.
+
+    The second value tells whether their comma is a decimal comma.
 
     Raises:
         UserError: a value is no number.
@@ -95,7 +97,9 @@ def _settle(
 
 
 def _spelled(value: Any) -> str:
-    return f"{value!r}" if isinstance(value, float | str) and str(value).strip() else "empty or null"
+    return (
+        f"{value!r}" if isinstance(value, float | str) and str(value).strip() else "empty or null"
+    )
 
 
 def has_decimal_comma(texts: Sequence[str]) -> bool:
@@ -118,10 +122,10 @@ def _number(value: Any, comma: bool, split: Split, field: str, row: int) -> floa
     if isinstance(value, Number) and not isinstance(value, bool | complex):
         number = float(value)  # type: ignore[arg-type]
         return number if math.isfinite(number) else None
-    number = as_number(value, comma=comma) if isinstance(value, str) else None
-    if number is None:
+    spelled = as_number(value, comma=comma) if isinstance(value, str) else None
+    if spelled is None:
         raise _no_number(value, split, field, row)
-    return number if math.isfinite(number) else None
+    return spelled if math.isfinite(spelled) else None
 
 
 def as_number(text: str, *, comma: bool = False) -> float | None:

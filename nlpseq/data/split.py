@@ -7,14 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from nlpseq.data.labels import ROWS_AT_ONCE as ROWS_AT_ONCE
 from nlpseq.data.labels import read_labels
 from nlpseq.errors import UserError
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-
-ROWS_AT_ONCE = 1000
 
 
 class _Column(Sequence[Any]):

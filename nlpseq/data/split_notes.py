@@ -41,7 +41,8 @@ def overlap_notes(
     if "train" not in splits or not checked:
         return []
     what = "text" if len(fields) == 1 else "pair"
-    train = set(_texts(splits["train"], fields))
+    wanted = {text for name in checked for text in _texts(splits[name], fields)}
+    train = wanted.intersection(_texts(splits["train"], fields))  # train is the largest: never held
     notes = []
     for name in checked:
         shared = sum(text in train for text in _texts(splits[name], fields))

@@ -76,7 +76,12 @@ def evaluate(
         "overrides": list(overrides),
         split: {**scores, **task.known_scores(splits[split])},
         **beside,
-        "notes": [*_data_notes(folder, task, splits, split), *task.inspect(splits[split]), *task.score_notes(split, records), *untold],
+        "notes": [
+            *_data_notes(folder, task, splits, split),
+            *task.inspect(splits[split]),
+            *task.score_notes(split, records),
+            *untold,
+        ],
         "unknown_tokens": task.unknown_tokens,
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,

@@ -36,10 +36,17 @@ def write_predictions(
         else kept_values(split, columns, [record.index for record in records])
     )
     lines = (
-        json.dumps({**vars(record), **values}, ensure_ascii=False) + "\n"
+        json.dumps({**_as_json(record), **values}, ensure_ascii=False) + "\n"
         for record, values in zip(records, kept, strict=True)
     )
     write_lines(path, lines)
+
+
+def _as_json(record: Record) -> dict[str, Any]:
+    values = dict(vars(record))
+    if record.confidences is None:
+        del values["confidences"]
+    return values
 
 
 def columns_to_keep(task: Task[Any], split: Split) -> dict[str, str]:
@@ -61,7 +68,13 @@ def read_predictions(path: Path) -> list[Record]:
         with path.open(encoding="utf-8", newline="\n") as lines:
             rows = [json.loads(line) for line in lines]
         return [
-            Record(row["index"], tuple(row["statistics"]), row.get("target"), row.get("prediction"))
+            Record(
+                row["index"],
+                tuple(row["statistics"]),
+                row.get("target"),
+                row.get("prediction"),
+                row.get("confidences"),
+            )
             for row in rows
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:

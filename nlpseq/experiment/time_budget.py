@@ -27,19 +27,30 @@ from nlpseq.training.trainer import Trainer
 UPDATES, WARM_UP = 12, 4
 MARGIN = 0.85
 """Share of the time that is planned for: batches differ, and machines have other work."""
+SAMPLE = 64  # examples of validation that are timed
 BASELINES = 5.0  # seconds kept for them
 _VALIDATION = 0.15  # most of the time for one validation
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds of an update and of a validation, examples of both, and updates in an epoch."""
+    """Measured times.
+
+    Attributes:
+        update: seconds of an update.
+        validation: seconds of a validation.
+        steps: updates in an epoch.
+        validated: examples of a validation; 0: their number cannot be limited.
+        scored: examples of the splits that are scored at the end.
+        per_example: seconds of scoring an example.
+    """
 
     update: float
     validation: float
     steps: int
     validated: int
     scored: int
+    per_example: float
 
 
 @dataclass(frozen=True)
@@ -57,13 +68,17 @@ class Budget:
     line: str
 
 
-def measure_speed(recipe: Recipe, local_data: Any, device: str | None) -> Speed:
-    """Train a few updates and validate once, in a folder that is deleted.
+def measure_speed(
+    recipe: Recipe, local_data: Any, device: str | None, *, output_tokens: int = 0
+) -> Speed:
+    """Train a few updates and score a few examples, in a folder that is deleted.
 
     Args:
         recipe: to be trained.
         local_data: folder of its local files, or data in memory; None for the Hub.
         device: to train on.
+        output_tokens: usual length of outputs, at which those of the new model, which never end, are cut;
+            0: they are not.
 
     Raises:
         UserError: the data are bad.
@@ -79,7 +94,11 @@ def measure_speed(recipe: Recipe, local_data: Any, device: str | None) -> Speed:
             "patience": 0,
         }
     )
-    timed = recipe.model_copy(update={"training": training})
+    sample = 0 if resolve(recipe.task).contiguous else training.validation_limit or SAMPLE
+    training = training.model_copy(update={"validation_limit": sample})
+    timed = recipe.model_copy(
+        update={"training": training, "decoding": _shortened(recipe, output_tokens)}
+    )
     task: Task[Any] = resolve(recipe.task)(timed)
     splits = task.load_training_splits(local_data)
     set_seed(recipe.seed)
@@ -98,13 +117,17 @@ def measure_speed(recipe: Recipe, local_data: Any, device: str | None) -> Speed:
     logged = {line["step"]: line["seconds"] for line in history if "loss" in line}
     last = max(logged)
     update = (logged[last] - logged.get(WARM_UP, 0.0)) / max(last - WARM_UP, 1)
-    validations = [line["seconds"] - logged[last] for line in history if "validation" in line]
+    seconds = sum(line["seconds"] - logged[last] for line in history if "validation" in line)
+    validation = splits.get("validation")
+    per_example = seconds / max(_size(validation, sample), 1)
+    validated = _size(validation, recipe.training.validation_limit)
     return Speed(
         max(update, 1e-6),
-        validations[0] if validations else 0.0,
+        per_example * validated if sample else seconds,
         task.steps_per_epoch(splits["train"]),
-        _size(splits.get("validation"), recipe.training.validation_limit),
-        sum(_size(splits[name], 0) for name in recipe.evaluation.splits if name in splits),
+        validated if sample else 0,
+        sum(len(splits[name]) for name in recipe.evaluation.splits if name in splits),
+        per_example,
     )
 
 
@@ -112,6 +135,15 @@ def _size(split: Split | None, limit: int) -> int:
     if split is None:
         return 0
     return min(len(split), limit) if limit else len(split)
+
+
+def _shortened(recipe: Recipe, tokens: int) -> Any:
+    """Return the section `[decoding]` with outputs of at most so many tokens."""
+    decoding = recipe.decoding
+    if not 0 < tokens < decoding.max_new_tokens:
+        return decoding
+    least = min(decoding.min_new_tokens, tokens)
+    return decoding.model_copy(update={"max_new_tokens": tokens, "min_new_tokens": least})
 
 
 def fit_into(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budget:
@@ -127,7 +159,7 @@ def fit_into(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budg
         UserError: the time is not enough for one update and its scores.
     """
     training = recipe.training
-    per_example = speed.validation / max(speed.validated, 1)
+    per_example = speed.per_example
     left = 60 * minutes - spent - per_example * speed.scored - BASELINES
     settings: dict[str, Any] = {}
     validation = speed.validation

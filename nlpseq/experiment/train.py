@@ -28,6 +28,8 @@ from .time_budget import Clock, fit_into, measure_speed
 from .training_run import RunOptions, RunResult, TrainingRun
 
 Say = Callable[[str], None]
+PIECES = 1.5
+"""Tokens of a word, about."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,12 @@ def train(request: Request, say: Say = print) -> RunResult:
     planned = prepare(request, say)
     recipe, seconds = planned.plan.recipe, None
     if request.minutes is not None:
-        speed = measure_speed(recipe, planned.local_data, request.device)
+        speed = measure_speed(
+            recipe,
+            planned.local_data,
+            request.device,
+            output_tokens=_output_tokens(planned.report),
+        )
         budget = fit_into(request.minutes, clock.seconds, recipe, speed)
         say(f"  --minutes {request.minutes:g}: {budget.line}")
         seconds = budget.seconds
@@ -186,6 +193,12 @@ def _options(request: Request, data: LocalData | None, seconds: float | None) ->
         seconds=seconds,
         command=tuple(request.command),
     )
+
+
+def _output_tokens(report: DataReport) -> int:
+    """Return the usual number of tokens of a target; 0 without targets that are texts."""
+    target = report.train.texts.get("target")
+    return 0 if target is None else max(round(PIECES * target.words.mean), 5)
 
 
 def _with_training(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

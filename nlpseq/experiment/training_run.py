@@ -20,6 +20,7 @@ from rich.console import Console
 from torch import nn
 
 from nlpseq import model_directory
+from nlpseq.analysis.classifier_plots import draw_probabilities
 from nlpseq.analysis.confusion import draw_details
 from nlpseq.data.in_memory import MEMORY, DataInMemory, LocalData
 from nlpseq.data.sources import BUILTIN
@@ -324,6 +325,7 @@ class TrainingRun:
             chosen=Chosen(metrics["selected_by"], metrics["best_step"]),
         )
         draw_details(metrics["details"], self.folder / "plots")
+        draw_probabilities(metrics["details"], self.folder / "plots")
         card = model_card(
             self.task.resolved_recipe().model_dump(mode="json"),
             self.name,

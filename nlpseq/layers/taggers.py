@@ -19,9 +19,10 @@ from nlpseq.layers.crf import (
     LinearChainCRF,
     Spans,
     between,
+    path_scores,
     span_log_probs,
 )
-from nlpseq.layers.linear_chain import Lattice, Paths, best_paths
+from nlpseq.layers.linear_chain import Chain, Lattice, Paths, best_paths, path_sums
 
 
 class Tagger(nn.Module):
@@ -54,6 +55,18 @@ class Tagger(nn.Module):
 
     def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return P(y_t = k | x), (B, T, K), 0 at padding."""
+        raise NotImplementedError
+
+    def at_temperature(self, lattice: Lattice, temperature: float) -> Lattice:
+        """Return the lattice whose probabilities are those of scores divided by a temperature."""
+        raise NotImplementedError
+
+    def tag_probs(self, lattice: Lattice) -> Tensor:
+        """Return `marginals` from a lattice: (B, T, K)."""
+        raise NotImplementedError
+
+    def path_log_probs(self, lattice: Lattice, tags: Tensor) -> Tensor:
+        """Return the log-probability (B,) of paths: `tags` (B, T), 0 at padding."""
         raise NotImplementedError
 
     def span_log_probs(
@@ -90,6 +103,22 @@ class CRFTagger(Tagger):
     def marginals(self, outputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the marginals over all paths; without gradient."""
         return self.crf.marginals(self.projection(outputs), mask)
+
+    def at_temperature(self, lattice: Lattice, temperature: float) -> Lattice:
+        """Divide emissions and the scores of the CRF."""
+        if temperature == 1:
+            return lattice
+        start, transitions, end, mixing = lattice.chain
+        chain = Chain(start / temperature, transitions / temperature, end / temperature, mixing)
+        return lattice._replace(emissions=lattice.emissions / temperature, chain=chain)
+
+    def tag_probs(self, lattice: Lattice) -> Tensor:
+        """Sum over all paths."""
+        return path_sums(lattice).marginals
+
+    def path_log_probs(self, lattice: Lattice, tags: Tensor) -> Tensor:
+        """Return the score of whole paths less log Z."""
+        return path_scores(lattice, tags) - path_sums(lattice).log_z
 
     def span_log_probs(
         self, lattice: Lattice, paths: Tensor, spans: Spans, closing: Tensor | None = None
@@ -147,6 +176,23 @@ class SoftmaxTagger(Tagger):
         """Return the softmax, without constraints."""
         probs = self.log_probs(outputs).exp()
         return probs if mask is None else probs.masked_fill(~mask.unsqueeze(2), 0)
+
+    def at_temperature(self, lattice: Lattice, temperature: float) -> Lattice:
+        """Divide the log-probabilities of each token, and normalize them again."""
+        if temperature == 1:
+            return lattice
+        log_probs = (lattice.emissions / temperature).log_softmax(2)
+        return lattice._replace(
+            emissions=log_probs.masked_fill(~lattice.padding.mask.unsqueeze(2), 0)
+        )
+
+    def tag_probs(self, lattice: Lattice) -> Tensor:
+        """Return the softmax, without constraints."""
+        return lattice.emissions.exp().masked_fill(~lattice.padding.mask.unsqueeze(2), 0)
+
+    def path_log_probs(self, lattice: Lattice, tags: Tensor) -> Tensor:
+        """Sum over tokens."""
+        return path_scores(lattice, tags)
 
     @torch.no_grad()
     def span_log_probs(

@@ -1,9 +1,9 @@
 """Scores of several labels for each text: micro and macro F1, subset accuracy, ranking of the labels.
 
-The statistics of an example are (all labels right, label ranking average precision, 1), then three counts for each label of
-the training data: true positives, predicted, gold. A label that only the scored data have follows with one count, gold: no
-model predicts it, so it is wrong everywhere and its F1 is 0. The scores are those of scikit-learn; macro F1 is the
-mean over the labels that are predicted or gold (`zero_division=nan`).
+The statistics of an example are (all labels right, label ranking average precision, 1), then three counts for each
+label of the training data: true positives, predicted, gold. A label that only the scored data have follows with one
+count, gold: no model predicts it, so it is wrong everywhere and its F1 is 0. The scores are those of scikit-learn;
+macro F1 is the mean over the labels that are predicted or gold (`zero_division=nan`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -94,9 +94,7 @@ class MultilabelScores:
         counts, extra = total[_FIRST : self._end], total[self._end :]
         rows = list(zip(counts[0::3], counts[1::3], counts[2::3], strict=True))
         f1 = [
-            2 * hits / (predicted + gold)
-            for hits, predicted, gold in rows
-            if predicted + gold > 0
+            2 * hits / (predicted + gold) for hits, predicted, gold in rows if predicted + gold > 0
         ]
         present = len(f1) + sum(gold > 0 for gold in extra)
         gold = sum(counts[2::3]) + sum(extra)

@@ -1,4 +1,4 @@
-"""Thresholds of several labels, chosen on validation: a label is predicted if its probability is at least the threshold."""
+"""Thresholds of several labels, chosen on validation: the smallest probability at which a label is predicted."""
 
 from collections.abc import Sequence
 

@@ -5,7 +5,7 @@ memory.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,8 +155,8 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
                 )
             yield number, dict(zip(names, fields, strict=True))
 
-    guessed = options.header == AUTO and not {*options.named} & {*names}
-    notes = _notes(detected, header, names, guessed=guessed)
+    known = NAMES | {name.lower() for name in options.named}
+    notes = _notes(detected, header, names, known=known if options.header == AUTO else None)
     return RowStream(
         file,
         "csv" if quoted else "tsv",
@@ -170,15 +170,17 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
 
 
 def _notes(
-    detected: Detected, header: bool, names: Sequence[str], *, guessed: bool
+    detected: Detected, header: bool, names: Sequence[str], *, known: Set[str] | None
 ) -> tuple[str, ...]:
-    """Return what was assumed and is not usual: encoding, delimiter, a first line of data."""
+    """Return what was assumed and is not usual: encoding, delimiter, a first line of data or of unknown names."""
     notes = [note for note in detected.guesses if "tab" not in note]
-    if guessed and not header:
+    if known is None:
+        return tuple(notes)
+    if not header:
         notes.append(
             f"no header, the first line is data: columns 1 to {len(names)} (data.header=true changes this)"
         )
-    elif guessed and not {name.lower() for name in names} & NAMES:
+    elif not {name.lower() for name in names} & known:
         notes.append(
             f"the first line names the columns: {', '.join(names)} (data.header=false changes this)"
         )

@@ -36,6 +36,7 @@ LABELS = {
     "pearson": "Pearson's r",
     "spearman": "Spearman's rho",
     "weighted_f1": "weighted F1",
+    "auroc": "AUROC",
     "conlleval_f1": "conlleval F1",
     "bleu": "BLEU",
     "bleu_lowercased_tokenized": "lower-cased tokenized BLEU",

@@ -290,7 +290,7 @@ def last_details(metrics: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def detail_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
-    """Return scores by `class`, `label`, `type`, `tag` or `distance`: which of them, then head and rows ([] if none)."""
+    """Return scores by `class`, `label`, `type`, `tag` or `distance`: which of them, and rows with a head, or []."""
     for key in ("per_class", "per_label", "per_type", "per_tag", "by_distance"):
         if groups := details.get(key):
             kind = key.partition("_")[2]

@@ -126,7 +126,15 @@ class Trainer:
         try:
             with InterruptHandler() as interrupt:
                 loop = _Loop(
-                    self, state, train, validation, length, checkpoints, interrupt, criterion, seconds
+                    self,
+                    state,
+                    train,
+                    validation,
+                    length,
+                    checkpoints,
+                    interrupt,
+                    criterion,
+                    seconds,
                 )
                 stopped = loop.run()
         finally:

@@ -1,16 +1,18 @@
 """Text pipelines of tasks: built from a recipe and its data, with notes on cutting and unknown tokens."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import chain, islice
 from typing import Any
 
+from nlpseq.data.feature_store import FeatureStore
 from nlpseq.data.features import Features
 from nlpseq.data.split import Split
 from nlpseq.data.text_cutter import TextCutter, is_spaceless, join_words, whole
 from nlpseq.data.text_pipeline import Text, TextPipeline, pipeline_parts
+from nlpseq.data.tokenizer import TEXTS_AT_ONCE
 from nlpseq.data.tokenizer_training import text_normalizer
 from nlpseq.data.word_joiner import MOST_WORDS, words_of_parts
 from nlpseq.data.word_rules import ABBREVIATIONS
@@ -34,7 +36,7 @@ def read_texts(split: Split, name: str) -> Sequence[Text]:
     feature = split.rows.features.get(name)
     if feature is None or not hasattr(feature, "feature"):
         return split.texts(name)
-    rows = list(split.column(name))
+    rows = split.column(name)
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, list) or not all(isinstance(word, str) for word in row):
             raise UserError(
@@ -144,22 +146,33 @@ def stream_parts(config: TokenizationConfig, *, pretokenized: bool) -> dict[str,
     }
 
 
-def training_texts(texts: Sequence[Text], parts: Mapping[str, Any], kind: str) -> list[Text]:
-    """Return the texts that a tokenizer of a kind is trained on: for words, lists of words."""
+def training_texts(texts: Sequence[Text], parts: Mapping[str, Any], kind: str) -> Iterator[Text]:
+    """Yield the texts that a tokenizer of a kind is trained on: for words, lists of words."""
     normalizer, raw = parts["normalizer"], parts["raw"]
-    cut = raw is not None and not parts["pretokenized"]
-    if not cut or normalizer is None:
-        return list(texts)
-    read: list[Text] = []
+    cut = raw is not None and not parts["pretokenized"] and normalizer is not None
     for text in texts:
-        if isinstance(text, str):
+        if cut and isinstance(text, str):
             canonical = normalizer.canonical(text)
             if kind == "word":
                 text = [canonical[begin:end] for begin, end in raw.spans(canonical)]
             else:
                 text = join_words(canonical, whole(raw.spans(canonical)))[0]
-        read.append(text)
-    return read
+        yield text
+
+
+def collect_features(
+    read: Callable[..., Sequence[Features]], texts: Sequence[Text], **options: Any
+) -> FeatureStore:
+    """Return the features of many texts, which are read some at a time.
+
+    Args:
+        read: `TextPipeline.read`.
+        texts: all of them.
+        options: further arguments of `read`.
+    """
+    begins = range(0, len(texts), TEXTS_AT_ONCE)
+    read_parts = (read(texts[begin : begin + TEXTS_AT_ONCE], **options) for begin in begins)
+    return FeatureStore.collect(chain.from_iterable(read_parts))
 
 
 FINER = (
@@ -229,20 +242,23 @@ def _has_attached_mark(word: str) -> bool:
 
 
 def unknown_note(
-    name: str, features: Iterable[Features], pipeline: TextPipeline, what: str = "tokens"
+    name: str, sides: Iterable[FeatureStore], pipeline: TextPipeline
 ) -> tuple[dict[str, float], list[str]]:
     """Count the unknown tokens of a split; return the counts and a note.
 
     Args:
         name: of the split.
-        features: of its texts.
+        sides: features of its texts; of pairs, those of the first and of the second ones.
         pipeline: made them.
-        what: the tokens, such as `source tokens`.
     """
-    counts, notes = unknown_counts(name, *pipeline.unknown(features), pipeline.tokenizer.kind, what)
+    tokenizer = pipeline.tokenizer
+    numbers = [side.counts(len(tokenizer)) for side in sides]
+    unknown = sum(int(side[tokenizer.unk_id]) for side in numbers)
+    total = sum(int(side.sum()) for side in numbers)
+    counts, notes = unknown_counts(name, unknown, total, tokenizer.kind)
     if pipeline.characters is not None and counts["share"] > MANY_UNKNOWN:
         notes = [
-            f"{name}: {counts['share']:.1%} of the {what} are unknown, and read by their characters"
+            f"{name}: {counts['share']:.1%} of the tokens are unknown, and read by their characters"
         ]
     return counts, notes
 

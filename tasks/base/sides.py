@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from nlpseq.data.feature_batches import FeatureCollator
+from nlpseq.data.feature_store import FeatureStore
 from nlpseq.data.features import Features
 from nlpseq.data.text_pipeline import Text, TextPipeline
+from nlpseq.data.tokenizer import TEXTS_AT_ONCE
 
 Sides = tuple[Text, ...]
 """The texts of an example: one, or the two of a pair."""
@@ -55,6 +58,15 @@ class SideReader:
             return sides[0]
         first, second = sides
         return [replace(a, second=b) for a, b in zip(first, second, strict=True)]
+
+    def read_store(
+        self, columns: Sequence[Sequence[Text]], *, pretokenized: bool = False
+    ) -> FeatureStore:
+        """Make features of many texts or pairs, some at a time; the arguments are those of `read`."""
+        begins = range(0, len(columns[0]), TEXTS_AT_ONCE)
+        parts = ([c[begin : begin + TEXTS_AT_ONCE] for c in columns] for begin in begins)
+        read = (self.read(part, pretokenized=pretokenized) for part in parts)
+        return FeatureStore.collect(chain.from_iterable(read))
 
     def columns_of(self, examples: Sequence[Sides]) -> list[list[Text]]:
         """Return the first texts of examples, and the second ones of pairs."""

@@ -1,20 +1,17 @@
-"""Shared by tasks on whole texts: features of texts, their embedding, batches of similar length.
+"""Shared by tasks on whole texts: tokenizer, features of texts, their embedding; `examples` has the batches.
 
-A text is encoded once, when its split is first used, and its features stay in memory: ids and references to
-words, 16 to 40 bytes a token. Tasks differ in the target beside the features and in the head on the encoder.
+Tasks differ in the target beside the features and in the head on the encoder.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-from nlpseq.data.batch import Batch, Tokens
-from nlpseq.data.batching import bucket_batches
 from nlpseq.data.feature_batches import FeatureCollator
+from nlpseq.data.feature_store import FeatureStore
 from nlpseq.data.features import NUM_CASINGS, CharacterTable, Features
 from nlpseq.data.normalizer import Normalizer
 from nlpseq.data.pretrained_vectors import Vectors, load_vectors, no_word
@@ -26,13 +23,14 @@ from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.models.builders import build_embedding
 from nlpseq.recipe import HierarchicalConfig
-from nlpseq.task import Cursor, Shard, Task
 from nlpseq.wording import format_count
 
+from .examples import ExampleTask
 from .language_model_start import load_language_model, read_language_model
 from .layer_decay import layerwise_groups
 from .pipelines import (
     are_lists,
+    collect_features,
     cutting_note,
     is_pretokenized,
     known_words,
@@ -45,31 +43,25 @@ from .pipelines import (
 from .resolved_recipe import with_cutting
 from .text_recipe import TextRecipe
 
-BATCHES_TOGETHER = 300  # evaluation batches whose distinct words are encoded together
-
-
 RecipeT = TypeVar("RecipeT", bound=TextRecipe)
 Target = TypeVar("Target")
 
 
-class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
+class TextTask(ExampleTask[RecipeT, Target]):
     """A task whose examples are texts, each with a target.
 
     Attributes:
         pipeline: makes features of texts, as in training.
-        collator: makes batches of features.
         extension: number of vocabulary words that only the pretrained vectors have.
     """
 
     pipeline: TextPipeline
-    collator: FeatureCollator
 
     def __init__(self, recipe: RecipeT) -> None:
         super().__init__(recipe)
         self.extension = 0
         self._characters: CharacterTable | None = None
         self._parts: dict[str, Any] = {}
-        self._examples: dict[str, list[tuple[Features, Target]]] = {}
         self._vectors: Vectors | None = None
         self._initial: dict[str, Tensor] = {}
 
@@ -82,32 +74,13 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
     def texts(self, split: Split) -> Sequence[Text]:
         """Return the texts of a split: strings, or lists of words."""
 
-    def features(self, split: Split) -> list[Features]:
+    def features(self, split: Split) -> Sequence[Features]:
         """Return the features of each example of a split."""
-        return self.pipeline.read(self.texts(split), pretokenized=self.is_pretokenized(split))
+        return self.read_store(self.texts(split), pretokenized=self.is_pretokenized(split))
 
-    @abstractmethod
-    def targets(self, split: Split) -> Sequence[Target]:
-        """Return the target of each example of a split."""
-
-    def collate_targets(self, targets: Sequence[Target], source: Tokens) -> Tensor:
-        """Make a tensor of the targets of a batch; not needed by a task that overrides `collate`."""
-        raise NotImplementedError
-
-    def collate(
-        self, features: Sequence[Features], targets: Sequence[Target]
-    ) -> tuple[Tokens, Tensor | Tokens]:
-        """Pad features and targets to a batch."""
-        source = self.collator.collate(features)
-        return source, self.collate_targets(targets, source)
-
-    def target_length(self, target: Target) -> int:
-        """Return the number of tokens of a target that is a text; 0 for any other target."""
-        return 0
-
-    def learnable(self, features: Features, target: Target) -> bool:
-        """Tell whether training uses an example that has a token."""
-        return True
+    def read_store(self, texts: Sequence[Text], *, pretokenized: bool) -> FeatureStore:
+        """Return features of many texts, which are read some at a time."""
+        return collect_features(self.pipeline.read, texts, pretokenized=pretokenized)
 
     # Preparation
 
@@ -163,7 +136,7 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         )
         self._set_pipeline()
 
-    def _train_tokenizer(self, texts: Sequence[Text]) -> Tokenizer:
+    def _train_tokenizer(self, texts: Iterable[Text]) -> Tokenizer:
         """Train a tokenizer on texts, see `training_texts`."""
         config, raw = self.recipe.tokenization, self._parts["raw"] or AT_SPACES
         return Tokenizer.train(config, texts, raw, marked=self._parts["pretokenized"])
@@ -174,9 +147,8 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         """Load the pretrained vectors, and extend the vocabulary by words that only they have."""
         config, words = self.recipe.embedding, self.tokenizer.vocabulary
         assert config.pretrained is not None
-        features = self.pipeline.read(texts, pretokenized=pretokenized)
-        ids = [token_id for text in features for token_id in text.ids]
-        counts = torch.bincount(torch.tensor(ids), minlength=len(words)).tolist()
+        features = self.read_store(texts, pretokenized=pretokenized)
+        counts = features.counts(len(words)).tolist()
         extend = self.tokenizer.produces if self.tokenizer.kind == "word" else no_word
         vectors = load_vectors(
             config.pretrained, words, config.dim, folders, counts=counts, extend=extend
@@ -221,8 +193,8 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
     def inspect(self, split: Split) -> list[str]:
         """Report also the share of unknown tokens."""
         notes = super().inspect(split)
-        features = (side for features, _ in self.examples(split) for side in features.sides)
-        self.unknown_tokens[split.name], unknown = unknown_note(split.name, features, self.pipeline)
+        sides = self.examples(split).features.sides
+        self.unknown_tokens[split.name], unknown = unknown_note(split.name, sides, self.pipeline)
         return notes + unknown
 
     def state(self) -> dict[str, Any]:
@@ -283,129 +255,3 @@ class TextTask(Task[RecipeT], Generic[RecipeT, Target]):
         if training.layer_decay == 1.0:
             return plain_groups(model)
         return layerwise_groups(model, training.learning_rate, training.layer_decay, plain_groups)
-
-    # Batches
-
-    def examples(self, split: Split) -> list[tuple[Features, Target]]:
-        """Return features and target of every example; a split is encoded once."""
-        key = split.fingerprint
-        if key not in self._examples:
-            self._examples[key] = list(zip(self.features(split), self.targets(split), strict=True))
-        return self._examples[key]
-
-    def _batch_indices(
-        self, split: Split, seed: int, epoch: int, training: bool
-    ) -> list[list[int]]:
-        """Return the indices of the examples of each batch; examples without a token are left out."""
-        config, examples = self.recipe.training, self.examples(split)
-        used = [
-            index
-            for index, example in enumerate(examples)
-            if len(example[0]) and (not training or self.learnable(*example))
-        ]
-        batches = bucket_batches(
-            **self._lengths([examples[index] for index in used]),
-            batch_size=config.batch_size,
-            batch_tokens=config.batch_tokens,
-            seed=seed,
-            epoch=epoch,
-            shuffle=training,
-        )
-        return [[used[number] for number in batch] for batch in batches]
-
-    def _lengths(self, examples: Sequence[tuple[Features, Target]]) -> dict[str, Any]:
-        """Return the lengths by which examples are batched."""
-        targets = [self.target_length(target) for _, target in examples]
-        return {
-            "lengths": [len(features) for features, _ in examples],
-            "targets": targets if any(targets) else None,
-        }
-
-    def steps_per_epoch(self, split: Split) -> int:
-        """Count the batches of the first epoch; with a token budget, other epochs differ slightly."""
-        return len(self._batch_indices(split, self.recipe.seed, 0, training=True))
-
-    def batches(self, split: Split, *, training: bool, seed: int, start: Cursor) -> Iterator[Batch]:
-        """Yield the batches of one epoch from `start` on; a batch holds texts of similar length."""
-        examples = self.examples(split)
-        for indices in self._batch_indices(split, seed, start.epoch, training)[start.batch :]:
-            features, targets = zip(*(examples[index] for index in indices), strict=True)
-            source, target = self.collate(features, targets)
-            yield Batch(source, target, torch.tensor(indices))
-
-    # Evaluation
-
-    def has_loss(self, features: Features, target: Target) -> bool:
-        """Tell whether the model can give a likelihood to a target, such as a class that it knows."""
-        return True
-
-    def validation_batches(self, split: Split, limit: int = 0) -> Iterator[Batch]:
-        """Yield batches of the examples that have a loss."""
-        examples = self.examples(split)
-        used = [
-            index
-            for index in self._indices(split, Shard(), limit)
-            if len(examples[index][0]) and self.has_loss(*examples[index])
-        ]
-        lengths = self._lengths([examples[index] for index in used])
-        for numbers in self.evaluation_batches(**lengths):
-            indices = [used[number] for number in numbers]
-            features, targets = zip(*(examples[index] for index in indices), strict=True)
-            source, target = self.collate(features, targets)
-            yield Batch(source, target, torch.tensor(indices))
-
-    def iter_shard(
-        self, split: Split, shard: Shard, limit: int, embedding: Embedding | None = None
-    ) -> Iterator[tuple[list[int], Tokens, list[Target]]]:
-        """Yield indices, features and targets of each evaluation batch of this process.
-
-        Examples without a token are left to the task: see `empty_indices`.
-
-        Args:
-            split: data to evaluate.
-            shard: part of the examples that this process evaluates.
-            limit: evaluate only the first so many examples; 0: all.
-            embedding: encodes the distinct words of many batches by their characters at once.
-        """
-        yield from self.iter_examples(split, self._indices(split, shard, limit), embedding)
-
-    def iter_examples(
-        self, split: Split, indices: Sequence[int], embedding: Embedding | None = None
-    ) -> Iterator[tuple[list[int], Tokens, list[Target]]]:
-        """Yield indices, features and targets of batches of some examples; see `iter_shard`."""
-        examples = self.examples(split)
-        used = [index for index in indices if len(examples[index][0])]
-        batches = self.evaluation_batches(**self._lengths([examples[index] for index in used]))
-        together = BATCHES_TOGETHER if embedding else 1
-        for begin in range(0, len(batches), together):
-            group = [[used[number] for number in b] for b in batches[begin : begin + together]]
-            tokens = self.collator.collate_all(
-                [[examples[index][0] for index in indices] for indices in group]
-            )
-            if embedding:
-                tokens = embedding.encode_words(tokens)
-            for batch, source in zip(group, tokens, strict=True):
-                yield batch, source, [examples[index][1] for index in batch]
-
-    def evaluation_batches(
-        self, lengths: Sequence[int], targets: Sequence[int] | None
-    ) -> list[list[int]]:
-        """Group examples for evaluation by their number of tokens on each side."""
-        config = self.recipe.training
-        return bucket_batches(
-            lengths,
-            targets=targets,
-            batch_size=config.batch_size,
-            batch_tokens=config.batch_tokens,
-            shuffle=False,
-        )
-
-    def empty_indices(self, split: Split, shard: Shard, limit: int) -> list[int]:
-        """Return the indices of this process's examples that have no token."""
-        examples = self.examples(split)
-        return [i for i in self._indices(split, shard, limit) if not len(examples[i][0])]
-
-    def _indices(self, split: Split, shard: Shard, limit: int) -> range:
-        """Return the indices of this process's examples."""
-        size = len(self.examples(split))
-        return range(shard.rank, min(limit, size) if limit else size, shard.world_size)

@@ -4,7 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -125,6 +125,17 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
         Raises:
             UserError: as `predict`, or there is no such method.
         """
+        return self._explain(texts, method, self.explained_outputs, pretokenized=pretokenized)
+
+    def _explain(
+        self,
+        texts: Iterable[Text | Sequence[Text]],
+        method: str,
+        explained_outputs: Callable[[Sequence[PredictionT]], Tensor],
+        *,
+        pretokenized: bool,
+    ) -> list[PredictionT]:
+        """Explain as `explain` does; `explained_outputs` as the method of this name."""
         if method not in ATTRIBUTION_METHODS:
             raise UserError(f"method {method!r}: choose {' or '.join(ATTRIBUTION_METHODS)}")
         given = self._check(texts, pretokenized=pretokenized)
@@ -132,7 +143,7 @@ class VectorPredictor(PredictorRepr, ABC, Generic[PredictionT]):
         predictions = self.predict(whole, pretokenized=pretokenized)
         features = self._encode(given, pretokenized=pretokenized)
         for batch in self._batches(features):
-            weights = self.explained_outputs([predictions[index] for index in batch])
+            weights = explained_outputs([predictions[index] for index in batch])
             rows = self.attribution.attribute([features[index] for index in batch], weights, method)
             for index, row in zip(batch, rows, strict=True):
                 evidence: dict[str, Any] = {"attribution_method": ATTRIBUTION_METHODS[method]}

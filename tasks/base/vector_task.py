@@ -24,7 +24,7 @@ from nlpseq.types import State
 from nlpseq.wording import format_count
 
 from .pipelines import are_lists, read_texts
-from .sides import SideReader, Sides, side_lengths
+from .sides import SideReader, Sides
 from .text_task import TextTask
 from .vector_model import VectorModel, build_vector_model, compute_outputs
 from .vector_recipe import SECOND_FIELD, VectorRecipe
@@ -134,10 +134,10 @@ class VectorTask(TextTask[RecipeT, Target]):
             recipe.training.batch_size,
         )
 
-    def features(self, split: Split) -> list[Features]:
+    def features(self, split: Split) -> Sequence[Features]:
         """Return the features of each example; an empty text is one unknown token."""
         pretokenized = self.is_pretokenized(split)
-        return self.side_reader().read(self.columns(split), pretokenized=pretokenized)
+        return self.side_reader().read_store(self.columns(split), pretokenized=pretokenized)
 
     def inspect(self, split: Split) -> list[str]:
         """Report also texts without a token, and a second text that is not read."""
@@ -148,8 +148,8 @@ class VectorTask(TextTask[RecipeT, Target]):
                 f"{split.name}: {format_count(empty, 'empty text')}, read as one unknown token"
             )
         limit = self.recipe.data.max_tokens
-        sides = (side for features, _ in self.examples(split) for side in features.sides)
-        cut = sum(len(side) == limit for side in sides)
+        sides = self.examples(split).features.sides
+        cut = sum(int((side.lengths == limit).sum()) for side in sides)
         if cut:
             notes.append(
                 f"{split.name}: {format_count(cut, 'text')} of {limit:,} tokens or more: only the first "
@@ -161,9 +161,6 @@ class VectorTask(TextTask[RecipeT, Target]):
                 "'cross_attention' reads pairs of texts"
             )
         return notes
-
-    def _lengths(self, examples: Sequence[tuple[Features, Target]]) -> dict[str, Any]:
-        return side_lengths([features for features, _ in examples])
 
     # Model, loss, outputs
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlpseq.metrics.base import Scores, sum_statistics
-from nlpseq.metrics.calibration import expected_calibration_error
+from nlpseq.metrics.calibration import expected_calibration_error, reliability
 from nlpseq.metrics.classification import ClassificationScores, confusion_matrix
+from nlpseq.metrics.ranking import MOST_CLASSES, ranking_curves, ranking_scores
 from nlpseq.task import Record
 
 MOST_PROBABILITIES = 20
@@ -37,11 +38,54 @@ def class_prediction(
     }
 
 
-def calibration_scores(records: Sequence[Record]) -> Scores:
-    """Return the expected calibration error, which does not add up over examples."""
-    confidences = [record.prediction["confidence"] for record in records]
-    correct = [record.prediction["label"] == record.target for record in records]
-    return {"calibration_error": expected_calibration_error(confidences, correct)}
+def scores_of_probabilities(records: Sequence[Record], labels: Sequence[str]) -> Scores:
+    """Return scores of the probabilities, which do not add up over examples.
+
+    Args:
+        records: evaluated examples.
+        labels: classes of the model.
+
+    Returns:
+        The expected calibration error; for two classes `auroc` and `average_precision` of the second one, where
+        the records have probabilities and both kinds of examples.
+    """
+    scores = {"calibration_error": expected_calibration_error(*_confidences(records))}
+    if len(labels) == 2 and (probabilities := _probabilities(records, labels[1:])):
+        positive = [record.target == labels[1] for record in records]
+        scores |= ranking_scores(probabilities[labels[1]], positive)
+    return scores
+
+
+def curve_tables(records: Sequence[Record], labels: Sequence[str]) -> dict[str, Any]:
+    """Return the bins of the reliability diagram, and the ROC and precision-recall curves, as JSON.
+
+    Of two classes the second one is the positive one; up to `MOST_CLASSES` have a curve each, more have none.
+
+    Args:
+        records: evaluated examples.
+        labels: classes of the model.
+    """
+    tables: dict[str, Any] = {"reliability": reliability(*_confidences(records), "examples")}
+    chosen = labels[1:] if len(labels) == 2 else labels
+    if 0 < len(chosen) <= MOST_CLASSES and (probabilities := _probabilities(records, chosen)):
+        tables["curves"] = ranking_curves(probabilities, [record.target for record in records])
+    return {name: table for name, table in tables.items() if table}
+
+
+def _confidences(records: Sequence[Record]) -> tuple[list[float], list[bool]]:
+    """Return the probability of each predicted class, and whether it is correct."""
+    return (
+        [record.prediction["confidence"] for record in records],
+        [record.prediction["label"] == record.target for record in records],
+    )
+
+
+def _probabilities(records: Sequence[Record], labels: Sequence[str]) -> dict[str, list[float]]:
+    """Return the probabilities of classes for each example; {} where records have none."""
+    rows = [record.prediction.get("probabilities", {}) for record in records]
+    if not all(label in row for row in rows for label in labels):
+        return {}
+    return {label: [row[label] for row in rows] for label in labels}
 
 
 def class_tables(records: Sequence[Record], labels: Sequence[str]) -> dict[str, Any]:

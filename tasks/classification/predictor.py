@@ -14,6 +14,7 @@ from nlpseq.predictor import Classification
 from ..base.sides import SideReader
 from ..base.vector_model import VectorModel
 from ..base.vector_predictor import VectorPredictor
+from .calibration import class_probabilities
 
 
 class TextClassifierPredictor(VectorPredictor[Classification]):
@@ -24,6 +25,7 @@ class TextClassifierPredictor(VectorPredictor[Classification]):
         labels: classes, in the order of the model's outputs.
         model: trained classifier.
         device: where to run.
+        temperature: by which logits are divided.
     """
 
     name: ClassVar[str] = "text classifier"
@@ -35,13 +37,15 @@ class TextClassifierPredictor(VectorPredictor[Classification]):
         labels: Sequence[str],
         model: VectorModel,
         device: torch.device,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__(reader, model, device)
+        self.temperature = temperature
         self.labels = list(labels)
 
     def activate(self, logits: Tensor) -> Tensor:
         """Return the probability of each class."""
-        return logits.softmax(1)
+        return class_probabilities(logits, self.temperature)
 
     def to_prediction(
         self, text: str, values: Sequence[float], evidence: Mapping[str, Any]

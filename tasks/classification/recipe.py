@@ -20,6 +20,12 @@ class LabelledDataConfig(VectorDataConfig):
 class ClassifierConfig(VectorHeadConfig):
     """The head of a classifier: pooling and output layer."""
 
+    calibrate: bool = Field(
+        False,
+        description="divide the logits by a temperature that is chosen on validation after training, so that "
+        "probabilities are calibrated (Guo et al. 2017); classes stay the same",
+    )
+
 
 class ClassificationTrainingConfig(TextTrainingConfig):
     """Training of a classifier."""

@@ -23,11 +23,13 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import Baseline, LossSum, Record, Shard
 from nlpseq.wording import format_count
 
+from ..base.calibration import calibration_state, check_calibration, restored_temperature
 from ..base.label_names import names_by_id
 from ..base.vector_task import VectorTask
 from .baselines import train_baselines
+from .calibration import class_probabilities, fit_classes
 from .label_checks import check_classes
-from .metrics import calibration_scores, class_prediction, class_tables
+from .metrics import class_prediction, class_tables, curve_tables, scores_of_probabilities
 from .predictor import TextClassifierPredictor
 from .recipe import ClassificationRecipe
 
@@ -37,6 +39,7 @@ class Classification(VectorTask[ClassificationRecipe, str]):
 
     Attributes:
         labels: classes, in the order of the model's outputs.
+        temperature: by which logits are divided for probabilities; 1 unless `head.calibrate`.
     """
 
     Config: ClassVar[type[Recipe]] = ClassificationRecipe
@@ -46,7 +49,7 @@ class Classification(VectorTask[ClassificationRecipe, str]):
     main_metric = "accuracy"
     base_recipe = "classification/base"
     higher_is_better = True
-    score_directions = MappingProxyType(
+    score_directions: Mapping[str, bool] = MappingProxyType(
         {"macro_f1": True, "weighted_f1": True, "calibration_error": False}
     )
     hub_task = "text-classification"
@@ -54,12 +57,14 @@ class Classification(VectorTask[ClassificationRecipe, str]):
     def __init__(self, recipe: ClassificationRecipe) -> None:
         super().__init__(recipe)
         self.labels: list[str] = []
+        self.temperature = 1.0
         self._class_weights: Tensor | None = None
 
     # Preparation
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn tokens, characters and classes from train; encode every split."""
+        check_calibration(self.recipe.head.calibrate, splits)
         train = splits["train"]
         labels = self.targets(train)
         self._check_label_names(splits.values())
@@ -79,7 +84,7 @@ class Classification(VectorTask[ClassificationRecipe, str]):
     def inspect(self, split: Split) -> list[str]:
         """Report also labels that train lacks."""
         notes = super().inspect(split)
-        counts = Counter(label for _, label in self.examples(split))
+        counts = Counter(self.examples(split).targets)
         if len(counts) == 1 and len(self.labels) > 1:
             notes.append(
                 f"{split.name}: only one class, {next(iter(counts))!r}; scores on it say little about the model"
@@ -95,15 +100,19 @@ class Classification(VectorTask[ClassificationRecipe, str]):
     def _set_labels(self, labels: list[str]) -> None:
         self.labels = labels
         self.metric = ClassificationScores(labels)
+        ranked = {"auroc": True, "average_precision": True} if len(labels) == 2 else {}
+        self.score_directions = {**type(self).score_directions, **ranked}
 
     def state(self) -> dict[str, Any]:
-        """Return also the classes by id, as in configurations of transformers."""
-        return super().state() | {"id2label": dict(enumerate(self.labels))}
+        """Return also the classes by id, as in configurations of transformers, and the temperature."""
+        calibration = calibration_state(self.recipe.head.calibrate, self.temperature)
+        return super().state() | {"id2label": dict(enumerate(self.labels))} | calibration
 
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
-        """Restore what `prepare` had learnt."""
+        """Restore what `prepare` and `fit_to_validation` had learnt."""
         super().restore(tokenizer, state)
         self._set_labels(names_by_id(state["id2label"]))
+        self.temperature = restored_temperature(state)
 
     def learnt_labels(self) -> Sequence[str]:
         """Return the classes."""
@@ -164,16 +173,25 @@ class Classification(VectorTask[ClassificationRecipe, str]):
 
     # Evaluation
 
+    def fit_to_validation(
+        self, model: nn.Module, split: Split, *, device: torch.device
+    ) -> list[str]:
+        """Choose the temperature, if `head.calibrate` says so."""
+        if not self.recipe.head.calibrate:
+            return []
+        outputs = self.outputs(model, split, device=device, shard=Shard())
+        self.temperature, notes = fit_classes(outputs, self.labels)
+        return notes
+
     def evaluate(
         self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """Predict the class of each text and its probability."""
-        metric = self.metric.with_targets(target for _, target in self.examples(split))
+        metric = self.metric.with_targets(self.examples(split).targets)
         batches = self.outputs(model, split, device=device, shard=shard, limit=limit)
         for indices, logits, targets in batches:
-            for index, target, row in zip(
-                indices, targets, logits.softmax(1).tolist(), strict=True
-            ):
+            rows = class_probabilities(logits, self.temperature).tolist()
+            for index, target, row in zip(indices, targets, rows, strict=True):
                 prediction = class_prediction(self.labels, row, target)
                 statistics = metric.statistics(prediction["label"], target)
                 yield Record(index, statistics, target, prediction)
@@ -188,12 +206,12 @@ class Classification(VectorTask[ClassificationRecipe, str]):
         return perfect_scores(self.metric, known) or {self.main_metric: 0.0}
 
     def further_scores(self, records: Sequence[Record]) -> Scores:
-        """Return the calibration error."""
-        return calibration_scores(records)
+        """Return the calibration error; for two classes also AUROC and average precision of the second one."""
+        return scores_of_probabilities(records, self.labels)
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
-        """Return the scores of each class and the confusion matrix."""
-        return class_tables(records, self.labels)
+        """Return the scores of each class, the confusion matrix, and what the curves show."""
+        return class_tables(records, self.labels) | curve_tables(records, self.labels)
 
     def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
         """Train the most frequent class, and TF-IDF with logistic regression."""
@@ -202,7 +220,9 @@ class Classification(VectorTask[ClassificationRecipe, str]):
     def predictor(self, model: nn.Module, device: torch.device) -> TextClassifierPredictor:
         """Return a predictor of classes of raw texts."""
         assert isinstance(model, Model)
-        return TextClassifierPredictor(self.side_reader(), self.labels, model, device)
+        return TextClassifierPredictor(
+            self.side_reader(), self.labels, model, device, self.temperature
+        )
 
 
 def _numbers_first(label: str) -> tuple[bool, int, str]:

@@ -1,1 +1,1 @@
-"""Several labels for a text, or for a pair of texts: each label holds or does not hold, by a threshold of its probability."""
+"""Several labels for a text, or for a pair of texts, such as topics: those whose probability reaches a threshold."""

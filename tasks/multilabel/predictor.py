@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nlpseq.data.text_pipeline import Text
+from nlpseq.errors import UserError, suggest
 from nlpseq.metrics.base import Scores, sum_statistics
 from nlpseq.metrics.multilabel import LabelSet, MultilabelScores
 from nlpseq.predictor import LabelledText
@@ -56,6 +57,45 @@ class MultilabelPredictor(VectorPredictor[LabelledText]):
         chosen = self.thresholds.choose(values)
         probabilities = dict(zip(self.thresholds.labels, values, strict=True))
         return LabelledText(text, tuple(chosen), probabilities, **evidence)
+
+    def explain(
+        self,
+        texts: Iterable[Text | Sequence[Text]],
+        /,
+        *,
+        method: str = "gradients",
+        pretokenized: bool = False,
+        label: str | None = None,
+    ) -> list[LabelledText]:
+        """Predict, and compute how much each token contributes to a label.
+
+        Args:
+            texts: as in `predict`.
+            method: `gradients` (integrated gradients), or `leave-one-out`.
+            pretokenized: as in `predict`.
+            label: the label, whether it is predicted or not; None: the mean of the predicted labels, or the
+                likeliest where none is predicted.
+
+        Returns:
+            As `predict`, with `tokens`, `attributions` and `attribution_method`; attributions are parts of the
+            logit of the label.
+
+        Raises:
+            UserError: as `predict`, or there is no such method or label.
+        """
+        if label is None:
+            return super().explain(texts, method=method, pretokenized=pretokenized)
+        if label not in self.labels:
+            near = suggest(label, self.labels).removesuffix(".")
+            raise UserError(f"label {label!r}: the model has {', '.join(self.labels)}{near}")
+        column = torch.nn.functional.one_hot(
+            torch.tensor(self.labels.index(label)), len(self.labels)
+        ).float()
+
+        def chosen_output(predictions: Sequence[LabelledText]) -> Tensor:
+            return column.expand(len(predictions), -1)
+
+        return self._explain(texts, method, chosen_output, pretokenized=pretokenized)
 
     def explained_outputs(self, predictions: Sequence[LabelledText]) -> Tensor:
         """Explain the mean logit of the predicted labels; without any, that of the likeliest label."""

@@ -94,7 +94,7 @@ class Multilabel(VectorTask[MultilabelRecipe, Labels]):
         notes = super().inspect(split)
         unseen: Counter[str] = Counter()
         texts = 0
-        for _, labels in self.examples(split):
+        for labels in self.examples(split).targets:
             new = [label for label in labels if label not in self.labels]
             unseen.update(new)
             texts += bool(new)
@@ -179,7 +179,7 @@ class Multilabel(VectorTask[MultilabelRecipe, Labels]):
         self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
         """Predict the labels of each text and the probability of every label."""
-        metric = self.metric.with_targets(target for _, target in self.examples(split))
+        metric = self.metric.with_targets(self.examples(split).targets)
         batches = self.outputs(model, split, device=device, shard=shard, limit=limit)
         for indices, logits, targets in batches:
             rows = logits.sigmoid().tolist()
@@ -224,7 +224,5 @@ class Multilabel(VectorTask[MultilabelRecipe, Labels]):
 def _describe(counts: Mapping[str, int], texts: int) -> str:
     """Return a line on the labels of train."""
     rare = sum(count < _RARE for count in counts.values())
-    line = (
-        f"train: {format_count(len(counts), 'label')}, {sum(counts.values()) / texts:.2f} a text in the mean"
-    )
+    line = f"train: {format_count(len(counts), 'label')}, {sum(counts.values()) / texts:.2f} a text in the mean"
     return f"{line}; {rare} of them in fewer than {_RARE} texts" if rare else line

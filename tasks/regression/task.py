@@ -184,6 +184,4 @@ class Regression(VectorTask[RegressionRecipe, float]):
     def predictor(self, model: nn.Module, device: torch.device) -> RegressionPredictor:
         """Return a predictor of numbers of raw texts."""
         assert isinstance(model, Model)
-        return RegressionPredictor(
-            self.side_reader(), self.mean, self.deviation, model, device
-        )
+        return RegressionPredictor(self.side_reader(), self.mean, self.deviation, model, device)

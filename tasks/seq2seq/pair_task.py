@@ -1,6 +1,7 @@
 """Pairs of texts as a task reads them: tokens of both sides, features of sources, pairs with targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,10 +65,10 @@ class PairTask(TextTask[Seq2SeqRecipe, Pair]):
 
     # Preparation
 
-    def _train_tokenizer(self, texts: Sequence[Text]) -> Tokenizer:
+    def _train_tokenizer(self, texts: Iterable[Text]) -> Tokenizer:
         """Train the tokenizer of sources, which is that of both sides if the vocabulary is joint."""
         if self.recipe.tokenization.joint:
-            return super()._train_tokenizer([*texts, *self._training_targets(self._parts)])
+            return super()._train_tokenizer(chain(texts, self._training_targets(self._parts)))
         return super()._train_tokenizer(texts)
 
     def _learn_tokens(self, texts: Sequence[Text], pretokenized: bool) -> None:
@@ -83,7 +84,7 @@ class PairTask(TextTask[Seq2SeqRecipe, Pair]):
             )
         super()._learn_tokens(texts, pretokenized)
 
-    def _training_targets(self, parts: Mapping[str, Any]) -> list[Text]:
+    def _training_targets(self, parts: Mapping[str, Any]) -> Iterator[Text]:
         config = self.recipe.tokenization
         parts = with_language(parts, config.target.language)
         return training_texts(self._target_texts, parts, config.kind)

@@ -30,6 +30,7 @@ class TaggedExamples(TextTask[TaggingRecipe, list[str]]):
     Attributes:
         tags: tags by id.
         scheme: BIO or BIOES for spans, none for plain tags.
+        temperature: by which scores are divided for confidences; 1 unless `head.calibrate`.
         known_words: words of train; None: of a model of nlpseq 0.1, which has not kept them.
     """
 
@@ -42,6 +43,7 @@ class TaggedExamples(TextTask[TaggingRecipe, list[str]]):
         super().__init__(recipe)
         self.tags: list[str] = []
         self.scheme = "BIOES"
+        self.temperature = 1.0
         self.known_words: KnownWords | None = None
         self._span_texts: dict[str, SpanTexts] = {}
         self._unknown: dict[str, list[list[bool]] | None] = {}
@@ -155,12 +157,12 @@ class TaggedExamples(TextTask[TaggingRecipe, list[str]]):
     def inspect(self, split: Split) -> list[str]:
         """Report sentences without a token, spans that tags cannot say, and tags or types that train lacks."""
         notes = super().inspect(split)
-        empty = sum(not len(features) for features, _ in self.examples(split))
+        empty = int((self.examples(split).features.lengths == 0).sum())
         if empty:
             notes.append(f"{split.name}: {format_count(empty, 'sentence')} without a token")
         if self.reads_texts:
             notes += self.span_texts(split).counts.notes(split.name)
-        targets = [tags for _, tags in self.examples(split)]
+        targets = self.examples(split).targets
         return notes + (
             self._unseen_tags(split, targets)
             if self.is_plain

@@ -1,11 +1,9 @@
 """A trained tagger: raw texts in, entities or tagged words with their characters and confidences out."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from nlpseq.data import tag_schemes
 from nlpseq.data.batch import ModelInput, Tokens
@@ -13,23 +11,14 @@ from nlpseq.data.batching import bucket_batches
 from nlpseq.data.feature_batches import FeatureCollator
 from nlpseq.data.text_pipeline import Text, TextPipeline
 from nlpseq.data.word_tokenizer import Word
-from nlpseq.layers.crf import Spans
-from nlpseq.layers.linear_chain import best_paths
 from nlpseq.predictor import Entity, TaggedText, TaggedWords, as_cut_texts, joined
 
 from ..base.predictor_repr import PredictorRepr
 from .model import TaggerModel, word_outputs
+from .tagged_sentences import SentenceTagger, TaggedSentence
 
 TOKENS_AT_ONCE = 4096  # with padding; a step of the CRF takes about as long for 200 rows as for 30
 SENTENCES_AT_ONCE = 20_000  # whose distinct words are kept with their vectors
-
-
-class TaggedSentence(NamedTuple):
-    """The tags of a sentence, its entities, and the confidence of each entity; of plain tags that of each tag."""
-
-    tags: list[str]
-    spans: list[tag_schemes.Span]
-    confidences: list[float]
 
 
 class SequenceTaggerPredictor(PredictorRepr):
@@ -42,6 +31,7 @@ class SequenceTaggerPredictor(PredictorRepr):
         model: trained tagger.
         device: where to run.
         plain: the tags are no spans.
+        temperature: by which scores are divided for confidences.
     """
 
     name: ClassVar[str] = "sequence tagger"
@@ -55,6 +45,7 @@ class SequenceTaggerPredictor(PredictorRepr):
         device: torch.device,
         *,
         plain: bool = False,
+        temperature: float = 1.0,
     ) -> None:
         self.pipeline = pipeline
         self.collator = collator
@@ -62,13 +53,9 @@ class SequenceTaggerPredictor(PredictorRepr):
         self.model = model.to(device).eval()
         self.device = device
         self.plain = plain
-        if plain:
-            return
-        self._continues = torch.tensor(tag_schemes.continuations(self.tags), device=device)
-        self._outside = torch.tensor(
-            [tag == tag_schemes.OUTSIDE for tag in self.tags], device=device
+        self.sentence_tagger = SentenceTagger(
+            self.tags, device, plain=plain, temperature=temperature
         )
-        self._types = [tag[2:] for tag in self.tags]
 
     @property
     def prediction_type(self) -> type[TaggedText]:
@@ -144,39 +131,7 @@ class SequenceTaggerPredictor(PredictorRepr):
 
     def _tag_batch(self, tokens: Tokens) -> Iterator[TaggedSentence]:
         outputs, mask = word_outputs(self.model.encode(tokens).outputs, tokens)
-        lattice = self.model.head.lattice(outputs, mask)
-        paths = best_paths(lattice).tags[:, 0]  # (B, W)
-        lengths = [paths.size(1)] * len(paths) if mask is None else mask.sum(1).tolist()
-        if self.plain:
-            probabilities = self.model.head.marginals(outputs, mask)  # (B, W, K)
-            chosen = probabilities.gather(2, paths.unsqueeze(2)).squeeze(2).clamp(0, 1).tolist()
-            for path, sure, length in zip(paths.tolist(), chosen, lengths, strict=True):
-                yield TaggedSentence([self.tags[tag] for tag in path[:length]], [], sure[:length])
-            return
-        entities = self._spans(paths, mask)
-        log_probs = self.model.head.span_log_probs(lattice, paths, entities, ~self._continues)
-        types = [self._types[tag] for tag in paths[entities.rows, entities.begins].tolist()]
-        spans = list(map(tag_schemes.Span, types, entities.begins.tolist(), entities.ends.tolist()))
-        confidences = log_probs.exp().clamp(max=1).tolist()
-        counts = torch.bincount(
-            entities.rows, minlength=len(paths)
-        ).tolist()  # entities of each row
-        begin = 0
-        for path, length, count in zip(paths.tolist(), lengths, counts, strict=True):
-            end = begin + count
-            tags = [self.tags[tag] for tag in path[:length]]
-            yield TaggedSentence(tags, spans[begin:end], confidences[begin:end])
-            begin = end
-
-    def _spans(self, paths: Tensor, mask: Tensor | None) -> Spans:
-        """Return the entities of paths (B, T) row by row, as `tag_schemes.tags_to_spans` finds them."""
-        inside = ~self._outside[paths]  # (B, T)
-        if mask is not None:
-            inside &= mask
-        continued = self._continues[paths[:, :-1], paths[:, 1:]] & inside[:, 1:]  # (B, T - 1)
-        rows, begins = (inside & ~F.pad(continued, (1, 0))).nonzero().unbind(1)
-        lasts = (inside & ~F.pad(continued, (0, 1))).nonzero()[:, 1]
-        return Spans(rows, begins, lasts + 1)
+        return self.sentence_tagger.tag(self.model.head, outputs, mask)
 
 
 def _tagged_text(

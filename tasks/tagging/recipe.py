@@ -36,6 +36,11 @@ class TaggerConfig(Section):
         description="scheme in which spans are learnt, whatever that of the data; none: tags that are no "
         "spans, such as parts of speech; auto: BIOES for spans (BIO for fewer than 5,000 sentences), else none",
     )
+    calibrate: bool = Field(
+        False,
+        description="divide scores by a temperature that is chosen on validation after training, so that confidences "
+        "are calibrated; tags stay the same. Evaluation computes confidences too",
+    )
 
 
 class TaggingRecipe(LabelRecipe):

@@ -6,6 +6,8 @@ texts with spans by offset, which are cut into words as `predict` cuts raw text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -28,8 +30,16 @@ from nlpseq.recipe import Recipe
 from nlpseq.task import Baseline, LossSum, Progress, Record, Setting, Shard
 from nlpseq.types import State
 
+from ..base.calibration import (
+    Judged,
+    calibration_state,
+    check_calibration,
+    choose_temperature,
+    restored_temperature,
+)
 from ..base.label_names import names_by_id
 from .baselines import train_baselines
+from .calibration import ScoredBatch, calibration_scores, judge_records, mean_nll, reliability_table
 from .examples import TaggedExamples
 from .metrics import mean_tag_scores, tag_tables, type_table
 from .model import TaggerModel, build_tagger, word_outputs
@@ -38,6 +48,7 @@ from .recipe import TaggingRecipe
 from .settings import tagger_settings
 from .span_texts import perfect_statistics, text_record
 from .tag_columns import span_tags
+from .tagged_sentences import SentenceTagger
 
 SPAN_SCORES = ("precision", "recall", "conlleval_precision", "conlleval_recall", "conlleval_f1")
 MANY_TAGS = 100
@@ -66,6 +77,7 @@ class Tagging(TaggedExamples):
 
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn tokens, characters and tags from train; encode every split."""
+        check_calibration(self.recipe.head.calibrate, splits)
         if self.recipe.head.kind == "crf" and self.recipe.training.label_smoothing:
             raise UserError(
                 "training.label_smoothing smooths each tag on its own: set head.kind = 'softmax', "
@@ -118,17 +130,18 @@ class Tagging(TaggedExamples):
         self.metric = SpanScores(types, self.span_scheme)
 
     def state(self) -> dict[str, Any]:
-        """Return also the tags by id, as in configurations of transformers, their scheme, and the words of train."""
+        """Return also the tags by id, as transformers has them, their scheme, the words of train, the temperature."""
         known = {} if self.known_words is None else {"known_words": self.known_words.state()}
         return super().state() | {
             "id2label": dict(enumerate(self.tags)),
             "scheme": self.scheme,
             "fields": list(self.fields),
             **known,
+            **calibration_state(self.recipe.head.calibrate, self.temperature),
         }
 
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
-        """Restore what `prepare` had learnt."""
+        """Restore what `prepare` and `fit_to_validation` had learnt."""
         super().restore(tokenizer, state)
         tags = names_by_id(state["id2label"])
         self.fields = tuple(state.get("fields", self.fields))
@@ -140,6 +153,7 @@ class Tagging(TaggedExamples):
         if "known_words" in state:
             self.known_words = KnownWords.load(state["known_words"])
         self._set_tags(tags)
+        self.temperature = restored_temperature(state)
 
     def learnt_labels(self) -> Sequence[str]:
         """Return the tags."""
@@ -167,6 +181,34 @@ class Tagging(TaggedExamples):
 
     # Evaluation
 
+    def fit_to_validation(
+        self, model: nn.Module, split: Split, *, device: torch.device
+    ) -> list[str]:
+        """Choose the temperature, if `head.calibrate` says so."""
+        if not self.recipe.head.calibrate:
+            return []
+        assert isinstance(model, Model)
+        head, batches = model.head, []
+        for batch in self.validation_batches(split):
+            tokens = batch.source.to(device)
+            assert isinstance(batch.target, Tensor)
+            lattice = head.lattice(*word_outputs(model.encode(tokens).outputs, tokens))
+            batches.append(ScoredBatch(lattice, batch.target.to(device)))
+        if not batches:
+            return ["temperature left at 1: train lacks tags of every sentence of validation"]
+
+        def judge(temperature: float) -> Judged:
+            self.temperature = temperature
+            records = list(self.evaluate(model, split, device=device, shard=Shard()))
+            return self._judge(records)
+
+        nll = partial(mean_nll, head, batches)
+        self.temperature, note = choose_temperature(nll, judge, "word")
+        return [note]
+
+    def _judge(self, records: Sequence[Record]) -> Judged:
+        return judge_records(records, plain=self.is_plain, by_offset=self.reads_texts)
+
     def evaluate(
         self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0
     ) -> Iterator[Record]:
@@ -176,10 +218,10 @@ class Tagging(TaggedExamples):
             yield from self._evaluate_texts(model, split, device, shard, limit)
             return
         for index in self.empty_indices(split, shard, limit):
-            yield self._record(split, index, [], [])
+            yield self._record(split, index, [], [], [] if self.recipe.head.calibrate else None)
         indices = self._indices(split, shard, limit)
-        for index, target, tags in self._decode(model, split, indices, device):
-            yield self._record(split, index, target, tags)
+        for index, target, tags, sure in self._decode(model, split, indices, device):
+            yield self._record(split, index, target, tags, sure)
 
     def _evaluate_texts(
         self, model: TaggerModel, split: Split, device: torch.device, shard: Shard, limit: int
@@ -189,10 +231,17 @@ class Tagging(TaggedExamples):
         size = min(limit, len(texts)) if limit else len(texts)
         chosen = range(shard.rank, size, shard.world_size)
         numbers = [number for index in chosen for number in texts[index].numbers]
-        found = {number: tags for number, _, tags in self._decode(model, split, numbers, device)}
+        found = {
+            number: (tags, sure)
+            for number, _, tags, sure in self._decode(model, split, numbers, device)
+        }
         for index in chosen:
-            tags = [found.get(number, []) for number in texts[index].numbers]
-            yield self._text_record(split, index, tags)
+            parts = [found.get(number, ([], None)) for number in texts[index].numbers]
+            record = self._text_record(split, index, [tags for tags, _ in parts])
+            if self.recipe.head.calibrate:
+                sure = [confidence for _, values in parts for confidence in values or ()]
+                record = replace(record, confidences=sure)
+            yield record
 
     def tag_records(self, split: Split, predicted: Sequence[Sequence[str]]) -> Iterator[Record]:
         """Score predicted tags of all sentences of a split; tags of spans may be in any scheme."""
@@ -208,11 +257,17 @@ class Tagging(TaggedExamples):
             yield self._record(split, index, target, tags)
 
     def _record(
-        self, split: Split, index: int, target: Sequence[str], tags: Sequence[str]
+        self,
+        split: Split,
+        index: int,
+        target: Sequence[str],
+        tags: Sequence[str],
+        confidences: list[float] | None = None,
     ) -> Record:
         unknown = self.unknown_words(split)
         mask = None if unknown is None else unknown[index]
-        return Record(index, self.metric.statistics(tags, target, mask), list(target), list(tags))
+        statistics = self.metric.statistics(tags, target, mask)
+        return Record(index, statistics, list(target), list(tags), confidences)
 
     def _text_record(self, split: Split, index: int, tags: Sequence[Sequence[str]]) -> Record:
         assert isinstance(self.metric, SpanScores)
@@ -229,14 +284,23 @@ class Tagging(TaggedExamples):
 
     def _decode(
         self, model: TaggerModel, split: Split, indices: Sequence[int], device: torch.device
-    ) -> Iterator[tuple[int, list[str], list[str]]]:
-        """Yield index, gold tags and predicted tags of sentences that have a token."""
+    ) -> Iterator[tuple[int, list[str], list[str], list[float] | None]]:
+        """Yield index, gold tags, predicted tags and, with `head.calibrate`, confidences of sentences with a token."""
+        tagger = self._sentence_tagger(device) if self.recipe.head.calibrate else None
         for batch, source, targets in self.iter_examples(split, indices, model.embedding):
             tokens = source.to(device)
             outputs, mask = word_outputs(model.encode(tokens).outputs, tokens)
+            if tagger is not None:
+                tagged = tagger.tag(model.head, outputs, mask)
+                for index, target, sentence in zip(batch, targets, tagged, strict=True):
+                    yield index, target, sentence.tags, sentence.confidences
+                continue
             paths = model.head.decode(outputs, mask).tolist()
             for index, target, path in zip(batch, targets, paths, strict=True):
-                yield index, target, [self.tags[tag_id] for tag_id in path[: len(target)]]
+                yield index, target, [self.tags[tag_id] for tag_id in path[: len(target)]], None
+
+    def _sentence_tagger(self, device: torch.device) -> SentenceTagger:
+        return SentenceTagger(self.tags, device, plain=self.is_plain, temperature=self.temperature)
 
     def perfect_scores(self, records: Sequence[Record]) -> Scores:
         """Return the scores of a tagger that is always right."""
@@ -247,14 +311,16 @@ class Tagging(TaggedExamples):
         return perfect_scores(self.metric, (record.target for record in records))
 
     def further_scores(self, records: Sequence[Record]) -> Scores:
-        """Return macro and weighted F1 of plain tags."""
-        return mean_tag_scores(records) if self.is_plain else {}
+        """Return macro and weighted F1 of plain tags; with `head.calibrate` the calibration error."""
+        means = mean_tag_scores(records) if self.is_plain else {}
+        return means | calibration_scores(self._judge(records))
 
     def details(self, records: Sequence[Record]) -> dict[str, Any]:
         """Return the scores of each type of entity, or of each tag with their confusions."""
+        curves = reliability_table(self._judge(records), plain=self.is_plain)
         if isinstance(self.metric, SpanScores):
-            return type_table(records, self.metric)
-        return tag_tables(records)
+            return type_table(records, self.metric) | curves
+        return tag_tables(records) | curves
 
     def baselines(self, splits: Mapping[str, Split]) -> Iterator[Baseline]:
         """Train the most frequent tag of a word, and a CRF on word features."""
@@ -264,5 +330,11 @@ class Tagging(TaggedExamples):
         """Return a predictor of tags in raw texts."""
         assert isinstance(model, Model)
         return SequenceTaggerPredictor(
-            self.pipeline, self.collator, self.tags, model, device, plain=self.is_plain
+            self.pipeline,
+            self.collator,
+            self.tags,
+            model,
+            device,
+            plain=self.is_plain,
+            temperature=self.temperature,
         )

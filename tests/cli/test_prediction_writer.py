@@ -216,7 +216,7 @@ def test_everything_else_is_checked_before_the_model_is_loaded(
     Path("out.partial").write_text("a\n")
     Path("out.partial.json").write_text('{"run": "some", "seed": null}')
     monkeypatch.setattr(
-        "nlpseq.cli.prediction_writer.os.access", lambda path, _: path.name != "locked"
+        "nlpseq.cli.output_checks.os.access", lambda path, _: path.name != "locked"
     )
     before = sorted(tmp_path.rglob("*"))
     assert main(["predict", "some", "text", *words.split()]) == 2  # there is no model to load

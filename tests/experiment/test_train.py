@@ -104,7 +104,9 @@ def test_report_in_python() -> None:
 @pytest.mark.parametrize(("minutes", "steps"), [(10.0, 1000), (1.0, 51)])
 def test_budgets(minutes: float, steps: int) -> None:
     recipe = read_recipe("classification/base", ["training.epochs=10"])
-    speed = Speed(update=0.5, validation=10.0, steps=100, validated=100, scored=100)
+    speed = Speed(
+        update=0.5, validation=10.0, steps=100, validated=100, scored=100, per_example=0.1
+    )
     slow = fit_into(minutes, 0.0, recipe, speed)
     if minutes == 10:
         fast = fit_into(20.0, 0.0, recipe, speed)

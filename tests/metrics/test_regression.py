@@ -12,7 +12,9 @@ from nlpseq.metrics.base import sum_statistics
 from nlpseq.metrics.regression import RegressionScores, spearman
 
 
-def total_of(metric: RegressionScores, predictions: list[float], targets: list[float]) -> list[float]:
+def total_of(
+    metric: RegressionScores, predictions: list[float], targets: list[float]
+) -> list[float]:
     return sum_statistics(map(metric.statistics, predictions, targets))
 
 
@@ -67,6 +69,4 @@ def test_a_test_of_models_survives_a_correlation_that_is_not_defined() -> None:
     p_values = randomization_test(sides[:1], sides[1:], scorer, exchanges)
     assert [*p_values] == ["rmse", "mae"]
     resampled = np.array([0.1, np.nan, 0.3, 0.2])
-    assert bootstrap_estimate(0.2, resampled) == bootstrap_estimate(
-        0.2, resampled[[0, 2, 3]]
-    )
+    assert bootstrap_estimate(0.2, resampled) == bootstrap_estimate(0.2, resampled[[0, 2, 3]])

@@ -228,7 +228,7 @@ def test_every_kind_has_the_formats_whose_methods_it_has() -> None:
         "TaggedText": ["json", "text", "conll", "html", "spans"],
         "GeneratedText": ["json", "text", "html"],
         "TextScore": ["json", "text", "html"],
-        "TokenPredictions": ["json"],
+        "TokenPredictions": ["json", "text"],
         "AttendedText": ["json", "html"],
     }
     assert TaggedWords.formats() == ["json", "text", "conll", "html"]

@@ -11,7 +11,14 @@ from nlpseq.recipe import Recipe
 from nlpseq.task_lookup import resolve
 
 TASK = "language_modeling"
-BASES = ("classification/base", "tagging/base", "language_modeling/base", "seq2seq/base")
+BASES = (
+    "classification/base",
+    "multilabel/base",
+    "regression/base",
+    "tagging/base",
+    "language_modeling/base",
+    "seq2seq/base",
+)
 
 
 def test_every_recipe_is_valid_and_names_its_command() -> None:

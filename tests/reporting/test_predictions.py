@@ -52,7 +52,7 @@ def test_json_is_one_line_for_each_text() -> None:
     lines = printed.splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["great fun", "", "zwei\nü"]
     assert lines[0] == (
-        '{"text": "great fun", "label": "positive", '
+        '{"text": "great fun", "label": "positive", "confidence": 0.75, '
         '"probabilities": {"negative": 0.25, "positive": 0.75}}'
     )
     assert "ü" in printed
@@ -66,14 +66,15 @@ def test_conll_has_a_block_for_each_text() -> None:
 
 def test_the_default_format_is_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert json.loads(rendered(TAGGED)) == TAGGED.to_json()
+    assert json.loads(rendered(TAGGED)) == TAGGED.to_record()
     assert rendered(TAGGED, terminal=True) == "[Zoë PER 0.98] saw  [Rome LOC 0.50].\n"
-    assert json.loads(rendered(ATTENDED, terminal=True)) == ATTENDED.to_json()
-    assert json.loads(rendered(ATTENDED, explain=True)) == ATTENDED.to_json()
+    assert rendered(ATTENDED, terminal=True) == "positive 0.75  great fun\n"
+    assert json.loads(rendered(ATTENDED, explain=True)) == ATTENDED.to_record(tokens=True)
     assert (
         rendered(ATTENDED, explain=True, terminal=True) == "positive 0.75  great(0.90) fun(0.10)\n"
     )
-    assert json.loads(rendered(SCORED, terminal=True)) == SCORED.to_json()
+    assert rendered(SCORED, terminal=True) == "perplexity 2.72  the man\n"
+    assert rendered(TOKENS, terminal=True) == "a>b b>c\n"
 
 
 def test_html_is_one_page_over_all_chunks() -> None:
@@ -110,7 +111,7 @@ def test_predictions_are_rendered_while_the_rest_is_unread() -> None:
         raise UserError("line 2 is bad")
 
     pieces = render(two_chunks(), None, explain=False, terminal=False)
-    assert json.loads(next(pieces)) == CLASSIFIED.to_json()
+    assert json.loads(next(pieces)) == CLASSIFIED.to_record()
     with pytest.raises(UserError, match="line 2"):
         next(pieces)
 
@@ -126,7 +127,7 @@ def test_predictions_are_rendered_while_the_rest_is_unread() -> None:
         ),
         (ATTENDED, "conll", True, "--format conll does not fit"),
         (SCORED, "conll", False, "conll does not fit the score of a text: use json, text, html"),
-        (TOKENS, "text", False, "text does not fit predicted tokens: use json$"),
+        (TOKENS, "html", False, "html does not fit predicted tokens: use json, text, csv, tsv, parquet$"),
         (CLASSIFIED, None, True, "does not attend.*head.pooling=attention"),
         (TAGGED, "text", True, "--explain does not fit entities"),
         (SCORED, None, True, "--explain does not fit the score of a text"),
@@ -172,7 +173,7 @@ def test_a_new_kind_needs_only_its_class() -> None:
     )
     assert rendered(pair, format="text") == "one\x1b 5\n"
     assert rendered(pair, format="text", terminal=True) == "one␛ 5\n"
-    with pytest.raises(UserError, match="--format html does not fit a pair: use json, text$"):
+    with pytest.raises(UserError, match="--format html does not fit a pair: use json, text, csv"):
         rendered(pair, format="html")
     with pytest.raises(UserError, match="--explain does not fit a pair"):
         rendered(pair, explain=True)

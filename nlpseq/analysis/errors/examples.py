@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import model_directory
+from nlpseq.analysis.comparison.runs import run_folders, scored_splits
 from nlpseq.data.hub_access import cache_only
 from nlpseq.data.in_memory import LocalData
 from nlpseq.data.kept_columns import RECORD_KEYS
@@ -15,7 +16,6 @@ from nlpseq.errors import UserError
 from nlpseq.run_data import changed_splits, load_splits_of_run
 from nlpseq.task import Task
 
-from ..comparison.runs import run_folders, scored_splits
 from .results import Case, SpanError, Text
 
 
@@ -45,9 +45,7 @@ class Example:
         """Return the example as it is shown."""
         columns, prediction = dict(self.columns or {}), self.prediction
         target = self.target
-        return Case(
-            self.index, self.texts, columns, target, prediction, value, self.fold, spans
-        )
+        return Case(self.index, self.texts, columns, target, prediction, value, self.fold, spans)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,16 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 FEWEST = 20
 """Examples below which thresholds say nothing."""
+MANY = 0.25
+"""Estimated share of wrong labels above which the model is doubted instead."""
+WEAK = (
+    "so many labels are unlikely to be wrong: the model is too weak to judge them; train a better one first, or read "
+    "only the top of the list"
+)
+NO_PROBABILITIES = (
+    "no likely label errors: they need the probabilities of the classes, which these predictions lack; score the split "
+    "again with nlpseq evaluate"
+)
 
 
 class ConfidentJoint(NamedTuple):
@@ -72,10 +82,11 @@ def find_label_errors(examples: Sequence[Example], limit: int) -> LabelErrors:
     """
     known = [example for example in examples if example.target in _probabilities(example)]
     if any(not _probabilities(example) for example in examples):
-        note = "likely label errors need the probabilities of all classes, which these predictions lack: score the split again"
-        return LabelErrors(note=note)
+        return LabelErrors(note=NO_PROBABILITIES)
     if len(known) < FEWEST:
-        return LabelErrors(note=f"likely label errors need {FEWEST} examples, there are {len(known)}")
+        return LabelErrors(
+            note=f"likely label errors need {FEWEST} examples, there are {len(known)}"
+        )
     names = sorted({name for example in known for name in _probabilities(example)})
     columns = {name: number for number, name in enumerate(names)}
     matrix = np.zeros((len(known), len(names)))
@@ -96,7 +107,8 @@ def find_label_errors(examples: Sequence[Example], limit: int) -> LabelErrors:
         )
         for number in order[:limit]
     )
-    return LabelErrors(estimate_errors(joint, given), issues, len(rows))
+    estimated = estimate_errors(joint, given)
+    return LabelErrors(estimated, issues, len(rows), WEAK if estimated > MANY * len(given) else "")
 
 
 def _probabilities(example: Example) -> Mapping[str, float]:

@@ -1,11 +1,13 @@
-"""Build the error report of a run from its stored predictions; the kind of predictions decides which tables there are."""
+"""Build the error report of a run from its stored predictions, whose kind decides on the tables."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nlpseq.data.in_memory import LocalData
+from nlpseq.data.split import Split
 from nlpseq.metrics.base import sum_statistics
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.task import Task
@@ -14,7 +16,7 @@ from . import classes, spans, tags
 from .conflicts import find_conflicts
 from .examples import Example, ScoredRun, load_data, read_runs, with_texts
 from .label_errors import find_label_errors
-from .results import Case, Confusion, ErrorReport, LabelErrors, TypeErrors
+from .results import Case, Confusion, ErrorReport, ErrorSlice, LabelErrors, TypeErrors
 from .slices import error_slices
 
 CLASSES, LABEL_SETS, NUMBERS = "classes", "label sets", "numbers"
@@ -59,41 +61,58 @@ def build_error_report(
     """
     runs, chosen, notes = read_runs(folder, split)
     folds = len(runs) > 1
-    data, reason = load_data(runs[0], chosen, local_data) if not folds else ({}, "")
-    if not folds:
-        runs = [with_texts(runs[0], data.get(chosen))]
+    data, reason = ({}, "") if folds else load_data(runs[0], chosen, local_data)
+    runs = runs if folds else [with_texts(runs[0], data.get(chosen))]
     examples = [example for run in runs for example in run.examples]
     task, kind = runs[0].task, kind_of(runs[0].task, examples)
+    notes += _text_notes(examples, reason)
+    tables, wrong = _tables(kind, examples, task, limit), _wrong(kind)
+    in_sample = chosen == "train" and not folds
+    report = ErrorReport(
+        run=str(folder),
+        task=task.recipe.task,
+        split=chosen,
+        kind=kind,
+        examples=len(examples),
+        mistakes=None if wrong is None else sum(map(wrong, examples)),
+        score=task.main_metric,
+        scores=_scores(examples, task),
+        value=tables.value,
+        worst=tables.worst,
+        confusions=tables.confusions,
+        types=tables.types,
+        slices=_slices(examples, task, wrong, data.get("train")),
+        label_errors=_label_errors(kind, examples, limit, in_sample=in_sample),
+        conflicts=() if kind in (TEXTS, LIKELIHOODS) else find_conflicts(examples, limit),
+        notes=tuple(notes),
+    )
+    return report, runs
+
+
+def _text_notes(examples: Sequence[Example], reason: str) -> list[str]:
+    """Say what the report lacks, since the data are not there for the given reason."""
     if not all(example.texts for example in examples):
-        notes.append(
+        return [
             "the stored predictions have no texts, and the data are not available"
             f"{f': {reason}' if reason else ''}; score the split again with nlpseq evaluate"
-        )
-    elif reason:
-        notes.append(f"no errors by rare words: {reason}")
-    tables, wrong = _tables(kind, examples, task, limit), _wrong(kind)
-    with_all_texts = all(example.texts for example in examples)
-    comparable = kind not in (TEXTS, LIKELIHOODS)
-    total = sum_statistics(example.statistics for example in examples)
-    report = ErrorReport(
-        str(folder),
-        task.recipe.task,
-        chosen,
-        kind,
-        len(examples),
-        None if wrong is None else sum(map(wrong, examples)),
-        task.main_metric,
-        {name: float(value) for name, value in task.metric.score(total).items()},
-        tables.value,
-        tables.worst,
-        tables.confusions,
-        tables.types,
-        error_slices(examples, task, wrong, data.get("train")) if with_all_texts else {},
-        _label_errors(kind, examples, limit, in_sample=chosen == "train" and not folds),
-        find_conflicts(examples, limit) if comparable else (),
-        tuple(notes),
-    )
-    return _finite(report), runs
+        ]
+    return [f"no errors by rare words: {reason}"] if reason else []
+
+
+def _scores(examples: Sequence[Example], task: Task[Any]) -> dict[str, float]:
+    """Return the scores that are finite, as JSON has no others."""
+    scores = task.metric.score(sum_statistics(example.statistics for example in examples))
+    return {name: float(value) for name, value in scores.items() if math.isfinite(value)}
+
+
+def _slices(
+    examples: Sequence[Example],
+    task: Task[Any],
+    wrong: Callable[[Example], bool] | None,
+    train: Split | None,
+) -> dict[str, tuple[ErrorSlice, ...]]:
+    known = all(example.texts for example in examples)
+    return error_slices(examples, task, wrong, train) if known else {}
 
 
 def kind_of(task: Task[Any], examples: Sequence[Example]) -> str:
@@ -185,10 +204,3 @@ def _label_errors(
     if kind != CLASSES:
         return LabelErrors()
     return LabelErrors(note=IN_SAMPLE) if in_sample else find_label_errors(examples, limit)
-
-
-def _finite(report: ErrorReport) -> ErrorReport:
-    """Return a report without NaN and infinity, which JSON does not have."""
-    limit = 1e308
-    scores = {name: value for name, value in report.scores.items() if abs(value) <= limit}
-    return replace(report, scores=scores)

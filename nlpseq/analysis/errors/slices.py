@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nlpseq.analysis.comparison.slices import by_length, by_rarity, words_in, words_of
 from nlpseq.data.split import Split
 from nlpseq.task import Task
 
-from ..comparison.slices import by_length, by_rarity, words_in, words_of
 from .examples import Example
 from .results import ErrorSlice
 

@@ -120,10 +120,14 @@ def span_confusions(
     pairs: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for example, errors in cases:
         for error in errors:
-            gold, predicted = (span[2] if span else "none" for span in (error.gold, error.predicted))
+            gold, predicted = (
+                span[2] if span else "none" for span in (error.gold, error.predicted)
+            )
             pairs[gold, predicted].append(example.case(None, (error,)))
     ordered = sorted(pairs.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(
-        Confusion(gold, predicted, len(found), len(found) / max(sizes[gold], 1), tuple(found[:CASES]))
+        Confusion(
+            gold, predicted, len(found), len(found) / max(sizes[gold], 1), tuple(found[:CASES])
+        )
         for (gold, predicted), found in ordered[:limit]
     )

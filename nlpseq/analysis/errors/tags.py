@@ -37,7 +37,9 @@ def errors_by_tag(examples: Sequence[Example]) -> tuple[TypeErrors, ...]:
         pairs = zip(example.target, example.prediction, strict=True)
         correct.update(tag for tag, other in pairs if tag == other)
     rows = [
-        TypeErrors(tag, gold[tag], predicted[tag], correct[tag], wrong_type=gold[tag] - correct[tag])
+        TypeErrors(
+            tag, gold[tag], predicted[tag], correct[tag], wrong_type=gold[tag] - correct[tag]
+        )
         for tag in gold | predicted
     ]
     return tuple(sorted(rows, key=lambda row: (-row.wrong_type, row.type)))
@@ -50,7 +52,8 @@ def tag_confusions(examples: Sequence[Example], limit: int) -> tuple[Confusion, 
     shown: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for example in examples:
         for error in _wrong(example):
-            assert error.gold is not None and error.predicted is not None
+            assert error.gold is not None
+            assert error.predicted is not None
             pair = (error.gold[2], error.predicted[2])
             counts[pair] += 1
             if len(shown[pair]) < CASES:

@@ -63,7 +63,10 @@ def _joined(tables: Sequence[ScoreTable]) -> ScoreTable:
     names = dict.fromkeys(name for table in tables for name in table)
     return {
         name: np.concatenate(
-            [table.get(name, np.full(size, np.nan)) for table, size in zip(tables, sizes, strict=True)]
+            [
+                table.get(name, np.full(size, np.nan))
+                for table, size in zip(tables, sizes, strict=True)
+            ]
         )
         for name in names
     }

@@ -34,7 +34,9 @@ def readable_values(splits: Mapping[str, Split], columns: Mapping[str, str]) -> 
                 found = {n: with_column(own[n], column, numbers[n], "float64") for n in numbers}
             else:
                 lists, _ = read_label_lists(own, column)
-                found = {name: with_column(own[name], column, lists[name], "list") for name in lists}
+                found = {
+                    name: with_column(own[name], column, lists[name], "list") for name in lists
+                }
         except UserError:
             continue
         read |= found

@@ -100,18 +100,18 @@ def test_slices_hold_all_examples_and_add_up(report: Report, trained: Path) -> N
 
 
 def test_slices_are_cut_by_the_words_of_train(report: Report) -> None:
-    from nlpseq.analysis.comparison.slices import _by_length, _by_rarity
+    from nlpseq.analysis.comparison.slices import by_length, by_rarity
 
-    cut = _by_length([1, 2, 3, 4, 5, 6, 7, 8])
+    cut = by_length([1, 2, 3, 4, 5, 6, 7, 8])
     assert {name: places.tolist() for name, places in cut.items()} == {
         "1 to 2": [0, 1],
         "3 to 4": [2, 3],
         "5 to 6": [4, 5],
         "7 to 8": [6, 7],
     }
-    assert {name: len(places) for name, places in _by_length([3, 3, 3]).items()} == {"3": 3}
+    assert {name: len(places) for name, places in by_length([3, 3, 3]).items()} == {"3": 3}
     known = Counter({"the": 9, "old": 5, "man": 1})
-    parts = _by_rarity([["the", "sea"], ["the", "man"], ["old"], ["the"], []], known)
+    parts = by_rarity([["the", "sea"], ["the", "man"], ["old"], ["the"], []], known)
     assert [places.tolist() for places in parts.values()] == [[0], [1, 2], [3, 4]]
 
 

@@ -13,9 +13,7 @@ from nlpseq.analysis.errors.label_errors import (
 NAMES = ("apple", "pear", "plum")
 
 
-def drawn(
-    count: int, noise: float, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def drawn(count: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return true classes, given labels of which a share is flipped, and probabilities of a decent model."""
     generator = np.random.default_rng(seed)
     true = generator.integers(0, 3, count)

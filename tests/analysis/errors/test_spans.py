@@ -9,6 +9,7 @@ from nlpseq.analysis.errors.spans import (
     MISSED,
     SPURIOUS,
     TYPE,
+    Triple,
     errors_by_type,
     span_cases,
     span_confusions,
@@ -31,7 +32,7 @@ WORDS = ("Mila", "Kovar", "flew", "from", "Old", "Harbour", "to", "Brno", "today
         ((4, 6, "LOC"), (5, 6, "ORG"), BOTH),
     ],
 )
-def test_kinds_of_wrong_spans(gold, predicted, kind) -> None:
+def test_kinds_of_wrong_spans(gold: Triple | None, predicted: Triple | None, kind: str) -> None:
     (error,) = span_errors([gold] if gold else [], [predicted] if predicted else [], WORDS)
 
     assert (error.kind, error.gold, error.predicted) == (kind, gold, predicted)

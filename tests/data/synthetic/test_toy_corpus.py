@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpseq.data.synthetic import toy_corpus
+from nlpseq.data.synthetic.toy_corpus.annotations import TOPICS
 from nlpseq.data.synthetic.toy_corpus.grammar import Grammar, Rule
 from nlpseq.data.synthetic.toy_corpus.lexicon import GIVEN_NAMES, NAMES
 from nlpseq.data.synthetic.toy_corpus.notation import normalise, read_rules
@@ -270,6 +271,8 @@ SAMPLE_0 = toy_corpus.Example(
     ),
     headline=tuple("Doctors do not rebuild Kirkworth".split()),
     log_probability=-46.432857763667485,
+    rating=2.58,
+    topics=("occupation", "place", "thing"),
 )
 SAMPLE_1 = "Many gardeners who stay in Brenby beautify Selwick ."
 
@@ -372,8 +375,42 @@ def test_views_show_one_world() -> None:
     assert set(views["entities"]["test"][0]) == {"tokens", "tags"}
     for split in sizes:
         labelled = [text_of(row) for row in views["sentiment"][split]]
-        for view in ("entities", "parts_of_speech", "translation", "headline"):
+        for view in (
+            "entities",
+            "parts_of_speech",
+            "rating",
+            "topics",
+            "translation",
+            "headline",
+        ):
             assert [text_of(row) for row in views[view][split]] == labelled
+
+
+def test_ratings_and_topics_follow_from_the_text() -> None:
+    rows = toy_corpus.draw_splits("rating", {"train": 3000}, seed=1)["train"]
+    rated = {row["text"]: row["number"] for row in rows}
+    assert 1 <= min(rated.values()) < max(rated.values()) <= 5
+    of_clause = {"is": 1.2, "is very": 1.8, "is quite": 0.9, "is not": 0.6, "is never": 0.9}
+    seen = set()
+    for text, number in rated.items():
+        words = text.split()
+        if "is" not in words or "," in words or "that" in words:
+            continue
+        degree = next((w for w in words if w in ("very", "quite", "not", "never")), "")
+        expected = of_clause[f"is {degree}".strip()]
+        assert abs(number - 3) == pytest.approx(expected)
+        seen.add(degree)
+    assert seen == {"", "very", "quite", "not", "never"}
+    sentiment = toy_corpus.draw_splits("sentiment", {"train": 3000}, seed=1)["train"]
+    assert [row["number"] > 3 for row in rows] == [row["label"] == "positive" for row in sentiment]
+    labelled = toy_corpus.draw_splits("topics", {"train": 3000}, seed=1)["train"]
+    entities = toy_corpus.draw_splits("entities", {"train": 3000}, seed=1)["train"]
+    kinds = {"person": "B-PER", "place": "B-LOC", "firm": "B-ORG"}
+    for row, tagged in zip(labelled, entities, strict=True):
+        assert {kind for kind in row["labels"] if kind in kinds} == {
+            kind for kind, tag in kinds.items() if tag in tagged["tags"]
+        }
+    assert {label for row in labelled for label in row["labels"]} == set(TOPICS)
 
 
 def test_parts_of_speech_follow_from_the_derivation() -> None:

@@ -2,7 +2,7 @@
 
 The rating is 3 for indifference, and lies between 1 and 5. A clause counts 1.2 up or down; `very` makes it 1.5 times as
 strong, `quite` 0.75 times, `not` 0.5 and `never` 0.75 times, after turning the word round. A concession, which is
-opposed to the main clause, counts 0.4 times; what a person says counts 0.8 times, and what one denies 0.5 times.
+opposed to the main clause, counts 0.3 times; what a person says counts 0.8 times, and what one denies 0.5 times.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from nlpseq.data.synthetic.toy_corpus.grammar import Derivation
 
 _NEUTRAL, _STEP = 3.0, 1.2
-_CONCESSION, _SAID, _DENIED = 0.4, 0.8, -0.5
+_CONCESSION, _SAID, _DENIED = 0.3, 0.8, -0.5
 _STRENGTHS = {"very": 1.5, "quite": 0.75, "not": 0.5, "never": 0.75}
 _TOPICS = {
     "Named[per]": "person",
