@@ -41,7 +41,7 @@ __all__ = [
     "UserError",
     "__version__",
     "compare",
-    "errors",
+    "find_errors",
     "evaluate",
     "inspect",
     "load",
@@ -323,7 +323,7 @@ def evaluate(
     return evaluate_run(name, overrides=changes, **as_options(local_data), **options)
 
 
-def errors(
+def find_errors(
     run: str | Path,
     *,
     split: str | None = None,
@@ -336,7 +336,7 @@ def errors(
 ) -> "ErrorReport":
     """List where a trained model is wrong, and likely label errors; `nlpseq errors` on the command line.
 
-        report = nlpseq.errors("runs/tickets", output="errors.html")
+        report = nlpseq.find_errors("runs/tickets", output="errors.html")
         for issue in report.label_errors.issues:
             print(issue.case.columns, issue.case.target, issue.suggested)
 

@@ -11,18 +11,18 @@ from nlpseq.cli.option_types import positive_int
 
 SUMMARY = "show where a trained model is wrong, and labels that are likely wrong"
 DESCRIPTION = """\
-List the errors of a run from its stored predictions: the most confident ones, by
-pair of classes or type of entity, by length and rare words; and likely label errors.
-A page shows the texts, shaded by what the model decided by."""
+List the errors of a run from its stored predictions: the most confident ones,
+by pair of classes or type of entity, by length and rare words, and likely label
+errors. A page shows the texts, shaded by what the model decided by."""
 EXAMPLES = """\
 examples:
   nlpseq errors runs/tickets
   nlpseq errors runs/tickets --split validation --output errors.html
-  nlpseq errors runs/tickets --json > errors.json
+  nlpseq errors runs/tickets --json
   nlpseq run runs/tickets/recipe.toml --folds 5 --output runs/folds
-  nlpseq errors runs/folds                    (label errors in all of train)
+  nlpseq errors runs/folds
 
-The page is written to RUN/errors/SPLIT.html, with --json only if --output is given.
+The page is written to RUN/errors/SPLIT.html; with --json only to --output.
 Label errors need predictions on examples that the model was not trained on:
 validation, test, or the folds of a cross-validation.
 """

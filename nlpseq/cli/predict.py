@@ -41,7 +41,7 @@ examples:
   nlpseq predict runs/sentiment "a warm and funny film" "dull"
   nlpseq predict runs/sentiment --explain "a warm and funny film"
   nlpseq predict runs/sentiment --explain leave-one-out "a warm film"
-  nlpseq predict runs/sentiment --file reviews.csv --column body --output out.csv
+  nlpseq predict runs/sentiment --file in.csv --column body --output out.csv
   nlpseq predict runs/ner --file texts.txt --output entities.jsonl
   nlpseq predict runs/ner --file texts.txt.gz --format html --output ner.html
   nlpseq predict runs/ner --pretokenized "Ann lives in U.S. cities ."
@@ -49,15 +49,15 @@ examples:
   nlpseq predict runs/translation --file in.txt --output out.txt --beam-size 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
 
-Each line of a file or of standard input is one text, an empty line too. A file
+Each line of a file or of standard input is one text, also an empty line. A file
 with columns (.csv .tsv .jsonl .parquet and others, or with --column) is read row
-by row; with --output out.csv, out.jsonl or out.parquet its columns are kept, and
+by row. With --output out.csv, out.jsonl or out.parquet its columns are kept, and
 what is predicted is added, such as label and confidence (predicted_label beside
-a label). A column may hold lists of tokens.
+a column label). A column may hold lists of tokens.
 
-For a model of pairs a line is two texts with a tab between them, or a JSON object
-with "text" and "text2"; columns are --column a --column b; on the command line
-texts come in twos: TEXT TEXT2 TEXT TEXT2. With --output, predictions are
+For a model of pairs a line is two texts with a tab between them, or a JSON
+object with "text" and "text2"; columns are --column a --column b; on the command
+line texts come in twos: TEXT TEXT2 TEXT TEXT2. With --output, predictions are
 collected in FILE.partial until all are there. If interrupted, run the command
 again with --resume, with the same texts and options.
 """

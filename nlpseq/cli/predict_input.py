@@ -138,7 +138,11 @@ def _choose(stream: RowStream, arguments: Namespace, wanted: tuple[str, ...]) ->
     """Return the table with the columns that leave no doubt, and say which."""
     known = {*wanted, "text", "text2"} & {*stream.columns}
     if len(wanted) == 2 and stream.header and arguments.header is None and not known:
-        stream = _open_stream(arguments, header=False)  # two texts on each line
+        stream = _open_stream(arguments, header=False)
+        print(
+            f"{stream.file}: each line is a pair, the first one too (--header true changes this)",
+            file=sys.stderr,
+        )
     _say(stream)
     table = Table(stream, choose_sides(stream, (), wanted))
     names = " and ".join(f"{side[0]!r}" for side in table.sides)

@@ -1,19 +1,22 @@
-"""Some rows of a data set: copied where it is in memory or small, by an index where it is mapped from disk.
+"""Some rows of a data set: copied as readers copy them, beyond 64 MB to disk; of a large data set of the Hub, an index.
 
 `Dataset.select` keeps all rows and gathers one row at a time, 20 times as slow as a copy.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from nlpseq.readers.tables import TableWriter
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
 MOST_COPIED = 1 << 28
-"""Bytes up to which rows that are mapped from disk are copied."""
+"""Bytes up to which a data set of the Hub is copied."""
 
 
 def select_rows(rows: "Dataset", numbers: Sequence[int] | npt.NDArray[np.int64]) -> "Dataset":
@@ -29,13 +32,15 @@ def select_rows(rows: "Dataset", numbers: Sequence[int] | npt.NDArray[np.int64])
 
     if chosen[0] < 0 or chosen[-1] >= len(rows):
         raise IndexError(f"rows {chosen[0]} to {chosen[-1]} of {len(rows)}")
-    table, begin, batches = rows.data.table, 0, []
+    table, begin = rows.data.table, 0
+    writer = TableWriter(Path("rows"))
     for batch in table.to_batches():
         first, last = np.searchsorted(chosen, [begin, begin + len(batch)])
         if last > first:
-            batches.append(batch.take(pa.array(chosen[first:last] - begin)))
+            taken = batch.take(pa.array(chosen[first:last] - begin))
+            writer.append_table(pa.Table.from_batches([taken]))
         begin += len(batch)
-    part = pa.Table.from_batches(batches, table.schema)
+    part = writer.finish().replace_schema_metadata(table.schema.metadata)
     return Dataset(
         part, info=rows.info.copy(), split=rows.split, fingerprint=generate_random_fingerprint()
     )

@@ -57,37 +57,32 @@ def evaluate(
     """
     folder = model_directory.locate(name)
     home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
-    check_writable(home / "evaluations" / f"{split}.json")
+    written = home / "evaluations" / f"{split}.json"
+    check_writable(written)
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
     splits = load_splits_of_run(folder, task, data or data_dir, wanted=[split], overrides=overrides)
     _check_scorable(splits, split)
     kept = columns_to_keep(task, splits[split])
     scores, records = _score(folder, task, splits[split], device)
-    predictions = home / "evaluations" / f"{split}.predictions.jsonl"
-    write_predictions(predictions, records, splits[split], kept)
+    write_predictions(written.with_suffix(".predictions.jsonl"), records, splits[split], kept)
     beside: dict[str, Any] = {}
     untold: list[str] = []
     if baselines and task.recipe.evaluation.baselines:
         beside, untold = baselines_of_run(
-            folder, home / "evaluations", task, splits, split, records, overrides
+            folder, written.parent, task, splits, split, records, overrides
         )
     result = {
         "split": split,
         "overrides": list(overrides),
         split: {**scores, **task.known_scores(splits[split])},
         **beside,
-        "notes": [
-            *_data_notes(folder, task, splits, split),
-            *task.inspect(splits[split]),
-            *task.score_notes(split, records),
-            *untold,
-        ],
+        "notes": [*_notes(folder, task, splits, split, records), *untold],
         "unknown_tokens": task.unknown_tokens,
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,
         "versions": versions(),
     }
-    write_json(home / "evaluations" / f"{split}.json", result)
+    write_json(written, result)
     return result
 
 
@@ -99,13 +94,18 @@ def _check_scorable(splits: Mapping[str, Split], name: str) -> None:
         raise UserError(f"split {name!r}: {splits[name].note}; `nlpseq predict` labels its texts")
 
 
-def _data_notes(
-    folder: Path, task: Task[Any], splits: Mapping[str, Split], split: str
+def _notes(
+    folder: Path,
+    task: Task[Any],
+    splits: Mapping[str, Split],
+    split: str,
+    records: Sequence[Record],
 ) -> list[str]:
-    """Say whether the data are others than those of the run, and how much of the split train has too."""
+    """Say whether the data are others than those of the run, what train has of them, and what scores lack."""
     changed = changed_splits(folder, splits, [split])
     notes = [f"{split}: not the data that the run recorded under this name"] if changed else []
-    return [*notes, *overlap_notes(splits, [split], task.text_fields)]
+    notes += overlap_notes(splits, [split], task.text_fields)
+    return [*notes, *task.inspect(splits[split]), *task.score_notes(split, records)]
 
 
 def _score(

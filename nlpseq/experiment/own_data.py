@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq import recipe as recipes
-from nlpseq.data.column_choice import ColumnChoice, Name, choose_columns
+from nlpseq.data.column_checks import Name
+from nlpseq.data.column_choice import ColumnChoice, choose_columns
 from nlpseq.data.columns import rename_columns
 from nlpseq.data.in_memory import MEMORY, DataInMemory, read_in_memory
 from nlpseq.data.own_files import OwnFiles, describe_files

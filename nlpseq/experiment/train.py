@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli_w
 
-from nlpseq.data.column_choice import Name
+from nlpseq.data.column_checks import Name
 from nlpseq.data.in_memory import LocalData, as_options
 from nlpseq.data.own_files import default_name
 from nlpseq.data.report import DataReport

@@ -68,7 +68,7 @@ def _header(report: Report, title: str) -> str:
     name = report["score"]
     if (score := report["scores"].get(name)) is not None:
         tiles.append((format_score(name, score), score_label(name)))
-    if report["label_errors"]["estimated"] is not None:
+    if report["label_errors"]["estimated"] is not None and not report["label_errors"]["note"]:
         tiles.append((f"{report['label_errors']['estimated']:.0f}", "wrong labels (estimated)"))
     if report["conflicts"]:
         tiles.append((f"{len(report['conflicts']):,}", "texts with conflicting labels"))

@@ -73,7 +73,7 @@ def wrong_word(report: Report) -> str:
 def label_error_lines(report: Report) -> list[str]:
     """Return what is known of wrong labels."""
     found, lines = report["label_errors"], []
-    if found["estimated"] is not None:
+    if found["estimated"] is not None and not found["note"]:
         lines.append(
             f"labels: about {found['estimated']:.0f} of {report['examples']:,} are wrong by confident learning, "
             f"{format_count(found['count'], 'example')} to look at"

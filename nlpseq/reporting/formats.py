@@ -22,6 +22,8 @@ PERCENT = frozenset(
         "micro_recall",
         "subset_accuracy",
         "label_ranking_average_precision",
+        "auroc",
+        "average_precision",
     }
 )
 """Scores that files hold as fractions and people read in percent."""

@@ -1,10 +1,32 @@
-"""Words of texts for baselines, whatever the tokenization of the network."""
+"""Words of texts for baselines, whatever the tokenization of the network.
 
-from collections.abc import Sequence
-from typing import Any
+Baselines take seconds and bounded memory: of a large train split they learn from a sample, and they predict some
+texts at a time.
+"""
 
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from nlpseq.data.row_selection import select_rows
 from nlpseq.data.split import Split
 from nlpseq.data.word_tokenizer import split_words
+
+MOST_TEXTS = 100_000
+"""Texts of a split that baselines learn from."""
+TEXTS_AT_ONCE = 10_000
+SEED = 0
+GuessT = TypeVar("GuessT")
+
+
+def baseline_sample(split: Split) -> tuple[Split, str]:
+    """Return the rows of a split that baselines learn from, and a note if those are a sample."""
+    if len(split) <= MOST_TEXTS:
+        return split, ""
+    numbers = random.Random(SEED).sample(range(len(split)), MOST_TEXTS)
+    note = f"learnt from {MOST_TEXTS:,} of the {len(split):,} examples of {split.name}, drawn at random"
+    return replace(split, rows=select_rows(split.rows, numbers)), note
 
 
 def baseline_words(split: Split, fields: Sequence[str]) -> list[Any]:
@@ -14,8 +36,28 @@ def baseline_words(split: Split, fields: Sequence[str]) -> list[Any]:
         split: of the data.
         fields: the column of texts, or the two columns of pairs.
     """
-    columns = [[_cut(text) for text in split.column(field)] for field in fields]
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+    return _cut_columns([split.column(field) for field in fields])
+
+
+def predict_in_parts(
+    predict: Callable[[list[Any]], Sequence[GuessT]], split: Split, fields: Sequence[str]
+) -> Iterator[GuessT]:
+    """Yield the prediction for each row of a split.
+
+    Args:
+        predict: of a baseline, from the words of texts.
+        split: of the data.
+        fields: the column of texts, or the two columns of pairs.
+    """
+    columns = [split.column(field) for field in fields]
+    for begin in range(0, len(split), TEXTS_AT_ONCE):
+        part = [column[begin : begin + TEXTS_AT_ONCE] for column in columns]
+        yield from predict(_cut_columns(part))
+
+
+def _cut_columns(columns: Sequence[Sequence[Any]]) -> list[Any]:
+    words = [[_cut(text) for text in column] for column in columns]
+    return words[0] if len(words) == 1 else list(zip(*words, strict=True))
 
 
 def _cut(text: Any) -> list[str]:

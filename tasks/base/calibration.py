@@ -19,11 +19,9 @@ class Judged(NamedTuple):
     correct: Sequence[bool]
 
     @property
-    def error(self) -> str:
-        """The expected calibration error, as text."""
-        if not self.confidences:
-            return "undefined"
-        return f"{expected_calibration_error(self.confidences, self.correct):.3f}"
+    def error(self) -> float:
+        """The expected calibration error."""
+        return expected_calibration_error(self.confidences, self.correct)
 
 
 def check_calibration(calibrate: bool, splits: Mapping[str, Split]) -> None:
@@ -64,9 +62,12 @@ def choose_temperature(
 
 def _note(fit: Fit, before: Judged, after: Judged, unit: str) -> str:
     end = f", the highest that is tried ({HIGHEST:g})" if fit.bounded else ""
+    errors = "no entity is predicted"
+    if before.confidences:
+        errors = f"calibration error {before.error:.3f} before, {after.error:.3f} after"
     return (
         f"temperature {fit.temperature:.3f} chosen on validation{end}: nll per {unit} {fit.before:.4f} before, "
-        f"{fit.after:.4f} after; calibration error {before.error} before, {after.error} after"
+        f"{fit.after:.4f} after; {errors}"
     )
 
 

@@ -14,7 +14,7 @@ from nlpseq.data.split import Split
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.task import Baseline, Record
 
-from ..base.baseline_words import baseline_words
+from ..base.baseline_words import baseline_sample, baseline_words, predict_in_parts
 
 
 def train_baselines(
@@ -32,24 +32,28 @@ def train_baselines(
         metric: of the task.
     """
     train, validation = splits["train"], splits.get("validation")
-    labels, words = targets(train), baseline_words(train, fields)
 
-    def baseline(name: str, label: str, predict: Callable[[Any], list[Guess]]) -> Baseline:
+    def baseline(
+        name: str, label: str, predict: Callable[[Any], list[Guess]], note: str = ""
+    ) -> Baseline:
         def records(split: Split) -> Iterator[Record]:
-            guesses, gold = predict(baseline_words(split, fields)), targets(split)
+            guesses, gold = predict_in_parts(predict, split, fields), targets(split)
             scores = metric.with_targets(gold)
             for index, (guess, target) in enumerate(zip(guesses, gold, strict=True)):
                 yield Record(index, scores.statistics(guess.label, target), target, guess._asdict())
 
-        return Baseline(name, label, records)
+        return Baseline(name, label, records, note=note)
 
-    frequent = MostFrequentClass().fit(labels)
+    frequent = MostFrequentClass().fit(targets(train))
     yield baseline("most_frequent_class", "most frequent class", frequent.predict)
-    if not any(any(sides) for sides in words):
+    train, note = baseline_sample(train)
+    labels, words = targets(train), baseline_words(train, fields)
+    if not any(any(sides) for sides in words) or len({*labels}) < 2:
         return
-    held_out = (
-        None if validation is None else (baseline_words(validation, fields), targets(validation))
-    )
+    held_out = None
+    if validation is not None:
+        validation, _ = baseline_sample(validation)
+        held_out = (baseline_words(validation, fields), targets(validation))
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
     regression = TfidfClassifier(features).fit(words, labels, held_out)
-    yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict)
+    yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict, note)

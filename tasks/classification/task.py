@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nlpseq.data.batch import Tokens
 from nlpseq.data.features import Features
 from nlpseq.data.labels import label_text
+from nlpseq.data.report import DataReport
 from nlpseq.data.split import Split
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.errors import UserError, suggest
@@ -20,7 +21,7 @@ from nlpseq.metrics.base import Scores, perfect_scores
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
-from nlpseq.task import Baseline, LossSum, Record, Shard
+from nlpseq.task import Baseline, LossSum, Record, Setting, Shard
 from nlpseq.wording import format_count
 
 from ..base.calibration import calibration_state, check_calibration, restored_temperature
@@ -59,6 +60,12 @@ class Classification(VectorTask[ClassificationRecipe, str]):
         self.labels: list[str] = []
         self.temperature = 1.0
         self._class_weights: Tensor | None = None
+
+    @classmethod
+    def settings(cls, report: DataReport) -> list[Setting]:
+        """Choose also calibrated probabilities."""
+        reason = "probabilities say how often the class is right"
+        return [*super().settings(report), Setting("head.calibrate", True, reason)]
 
     # Preparation
 

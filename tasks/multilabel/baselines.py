@@ -11,7 +11,7 @@ from nlpseq.metrics.multilabel import LabelSet, MultilabelScores
 from nlpseq.metrics.thresholds import choose_thresholds, label_matrix
 from nlpseq.task import Baseline, Record
 
-from ..base.baseline_words import baseline_words
+from ..base.baseline_words import baseline_sample, baseline_words, predict_in_parts
 
 
 def train_baselines(
@@ -31,31 +31,35 @@ def train_baselines(
         rule: of thresholds, as of the network.
     """
     train, validation = splits["train"], splits.get("validation")
-    gold, labels = targets(train), metric.labels
+    labels = metric.labels
 
-    def baseline(name: str, label: str, predict: Callable[[Any], list[LabelGuess]]) -> Baseline:
+    def baseline(
+        name: str, label: str, predict: Callable[[Any], list[LabelGuess]], note: str = ""
+    ) -> Baseline:
         def records(split: Split) -> Iterator[Record]:
-            guesses, gold = predict(baseline_words(split, fields)), targets(split)
+            guesses, gold = predict_in_parts(predict, split, fields), targets(split)
             scores = metric.with_targets(gold)
             for index, (guess, target) in enumerate(zip(guesses, gold, strict=True)):
                 yield Record(
                     index, scores.statistics(LabelSet(*guess), target), target, guess._asdict()
                 )
 
-        return Baseline(name, label, records)
+        return Baseline(name, label, records, note=note)
 
-    frequent = MostFrequentLabels().fit(gold, labels)
+    frequent = MostFrequentLabels().fit(targets(train), labels)
     yield baseline("most_frequent_labels", "most frequent label set", frequent.predict)
+    train, note = baseline_sample(train)
     words = baseline_words(train, fields)
     if not any(any(sides) for sides in words):
         return
     held_out = None
     if validation is not None:
+        validation, _ = baseline_sample(validation)
         held_out = (
             baseline_words(validation, fields),
             label_matrix(targets(validation), labels),
         )
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
     regressions = TfidfLabels(labels, partial(choose_thresholds, rule=rule), features)
-    regressions.fit(words, label_matrix(gold, labels), held_out)
-    yield baseline("tfidf", "TF-IDF with logistic regressions", regressions.predict)
+    regressions.fit(words, label_matrix(targets(train), labels), held_out)
+    yield baseline("tfidf", "TF-IDF with logistic regressions", regressions.predict, note)

@@ -9,7 +9,7 @@ from nlpseq.data.split import Split
 from nlpseq.metrics.regression import RegressionScores
 from nlpseq.task import Baseline, Record
 
-from ..base.baseline_words import baseline_words
+from ..base.baseline_words import baseline_sample, baseline_words, predict_in_parts
 
 
 def train_baselines(
@@ -27,24 +27,27 @@ def train_baselines(
         metric: of the task.
     """
     train, validation = splits["train"], splits.get("validation")
-    numbers = targets(train)
 
-    def baseline(name: str, label: str, predict: Callable[[Any], list[float]]) -> Baseline:
+    def baseline(
+        name: str, label: str, predict: Callable[[Any], list[float]], note: str = ""
+    ) -> Baseline:
         def records(split: Split) -> Iterator[Record]:
-            rows = zip(predict(baseline_words(split, fields)), targets(split), strict=True)
+            rows = zip(predict_in_parts(predict, split, fields), targets(split), strict=True)
             for index, (number, target) in enumerate(rows):
                 statistics = metric.statistics(number, target)
                 yield Record(index, statistics, target, {"number": number})
 
-        return Baseline(name, label, records)
+        return Baseline(name, label, records, note=note)
 
-    yield baseline("mean", "mean of train", MeanNumber().fit(numbers).predict)
+    yield baseline("mean", "mean of train", MeanNumber().fit(targets(train)).predict)
+    train, note = baseline_sample(train)
     words = baseline_words(train, fields)
     if not any(any(sides) for sides in words):
         return
     held_out = None
     if validation is not None:
+        validation, _ = baseline_sample(validation)
         held_out = (baseline_words(validation, fields), targets(validation))
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
-    ridge = TfidfRidge(features).fit(words, numbers, held_out)
-    yield baseline("tfidf", "TF-IDF with ridge regression", ridge.predict)
+    ridge = TfidfRidge(features).fit(words, targets(train), held_out)
+    yield baseline("tfidf", "TF-IDF with ridge regression", ridge.predict, note)

@@ -63,7 +63,7 @@ class SentenceTagger:
             for path, sure, length in zip(paths.tolist(), chosen, lengths, strict=True):
                 yield TaggedSentence([self.tags[tag] for tag in path[:length]], [], sure[:length])
             return
-        entities = self._spans(paths, mask)
+        entities = self.find_spans(paths, mask)
         log_probs = head.span_log_probs(calibrated, paths, entities, ~self._continues)
         types = [self._types[tag] for tag in paths[entities.rows, entities.begins].tolist()]
         spans = list(map(tag_schemes.Span, types, entities.begins.tolist(), entities.ends.tolist()))
@@ -76,7 +76,7 @@ class SentenceTagger:
             yield TaggedSentence(tags, spans[begin:end], confidences[begin:end])
             begin = end
 
-    def _spans(self, paths: Tensor, mask: Tensor | None) -> Spans:
+    def find_spans(self, paths: Tensor, mask: Tensor | None) -> Spans:
         """Return the entities of paths (B, T) row by row, as `tag_schemes.tags_to_spans` finds them."""
         inside = ~self._outside[paths]  # (B, T)
         if mask is not None:

@@ -13,7 +13,9 @@ from nlpseq.baselines.text_labels import LabelGuess, MostFrequentLabels, TfidfLa
 from nlpseq.baselines.text_regression import MeanNumber, TfidfRidge
 from nlpseq.metrics.thresholds import choose_thresholds
 
-TEXTS = [text.split() for text in ("soup cold", "warm soup", "rude porter", "roof", "cold roof", "a")]
+TEXTS = [
+    text.split() for text in ("soup cold", "warm soup", "rude porter", "roof", "cold roof", "a")
+]
 NUMBERS = [2.0, 8.0, 1.0, 5.0, 3.0, 5.5]
 GOLD = np.array([[1, 0], [1, 0], [0, 1], [0, 0], [0, 0], [0, 0]], dtype=bool)
 

@@ -136,8 +136,8 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         ("run x --code nowhere.py", "--code nowhere.py: no such Python file"),
         (
             "fly x",
-            "unknown command 'fly'; choose quickstart, train, data, run, evaluate, predict, generate, compare, inspect, "
-            "recipes, completion",
+            "unknown command 'fly'; choose quickstart, train, data, run, evaluate, errors, predict, "
+            "generate, compare, inspect, recipes, completion",
         ),
         ("--verison", "unknown option '--verison'; did you mean '--version'?"),
         ("run x --seed 3", "without dashes: seed=3; did you mean '--seeds'?"),

@@ -215,9 +215,7 @@ def test_everything_else_is_checked_before_the_model_is_loaded(
     Path("file").touch()
     Path("out.partial").write_text("a\n")
     Path("out.partial.json").write_text('{"run": "some", "seed": null}')
-    monkeypatch.setattr(
-        "nlpseq.cli.output_checks.os.access", lambda path, _: path.name != "locked"
-    )
+    monkeypatch.setattr("nlpseq.cli.output_checks.os.access", lambda path, _: path.name != "locked")
     before = sorted(tmp_path.rglob("*"))
     assert main(["predict", "some", "text", *words.split()]) == 2  # there is no model to load
     printed = capsys.readouterr()
@@ -451,7 +449,7 @@ def test_a_bad_text_further_down_keeps_the_predictions_before_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("nlpseq.cli.predict.READ_AHEAD", 1)
+    monkeypatch.setattr("nlpseq.cli.predict_input.READ_AHEAD", 1)
     use(BackwardsGenerator())
     source, output = tmp_path / "in.txt", tmp_path / "out.txt"
     source.write_bytes(b"a\n" * 9 + b"\xff\n")

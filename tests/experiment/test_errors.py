@@ -76,7 +76,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(run: Path) -> ErrorReport:
-    return nlpseq.errors(run)
+    return nlpseq.find_errors(run)
 
 
 def stored(run: Path) -> list[dict[str, Any]]:
@@ -150,10 +150,10 @@ def test_json_is_the_report(
 
 def test_train_is_said_to_be_in_sample(run: Path) -> None:
     with pytest.raises(UserError, match="no predictions of split 'train'.*--split train"):
-        nlpseq.errors(run, split="train")
+        nlpseq.find_errors(run, split="train")
 
     nlpseq.evaluate(run, split="train", device="cpu")
-    report = nlpseq.errors(run, split="train")
+    report = nlpseq.find_errors(run, split="train")
 
     assert report.examples == 108
     assert report.label_errors.estimated is None
@@ -171,13 +171,13 @@ def test_records_without_texts_are_read_with_those_of_the_data(
         del row["prediction"]["probabilities"]
     try:
         write(path, old)
-        again = nlpseq.errors(run)
+        again = nlpseq.find_errors(run)
         assert [case.texts for case in again.worst] == [case.texts for case in report.worst]
         assert "score the split again" in again.label_errors.note
         moved = run.parent / "test.jsonl"
         moved.rename(tmp_path / "test.jsonl")
         try:
-            without = nlpseq.errors(run, output=tmp_path / "page.html")
+            without = nlpseq.find_errors(run, output=tmp_path / "page.html")
         finally:
             (tmp_path / "test.jsonl").rename(moved)
         assert without.mistakes == report.mistakes
@@ -218,14 +218,14 @@ def test_folds_are_out_of_sample_predictions_of_all_of_train(run: Path, tmp_path
         folds=3,
     )
 
-    report = nlpseq.errors(tmp_path / "folds")
+    report = nlpseq.find_errors(tmp_path / "folds")
 
     assert (report.split, report.examples) == ("train", 120)
     issues = {issue.case.columns["doc_id"] for issue in report.label_errors.issues}
     assert issues == {f"D3-{number}" for number in flipped}
     assert {case.fold for case in report.worst} <= {1, 2, 3}
     with pytest.raises(UserError, match="leave --split out"):
-        nlpseq.errors(tmp_path / "folds", split="validation")
+        nlpseq.find_errors(tmp_path / "folds", split="validation")
 
 
 def test_a_column_that_is_not_there_is_an_error_before_training(run: Path, tmp_path: Path) -> None:

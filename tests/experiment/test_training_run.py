@@ -139,6 +139,7 @@ def fail(*_: Any, **__: Any) -> Any:
 FAILURES: list[tuple[str, Callable[..., Any]]] = [
     ("write_predictions", fail),
     ("draw_details", fail),
+    ("draw_probabilities", fail),
     ("model_card", fail),
 ]
 
@@ -207,3 +208,22 @@ def test_evaluate_checks_before_it_loads_the_model(
         evaluate(folder, split="tset")
     with pytest.raises(UserError, match="can change how a trained model is tested"):
         evaluate(folder, overrides=["training.epochs=3"])
+
+
+def test_a_resumed_run_has_the_same_temperature(tmp_path: Path) -> None:
+    options = ("head.calibrate=true", "evaluation.baselines=false")
+    straight = train(tmp_path / "straight", *options).metrics
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_run, "write_predictions", fail)
+        with pytest.raises(RuntimeError, match="out of luck"):
+            train(tmp_path / "run", *options)
+    resumed = train(tmp_path / "run", *options, resume=True).metrics
+    assert [note for note in resumed["notes"] if "temperature" in note] == [
+        note for note in straight["notes"] if "temperature" in note
+    ]
+    assert len([note for note in resumed["notes"] if note.startswith("temperature ")]) == 1
+    assert resumed["test"] == straight["test"]
+    config = [(tmp_path / name / "config.json").read_bytes() for name in ("straight", "run")]
+    assert config[0] == config[1]
+    assert b'"temperature"' in config[0]
+    assert (tmp_path / "run" / "plots" / "reliability_test.png").exists()

@@ -140,3 +140,34 @@ def test_learns(kind: type[Tagger]) -> None:
         tagger.nll(outputs, gold, mask).sum().backward()
         optimizer.step()
     assert torch.equal(tagger.decode(outputs, mask), gold)
+
+
+@HEADS
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_a_temperature_scales_the_scores_of_paths(kind: type[Tagger], temperature: float) -> None:
+    tagger, (outputs, mask) = make(kind), ragged()
+    plain = probabilities(tagger, outputs[0])
+    raw = tagger.lattice(outputs, mask)
+    lattice = tagger.at_temperature(raw, temperature)
+    if kind is CRFTagger:  # the softmax over paths
+        powers = {path: prob ** (1 / temperature) for path, prob in plain.items()}
+        expected = {path: power / sum(powers.values()) for path, power in powers.items()}
+    else:  # the softmax over the tags of each token
+        tokens = (tagger.projection(outputs[0]) / temperature).softmax(1)  # (T, K)
+        expected = {
+            path: float(tokens[range(len(path)), path].prod().detach()) if legal(path) else 0.0
+            for path in plain
+        }
+    for path in [(1, 2, 2, 0, 1), (0, 0, 0, 0, 0), (1, 1, 2, 0, 0)]:
+        tags = torch.zeros(3, 5, dtype=torch.long)
+        tags[0] = torch.tensor(path)
+        found = tagger.path_log_probs(lattice, tags)[0].exp()
+        assert float(found) == pytest.approx(expected[path])
+    probs = tagger.tag_probs(lattice)
+    assert torch.allclose(probs.sum(2), mask.double())
+    if temperature == 1:
+        assert torch.allclose(probs, tagger.marginals(outputs, mask).double())
+    for k in range(TAGS) if kind is CRFTagger else ():
+        assert float(probs[0, 1, k]) == pytest.approx(
+            sum(prob for path, prob in expected.items() if path[1] == k)
+        )

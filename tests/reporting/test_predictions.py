@@ -127,7 +127,12 @@ def test_predictions_are_rendered_while_the_rest_is_unread() -> None:
         ),
         (ATTENDED, "conll", True, "--format conll does not fit"),
         (SCORED, "conll", False, "conll does not fit the score of a text: use json, text, html"),
-        (TOKENS, "html", False, "html does not fit predicted tokens: use json, text, csv, tsv, parquet$"),
+        (
+            TOKENS,
+            "html",
+            False,
+            "html does not fit predicted tokens: use json, text, csv, tsv, parquet$",
+        ),
         (CLASSIFIED, None, True, "does not attend.*head.pooling=attention"),
         (TAGGED, "text", True, "--explain does not fit entities"),
         (SCORED, None, True, "--explain does not fit the score of a text"),

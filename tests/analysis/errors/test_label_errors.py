@@ -101,3 +101,13 @@ def test_a_class_that_the_model_does_not_know_is_left_out() -> None:
     examples.append(Example(60, (0.0,), "fig", examples[0].prediction, ("text",)))
 
     assert all(issue.case.index != 60 for issue in find_label_errors(examples, limit=60).issues)
+
+
+def test_a_weak_model_is_doubted_instead_of_the_labels() -> None:
+    generator = np.random.default_rng(2)
+    probabilities = generator.dirichlet([1, 1, 1], 300)
+
+    found = find_label_errors(as_examples(generator.integers(0, 3, 300), probabilities), limit=5)
+
+    assert "too weak" in found.note
+    assert found.estimated is not None

@@ -238,3 +238,23 @@ def test_predictions_are_written_in_a_form_that_is_read_again(tagger: Any, tmp_p
     for row, prediction in zip(table.column("spans").to_pylist(), predictions, strict=True):
         found = [(span["start"], span["end"], span["label"]) for span in row]
         assert found == [(one.start, one.end, one.type) for one in prediction.entities]
+
+
+@pytest.mark.parametrize("kind", ["crf", "softmax"])
+def test_calibrated_spans_have_the_confidences_of_predict(tmp_path: Path, kind: str) -> None:
+    files = dict.fromkeys(("train", "validation", "test"), "t.jsonl")
+    head = {"kind": kind, "calibrate": True}
+    task, splits = load(tmp_path, data={"files": files}, head=head)
+    model = built(task)
+    train(task, model, splits["train"], epochs=2)
+    (note,) = task.fit_to_validation(model.eval(), splits["validation"], device=CPU)
+    assert task.temperature != 1
+    scored = records(task, model, splits["test"])
+    answers = task.predictor(model, CPU).predict(TEXTS * 3)
+    for record, answer in zip(scored, answers, strict=True):
+        found = [[entity.start, entity.end, entity.type] for entity in answer.entities]
+        assert record.prediction == found
+        sure = [entity.confidence for entity in answer.entities]
+        assert record.confidences == pytest.approx(sure, abs=1e-6)
+    error = task.further_scores(scored)["calibration_error"]
+    assert note.endswith(f"{error:.3f} after")
