@@ -8,7 +8,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from nlpseq.cli import decoding_options
+from nlpseq.cli import decoding_options, predict_input
 from nlpseq.cli.common_options import add_code, add_device, add_model
 from nlpseq.cli.option_types import boolean
 from nlpseq.cli.output_checks import (
@@ -49,17 +49,17 @@ examples:
   nlpseq predict runs/translation --file in.txt --output out.txt --beam-size 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
 
-Each line of a file or of standard input is one text, also an empty line. A file
-with columns (.csv .tsv .jsonl .parquet and others, or with --column) is read row
-by row. With --output out.csv, out.jsonl or out.parquet its columns are kept, and
-what is predicted is added, such as label and confidence (predicted_label beside
-a column label). A column may hold lists of tokens.
+Each line of a file or of standard input is one text, also an empty line. A
+file with columns (.csv .tsv .jsonl .parquet and others, or with --column) is
+read row by row. With --output out.csv, out.jsonl or out.parquet its columns are
+kept, and what is predicted is added, such as label and confidence
+(predicted_label beside a column label). A column may hold lists of tokens.
 
 For a model of pairs a line is two texts with a tab between them, or a JSON
-object with "text" and "text2"; columns are --column a --column b; on the command
-line texts come in twos: TEXT TEXT2 TEXT TEXT2. With --output, predictions are
-collected in FILE.partial until all are there. If interrupted, run the command
-again with --resume, with the same texts and options.
+object with "text" and "text2"; columns are --column a --column b; on the
+command line texts come in twos: TEXT TEXT2 TEXT TEXT2. With --output,
+predictions are collected in FILE.partial until all are there. If interrupted,
+run the command again with --resume, with the same texts and options.
 """
 
 
@@ -92,6 +92,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     existing.add_argument(
         "--overwrite", action="store_true", help="discard FILE.partial and start over"
     )
+    _add_formats(parser)
+    add_device(parser)
+    decoding_options.add_to_predict(parser)
+    add_code(parser)
+
+
+def _add_formats(parser: ArgumentParser) -> None:
+    """Add options for what is written or drawn of a prediction."""
     parser.add_argument(
         "--format",
         choices=(*FORMATS, *TABLES),
@@ -124,9 +132,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="draw the attention of each output token for the first 50 texts",
     )
-    add_device(parser)
-    decoding_options.add_to_predict(parser)
-    add_code(parser)
 
 
 def _add_columns(parser: ArgumentParser) -> None:
@@ -180,7 +185,8 @@ def execute(arguments: Namespace) -> int:
     opened = open_input(arguments)
     predictor = load_predictor(arguments)
     given = opened.read(arguments, predictor)
-    first_texts = list(itertools.islice(given.items, MAX_FIGURES))
+    ahead = MAX_FIGURES if arguments.attention is not None else predict_input.READ_AHEAD
+    first_texts = list(itertools.islice(given.items, ahead))
     texts = CountingIterator(itertools.chain(first_texts, given.items))
     writer = _writer(arguments, predictor, given)
     if output is None:

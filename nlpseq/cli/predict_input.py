@@ -37,7 +37,7 @@ class PredictInput:
 
     @property
     def as_tokens(self) -> bool:
-        """Whether the texts are lists of tokens."""
+        """Return whether the texts are lists of tokens."""
         return self.table is not None and self.table.as_tokens
 
     def layout(self, arguments: Namespace, format: str | None) -> RecordLayout:

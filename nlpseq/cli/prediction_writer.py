@@ -82,7 +82,7 @@ class PredictionWriter:
 
     @property
     def has_records(self) -> bool:
-        """Whether predictions are written with columns beside them."""
+        """Return whether predictions are written with columns beside them."""
         return self.format in (CSV, TSV) or (self.as_table and self.format == "json")
 
     def render(

@@ -70,7 +70,7 @@ class Table:
 
     @property
     def shows_text(self) -> bool:
-        """Whether each text is the value of one column."""
+        """Return whether each text is the value of one column."""
         return not self.as_tokens and all(len(side) == 1 for side in self.sides)
 
     def schema(self) -> "pa.Schema | None":

@@ -17,7 +17,7 @@ from typing import TextIO
 from nlpseq.errors import UserError
 from nlpseq.files import is_utf8
 from nlpseq.predictor import joined
-from nlpseq.readers.local_files import GZIP_MAGIC
+from nlpseq.readers.compression import GZIP_MAGIC, compression_of, open_bytes, split_member
 
 CHUNK_SIZE, GENERATION_CHUNK_SIZE = 1000, 256
 """Texts that are predicted and shown at a time; fewer where the model generates text, token by token."""
@@ -117,6 +117,10 @@ def _check_words(words: Sequence[str]) -> Iterator[str]:
 
 
 def _read_file(file: Path) -> Iterator[str]:
+    if split_member(file)[1] or (file.is_file() and compression_of(file) not in ("", "gzip")):
+        with open_bytes(file) as content:
+            yield from _read_lines(content, str(file))
+        return
     with file.open("rb") as raw:
         zipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)

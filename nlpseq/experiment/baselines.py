@@ -132,21 +132,9 @@ def tested_difference(
     better = estimate.difference > 0 if task.higher_is_better else estimate.difference < 0
     significant = estimate.p_value <= SIGNIFICANCE
     values = [format_score(name, float(total[name][0])) for total in totals]
-    evidence = f"{score_label(name)} {values[0]} against {values[1]} on {split}"
     p_value = "p < 0.001" if estimate.p_value < 0.001 else f"p = {estimate.p_value:.3f}"
+    evidence = f"{score_label(name)} {values[0]} against {values[1]} on {split}, {p_value}"
     times = f"{format_duration(seconds)} of training against {format_duration(entry['seconds'])}"
-    if significant and better:
-        verdict = f"The network is better than {entry['label']}: {evidence}, {p_value}"
-    elif significant:
-        verdict = (
-            f"The network is worse than {entry['label']} and not worth its training: {evidence}, "
-            f"{p_value}; {times}"
-        )
-    else:
-        verdict = (
-            f"The network is not significantly better than {entry['label']}, so not worth its training "
-            f"on these data: {evidence}, {p_value}; {times}"
-        )
     return {
         "difference": {
             "split": split,
@@ -157,8 +145,20 @@ def tested_difference(
             "p_value": estimate.p_value,
         },
         "network_is_better": bool(significant and better),
-        "verdict": f"{verdict}.",
+        "verdict": _verdict(entry["label"], evidence, times, significant, better),
     }
+
+
+def _verdict(label: str, evidence: str, times: str, significant: bool, better: bool) -> str:
+    """Say whether the network is worth its training."""
+    if significant and better:
+        return f"The network is better than {label}: {evidence}."
+    if significant:
+        return f"The network is worse than {label} and not worth its training: {evidence}; {times}."
+    return (
+        f"The network is not significantly better than {label}, so not worth its training on these data: "
+        f"{evidence}; {times}."
+    )
 
 
 def paired_difference(first: Floats, second: Floats, scorer: Scorer, name: str) -> Estimate:

@@ -36,15 +36,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a trained model on a split, and write `evaluations/<split>.json`.
 
-    The folder `evaluations` is in the model's directory; for a model from the Hub, in `<owner>-<model>` of
-    the working folder.
+    The folder `evaluations` is in the model's directory; for a model of the Hub, in `<owner>-<model>`.
 
     Args:
         name: a run or model directory, or a Hub id.
         split: split of the recipe's data.
         data_dir: folder of local data files.
-        data: data in memory, instead of those that the run recorded; a single table is the data of the run, or
-            else the split.
+        data: data in memory, instead of the recorded ones; a single table is that of the run, or else the split.
         device: name of the device; None: see `nlpseq.devices.choose_device`.
         overrides: assignments to the recipe's `data`, `decoding` and `evaluation` sections.
         baselines: score the baselines of the run too, and test the differences.
@@ -55,28 +53,22 @@ def evaluate(
     Raises:
         UserError: no such model or split, or an override of another section.
     """
-    folder = model_directory.locate(name)
-    home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
-    written = home / "evaluations" / f"{split}.json"
-    check_writable(written)
+    folder, written = _paths(name, split)
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
     splits = load_splits_of_run(folder, task, data or data_dir, wanted=[split], overrides=overrides)
     _check_scorable(splits, split)
     kept = columns_to_keep(task, splits[split])
     scores, records = _score(folder, task, splits[split], device)
     write_predictions(written.with_suffix(".predictions.jsonl"), records, splits[split], kept)
-    beside: dict[str, Any] = {}
-    untold: list[str] = []
-    if baselines and task.recipe.evaluation.baselines:
-        beside, untold = baselines_of_run(
-            folder, written.parent, task, splits, split, records, overrides
-        )
+    wanted = baselines and task.recipe.evaluation.baselines
+    parts = (folder, written.parent, task, splits, split, records, overrides)
+    compared, missing = baselines_of_run(*parts) if wanted else ({}, [])
     result = {
         "split": split,
         "overrides": list(overrides),
         split: {**scores, **task.known_scores(splits[split])},
-        **beside,
-        "notes": [*_notes(folder, task, splits, split, records), *untold],
+        **compared,
+        "notes": [*_notes(folder, task, splits, split, records), *missing],
         "unknown_tokens": task.unknown_tokens,
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,
@@ -84,6 +76,15 @@ def evaluate(
     }
     write_json(written, result)
     return result
+
+
+def _paths(name: Path | str, split: str) -> tuple[Path, Path]:
+    """Return the folder of a model, and the file to write, which is checked to be writable."""
+    folder = model_directory.locate(name)
+    home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
+    written = home / "evaluations" / f"{split}.json"
+    check_writable(written)
+    return folder, written
 
 
 def _check_scorable(splits: Mapping[str, Split], name: str) -> None:

@@ -48,28 +48,19 @@ def baselines_of_run(
     stored = metrics.get("baselines", [])
     if not stored:
         return {}, []
-    beside = {"training_seconds": metrics["seconds"]}
+    seconds = metrics["seconds"]
     if not _changes_scores(overrides) and metrics["data"].get(split) == splits[split].fingerprint:
-        entries = [
-            _stored(run, task, entry, split, records, metrics["seconds"]) for entry in stored
-        ]
+        entries = [_stored(run, task, entry, split, records, seconds) for entry in stored]
         if all(entries):
-            return {"baselines": entries, **beside}, []
+            return {"baselines": entries, "training_seconds": seconds}, []
     try:
         trained_on = _training_splits(run, splits)
     except UserError as error:
-        return {}, [
-            f"{NOT_SHOWN}they would be trained again on the train split of the run: {error}"
-        ]
-    entries = score_baselines(
-        task,
-        {split: splits[split]},
-        {split: records},
-        folder,
-        seconds=metrics["seconds"],
-        trained_on=trained_on,
-    )
-    return {"baselines": entries, **beside}, []
+        reason = f"they would be trained again on the train split of the run: {error}"
+        return {}, [f"{NOT_SHOWN}{reason}"]
+    scored, rows = {split: splits[split]}, {split: records}
+    entries = score_baselines(task, scored, rows, folder, seconds=seconds, trained_on=trained_on)
+    return {"baselines": entries, "training_seconds": seconds}, []
 
 
 def _changes_scores(overrides: Sequence[str]) -> bool:

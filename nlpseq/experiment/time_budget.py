@@ -83,22 +83,8 @@ def measure_speed(
     Raises:
         UserError: the data are bad.
     """
-    training = recipe.training.model_copy(
-        update={
-            "max_steps": UPDATES,
-            "stop_after": 0,
-            "epochs": 1e6,
-            "log_steps": 1,
-            "validate_steps": UPDATES,
-            "checkpoint_steps": 0,
-            "patience": 0,
-        }
-    )
-    sample = 0 if resolve(recipe.task).contiguous else training.validation_limit or SAMPLE
-    training = training.model_copy(update={"validation_limit": sample})
-    timed = recipe.model_copy(
-        update={"training": training, "decoding": _shortened(recipe, output_tokens)}
-    )
+    timed = _timed_recipe(recipe, output_tokens)
+    sample = timed.training.validation_limit
     task: Task[Any] = resolve(recipe.task)(timed)
     splits = task.load_training_splits(local_data)
     set_seed(recipe.seed)
@@ -135,6 +121,26 @@ def _size(split: Split | None, limit: int) -> int:
     if split is None:
         return 0
     return min(len(split), limit) if limit else len(split)
+
+
+def _timed_recipe(recipe: Recipe, output_tokens: int) -> Recipe:
+    """Return the recipe of a few updates and one short validation."""
+    training = recipe.training.model_copy(
+        update={
+            "max_steps": UPDATES,
+            "stop_after": 0,
+            "epochs": 1e6,
+            "log_steps": 1,
+            "validate_steps": UPDATES,
+            "checkpoint_steps": 0,
+            "patience": 0,
+        }
+    )
+    sample = 0 if resolve(recipe.task).contiguous else training.validation_limit or SAMPLE
+    training = training.model_copy(update={"validation_limit": sample})
+    return recipe.model_copy(
+        update={"training": training, "decoding": _shortened(recipe, output_tokens)}
+    )
 
 
 def _shortened(recipe: Recipe, tokens: int) -> Any:

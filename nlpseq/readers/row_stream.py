@@ -67,7 +67,7 @@ class RowStream:
 
     def where(self, number: int) -> str:
         """Return the name of a row for messages: `tickets.csv, line 3`."""
-        return f"{self.file}, {self.unit} {number:,}"
+        return f"{self.file}, {self.unit} {number}"
 
 
 def format_by_suffix(file: Path) -> str:
@@ -119,11 +119,7 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
     delimiter = DELIMITERS.get(detected.delimiter, detected.delimiter)
     tabs = delimiter == "\t" and (format == "tsv" or options.delimiter == AUTO)
     quoted = is_quoted(text) if tabs else format != "tsv"
-    if quoted:
-        records = sample_records(text.sample, delimiter, complete=text.complete)
-    else:
-        lines = text.sample.splitlines()[: None if text.complete else -1]
-        records = [line.split(delimiter) for line in lines if line]
+    records = _first_records(text, delimiter, quoted=quoted)
     first = records[0] if records else [""]
     header, _ = settle_header(records, options)
     names = (
@@ -150,7 +146,7 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
             if len(fields) != len(names):
                 names_or_has = "names" if header else "has"
                 raise UserError(
-                    f"{file}, line {number:,}: {len(fields)} fields, the first line {names_or_has} "
+                    f"{file}, line {number}: {len(fields)} fields, the first line {names_or_has} "
                     f"{len(names)} columns"
                 )
             yield number, dict(zip(names, fields, strict=True))
@@ -167,6 +163,13 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
         quoted=quoted,
         header=header,
     )
+
+
+def _first_records(text: TextFile, delimiter: str, *, quoted: bool) -> list[list[str]]:
+    if quoted:
+        return sample_records(text.sample, delimiter, complete=text.complete)
+    lines = text.sample.splitlines()[: None if text.complete else -1]
+    return [line.split(delimiter) for line in lines if line]
 
 
 def _notes(

@@ -114,12 +114,7 @@ class Trainer:
             TrainingDivergedError: loss or gradient norm is not finite.
         """
         criterion = selection_criterion(self.task)
-        state = TrainState(self.task, self.model, self.accelerator)
-        checkpoints = CheckpointManager(self.store, state, self.accelerator, self.reporter.note)
-        checkpoints.start(resume)
-        if self.accelerator.is_main_process:
-            self.history.path.parent.mkdir(parents=True, exist_ok=True)
-            self.history.cut(state.run.step)
+        state, checkpoints = self._start(resume)
         length = RunLength(self.task.steps_per_epoch(train), self.task.recipe.training)
         self.model.train()
         self.reporter.start(length.total, state.run.step)
@@ -143,6 +138,16 @@ class Trainer:
             self._take_best(state)
         self.task.notes += loop.notes()
         return _result(state, length, stopped, loop.criterion_in_use)
+
+    def _start(self, resume: bool) -> tuple[TrainState, CheckpointManager]:
+        """Return the state to train from, and cut the history at its step."""
+        state = TrainState(self.task, self.model, self.accelerator)
+        checkpoints = CheckpointManager(self.store, state, self.accelerator, self.reporter.note)
+        checkpoints.start(resume)
+        if self.accelerator.is_main_process:
+            self.history.path.parent.mkdir(parents=True, exist_ok=True)
+            self.history.cut(state.run.step)
+        return state, checkpoints
 
     def _take_best(self, state: TrainState) -> None:
         """Load the weights with the best validation score, else the (averaged) last weights."""

@@ -50,12 +50,12 @@ class TaggedExamples(TextTask[TaggingRecipe, list[str]]):
 
     @property
     def is_plain(self) -> bool:
-        """Whether tags are learnt as they are, not as spans."""
+        """True if tags are learnt as they are, not as spans."""
         return self.scheme == "none"
 
     @property
     def reads_texts(self) -> bool:
-        """Whether the data are texts with spans by offset."""
+        """True if the data are texts with spans by offset."""
         return self.fields[0] == "text"
 
     # Tags

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import lzma
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,12 @@ def test_the_same_lines_come_from_a_file_a_gzip_file_and_standard_input(tmp_path
     zipped.write_bytes(gzip.compress(CONTENT))
     assert read(file=plain) == read(file=zipped) == read(stdin=CONTENT) == TEXTS
     assert read(stdin=CONTENT + b"\n") == TEXTS
+    packed = tmp_path / "texts.txt.xz"
+    packed.write_bytes(lzma.compress(CONTENT))
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        archive.writestr("a.txt", CONTENT)
+        archive.writestr("b.txt", "other")
+    assert read(file=packed) == read(file=tmp_path / "texts.zip" / "a.txt") == TEXTS
 
 
 def test_each_argument_is_a_text() -> None:

@@ -114,7 +114,9 @@ def test_spans_of_any_paths_are_those_of_their_tags(trained: SequenceTaggerPredi
             for row, (path, count) in enumerate(zip(paths.tolist(), counts, strict=True))
             for span in tag_schemes.tags_to_spans([trained.tags[number] for number in path[:count]])
         ]
-        assert torch.stack(trained.sentence_tagger.find_spans(paths, mask), dim=1).tolist() == [*map(list, expected)]
+        assert torch.stack(trained.sentence_tagger.find_spans(paths, mask), dim=1).tolist() == [
+            *map(list, expected)
+        ]
 
 
 def test_confidence_is_the_probability_of_just_that_entity(
