@@ -136,7 +136,9 @@ def _timed_recipe(recipe: Recipe, output_tokens: int) -> Recipe:
             "patience": 0,
         }
     )
-    sample = 0 if resolve(recipe.task).contiguous else training.validation_limit or SAMPLE
+    sample = (
+        0 if resolve(recipe.task).contiguous else min(training.validation_limit or SAMPLE, SAMPLE)
+    )
     training = training.model_copy(update={"validation_limit": sample})
     return recipe.model_copy(
         update={"training": training, "decoding": _shortened(recipe, output_tokens)}

@@ -21,7 +21,7 @@ class Fit(NamedTuple):
 
     @property
     def bounded(self) -> bool:
-        """Whether the nll still falls at the end of the range, as for a model that is right about every example."""
+        """Tell whether the nll still falls at the end of the range, as where every prediction is right."""
         return not 1.01 * LOWEST < self.temperature < HIGHEST / 1.01
 
 

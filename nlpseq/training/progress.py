@@ -166,3 +166,24 @@ class RunLength:
     def epoch(self, run: RunState) -> float:
         """Return the passes over train, fractions included."""
         return run.epoch + min(run.batch / self.batches, 1.0)
+
+
+def fit_result(run: RunState, length: RunLength, stopped: Stopped, criterion: str) -> FitResult:
+    """Return the result of training.
+
+    Args:
+        run: counters at its end.
+        length: of the run.
+        stopped: why it ended.
+        criterion: name of the score that chose the weights.
+    """
+    return FitResult(
+        step=run.step,
+        epoch=length.epoch(run),
+        seconds=run.seconds,
+        tokens=run.tokens,
+        best_step=run.step if run.best is None else run.best.step,
+        best_scores={} if run.best is None else run.best.scores,
+        selected_by="" if run.best is None else criterion,
+        stopped=stopped,
+    )

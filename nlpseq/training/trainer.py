@@ -30,7 +30,7 @@ from .evaluation import evaluate, fit_to_validation, mean_loss
 from .history import History
 from .interrupt import InterruptHandler
 from .optimization import TrainingDivergedError
-from .progress import Best, FitResult, RunLength, Stopped
+from .progress import Best, FitResult, RunLength, Stopped, fit_result
 from .reporters import Reporter, SilentReporter
 from .schedules import schedule_factor
 from .selection import (
@@ -137,7 +137,7 @@ class Trainer:
         if stopped != "interrupted":
             self._take_best(state)
         self.task.notes += loop.notes()
-        return _result(state, length, stopped, loop.criterion_in_use)
+        return fit_result(state.run, length, stopped, loop.criterion_in_use.name)
 
     def _start(self, resume: bool) -> tuple[TrainState, CheckpointManager]:
         """Return the state to train from, and cut the history at its step."""
@@ -166,22 +166,6 @@ class Trainer:
             return
         weights = checkpoint.tensors("model") | checkpoint.tensors("evaluated")
         load_model(self.model, weights, f"checkpoint {checkpoint.path}")
-
-
-def _result(
-    state: TrainState, length: RunLength, stopped: Stopped, criterion: Criterion
-) -> FitResult:
-    run = state.run
-    return FitResult(
-        step=run.step,
-        epoch=length.epoch(run),
-        seconds=run.seconds,
-        tokens=run.tokens,
-        best_step=run.step if run.best is None else run.best.step,
-        best_scores={} if run.best is None else run.best.scores,
-        selected_by="" if run.best is None else criterion.name,
-        stopped=stopped,
-    )
 
 
 @dataclass

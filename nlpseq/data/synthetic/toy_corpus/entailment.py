@@ -25,7 +25,7 @@ DEFINITE = ("the", "this", "these")
 BASES = {"Verb": "Base", "Fare": "FareBase", "Play": "PlayBase"}
 """Symbols of inflected verbs, and of their base forms."""
 CHANGES = ("crossed", "crossed", "subject", "head", "colour")
-"""What makes an asserted clause open: the subject of the other clause, another one, another verb or adjective, a colour."""
+"""Changes that make an asserted clause open: subject of the other clause, another one, verb or adjective, colour."""
 INFLECTED = {base: verb for verb, base in BASES.items()}
 
 
