@@ -45,7 +45,11 @@ MAY: dict[str, set[str]] = {
         "data",
         "run_directory",
     },  # the files that a run recorded, for later commands
-    "given_data": {"task_lookup", "data", "recipe"},  # the argument `data=` becomes data and overrides
+    "given_data": {
+        "task_lookup",
+        "data",
+        "recipe",
+    },  # the argument `data=` becomes data and overrides
     "reporting": {"predictor"},
     "predictor": {"reporting.highlight"},
     "data": {"recipe"},

@@ -13,8 +13,10 @@ from nlpseq.data.row_selection import select_rows
 from nlpseq.data.split import Split
 from nlpseq.data.word_tokenizer import split_words
 
-MOST_TEXTS = 100_000
-"""Texts of a split that baselines learn from."""
+MOST_TEXTS = 50_000
+"""Texts of train that baselines learn from."""
+MOST_HELD_OUT = 10_000
+"""Texts of validation that choose a penalty or thresholds."""
 TEXTS_AT_ONCE = 10_000
 SEED = 0
 GuessT = TypeVar("GuessT")
@@ -22,10 +24,11 @@ GuessT = TypeVar("GuessT")
 
 def baseline_sample(split: Split) -> tuple[Split, str]:
     """Return the rows of a split that baselines learn from, and a note if those are a sample."""
-    if len(split) <= MOST_TEXTS:
+    most = MOST_TEXTS if split.name == "train" else MOST_HELD_OUT
+    if len(split) <= most:
         return split, ""
-    numbers = random.Random(SEED).sample(range(len(split)), MOST_TEXTS)
-    note = f"learnt from {MOST_TEXTS:,} of the {len(split):,} examples of {split.name}, drawn at random"
+    numbers = random.Random(SEED).sample(range(len(split)), most)
+    note = f"learnt from {most:,} of the {len(split):,} examples of {split.name}, drawn at random"
     return replace(split, rows=select_rows(split.rows, numbers)), note
 
 

@@ -271,6 +271,8 @@ def columns_of(data: list[str]) -> dict[str, list[Any]]:
         "text": data,
         "text2": data[::-1],
         "label": [*"ab" * len(data)][: len(data)],
+        "labels": [[*"abc"[: len(text) % 4]] for text in data],
+        "number": [len(text) / 3 for text in data],
         "source": data,
         "target": data,
         "tokens": words,
@@ -312,6 +314,10 @@ def evaluated(kind: str, record: Any) -> Any:
     value = record.prediction
     if kind == "classification":
         return value["label"]
+    if kind == "multilabel":
+        return {*value["labels"]}, pytest.approx(value["probabilities"], abs=1e-6)
+    if kind == "regression":
+        return pytest.approx(value["number"], rel=1e-5, abs=1e-5)
     if kind == "tagging":
         return convert_tags(value, "BIO")
     if kind == "language_modeling":
@@ -322,6 +328,10 @@ def evaluated(kind: str, record: Any) -> Any:
 def predicted(kind: str, prediction: Any) -> Any:
     if kind == "classification":
         return prediction.label
+    if kind == "multilabel":
+        return {*prediction.labels}, dict(prediction.probabilities)
+    if kind == "regression":
+        return prediction.number
     if kind == "tagging":
         return list(prediction.tags)
     if kind == "language_modeling":

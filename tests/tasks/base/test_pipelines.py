@@ -157,4 +157,4 @@ def test_a_tagger_of_characters_tags_raw_text_by_characters(tmp_path: Any) -> No
     assert [entity.text for entity in raw.entities] == ["张三", "北京", "李四", "上海"]
     assert [entity.start for entity in raw.entities] == [0, 4, 7, 11]
     found = records(task, model, split)
-    assert found[0].prediction[:2] == ["B-P", "E-P"]
+    assert found[0].prediction[:2] == ["B-P", "I-P"]

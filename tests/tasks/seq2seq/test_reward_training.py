@@ -309,7 +309,12 @@ def test_runs_that_do_not_fit(learnt: Any) -> None:
     with pytest.raises(UserError, match=r"objective\.init_from: the recipe's model is another"):
         task.build()
     for section, key, value, said in (
-        ("tokenization", "split", "words", "tokenization.split = None, this recipe words"),
+        (
+            "tokenization",
+            "split",
+            "whitespace",
+            "tokenization.split = words, this recipe whitespace",
+        ),
         ("tokenization", "joint", False, "tokenization.joint = True, this recipe False"),
         ("tokenization", "kind", "bpe", "tokenization.kind = word, this recipe bpe"),
         ("tokenization", "lowercase", True, "tokenization.lowercase = False, this recipe True"),
