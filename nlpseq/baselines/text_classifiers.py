@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_ITERATIONS = 200
-MAX_WEIGHTS = 2_000_000
+MAX_WEIGHTS = 1_000_000
 """Weights of the regression; of more n-grams, those in most texts are kept."""
 MAX_CELLS = 1_000_000
 """Largest number of weights in the training matrix for which several penalties are tried."""

@@ -13,6 +13,7 @@ from nlpseq.wording import format_count
 _TRUTH = {"false": False, "0": False, "true": True, "1": True}
 _WORDS = {"false", "true"}
 _SHOWN = 3
+_SEPARATORS = ("|", ";", ",")
 
 
 def is_like_missing(label: str, learnt: Collection[str]) -> bool:
@@ -20,6 +21,24 @@ def is_like_missing(label: str, learnt: Collection[str]) -> bool:
     return label.casefold() in LIKE_MISSING and label.casefold() not in {
         name.casefold() for name in learnt
     }
+
+
+def joined_label(labels: Collection[str]) -> tuple[str, str] | None:
+    """Return a label that joins others, `a|b`, and its separator, if classes are labels joined in this way.
+
+    They are if most parts of joined labels occur in another label too.
+    """
+    for separator in _SEPARATORS:
+        parts = {
+            name: {part.strip() for part in name.split(separator) if part.strip()}
+            for name in set(labels)
+        }
+        joined = [name for name in sorted(parts) if len(parts[name]) > 1]
+        counts = Counter(part for cut in parts.values() for part in cut)
+        of_joined = {part for name in joined for part in parts[name]}
+        if 2 * sum(counts[part] > 1 for part in of_joined) > len(of_joined):
+            return joined[0], separator
+    return None
 
 
 def boolean_spellings(labels: Iterable[str], learnt: Collection[str]) -> dict[str, str]:

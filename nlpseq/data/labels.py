@@ -60,7 +60,7 @@ def read_labels(rows: "Dataset", column: str, known: Collection[str] = ()) -> li
     if kind:
         raise ValueError(
             f"holds {kind}: a text has one label here, so write one text or number for each row "
-            "(a text with several labels: keep the main label, or repeat the text)"
+            '(task = "multilabel" learns several labels a text)'
         )
     labels: dict[Any, str | None] = {}
     for value in distinct:

@@ -3,14 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from nlpseq.data.label_spellings import boolean_spellings, is_like_missing, spelling_notes
+from nlpseq.data.label_spellings import (
+    boolean_spellings,
+    is_like_missing,
+    joined_label,
+    spelling_notes,
+)
 from nlpseq.data.labels import label_text, read_tags
 from nlpseq.data.row_selection import select_rows
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 
-HIDDEN = "-1"
-"""Label of every example of a test set whose labels are kept secret."""
+HIDDEN = frozenset({"-1", "?", "-", "_", "hidden", "unknown", "unlabeled", "unlabelled"})
+"""Labels that stand for one that is kept secret, where a test set has no other and train lacks it."""
 LEARNT_FROM = ("train", "validation")
 """Splits that need labels; any other may lack them, and is then not scored."""
 
@@ -40,6 +45,8 @@ def settle_labels(
     if field == "tags":
         trained = [tag for row in trained for tag in (row or "").split()]
     classes = {label for label in trained if label is not None}
+    if field == "label" and "train" in read and not known:
+        _refuse_joined(splits["train"], field, classes)
     classes = classes or {label_text(name) for name in (known or learnt)}
     return {
         name: _settle(split, field, read[name], classes, skip=skip) if name in read else split
@@ -60,9 +67,10 @@ def _settle(
         absent = {label for label in set(labels) if label and is_like_missing(label, classes)}
         labels = [None if label in absent else label for label in labels]
     missing = {row for row, label in enumerate(labels) if label is None}
-    hidden = len(missing) == len(labels) or _are_hidden(labels, field, classes)
+    spelling = _hidden_spelling(labels, field, classes)
+    hidden = len(missing) == len(labels) or spelling
     if labels and hidden and split.name != "train":
-        return hidden_split(split, field)
+        return hidden_split(split, field, spelling)
     if missing and not skip:
         raise split.missing_label_error(field, min(missing) + 1)
     if field == "label":
@@ -70,12 +78,27 @@ def _settle(
     return without_rows(split, missing) if missing else split
 
 
-def _are_hidden(labels: Sequence[str | None], field: str, classes: Collection[str]) -> bool:
-    """Return whether every label, or every tag, is -1, which is no class of train."""
+def _refuse_joined(split: Split, field: str, classes: Collection[str]) -> None:
+    """Refuse classes such as `a|b` beside `a` and `b`: several labels a text."""
+    joined = joined_label(classes)
+    if joined is not None:
+        example, separator = joined
+        raise UserError(
+            f"{split.origin}: {split.name_of(field)!r} holds several labels a text, such as {example!r:.60}, of labels "
+            f'that occur elsewhere too: task = "multilabel" learns them (`nlpseq train --labels '
+            f"{split.name_of(field)}`); if it is a class, write it without {separator!r}, or name all classes in "
+            "data.labels"
+        )
+
+
+def _hidden_spelling(labels: Sequence[str | None], field: str, classes: Collection[str]) -> str:
+    """Return the spelling of every label, or every tag, if it stands for a hidden one; else ''."""
     used = (
         set(labels) if field == "label" else {tag for row in labels for tag in (row or "").split()}
     )
-    return used == {HIDDEN} and bool(classes) and HIDDEN not in classes
+    spelling = used.pop() if len(used) == 1 else None
+    is_hidden = spelling is not None and spelling.casefold() in HIDDEN
+    return spelling or "" if is_hidden and classes and spelling not in classes else ""
 
 
 def _with_spellings(split: Split, labels: Sequence[str | None], classes: Collection[str]) -> Split:
@@ -111,14 +134,15 @@ def _labels(split: Split, field: str, known: Collection[str]) -> list[str | None
     ]
 
 
-def hidden_split(split: Split, field: str) -> Split:
-    """Return a split whose labels are all missing or hidden, marked as not scored."""
+def hidden_split(split: Split, field: str, spelling: str = "") -> Split:
+    """Return a split whose labels are all missing, or hidden under a spelling, marked as not scored."""
     if split.name in LEARNT_FROM:
         raise UserError(
             f"{split.origin}: the {split.name} split has no {split.name_of(field)!r}, every one is missing; "
             "leave the split out of the data, or use one with labels"
         )
-    note = f"its labels are hidden (-1 or missing in all {len(split):,} rows), so it is not scored"
+    given = repr(spelling) if spelling not in ("", "-1") else "-1 or missing"
+    note = f"its labels are hidden ({given} in all {len(split):,} rows), so it is not scored"
     return replace(split.with_note(note), labelled=False)
 
 

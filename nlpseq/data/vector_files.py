@@ -92,8 +92,12 @@ class VectorReader:
             if not fields:
                 continue
             if len(fields) != self.dim + 1 and not _is_phrase(fields, self.dim):
-                self._skip(number, f"{len(fields) - 1} numbers where {self.dim} are expected")
-                if self._good == 0 and self.odd == 1:
+                if _is_vector(fields):
+                    reason = f"{len(fields) - 1} numbers where {self.dim} are expected"
+                else:
+                    reason = f"no word vector, which is a word and {self.dim} numbers"
+                self._skip(number, reason)
+                if self._good == 0 and self.odd == 1 and _is_vector(fields):
                     self.first_odd = _wrong_dim(self.file, len(fields) - 1, self.dim)
                 continue
             begin = (
@@ -204,6 +208,11 @@ def choose_member(file: Path, dim: int) -> Path:
 def _is_phrase(fields: list[bytes], dim: int) -> bool:
     """Return whether a wide line is a word with spaces (glove.840B has `. . .`), not extra numbers."""
     return len(fields) > dim + 1 and not any(_is_number(field) for field in fields[1:-dim])
+
+
+def _is_vector(fields: list[bytes]) -> bool:
+    """Return whether the fields of a line are a word and several numbers."""
+    return len(fields) > 2 and all(map(_is_number, fields[1:]))
 
 
 def _is_number(field: bytes) -> bool:

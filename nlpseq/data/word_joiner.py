@@ -1,13 +1,15 @@
-"""Joining of raw text to the words of the training data that a rule cuts: `chủ tịch`, `北京`.
+"""Joining of raw text to the words of the training data that a rule cuts: `chủ tịch`, `北京`, `c++`, `:-)`.
 
-A word that holds white space, or several characters of a script without spaces, is cut by every rule. Where the
-training data have such a word, raw text is read with it: the longest one at each position. White space that is a
+A word that holds white space, or several characters of a script without spaces, is cut by every rule, and others by
+rules that are not those of the training data. Where the training data have such a word, raw text is read with it: the
+longest one at each position. A word whose parts are all words of the training data stays cut, as `end.` and `don't`,
+except emoticons. White space that is a
 word of the training data, such as U+3000, is one in raw text.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from nlpseq.data.text_cutter import CutWord, Span, TextCutter, is_spaceless
 from nlpseq.data.word_rules import BLANK
@@ -17,6 +19,8 @@ MOST_WORDS = 50_000
 LONGEST_WORD = 100
 """Characters; a longer word is left out."""
 _SPACE = re.compile(r"\s+")
+_EMOTICON = re.compile(r"[:;=8xX]['^o-]?[()\[\]{}/\\|DPpOo*<>3]+|[()]['^o-]?[:;=]|<3+")
+_MAY_BE_CUT = re.compile(r"[\W_]")
 _NO_BLANK = re.compile(f"[^{BLANK}]+")
 _LINE_BREAK = re.compile("[\n\r]")
 
@@ -106,15 +110,20 @@ def _gaps(text: str, parts: Sequence[Span], form: str) -> list[str]:
 
 
 def words_of_parts(words: Iterable[str], cutter: TextCutter) -> list[str]:
-    """Return the distinct words that a cutter cuts, the most frequent first."""
+    """Return the distinct words to join raw text to, the most frequent first."""
     counts = Counter(words)
-    cut = [
-        word
-        for word in counts
-        if (_SPACE.search(word) or is_spaceless(word))
-        and 0 < len(word) <= LONGEST_WORD
-        and not _LINE_BREAK.search(word)
-        and len(cutter.spans(word)) != 1
-        and word.strip(BLANK) == word
-    ]
-    return sorted(cut, key=lambda word: -counts[word])
+    joined = [word for word in counts if _is_joined(word, counts, cutter)]
+    return sorted(joined, key=lambda word: -counts[word])
+
+
+def _is_joined(word: str, known: Container[str], cutter: TextCutter) -> bool:
+    """Return whether raw text is joined to a word of the `known` ones."""
+    whole = _SPACE.search(word) is not None or is_spaceless(word)
+    if not whole and not _MAY_BE_CUT.search(word):
+        return False
+    if not 0 < len(word) <= LONGEST_WORD or _LINE_BREAK.search(word) or word.strip(BLANK) != word:
+        return False
+    parts = [word[slice(*span)] for span in cutter.spans(word)]
+    if whole or len(parts) < 2:
+        return whole and len(parts) != 1
+    return _EMOTICON.fullmatch(word) is not None or not all(part in known for part in parts)

@@ -1,6 +1,7 @@
 """Bytes of a file become text: the encoding that is given, a byte-order mark, or UTF-8."""
 
 import codecs
+import re
 from typing import NamedTuple
 
 from nlpseq.readers.reader import AUTO
@@ -15,6 +16,18 @@ _MARKS = (
 )
 SAMPLE = 1 << 16
 """Bytes at the beginning of a file that guesses look at."""
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_LONG_RUN = 3
+_ODD = 0.05
+"""Share of characters beyond ASCII that may not fit."""
+_PUNCTUATION = "’‘“”„‚‹›«»–—…•€£¥©®™°ºª§¿¡´·×½¼\xa0\xad"
+_ALPHABETS = (
+    ("cp1250", "áéíóöőúüű", "őű"),  # Hungarian
+    ("cp1254", "çğıöşüâîûİ", "ğış"),  # Turkish
+    ("cp1252", "àâäáãåæçéèêëíìîïñóòôöõøœúùûüÿß", ""),
+    ("cp1252", "áéíóúýæöøðþ", "áéíóúæ"),  # Icelandic, Faroese
+)
+"""Encodings with the letters of languages that use them, and letters of which there must be one."""
 
 
 class Encoding(NamedTuple):
@@ -84,12 +97,36 @@ def _without_mark(sample: bytes) -> str:
 
 
 def _likeliest(sample: bytes) -> str:
-    """Return the encoding that charset-normalizer takes for the likeliest; cp1252 if it knows none."""
+    """Return the encoding whose alphabet fits, else the one that charset-normalizer takes for the likeliest.
+
+    charset-normalizer alone takes cp1250 or a code page of DOS for much French, Swedish and Portuguese text.
+    """
     if b"\0" in sample:
         return ""
+    for codec, alphabet, needed in _ALPHABETS:
+        if _fits(sample, codec, alphabet, needed):
+            return codec
     from charset_normalizer import from_bytes  # late: only for text that is not UTF-8
 
     best = from_bytes(sample).best()
     name = codecs.lookup(best.encoding).name if best is not None else "cp1252"
     # Western text: the code page of Windows, of which latin-1 is the printable part.
     return "cp1252" if name in ("iso8859-1", "ascii", "cp1252") else name
+
+
+def _fits(sample: bytes, codec: str, alphabet: str, needed: str) -> bool:
+    """Return whether text beyond ASCII is of an alphabet and its punctuation, and scattered among ASCII letters.
+
+    Text of other scripts has long runs of such characters.
+    """
+    try:
+        text = sample.decode(codec)
+    except UnicodeError:
+        return False
+    beyond = _BEYOND_ASCII.findall(text)
+    total = sum(map(len, beyond))
+    in_runs = sum(len(run) for run in beyond if len(run) >= _LONG_RUN)
+    known = {*alphabet, *alphabet.upper(), *_PUNCTUATION}
+    fitting = sum(character in known for run in beyond for character in run)
+    has_needed = not needed or any(character in text.lower() for character in needed)
+    return has_needed and in_runs <= _ODD * total and fitting >= (1 - _ODD) * total

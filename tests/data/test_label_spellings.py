@@ -177,6 +177,47 @@ def test_tags_that_are_all_minus_one_are_hidden(tmp_path: Path) -> None:
     assert not splits["test"].labelled
 
 
+@pytest.mark.parametrize("spelling", ["-1", "?", "unknown", "Hidden"])
+def test_one_placeholder_for_all_labels_hides_them(spelling: str) -> None:
+    train, test = split(["for", "against"]), split([spelling] * 3, "test")
+    assert not (hidden := settled(train, test)["test"]).labelled
+    assert "in all 3 rows), so it is not scored" in hidden.note
+    assert settled(train, split([spelling, "for"], "test"))["test"].labelled
+    assert settled(split(["for", spelling]), test)["test"].labelled
+
+
+@pytest.mark.parametrize("tag", ["_", "-", "?"])
+def test_one_placeholder_for_all_tags_hides_them(tmp_path: Path, tag: str) -> None:
+    train = [{"tokens": ["Ann", "left"], "tags": ["B-PER", "O"]}] * 3
+    test = [{"tokens": ["Ann", "left"], "tags": [tag, tag]}] * 2
+    splits = load(tmp_path, ["tokens", "tags"], "tags", train=train, test=test)
+    assert not splits["test"].labelled
+    assert f"hidden ({tag!r} in all 2 rows)" in splits["test"].note
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["a", "b", "a|b"],
+        ["a;b", "b; c", "c;a"],
+        ["late,rude", "rude", "late", "fine"],
+        ["a", "a|b", "a|b|c"],
+    ],
+)
+def test_labels_that_are_joined_are_several(labels: list[str]) -> None:
+    with pytest.raises(UserError, match=r'several labels a text.* task = "multilabel"'):
+        settled(split(labels))
+    assert settled(split(labels), known=labels)["train"].labels("label") == labels
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["Korea, North", "Korea, South", "Peru"], ["a|", "a"], ["a|b", "c"], ["yes/no", "yes", "no"]],
+)
+def test_classes_with_a_separator_in_their_names(labels: list[str]) -> None:
+    assert settled(split(labels))["train"].labels("label") == labels
+
+
 def test_a_column_that_is_named_for_one_split_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "train").write_text('{"text": "a", "label": "x"}\n')
     (tmp_path / "test").write_text('{"text": "a"}\n')

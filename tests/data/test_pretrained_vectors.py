@@ -178,6 +178,7 @@ def test_a_missing_file_says_where_it_was_looked_for(folder) -> None:
         ("the 1 2x 3\n", 3, r"line 1: not a number"),
         ("the 1 nan 3\n", 3, r"line 1: the vector of 'the' has a component that is not finite"),
         ("the 1 2 3\n" + "cat 1 2\n" * 2, 3, r"v\.txt, line 2: 2 numbers where 3 are expected"),
+        ("<!DOCTYPE html>\n<p>lost</p>\n", 3, r"line 1: no word vector, which is a word and 3 n"),
         ("other 1 2 3\n", 3, r"none of the 7 words"),
         ("", 3, r"none of the 7 words"),
     ],

@@ -45,7 +45,15 @@ def test_no_word_goes_over_a_line_break(gap: str) -> None:
 def test_words_to_keep_are_those_of_several_parts_by_frequency() -> None:
     words = ["a b", "word", "中国", "a b", "中", ".", "", " ", "\u3000", "don't", "中" * 101]
     assert LONGEST_WORD == 100
-    assert words_of_parts(words, CUTTER) == ["a b", "中国", "\u3000"]
+    assert words_of_parts(words, CUTTER) == ["a b", "中国", "\u3000", "don't"]
+
+
+def test_words_that_other_rules_keep_whole() -> None:
+    words = ["c++", "c", ":)", ":", ")", "end.", "end", ".", "don't", "do", "n't", "<3", "it"]
+    assert words_of_parts(words, CUTTER) == ["c++", ":)", "<3"]
+    assert joined(["c++", ":)", "<3"], "use c++, it <3 :) c + + ok:)") == [
+        *["use", "c++", ",", "it", "<3", ":)", "c", "+", "+", "ok", ":)"]
+    ]
 
 
 @given(st.lists(st.text(SCRIPTS, max_size=5), max_size=8), st.text(SCRIPTS, max_size=20))

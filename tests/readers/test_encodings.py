@@ -50,6 +50,34 @@ def test_detected_encodings_read_the_text(tmp_path, encoding) -> None:
     assert automatic.note.startswith("format lines (data.format changes this)")
 
 
+WESTERN = {
+    "fr": ("cp1252", "Où êtes-vous allés? La crème brûlée était très bonne, même à l’hôtel."),
+    "sv": ("cp1252", "Båten åkte över sjön på ön, och gräset är grönt."),
+    "es": ("cp1252", "¿Qué más? El niño comió mañana en el jardín."),
+    "pt": ("cp1252", "Não há informação sobre as árvores e os pães."),
+    "en": ("cp1252", "It was a good day – it’s “nice” at the café."),
+    "is": ("cp1252", "Það er fallegt við vatnið í dag, þú sérð blómin."),
+    "hu": ("cp1250", "A tó nagyon szép volt, őrült űrhajó és fű közt."),
+    "pl": ("cp1250", "Zażółć gęślą jaźń, to było bardzo dobre śniadanie."),
+    "tr": ("cp1254", "Güneşli bir gün, çocuklar ağaçların altında oynuyor."),
+}
+
+
+@pytest.mark.parametrize("language", WESTERN)
+@pytest.mark.parametrize("plain", [0, 3])
+def test_guesses_of_latin_letters_read_them_right(tmp_path, language, plain) -> None:
+    codec, text = WESTERN[language]
+    lines = [text if row % (plain + 1) == 0 else "plain words" for row in range(40)]
+    (tmp_path / "t.txt").write_bytes("\n".join(lines).encode(codec))
+    assert read_files(tmp_path, "t.txt", "auto").table["text"].to_pylist() == lines
+
+
+def test_some_rows_of_another_script_are_no_western_text(tmp_path) -> None:
+    lines = [TEXTS["cp1251"].splitlines()[row % 2] if row % 4 == 0 else "x" for row in range(40)]
+    (tmp_path / "t.txt").write_bytes("\n".join(lines).encode("cp1251"))
+    assert read_files(tmp_path, "t.txt", "auto").table["text"].to_pylist() == lines
+
+
 def test_marks_are_followed_and_said(tmp_path) -> None:
     (tmp_path / "t.txt").write_bytes(TEXTS["utf-16"].encode("utf-16"))
     table = read_files(tmp_path, "t.txt", "lines")
