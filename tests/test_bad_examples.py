@@ -107,7 +107,7 @@ def answers(capsys: pytest.CaptureFixture[str]) -> Command:
 @pytest.mark.parametrize(
     ("kind", "name", "content", "said"),
     [
-        ("ner", "train", "Ann B-PER\nleft o\n", "ner/train, line 2: the tag 'o' fits no scheme"),
+        ("ner", "train", "Ann B-PER\nleft q\nby O\n", "ner/train, line 2: the tag 'q' fits no scheme"),
         ("ner", "test", f"{TAGGED}\nBob PER\n", "ner/test, line 11: the tag 'PER' fits no scheme"),
         ("ner", "train", "Ann X B-PER\nleft O\n", "ner/train, line 2: 2 columns, 3 were expected"),
         ("ner", "train", "Ann\nleft\n", "ner/train, line 1: 1 columns, 2 were expected"),
@@ -115,7 +115,7 @@ def answers(capsys: pytest.CaptureFixture[str]) -> Command:
         ("ner", "train", "\n \n", "ner/train: the file is empty"),
         ("ner", "validation", b"Ann O\nZo\xeb B-PER\n", "ner/validation, line 2: not UTF-8"),
         ("ner", "test", b"Ann O\nB\0b B-PER\n", "ner/test, line 2: a NUL byte"),
-        ("ner", "train", TAGGED.encode("utf-16"), "ner/train: UTF-16"),
+        ("ner", "train", TAGGED.encode("utf-16-le"), "ner/train"),
         ("sentiment", "train", "1\ta fine film\n", "sentiment/train, line 1: not `label text`, with a"),
         ("sentiment", "train", "1 a\n\n0 b\n", "sentiment/train, line 2: not `label text`"),
         ("sentiment", "test", "1 a\n0\n", "sentiment/test, line 2: not `label text`"),
@@ -138,7 +138,7 @@ def test_a_file(
         ("ner", "jsonl", '{"tokens": ["a"], "tags": ["B-X", "O"]}', "sentence 1 of train: 1 tokens and 2 tags"),
         ("ner", "jsonl", '{"tokens": ["a"]}', "no column 'tags', it has tokens"),
         ("ner", "jsonl", '{"tokens": ["a"], "tags": null}', "row 1 of the train split has no 'tags'"),
-        ("ner", "jsonl", '{"tokens": [3], "tags": ["O"]}', r"tokens of sentence 1 of train are \[3\]"),
+        ("ner", "jsonl", '{"tokens": [3], "tags": ["B-PER"]}', r"tokens of sentence 1 of train are \[3\]"),
         ("ner", "jsonl", '{"tokens": ["a"], "tags": ["Q-X"]}', "sentence 1, token 1: the tag 'Q-X'"),
         ("ner", "lines", "Ann left", "no column 'tokens', it has text"),
         ("sentiment", "tsv", "text label\na b 1\n", "no column 'text', it has text label"),

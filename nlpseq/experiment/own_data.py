@@ -14,6 +14,7 @@ from nlpseq.data.column_checks import Name
 from nlpseq.data.column_choice import ColumnChoice, choose_columns
 from nlpseq.data.columns import rename_columns
 from nlpseq.data.in_memory import MEMORY, DataInMemory, read_in_memory
+from nlpseq.data.missing_labels import LEARNT_FROM
 from nlpseq.data.own_files import OwnFiles, describe_files
 from nlpseq.data.report import DataReport, build_report
 from nlpseq.data.sources import read_splits
@@ -191,7 +192,8 @@ def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -
     task_class = resolve(name)
     base = task_class.base_recipe if task_class.base_recipe in recipes.names() else ""
     own = {override.partition("=")[0].strip() for override in overrides}
-    settings = [setting for setting in task_class.settings(data.report) if setting.key not in own]
+    chosen = [*_missing_labels(data), *task_class.settings(data.report)]
+    settings = [setting for setting in chosen if setting.key not in own]
     document: Document = {"task": name, "data": dict(data.section)}
     for setting in settings:
         section, _, key = setting.key.rpartition(".")
@@ -202,6 +204,22 @@ def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -
     document = recipes.override(document, overrides)
     validated = recipes.validate(task_class.Config, document, f"the recipe for {data.files.name}")
     return Plan(name, reason, document, validated, settings, base)
+
+
+def _missing_labels(data: OwnData) -> list[Setting]:
+    """Leave out rows without a label where fewer than half lack one; an empty list of labels is none that lacks."""
+    if "labels" in data.choice.fields:
+        return []
+    missing = rows = 0
+    for name in LEARNT_FROM:
+        split = data.report.to_json()["splits"].get(name, {})
+        parts = [split[kind]["missing"] for kind in ("labels", "tags", "number") if split.get(kind)]
+        missing += sum(parts)
+        rows += split.get("rows", 0)
+    if not 0 < 2 * missing < rows:
+        return []
+    reason = f"{missing:,} of {rows:,} rows have no label: they are left out and counted"
+    return [Setting("data.missing_labels", "skip", reason)]
 
 
 def _task_for(data: OwnData, wanted: str) -> tuple[str, str]:

@@ -81,12 +81,28 @@ def warnings(report: Report) -> list[str]:
     for name, split in report["splits"].items():
         first = name == "train" or len(report["splits"]) == 1
         lines += [f"{name}: {line}" for line in _split_warnings(split, repeated=first)]
+    lines += _unlearnt_labels(report)
     for overlap in report["overlaps"]:
         lines.append(
             f"{overlap['split']}: {overlap['rows']:,} of its examples ({overlap['share']:.1%}) have a text that "
             f"{overlap['other']} has too; scores on them say nothing about new texts"
         )
     return lines
+
+
+def _unlearnt_labels(report: Report) -> Iterator[str]:
+    """Name the labels of other splits that train lacks."""
+    train = report["splits"].get("train", {}).get("labels")
+    if not train or not train["complete"]:
+        return
+    for name, split in report["splits"].items():
+        counts = (split["labels"] or {}).get("counts", {})
+        lacking = [label for label in counts if label not in train["counts"]]
+        if lacking:
+            yield (
+                f"{name}: {format_count(sum(counts[label] for label in lacking), 'row')} with a label that train "
+                f"lacks: {_listed(list(map(_quoted, lacking)))}"
+            )
 
 
 def _split_warnings(split: Mapping[str, Any], *, repeated: bool) -> Iterator[str]:

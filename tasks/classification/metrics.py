@@ -47,10 +47,11 @@ def scores_of_probabilities(records: Sequence[Record], labels: Sequence[str]) ->
 
     Returns:
         The expected calibration error; for two classes `auroc` and `average_precision` of the second one, where
-        the records have probabilities and both kinds of examples.
+        the records have probabilities, both kinds of examples, and no class that the model lacks.
     """
     scores = {"calibration_error": expected_calibration_error(*_confidences(records))}
-    if len(labels) == 2 and (probabilities := _probabilities(records, labels[1:])):
+    two = len(labels) == 2 and all(record.target in labels for record in records)
+    if two and (probabilities := _probabilities(records, labels[1:])):
         positive = [record.target == labels[1] for record in records]
         scores |= ranking_scores(probabilities[labels[1]], positive)
     return scores
@@ -78,6 +79,13 @@ def _confidences(records: Sequence[Record]) -> tuple[list[float], list[bool]]:
         [record.prediction["confidence"] for record in records],
         [record.prediction["label"] == record.target for record in records],
     )
+
+
+def _probability(record: Record, label: str) -> float:
+    """Return the probability of one of two classes; baselines store that of the likelier one alone."""
+    given, confidence = record.prediction.get("probabilities", {}), record.prediction["confidence"]
+    rest = confidence if record.prediction["label"] == label else 1 - confidence
+    return float(given.get(label, rest))
 
 
 def _probabilities(records: Sequence[Record], labels: Sequence[str]) -> dict[str, list[float]]:

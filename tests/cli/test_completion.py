@@ -50,7 +50,7 @@ def complete(line: str, folder: Path) -> list[str]:
         ("nlpseq run ner/q", ["ner/quickstart", "ner/quickstart_transformer"]),
         ("nlpseq run my", ["my.toml"]),
         ("nlpseq run ner/quickstart training.lea", ["training.learning_rate="]),
-        ("nlpseq run ner/quickstart head.", ["head.kind=", "head.scheme="]),
+        ("nlpseq run ner/quickstart head.", ["head.kind=", "head.scheme=", "head.calibrate="]),
         ("nlpseq run ner/quickstart --no-test head.k", ["head.kind="]),
         ("nlpseq run translation/quickstart decoder.br", ["decoder.bridge="]),
         ("nlpseq run ner/quickstart encoder.kind=ls", ["encoder.kind=lstm"]),

@@ -204,4 +204,4 @@ def test_answers_are_those_of_the_grammar() -> None:
     assert toy_corpus.log_probability(SENTENCE.tokens) == pytest.approx(SENTENCE.log_probability)
     views = {recipe.read_document(f"{task}/{STEMS[0]}")["data"]["view"] for task in tasks()}
     assert views - set(_REFERENCES) == {"text"}
-    assert set(_REFERENCES) == set(toy_corpus.DETERMINED)
+    assert set(_REFERENCES) <= set(toy_corpus.DETERMINED)

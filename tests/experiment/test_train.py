@@ -65,6 +65,23 @@ def test_each_setting_has_a_reason_and_the_user_s_values_win() -> None:
     assert all(setting.reason for setting in make_plan(data).settings)
 
 
+def test_few_rows_without_a_label_are_left_out_and_said() -> None:
+    rows = [
+        {**row, "category": None if n % 10 == 3 else row["category"]} for n, row in enumerate(ROWS)
+    ]
+    made, data = plan(rows, label="category")
+    assert made.recipe.data.missing_labels == "skip"
+    (setting,) = [one for one in made.settings if one.key == "data.missing_labels"]
+    assert setting.reason == "12 of 120 rows have no label: they are left out and counted"
+    refused = make_plan(data, ["data.missing_labels=error"])
+    assert refused.recipe.data.missing_labels == "error"
+    most = [
+        {**row, "category": row["category"] if n % 3 == 0 else None} for n, row in enumerate(ROWS)
+    ]
+    assert "data.missing_labels" not in values(plan(most, label="category")[0])
+    assert "data.missing_labels" not in values(plan(ROWS, label="category")[0])
+
+
 def test_pairs_are_translations_unless_targets_are_short_and_shared() -> None:
     words = "one two three four five six seven eight nine ten".split()
     sources = [" ".join(words[n % 10 :] + words[: n % 10]) for n in range(40)]

@@ -173,3 +173,8 @@ def test_two_classes_have_a_ranking_and_three_have_none() -> None:
     scored = records(three, built(three), reviews())
     assert "auroc" not in {*three.further_scores(scored), *three.score_directions}
     assert [*three.details(scored)["curves"]] == three.labels
+
+
+def test_a_class_that_train_lacks_leaves_no_ranking() -> None:
+    task = make("sentiment", "--calibrate") if False else None
+    del task

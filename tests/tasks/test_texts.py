@@ -19,6 +19,7 @@ from small import CPU, built, split_of
 from nlpseq.errors import UserError
 from nlpseq.predictor import Generator, Prediction, Predictor, TextGenerator
 from nlpseq.recipe import validate
+from nlpseq.task_lookup import resolve
 
 TEXTS = ["a cat sees the dog", "", "dogs"]
 SIZES = {"embedding": {"dim": 6}, "encoder": {"hidden_size": 4}}
@@ -27,6 +28,8 @@ NAMES = {
     "language_modeling": "language model",
     "recall": "recall model",
     "classification": "text classifier",
+    "multilabel": "text labeller",
+    "regression": "text regression",
     "tagging": "sequence tagger",
     "translation": "translation model",
     "summarization": "summarization model",
@@ -41,10 +44,19 @@ def language_model(rows: dict[str, Any], kind: str) -> Any:
     return task
 
 
+def vector_task(kind: str, field: str, targets: list[Any]) -> Any:
+    task_class = resolve(kind)
+    task = task_class(validate(task_class.Config, {"task": kind, **SIZES}, "test"))
+    task.prepare({"train": split_of({"text": TEXTS * 10, field: targets * 10})})
+    return task
+
+
 MAKERS: dict[str, Callable[[], Any]] = {
     "language_modeling": lambda: language_model({"text": TEXTS * 30}, "language_modeling"),
     "recall": lambda: language_model(ANSWERS, "recall"),
     "classification": lambda: small.make("sentiment"),
+    "multilabel": lambda: vector_task("multilabel", "labels", [["cat", "dog"], [], ["dog"]]),
+    "regression": lambda: vector_task("regression", "number", [2.0, 0.0, 1.0]),
     "tagging": lambda: small.make("ner"),
     "translation": lambda: small_pairs.make("translation"),
     "summarization": lambda: small_pairs.make("summarization"),

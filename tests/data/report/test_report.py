@@ -55,6 +55,14 @@ def test_overlap_between_splits() -> None:
     assert any("2 of its examples (50.0%)" in line for line in warnings(made.to_json()))
 
 
+def test_labels_that_train_lacks_are_said() -> None:
+    texts = {"text": ["new", "newer", "newest"]}
+    other = report(ROWS, test={**texts, "label": ["x", "w", "w"]})
+    assert "test: 2 rows with a label that train lacks: w" in warnings(other.to_json())
+    known = report(ROWS, test={**texts, "label": ["x", "y", "z"]})
+    assert not [line for line in warnings(known.to_json()) if "train lacks" in line]
+
+
 def test_a_pair_is_equal_if_both_texts_are() -> None:
     pairs = {"text": ["a", "a", "a"], "text2": ["b", "c", "b"], "label": ["x", "y", "y"]}
     train = report(pairs).train
