@@ -36,7 +36,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a trained model on a split, and write `evaluations/<split>.json`.
 
-    The folder `evaluations` is in the model's directory; for a model of the Hub, in `<owner>-<model>`.
+    For a model of the Hub, the folder `evaluations` is in `<owner>-<model>`.
 
     Args:
         name: a run or model directory, or a Hub id.
@@ -56,13 +56,12 @@ def evaluate(
     folder, written = _paths(name, split)
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
     splits = load_splits_of_run(folder, task, data or data_dir, wanted=[split], overrides=overrides)
-    _check_scorable(splits, split)
-    kept = columns_to_keep(task, splits[split])
+    kept = _check_split(task, splits, split)
     scores, records = _score(folder, task, splits[split], device)
     write_predictions(written.with_suffix(".predictions.jsonl"), records, splits[split], kept)
     wanted = baselines and task.recipe.evaluation.baselines
-    parts = (folder, written.parent, task, splits, split, records, overrides)
-    compared, missing = baselines_of_run(*parts) if wanted else ({}, [])
+    beside = (folder, written.parent, task, splits, split, records, overrides)
+    compared, missing = baselines_of_run(*beside) if wanted else ({}, [])
     result = {
         "split": split,
         "overrides": list(overrides),
@@ -72,9 +71,14 @@ def evaluate(
         "unknown_tokens": task.unknown_tokens,
         "details": {split: task.details(records)},
         "data": splits[split].fingerprint,
-        "versions": versions(),
     }
-    write_json(written, result)
+    return _written(written, result)
+
+
+def _written(path: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Write a result with the versions of what made it, and return it."""
+    result["versions"] = versions()
+    write_json(path, result)
     return result
 
 
@@ -87,12 +91,13 @@ def _paths(name: Path | str, split: str) -> tuple[Path, Path]:
     return folder, written
 
 
-def _check_scorable(splits: Mapping[str, Split], name: str) -> None:
-    """Refuse a split that the data lack, or whose labels are hidden."""
+def _check_split(task: Task[Any], splits: Mapping[str, Split], name: str) -> dict[str, str]:
+    """Refuse a split that the data lack, or whose labels are hidden; return the columns to keep."""
     if name not in splits:
         raise UserError(f"split {name!r}: the data have {', '.join(splits)}{suggest(name, splits)}")
     if not splits[name].labelled:
         raise UserError(f"split {name!r}: {splits[name].note}; `nlpseq predict` labels its texts")
+    return columns_to_keep(task, splits[name])
 
 
 def _notes(

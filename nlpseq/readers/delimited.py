@@ -18,6 +18,7 @@ from nlpseq.readers.dialect import (
 from nlpseq.readers.local_files import TextFile
 from nlpseq.readers.reader import AUTO, DELIMITERS, FileContent, Reader, ReadOptions
 from nlpseq.readers.tables import CHUNK, TableWriter
+from nlpseq.wording import format_count
 
 LONG_RECORD = 100
 """Lines from which a record is noted: its quotation mark may not be closed."""
@@ -129,7 +130,7 @@ def collect(
     Args:
         file: source of the records, for messages.
         records: the first one has the names, if there is a header.
-        header: names of columns come first.
+        header: names come first.
         options: of the recipe.
         notes: what was assumed.
         later: filled with further notes while records are read.
@@ -149,19 +150,23 @@ def collect(
         writer.append({name: list(v) for name, v in zip(names, values, strict=True) if name})
         chunk.clear()
 
+    repeated = 0
     for number, record in rows:
+        if header and record == first and len(first) > 1:  # files that were joined
+            repeated += 1
+            continue
         if len(record) != len(names):
-            raise UserError(
-                f"{file}, line {number}: {len(record)} fields, "
-                f"the first line {source} {len(names)} columns"
-            )
+            begin = f"{file}, line {number}: {len(record)} fields"
+            raise UserError(f"{begin}, the first line {source} {len(names)} columns")
         chunk.append(record)
         if len(chunk) == CHUNK:
             flush()
     if chunk:
         flush()
     table = writer.finish()
-    return FileContent(table, "; ".join(note for note in [*notes, *later] if note))
+    left_out = format_count(repeated, "line") + " that repeat the header left out"
+    said = [*notes, *later, left_out * (repeated > 0)]
+    return FileContent(table, "; ".join(note for note in said if note))
 
 
 def column_names(

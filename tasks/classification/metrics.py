@@ -47,13 +47,12 @@ def scores_of_probabilities(records: Sequence[Record], labels: Sequence[str]) ->
 
     Returns:
         The expected calibration error; for two classes `auroc` and `average_precision` of the second one, where
-        the records have probabilities, both kinds of examples, and no class that the model lacks.
+        the records have both kinds of examples, and no class that the model lacks.
     """
     scores = {"calibration_error": expected_calibration_error(*_confidences(records))}
-    two = len(labels) == 2 and all(record.target in labels for record in records)
-    if two and (probabilities := _probabilities(records, labels[1:])):
+    if len(labels) == 2 and all(record.target in labels for record in records):
         positive = [record.target == labels[1] for record in records]
-        scores |= ranking_scores(probabilities[labels[1]], positive)
+        scores |= ranking_scores([_probability(row, labels[1]) for row in records], positive)
     return scores
 
 

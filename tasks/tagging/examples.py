@@ -182,6 +182,8 @@ class TaggedExamples(TextTask[TaggingRecipe, list[str]]):
 
     def _unseen_types(self, split: Split, targets: Sequence[list[str]]) -> list[str]:
         spans = [span for tags in targets for span in tag_schemes.tags_to_spans(tags)]
+        if split.labelled and not spans and targets:
+            return [f"{split.name}: no entity in it, so F1 says nothing about the model"]
         unseen = {span.type for span in spans} - {
             span.type for span in tag_schemes.tags_to_spans(self.tags)
         }

@@ -195,3 +195,13 @@ def test_tsv_keeps_quotation_marks_and_says_so(tmp_path) -> None:
 def test_a_text_of_ten_million_characters(tmp_path) -> None:
     text = "elm " * 2_500_000
     assert read(tmp_path, f"text,label\n{text},tree\n").table["text"].to_pylist() == [text]
+
+
+@pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_headers_within_files_that_were_joined(tmp_path, format, delimiter) -> None:
+    lines = ["text,label", "the fir,tree", "text,herb", "text,label", "an iris,herb", "text,label"]
+    content = "\n".join(lines).replace(",", delimiter)
+    table = read(tmp_path, content, format)
+    assert table.table["label"].to_pylist() == ["tree", "herb", "herb"]
+    assert "2 lines that repeat the header left out" in table.note
+    assert len(read(tmp_path, "text\na\ntext\n").table) == 2

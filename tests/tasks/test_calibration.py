@@ -169,12 +169,9 @@ def test_two_classes_have_a_ranking_and_three_have_none() -> None:
     assert found["average_precision"] == pytest.approx(average_precision_score(gold, probabilities))
     assert [*task.details(scored)["curves"]] == ["positive"]
     assert task.score_directions["auroc"] is True
+    lacking = records(task, model, reviews([*two, ("a fine film", "mixed")], "test"))
+    assert not {"auroc", "average_precision"} & {*task.further_scores(lacking)}
     three = make("sentiment")
     scored = records(three, built(three), reviews())
     assert "auroc" not in {*three.further_scores(scored), *three.score_directions}
     assert [*three.details(scored)["curves"]] == three.labels
-
-
-def test_a_class_that_train_lacks_leaves_no_ranking() -> None:
-    task = make("sentiment", "--calibrate") if False else None
-    del task

@@ -118,6 +118,13 @@ def test_sentences_without_a_token_are_counted_and_not_dropped(tokenization: str
     assert task.predictor(model, CPU).tag([[], ["Ann"], []])[0].tags == []
 
 
+def test_a_split_without_an_entity_is_said() -> None:
+    test = sentences([("Ann visited Acme", "O O O")], "test")
+    notes = make("ner", {"train": sentences(), "test": test}).notes
+    assert "test: no entity in it, so F1 says nothing about the model" in notes
+    assert not any("no entity" in note for note in make("ner", {"train": sentences()}).notes)
+
+
 def test_types_that_train_lacks_are_reported_and_count_as_missed() -> None:
     test = sentences([("Ann visited Acme and Ubu", "B-PER O B-ORG O B-ORG")], "test")
     task = make("ner", {"train": sentences(), "test": test})
