@@ -236,6 +236,7 @@ def report(
         data,
         check_fields({name: _as_name(value) for name, value in columns.items()}),
         {name: file for name, file in files.items() if file is not None},
+        only_report=True,
     ).report
 
 

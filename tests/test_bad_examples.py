@@ -110,7 +110,7 @@ def answers(capsys: pytest.CaptureFixture[str]) -> Command:
         ("ner", "train", "Ann B-PER\nleft q\nby O\n", "ner/train, line 2: the tag 'q' fits no scheme"),
         ("ner", "test", f"{TAGGED}\nBob PER\n", "ner/test, line 11: the tag 'PER' fits no scheme"),
         ("ner", "train", "Ann X B-PER\nleft O\n", "ner/train, line 2: 2 columns, 3 were expected"),
-        ("ner", "train", "Ann\nleft\n", "ner/train, line 1: 1 columns, 2 were expected"),
+        ("ner", "train", "Ann\nleft\n", "one word alone, without a tag: a train split"),
         ("ner", "train", "Ann O\n\nBob O\n", "ner/train: train has no entity, all of its tags are O"),
         ("ner", "train", "\n \n", "ner/train: the file is empty"),
         ("ner", "validation", b"Ann O\nZo\xeb B-PER\n", "ner/validation, line 2: not UTF-8"),

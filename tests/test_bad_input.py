@@ -256,7 +256,7 @@ def test_options_of_python() -> None:
         ({}, "data.hold_out={validation=0.1}", "data.hold_out: split validation exists already"),
         ({}, "data.hold_out={other=1.5}", "data.hold_out.other = 1.5: .*less than 1"),
         ({}, "data.hold_out={a=0.5,b=0.6}", "data.hold_out: the shares add up to 1.1"),
-        ({}, "data.format=parallel", "data.files: parallel text is two files"),
+        ({}, "data.format=parallel", "train split has no column .*parallel text is two files"),
         ({}, "data.format=conll", "data/train.txt, line 2: 4 columns, 6 were expected"),
         ({}, "data.format=parquet", "data/train.txt: not a Parquet file"),
         ({}, "data.format=jsonl", "data/train.txt, line 1: not JSON"),

@@ -39,7 +39,9 @@ def execute(arguments: Namespace) -> int:
 
     if arguments.html is not None:
         check_writable(arguments.html)
-    data = read_own_data(paths, columns_given(arguments), splits_given(arguments), overrides)
+    data = read_own_data(
+        paths, columns_given(arguments), splits_given(arguments), overrides, only_report=True
+    )
     report = data.report.to_json()
     if arguments.json:
         print(json.dumps(report, ensure_ascii=False, indent=2))

@@ -3,11 +3,13 @@
 Files are opened before the model is loaded, so that their errors are reported at once.
 """
 
+import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from nlpseq.cli.pair_input import pairs_of_lines, pairs_of_words
@@ -15,12 +17,15 @@ from nlpseq.cli.table_input import Table, as_options, choose_sides, is_table, op
 from nlpseq.cli.text_input import Item, read_texts
 from nlpseq.errors import UserError
 from nlpseq.predictor import ColumnReader, Predictor
-from nlpseq.readers.row_stream import RowStream
+from nlpseq.readers.dialect import is_number, name_of_delimiter
+from nlpseq.readers.reader import AUTO
+from nlpseq.readers.row_stream import RowStream, format_by_suffix
 from nlpseq.reporting.prediction_records import CSV, TABLES, TSV, RecordLayout
 
 READ_AHEAD = 100
 """Lines that are read before a model is loaded."""
-_TABLE_OPTIONS = ("column", "file_format", "delimiter", "header", "encoding")
+_READ_OPTIONS = ("delimiter", "header", "encoding")
+_TABLE_OPTIONS = ("column", "file_format", *_READ_OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,48 @@ def open_input(arguments: Namespace) -> OpenedInput:
 
 
 def _open_stream(arguments: Namespace, **changes: Any) -> RowStream:
-    given = {name: getattr(arguments, name) for name in ("delimiter", "header", "encoding")}
-    options = {name: value for name, value in (given | changes).items() if value is not None}
+    given = {name: getattr(arguments, name) for name in _READ_OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    learnt = _options_of_run(arguments, given)
+    if learnt and not changes:
+        said = ", ".join(f"--{name} {_written(value)}" for name, value in learnt.items())
+        print(f"{arguments.file}: read with {said}, as the data of the run", file=sys.stderr)
+    options = learnt | given | changes
     return open_table(arguments.file, arguments.file_format, arguments.column, options)
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else name_of_delimiter(str(value))
+
+
+def _data_section(run: Path) -> dict[str, Any]:
+    """Return the `data` section of a model in a local folder; {} if there is none, which loading reports."""
+    from nlpseq.model_directory import CONFIG
+
+    try:
+        config = json.loads((run / CONFIG).read_text(encoding="utf-8"))
+        section = config["recipe"]["data"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+    return section if isinstance(section, dict) else {}
+
+
+def _options_of_run(arguments: Namespace, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with which a run in a local folder read its own files, if those have the format of the file.
+
+    Those in `given` are left out, and `header = false` if a column is named.
+    """
+    data = _data_section(Path(arguments.run))
+    named = dict(data.get("files") or {})
+    train = str(named.get("train", next(iter(named.values()), "")))
+    read_as = data.get("format", AUTO)
+    read_as = format_by_suffix(Path(train)) if read_as == AUTO else read_as
+    if not read_as or read_as != (arguments.file_format or format_by_suffix(arguments.file)):
+        return {}
+    options = {name: data[name] for name in _READ_OPTIONS if data.get(name, AUTO) != AUTO}
+    if not all(is_number(name) for name in arguments.column) and options.get("header") is False:
+        del options["header"]
+    return {name: value for name, value in options.items() if name not in given}
 
 
 def _say(stream: RowStream) -> None:

@@ -85,6 +85,11 @@ def _check_classes(
             f"{start} {different}, numbers such as {column.example!r}: to learn the number, give "
             f"{options['number']} {column.name}; classes are few values that repeat"
         )
+    if column.parts:
+        raise UserError(
+            f"{start} values such as {column.example!r} join {format_count(column.parts, 'label')}, and a class is a "
+            f"single label; give {options['labels']} {column.name}"
+        )
     many = column.distinct > max(_MOST_CLASSES * column.rows, 1) and column.rows > FEW_NUMBERS
     if many and column.kind in ("id", "text", "number", "label", "date"):
         what = (

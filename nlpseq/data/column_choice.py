@@ -37,6 +37,8 @@ def choose_columns(
     given: Mapping[str, Name],
     guessed: Mapping[str, str],
     options: Mapping[str, str],
+    *,
+    only_report: bool = False,
 ) -> ColumnChoice:
     """Choose the columns.
 
@@ -45,6 +47,7 @@ def choose_columns(
         given: column for a field, by the user; several as a tuple, or with commas between them.
         guessed: column for a field, by the format.
         options: for messages, the way in which the user names a field: `--text`.
+        only_report: without classes, take numbers, or the texts alone.
 
     Raises:
         UserError: a column is not there or does not fit its field; or there is a doubt which to take.
@@ -57,7 +60,10 @@ def choose_columns(
     _check_distinct(chosen, options)
     check_columns(chosen, columns, options)
     lines: list[str] = []
-    if missing := _missing(set(chosen), columns, guessed):
+    missing = _missing(set(chosen), columns, guessed)
+    if missing == ("text", "label"):
+        missing = _instead_of_classes(columns, only_report=only_report)
+    if missing:
         further = _propose(missing, columns, guessed, chosen, options)
         for field, name in further.items():
             if name == guessed.get(field):
@@ -152,6 +158,19 @@ def _missing(
     return ("text",) if len(used) == 1 and used[0].kind == "text" else ("text", "label")
 
 
+def _instead_of_classes(columns: Mapping[str, Column], *, only_report: bool) -> tuple[str, ...]:
+    """Return what is read beside the texts: classes, labels that values join, or, in a report, numbers."""
+    used = [column for column in columns.values() if column.kind in ("label", "number")]
+    classes = [column for column in used if column.kind == "label" and not column.parts]
+    joined = [column for column in columns.values() if column.parts]
+    if not classes and len(joined) == 1:
+        return ("text", "labels")
+    texts = [column for column in columns.values() if column.kind == "text"]
+    if only_report and len(texts) == 1 and not any(c.kind in ("label", "constant") for c in used):
+        return ("text", "number") if len(used) == 1 else ("text",)
+    return ("text", "label")
+
+
 def _propose(
     fields: Sequence[str],
     columns: Mapping[str, Column],
@@ -191,12 +210,17 @@ def _likely(field: str, free: Mapping[str, Column], columns: Mapping[str, Column
     if field in ("spans", "labels"):
         kind = "spans" if field == "spans" else "lists"
         lists = [name for name, column in free.items() if column.kind == kind]
+        if field == "labels":
+            lists = [name for name, column in free.items() if column.parts] or lists
         return lists[0] if len(lists) == 1 else ""
+    if field == "number":
+        numbers = [name for name, column in free.items() if column.kind == "number"]
+        return numbers[0] if len(numbers) == 1 else ""
     kind, names = ("text", _TEXT_NAMES) if field == "text" else ("label", _LABEL_NAMES)
     fitting = {
         name: column
         for name, column in free.items()
-        if column.kind == kind
+        if (column.kind == kind and not (kind == "text" and column.parts))
         or (kind == "label" and column.kind == "constant" and name.lower() in names)
     }
     if len(fitting) == 1:
@@ -205,6 +229,9 @@ def _likely(field: str, free: Mapping[str, Column], columns: Mapping[str, Column
     if len(usual) == 1:
         return usual[0]
     if kind == "text" and not fitting:
+        words = [name for name, column in free.items() if column.strings]
+        if len(words) == 1:
+            return words[0]
         # Texts that repeat look like classes.
         long = [
             name for name, column in free.items() if column.kind == "label" and column.words > 2
@@ -241,13 +268,23 @@ def _doubt(
     chosen: Mapping[str, Name],
 ) -> UserError:
     described = ", ".join(column.describe() for column in columns.values())
-    texts = [column.name for column in columns.values() if column.kind == "text"]
+    texts = [
+        column.name for column in columns.values() if column.kind == "text" and not column.parts
+    ]
     labels = [column.name for column in columns.values() if column.kind == "label"]
     if field == "text" and not texts and not chosen:
-        return UserError(f"no column holds texts; the data have {described}")
+        equal = [column.name for column in columns.values() if column.kind == "constant"]
+        more = f"; all values of {' and of '.join(equal)} are equal" if equal else ""
+        return UserError(f"no column holds texts{more}; the data have {described}")
     example = [f"--text {texts[0] if texts else 'COLUMN'}"]
+    numbers = [column.name for column in columns.values() if column.kind == "number"]
+    if field == "text" and len(texts) == 2 and len(labels) + len(numbers) == 1:
+        last = f"--label {labels[0]}" if labels else f"--number {numbers[0]}"
+        return UserError(
+            f"{options[field]}: say which column, for pairs of texts `{' '.join(example)} --text2 {texts[1]} {last}`, "
+            f"for single texts `{' '.join(example)} {last}`; the data have {described}"
+        )
     if field == "label" and not labels:
-        numbers = [column.name for column in columns.values() if column.kind == "number"]
         more = f" --number {numbers[0]} learns a number," if numbers else ""
         return UserError(
             f"no column holds classes, which repeat; the data have {described};{more} "

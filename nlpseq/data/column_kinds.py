@@ -1,6 +1,7 @@
 """The kind of a column by its values: texts, labels, numbers, identifiers, lists and others."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,9 @@ FEW_NUMBERS = 20
 _MANY_WORDS = 3.0  # mean words of a column of texts
 _MANY_CHARACTERS = 8.0  # mean characters of a column of texts without spaces
 _MOST_CLASSES = 200
+JOINING = ("|", ";", ",")
+"""Separators of several labels in a text."""
+_JOINED = 0.2  # of the values, at least, have a separator
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
 _CODE = re.compile(r"(?=\S*\d)[\w.:#/-]+|https?://\S+")
 _HEX = re.compile(r"[0-9a-fA-F-]{16,}")
@@ -39,6 +43,8 @@ class Column:
         numeric: nearly all values are numbers.
         whole: all of them are whole numbers.
         example: a value, shortened.
+        strings: values are lists of strings.
+        parts: different labels where values join several, such as `a|b`; else 0.
     """
 
     name: str
@@ -49,9 +55,13 @@ class Column:
     numeric: bool = False
     whole: bool = False
     example: str = ""
+    strings: bool = False
+    parts: int = 0
 
     def describe(self) -> str:
         """Return name and kind in a few words: `body (text, 12 words)`."""
+        if self.parts:
+            return f"{self.name} (several of {format_count(self.parts, 'label')}, such as {self.example!r})"
         what = {
             "text": f"text, {format_count(round(self.words), 'word')}",
             "label": f"{format_count(self.distinct, 'value')}",
@@ -106,7 +116,10 @@ def _column(name: str, values: Sequence[Any], rows: int, distinct: int) -> Colum
     example = str(known[0])[:40]
     if any(isinstance(value, list) for value in known):
         kind: Kind = "spans" if _are_spans(known) else "lists"
-        return Column(name, kind, rows, distinct, example=example)
+        strings = all(
+            isinstance(item, str) for value in known if isinstance(value, list) for item in value
+        )
+        return Column(name, kind, rows, distinct, example=example, strings=strings)
     if any(isinstance(value, Mapping) for value in known):
         return Column(name, "records", rows, distinct, example=example)
     texts = [str(value).strip() for value in known]
@@ -116,7 +129,29 @@ def _column(name: str, values: Sequence[Any], rows: int, distinct: int) -> Colum
     whole = len(numbers) == len(texts) and all(number.is_integer() for number in numbers)
     kind = _kind(texts, rows, distinct, words, numbers=len(numbers), whole=whole)
     numeric = len(numbers) > MOSTLY * len(texts)
-    return Column(name, kind, rows, distinct, words, numeric, whole, example)
+    parts = _joined_labels(texts, distinct) if kind in ("text", "label") else 0
+    if parts:
+        example = max(texts[:100], key=len)[:40]
+    return Column(name, kind, rows, distinct, words, numeric, whole, example, parts=parts)
+
+
+def _joined_labels(texts: Sequence[str], distinct: int) -> int:
+    """Return how many labels values join, as in `a|b` and `a;b`; 0 if they do not.
+
+    A part is short and occurs four times on average or more; there are more values than parts.
+    """
+    for mark in JOINING:
+        if sum(mark in text for text in texts) < _JOINED * len(texts):
+            continue
+        rows = [[part.strip() for part in text.split(mark)] for text in texts]
+        counts = Counter(part for row in rows for part in {*row})
+        total = counts.total()
+        short = all(part and len(part.split()) < _MANY_WORDS for part in counts)
+        few = len(counts) <= min(_MOST_CLASSES, total // 4) and len(counts) > 1
+        same_size = mark != "|" and len({len(row) for row in rows}) == 1  # `Paris, France`
+        if short and few and len(counts) < distinct and not same_size:
+            return len(counts)
+    return 0
 
 
 def _are_spans(values: Sequence[Any]) -> bool:

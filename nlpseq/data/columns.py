@@ -11,6 +11,8 @@ from typing import Any
 from nlpseq.data.missing_labels import LEARNT_FROM, without_column
 from nlpseq.data.split import ROWS_AT_ONCE, Split, missing_column_error
 from nlpseq.errors import UserError, suggest
+from nlpseq.readers.conll import WORDS_ALONE
+from nlpseq.readers.text import SOURCE_ALONE, TOKENS_ALONE
 from nlpseq.recipe import DataConfig
 
 JOINED_BY = " "
@@ -173,6 +175,10 @@ def _move(split: Split, moved: Mapping[str, str], joined: Mapping[str, tuple[str
 def _missing_column(column: str, split: Split) -> UserError:
     """Return the error for a column that is not there, with what the reader assumed about names."""
     error = missing_column_error(column, split)
+    if alone := next(
+        (note for note in (WORDS_ALONE, SOURCE_ALONE, TOKENS_ALONE) if note in split.note), ""
+    ):
+        return UserError(f"{error}; {alone}: a {split.name} split needs both")
     if {"tokens", "line"} <= set(split.rows.column_names):
         return UserError(f"{error}, and any column by its number: data.columns={{tags=2}}")
     return UserError(f"{error}; {split.note}") if "(data.header=" in split.note else error

@@ -3,7 +3,7 @@
 What is changed on the way is counted in `SpanCounts`, and said; what cannot be understood is an error with its row.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -18,8 +18,8 @@ from nlpseq.wording import format_count
 Unit = Literal["characters", "bytes", "utf16"]
 UNITS: tuple[Unit, ...] = ("characters", "bytes", "utf16")
 UNIT_NAMES = {"characters": "characters", "bytes": "bytes of UTF-8", "utf16": "UTF-16 units"}
-MISFIT, REMEDIED = 0.2, 0.25
-"""Share of misfits of characters from which another unit is looked for, and the share of these that it may leave."""
+MISFIT = 0.2
+"""Share of misfits from which something is said."""
 
 
 class OffsetSpan(NamedTuple):
@@ -107,10 +107,10 @@ def read_spans(split: Split) -> list[list[OffsetSpan]]:
         try:
             spans = as_spans(value)
         except ValueError as error:
-            raise UserError(f"{_where(split, row - 1)}: {error}") from error
+            raise UserError(f"{row_origin(split, row - 1)}: {error}") from error
         if spans is None:
             raise UserError(
-                f"{_where(split, row - 1)}: {split.name_of('spans')!r} is {value!r:.60}, not a list of spans "
+                f"{row_origin(split, row - 1)}: {split.name_of('spans')!r} is {value!r:.60}, not a list of spans "
                 'such as [[0, 4, "PER"]] or [{"start": 0, "end": 4, "label": "PER"}]'
             )
         rows.append([OffsetSpan(span["start"], span["end"], span["label"]) for span in spans])
@@ -132,53 +132,6 @@ def to_characters(text: str, spans: Iterable[OffsetSpan], unit: Unit) -> list[Of
         is_span = start is not None and end is not None
         converted.append(span._replace(start=start, end=end) if is_span else None)  # type: ignore[arg-type]
     return converted
-
-
-def check_unit(
-    split: Split,
-    texts: Sequence[str],
-    rows: Sequence[Sequence[OffsetSpan]],
-    borders: Callable[[str], tuple[set[int], set[int]]],
-) -> None:
-    """Refuse offsets in characters if offsets in bytes or UTF-16 units fit the words much better.
-
-    Only spans whose position depends on the unit count. One misfits if it leaves the text, or if it begins or ends
-    elsewhere than a word.
-
-    Args:
-        split: for messages.
-        texts: of the rows.
-        rows: spans of each text.
-        borders: returns the begins and the ends of the words of a text.
-
-    Raises:
-        UserError: another unit fits.
-    """
-    total = 0
-    misfits = dict.fromkeys(UNITS, 0)
-    example = -1
-    for row, (text, spans) in enumerate(zip(texts, rows, strict=True)):
-        if text.isascii() or not spans:
-            continue
-        read = {unit: to_characters(text, spans, unit) for unit in UNITS}
-        begins, ends = borders(text)
-        for versions in zip(*(read[unit] for unit in UNITS), strict=True):
-            if len({*versions}) == 1:
-                continue
-            total += 1
-            for unit, span in zip(UNITS, versions, strict=True):
-                fits = span is not None and span.start in begins and span.end in ends
-                misfits[unit] += not fits
-                if unit == "characters" and not fits and example < 0:
-                    example = row
-    wrong = misfits["characters"]
-    best = min(UNITS, key=lambda unit: misfits[unit])
-    if wrong > MISFIT * total and misfits[best] <= REMEDIED * wrong:
-        raise UserError(
-            f"{_where(split, example)}: offsets of spans are in {UNIT_NAMES[best]}, it seems: read as characters, "
-            f"{wrong:,} of the {total:,} spans that depend on it leave the text or cut a word, and {misfits[best]:,} "
-            f"as {UNIT_NAMES[best]}; set data.offsets = '{best}', or 'characters' if they are characters"
-        )
 
 
 def settle_spans(
@@ -212,7 +165,7 @@ def settle_spans(
         if nested == "error" and len(flat) < len({*kept}):
             inner = min({*kept} - {*flat})
             raise UserError(
-                f"{_where(split, row)}: the span {inner.start}:{inner.end} {inner.label!r} overlaps another one; "
+                f"{row_origin(split, row)}: the span {inner.start}:{inner.end} {inner.label!r} overlaps another one; "
                 "data.nested_spans = 'outer' keeps the longest"
             )
         counts.spans += len(flat)
@@ -293,7 +246,7 @@ def _without_overlap(spans: Iterable[OffsetSpan]) -> list[OffsetSpan]:
 
 def _misplaced(split: Split, row: int, text: str, span: OffsetSpan, unit: Unit) -> UserError:
     """Return the error for a span that is no part of its text."""
-    where = f"{_where(split, row)}: the span {span.start}:{span.end} {span.label!r}"
+    where = f"{row_origin(split, row)}: the span {span.start}:{span.end} {span.label!r}"
     if span.start > span.end:
         return UserError(f"{where} ends before it begins")
     others = [
@@ -305,7 +258,7 @@ def _misplaced(split: Split, row: int, text: str, span: OffsetSpan, unit: Unit) 
     )
 
 
-def _where(split: Split, row: int) -> str:
+def row_origin(split: Split, row: int) -> str:
     """Return file and line of a row, or its number in the split."""
     if "line" in split.rows.column_names:
         return f"{split.origin}, line {split.column('line')[row]}"

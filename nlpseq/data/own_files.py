@@ -11,6 +11,7 @@ from nlpseq.errors import UserError
 from nlpseq.readers.detect import Detected, detect, detect_splits
 from nlpseq.readers.folders import split_of_name
 
+_FILE_NAME = re.compile(r"[\\/]|\.\w{1,8}$")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _LINES = ("lines", "text")
 
@@ -69,6 +70,31 @@ def describe_files(
         if not _examples(path):
             raise UserError(f"{path}: no such file")
     return _section(files, first, given or {}, named=named)
+
+
+def check_paths(paths: Sequence[str | Path]) -> None:
+    """Refuse texts in the place of paths: strings with spaces, none of which is a file or looks like its name.
+
+    Raises:
+        UserError: the line says how texts are given.
+    """
+    names = [str(path) for path in paths if isinstance(path, str)]
+    fewest = 1 if len(names) > 1 else 3  # spaces, as a single path may have one
+    if len(names) < len(paths) or not any(name.strip().count(" ") >= fewest for name in names):
+        return
+    if any(_FILE_NAME.search(name) or _exists(name) for name in names):
+        return
+    raise UserError(
+        f"{names[0]!r:.60}: no such file or folder; texts are given as columns, "
+        'nlpseq.train({"text": [...], "label": [...]}), and files by their paths'
+    )
+
+
+def _exists(name: str) -> bool:
+    try:
+        return bool(_examples(Path(name)))
+    except (OSError, ValueError):  # longer than a name may be, or with a null character
+        return False
 
 
 def _hub_data(name: str, splits: Mapping[str, Any]) -> OwnFiles:

@@ -15,7 +15,8 @@ from nlpseq.data.column_choice import ColumnChoice, choose_columns
 from nlpseq.data.columns import rename_columns
 from nlpseq.data.in_memory import MEMORY, DataInMemory, read_in_memory
 from nlpseq.data.missing_labels import LEARNT_FROM
-from nlpseq.data.own_files import OwnFiles, describe_files
+from nlpseq.data.offset_units import likely_unit
+from nlpseq.data.own_files import OwnFiles, check_paths, describe_files
 from nlpseq.data.report import DataReport, build_report
 from nlpseq.data.sources import read_splits
 from nlpseq.data.split import Split
@@ -90,6 +91,8 @@ def read_own_data(
     columns: Mapping[str, Name],
     splits: Mapping[str, str | Path] | None = None,
     overrides: Sequence[str] = (),
+    *,
+    only_report: bool = False,
 ) -> OwnData:
     """Read data, choose their columns, and report on them.
 
@@ -98,6 +101,7 @@ def read_own_data(
         columns: column for a field, by the user.
         splits: further files.
         overrides: `section.key=value` assignments; those of `data` change how files are read.
+        only_report: nothing is trained, so a number beside the texts may be reported instead of classes.
 
     Raises:
         UserError: no such file or column, or columns that the task cannot learn from.
@@ -108,7 +112,8 @@ def read_own_data(
     config = _data_config(section)
     raw = memory.read((), {}) if memory else _read_files(files, config, columns)
     _check_rows(raw)
-    choice = choose_columns(raw, _by_task(columns, raw, files.fields), files.fields, OPTIONS)
+    named = _by_task(columns, raw, files.fields)
+    choice = choose_columns(raw, named, files.fields, OPTIONS, only_report=only_report)
     section |= _columns_and_hold_out(choice, raw, given)
     renamed = rename_columns(
         raw,
@@ -142,6 +147,7 @@ def _describe(
         return OwnFiles({"source": MEMORY}, None, name="data"), read_in_memory(data).placed("train")
     keys = ("format", "encoding", "delimiter", "header")
     paths = [data] if isinstance(data, str | Path) else list(data)
+    check_paths(paths)
     used = {key: given[key] for key in keys if key in given}
     return describe_files(paths, splits, used, named=named), None
 
@@ -192,7 +198,7 @@ def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -
     task_class = resolve(name)
     base = task_class.base_recipe if task_class.base_recipe in recipes.names() else ""
     own = {override.partition("=")[0].strip() for override in overrides}
-    chosen = [*_missing_labels(data), *task_class.settings(data.report)]
+    chosen = [*_missing_labels(data), *_span_offsets(data), *task_class.settings(data.report)]
     settings = [setting for setting in chosen if setting.key not in own]
     document: Document = {"task": name, "data": dict(data.section)}
     for setting in settings:
@@ -220,6 +226,13 @@ def _missing_labels(data: OwnData) -> list[Setting]:
         return []
     reason = f"{missing:,} of {rows:,} rows have no label: they are left out and counted"
     return [Setting("data.missing_labels", "skip", reason)]
+
+
+def _span_offsets(data: OwnData) -> list[Setting]:
+    """Set the unit of offsets of spans where it is another than characters."""
+    if "spans" not in data.choice.fields or (other := likely_unit(data.splits["train"])) is None:
+        return []
+    return [Setting("data.offsets", other.unit, str(other))]
 
 
 def _task_for(data: OwnData, wanted: str) -> tuple[str, str]:

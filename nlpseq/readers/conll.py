@@ -1,5 +1,6 @@
 """Files of columns, one token on each line and a blank line between sentences (CoNLL shared tasks)."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from nlpseq.readers.conll_columns import (
     TOKENS,
     choose_columns,
     choose_separator,
+    is_header,
     split_line,
 )
 from nlpseq.readers.dialect import is_number
@@ -19,9 +21,12 @@ from nlpseq.wording import format_count
 DOCUMENT_MARK = "-DOCSTART-"
 GLOBAL_COLUMNS = "# global.columns ="
 COMMENT = "#"
+OTHER_COMMENTS = ("%", "//", ";", "--", "<!--", COMMENT)
+"""Signs of comments in other formats; they may also be tokens."""
 LINE = "line"
 _DEFAULTS = ReadOptions()
 
+WORDS_ALONE = "each line is one word alone, without a tag"
 
 Numbered = list[tuple[int, str]]
 """Lines with their numbers."""
@@ -38,19 +43,21 @@ class _Lines:
         marks: number of lines that mark a document.
         names: of the columns, as `# global.columns` says.
         comments: number of lines with comments.
+        note: that the first line was taken as names of the columns.
     """
 
     blocks: list[Numbered] = field(default_factory=lambda: [[]])
     marks: int = 0
     names: tuple[str, ...] = ()
     comments: int = 0
+    note: str = ""
 
 
 def read_conll(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read sentences: the first column holds the words and the last one the tags, unless `columns` says more.
 
     `line` is the number of each sentence's first line. Lines that mark a document, and comments before a
-    sentence, are skipped.
+    sentence, are skipped. A file of words alone has no tags.
     """
     text = TextFile(file, options.encoding)
     lines = _sort_lines(text)
@@ -69,7 +76,8 @@ def read_conll(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     columns[LINE] = [sentence[0][0] for sentence in rows]
     marks = f"{lines.marks} {DOCUMENT_MARK} lines skipped" if lines.marks else ""
     skipped = f"{format_count(lines.comments, 'comment line')} skipped" if lines.comments else ""
-    notes = (text.note, marks, skipped, chosen.note)
+    alone = WORDS_ALONE if len(sentences[0][0]) == 1 else ""
+    notes = (text.note, marks, skipped, lines.note, alone, chosen.note)
     return FileContent(columns, "; ".join(note for note in notes if note))
 
 
@@ -106,7 +114,7 @@ def _cut(file: Path, lines: _Lines) -> Rows:
     certain = [line for block in lines.blocks for _, line in block[_opening(block) :]]
     certain = certain or [line for block in lines.blocks for _, line in block]
     separator = choose_separator(certain)
-    width = len(split_line(certain[0], separator)) if certain else 0
+    width = _usual_width(certain, separator)
     tags = {split_line(line, separator)[-1] for line in certain}
     rows = []
     for block in lines.blocks:
@@ -119,13 +127,32 @@ def _cut(file: Path, lines: _Lines) -> Rows:
             begin += 1
         lines.comments += begin
         cut = [(number, split_line(line, separator)) for number, line in block[begin:]]
-        for number, fields in cut:
-            if len(fields) < 2 or len(fields) != width:
-                raise UserError(
-                    f"{file}, line {number}: {len(fields)} columns, {max(width, 2)} were expected"
-                )
+        for (number, fields), (_, line) in zip(cut, block[begin:], strict=True):
+            if len(fields) != width:
+                raise _wrong_width(file, number, line, len(fields), width)
         rows.append(cut)
     return rows
+
+
+def _usual_width(lines: list[str], separator: str) -> int:
+    """Return the number of columns of the first line, or of most lines if the first may be a comment."""
+    if not lines:
+        return 0
+    widths = Counter(len(split_line(line, separator)) for line in lines)
+    if lines[0].lstrip().startswith(OTHER_COMMENTS) or 1 in widths:
+        return max(widths, key=widths.__getitem__)
+    return len(split_line(lines[0], separator))
+
+
+def _wrong_width(file: Path, number: int, line: str, count: int, width: int) -> UserError:
+    comment = line.lstrip().startswith(OTHER_COMMENTS)
+    hint = (
+        "; it looks like a comment line; comments begin with # and stand before a sentence"
+        if comment
+        else ""
+    )
+    columns = format_count(count, "column")
+    return UserError(f"{file}, line {number}: {columns}, {width} were expected{hint}")
 
 
 def _drop_empty(rows: Rows) -> Rows:
@@ -149,6 +176,13 @@ def _take_header(rows: Rows, lines: _Lines, options: ReadOptions) -> tuple[str, 
     named = bool(asked) and asked <= set(first)
     if options.header is True or (options.header is not False and named):
         del rows[0][0]
+        return tuple(first)
+    others = [fields for sentence in rows for _, fields in sentence][1:]
+    if options.header is not False and not asked and is_header(first, others):
+        del rows[0][0]
+        lines.note = (
+            f"the first line names the columns: {', '.join(first)} (data.header=false changes this)"
+        )
         return tuple(first)
     return ()
 

@@ -14,6 +14,13 @@ TAG = re.compile(r"[BIESMLUO]|[BIESMLU][-_].+")
 """A tag of a span, in any of the usual schemes."""
 SINGLE = "_"
 TOKENS, TAGS = "tokens", "tags"
+TOKEN_NAMES = {"token", "tokens", "word", "words", "form", "text"}
+"""Usual names of the column of tokens, in small letters."""
+OTHER_NAMES = {
+    *("tag", "tags", "pos", "upos", "xpos", "pos_tag", "pos_tags", "ner", "ner_tag", "ner_tags"),
+    *("label", "labels", "entity", "chunk", "chunk_tag", "chunk_tags", "lemma", "id"),
+}
+"""Usual names of the other columns, in small letters."""
 
 Rows = Sequence[Sequence[str]]
 
@@ -46,6 +53,22 @@ def choose_separator(lines: Sequence[str]) -> str:
     return TAB if len(widths) == 1 or len(by_blanks) > 1 else ""
 
 
+def is_header(first: Sequence[str], others: Rows) -> bool:
+    """Return whether a line has usual names of columns, and no other line has them in the same columns.
+
+    Args:
+        first: the first line with columns.
+        others: all further lines.
+    """
+    names = [name.lower() for name in first]
+    if not others or len(names) < 2 or len({*names}) < len(names):
+        return False
+    if not {*names} <= TOKEN_NAMES | OTHER_NAMES or TOKEN_NAMES.isdisjoint(names):
+        return False
+    tags = [n for n, name in enumerate(names) if name in OTHER_NAMES]
+    return bool(tags) and not any(fields[n] == first[n] for fields in others for n in tags)
+
+
 def choose_columns(
     file: Path, sentences: Sequence[Rows], wanted: Sequence[str], names: Sequence[str] = ()
 ) -> TokenColumns:
@@ -66,18 +89,29 @@ def choose_columns(
     for name in wanted:
         if name in names:
             indices[name] = list(names).index(name)
+        elif is_number(name) and width == 1 and name != "1":
+            continue  # words alone: a split without tags
         elif is_number(name):
             indices[name] = index_of_number(name, width)
             if not 0 <= indices[name] < width:
                 raise UserError(
                     f"{file}: data.columns asks for column {name}, the lines have {width} columns"
                 )
-    guessed = [name for name in (TOKENS, TAGS) if name in wanted and name not in indices]
+    words = [index for index, name in enumerate(names) if name.lower() in TOKEN_NAMES]
+    if TOKENS in wanted and TOKENS not in indices and len(words) == 1:
+        indices[TOKENS] = words[0]
+    possible = (TOKENS, TAGS) if width > 1 else (TOKENS,)
+    guessed = [name for name in possible if name in wanted and name not in indices]
     if not guessed:
         return TokenColumns(indices)
     tokens, tags, reason = _guess(file, sentences, needs_tags=TAGS in guessed)
     defaults = {TOKENS: tokens, TAGS: tags}
     indices |= {name: defaults[name] for name in guessed}
+    if words and guessed == [TAGS] and indices.get(TOKENS) == tags:
+        raise UserError(
+            f"{file}: the last column, {names[tags]!r}, holds the words; choose the column of tags, "
+            f"for instance: data.columns={{tags={names[0]}}}"
+        )
     if not reason:
         return TokenColumns(indices)
     said = " and ".join(f"{name} from column {indices[name] + 1}" for name in guessed)

@@ -10,6 +10,8 @@ from nlpseq.readers.reader import Columns, FileContent, Reader, ReadOptions
 from nlpseq.readers.tables import CHUNK, TableWriter
 
 FASTTEXT_LABEL = re.compile(r"(?<!\S)__label__(\S+)[ \t]*")
+TOKENS_ALONE = 'tokens and tags are two files, "seq.in, seq.out", and these are the tokens alone'
+SOURCE_ALONE = 'parallel text is two files, "source, target", and this is the source alone'
 _DEFAULTS = ReadOptions()
 _ENCODING = ("encoding",)
 
@@ -68,9 +70,9 @@ def read_fasttext(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
 
 
 def read_parallel(*files: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
-    """Read files whose lines belong together: source, target and perhaps the tokenized target."""
+    """Read files whose lines belong together: source, target and perhaps the tokenized target; or the source alone."""
     sides = ("source", "target", "tokenized")
-    if not 2 <= len(files) <= len(sides):
+    if not 1 <= len(files) <= len(sides):
         names = ", ".join(file.name for file in files)
         raise UserError(
             'data.files: parallel text is two files, "source, target" (a third one is the target '
@@ -80,13 +82,13 @@ def read_parallel(*files: Path, options: ReadOptions = _DEFAULTS) -> FileContent
         side: read_lines(file, options.encoding) for side, file in zip(sides, files, strict=False)
     }
     _check_parallel(columns, files)
-    return FileContent(columns)
+    return FileContent(columns, SOURCE_ALONE if len(files) == 1 else "")
 
 
 def read_seq_in_out(*files: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Read the tokens and the tags of each sentence from a line of two files, and a label from a third."""
     sides = ("tokens", "tags", "label")
-    if not 2 <= len(files) <= len(sides):
+    if not 1 <= len(files) <= len(sides):
         names = ", ".join(file.name for file in files)
         raise UserError(
             'data.files: tokens and tags are two files, "seq.in, seq.out" (a third one has a label for each '
@@ -96,6 +98,8 @@ def read_seq_in_out(*files: Path, options: ReadOptions = _DEFAULTS) -> FileConte
         side: read_lines(file, options.encoding) for side, file in zip(sides, files, strict=False)
     }
     _check_parallel(columns, files)
+    if len(files) == 1:
+        return FileContent({"tokens": _sentences(files[0], columns["tokens"])}, TOKENS_ALONE)
     for side in ("tokens", "tags"):
         columns[side] = [line.split() for line in columns[side]]
     pairs = zip(columns["tokens"], columns["tags"], strict=True)
@@ -105,6 +109,15 @@ def read_seq_in_out(*files: Path, options: ReadOptions = _DEFAULTS) -> FileConte
                 f"{files[1]}, line {number}: {len(tags)} tags for {len(tokens)} tokens of {files[0].name}"
             )
     return FileContent(columns)
+
+
+def _sentences(file: Path, lines: Sequence[str]) -> list[list[str]]:
+    """Return the tokens of each line; a line without one is an error."""
+    sentences = [line.split() for line in lines]
+    for number, tokens in enumerate(sentences, start=1):
+        if not tokens:
+            raise UserError(f"{file}, line {number}: no token in it")
+    return sentences
 
 
 def _check_parallel(columns: Columns, files: Sequence[Path]) -> None:

@@ -53,9 +53,11 @@ def choose_temperature(
     """
     fit = fit_temperature(nll)
     if fit.bounded and fit.temperature < 1:
+        left = judge(1.0)
+        error = f"; calibration error {left.error:.3f}, nll per {unit} {fit.before:.4f}"
         return 1.0, (
             f"temperature left at 1: the nll of validation falls down to the lowest one, {LOWEST}, since (nearly) "
-            "every prediction is right"
+            f"every prediction is right{error if left.confidences else ''}"
         )
     return fit.temperature, _note(fit, judge(1.0), judge(fit.temperature), unit)
 

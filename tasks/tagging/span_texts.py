@@ -8,11 +8,11 @@ from nlpseq.data.normalizer import AlignedText
 from nlpseq.data.offset_spans import (
     OffsetSpan,
     SpanCounts,
-    check_unit,
     read_spans,
     settle_spans,
     tag_words,
 )
+from nlpseq.data.offset_units import check_unit
 from nlpseq.data.split import Split
 from nlpseq.data.tag_schemes import Scheme
 from nlpseq.data.text_pipeline import TextPipeline, sentences_of

@@ -131,6 +131,49 @@ def write_csv(path: Path, rows: Sequence[dict[str, str]] = ROWS, **options: Any)
         writer.writerows(rows)
 
 
+def write_config(**data: Any) -> None:
+    """Write the recipe of the run whose model is replaced."""
+    Path("some").mkdir()
+    Path("some/config.json").write_text(json.dumps({"recipe": {"data": data}}))
+
+
+def test_a_file_is_read_as_the_data_of_the_run(
+    predict: Predict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Guessed, the delimiter would be the comma; the first line would be a header.
+    Path("in.csv").write_text("body;label\nred, a; b\n".replace("body", "caf\xe9, x"), "latin-1")
+    options = {"delimiter": ";", "header": False, "encoding": "latin-1"}
+    write_config(format="csv", files={"train": "t.csv"}, **options)
+    model = Classifier()
+    assert predict(model, "--file", "in.csv", "--column", "1") == 0
+    assert [text for text, _ in model.read] == ["caf\xe9, x", "red, a"]
+    said = "in.csv: read with --delimiter semicolon, --header false, --encoding latin-1, as the data of"
+    assert said in capsys.readouterr().err
+    model = Classifier()
+    assert predict(model, "--file", "in.csv", "--column", "1", "--header", "true") == 0
+    assert [text for text, _ in model.read] == ["red, a"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"format": "tsv", "files": {"train": "t.tsv"}}, {"format": "auto", "files": {"a": "t"}}],
+)
+def test_options_of_another_format_are_not_used(predict: Predict, data: dict[str, Any]) -> None:
+    write_csv(Path("in.csv"))
+    write_config(delimiter=";", encoding="auto", **data)
+    model = Classifier()
+    assert predict(model, "--file", "in.csv", "--column", "body") == 0
+    assert len(model.read) == len(ROWS)
+
+
+def test_a_column_that_is_named_needs_a_header(predict: Predict) -> None:
+    write_csv(Path("in.csv"))
+    write_config(header=False, format="auto", files={"train": "t.csv.gz"})
+    model = Classifier()
+    assert predict(model, "--file", "in.csv", "--column", "body") == 0
+    assert len(model.read) == len(ROWS)
+
+
 def read_csv(path: str, delimiter: str = ",") -> list[dict[str, str]]:
     with Path(path).open(newline="") as file:
         return list(csv.DictReader(file, delimiter=delimiter))

@@ -66,6 +66,48 @@ def test_columns_that_leave_no_doubt_are_taken_and_said() -> None:
     assert any("--label category" in line for line in choice.lines)
 
 
+def test_lists_of_words_are_texts_beside_classes() -> None:
+    words = [["grey", "stone", f"w{n}"] for n in range(40)]
+    classes = [f"k{n % 3}" for n in range(40)]
+    choice = choose({"text": words, "label": classes})
+    assert choice.columns == {"text": "text", "label": "label"}
+    refused({"text": [[n, n + 1] for n in range(40)], "label": classes})
+
+
+def test_labels_joined_by_a_separator_are_several() -> None:
+    parts = ["sport", "arts", "law", "food"]
+    joined = ["|".join(parts[n % 4 :][: n % 3 + 1]) for n in range(60)]
+    columns = {"message": TICKETS["message"], "subjects": joined}
+    assert choose(columns).columns == {"text": "message", "labels": "subjects"}
+    line = refused(columns, label="subjects")
+    assert line.endswith("give --labels subjects")
+    assert choose(columns, labels="subjects").columns["labels"] == "subjects"
+    places = [f"{city}, {land}" for city, land in zip("PRLBO", "FIUDN", strict=True)] * 12
+    assert choose({**columns, "subjects": places}).columns["label"] == "subjects"
+
+
+def test_two_texts_beside_classes_are_named_as_a_pair() -> None:
+    columns = {
+        "first": TICKETS["message"],
+        "second": [f"a later note {n} follows" for n in range(60)],
+        "relation": [f"r{n % 3}" for n in range(60)],
+    }
+    assert "`--text first --text2 second --label relation`" in refused(columns)
+
+
+def test_texts_that_are_all_equal_are_said() -> None:
+    columns = {"body": ["the same grey stone"] * 60, "kind": [f"k{n % 4}" for n in range(60)]}
+    assert "all values of body are equal" in refused(columns)
+
+
+def test_a_report_takes_numbers_where_no_classes_are() -> None:
+    prices = [f"{n % 9},{n % 90 + 10}" for n in range(60)]
+    columns = {"message": TICKETS["message"], "price": prices}
+    assert "--number price" in refused(columns)
+    choice = choose_columns({"train": split(columns)}, {}, {}, OPTIONS, only_report=True)
+    assert choice.columns == {"text": "message", "number": "price"}
+
+
 def test_the_named_column_wins() -> None:
     stars = [n % 5 + 1 for n in range(60)]
     choice = choose({**TICKETS, "stars": stars}, label="stars")

@@ -228,3 +228,34 @@ def test_a_column_that_is_named_for_one_split_must_be_there(tmp_path: Path) -> N
     )
     with pytest.raises(UserError, match="the test split has no column 'categry'"):
         load_splits(config, data_dir=tmp_path, fields=["text", "label"], label_field="label")
+
+
+@pytest.mark.parametrize(
+    ("format", "fields", "full", "bare", "said"),
+    [
+        ("conll", ["tokens", "tags"], "Ann B-PER\nleft O\n", "Eve\nran\n", "one word alone"),
+        ("parallel", ["source", "target"], "one\n", "new\n", "this is the source alone"),
+        ("seq_in_out", ["tokens", "tags"], "O\n", "new\n", "these are the tokens alone"),
+    ],
+)
+def test_a_test_file_may_lack_the_answers(
+    tmp_path: Path, format: str, fields: list[str], full: str, bare: str, said: str
+) -> None:
+    (tmp_path / "full").write_text(full)
+    (tmp_path / "bare").write_text(bare)
+    complete = "full, full" if format != "conll" else "full"
+
+    def loaded(**files: str) -> dict[str, Split]:
+        config = DataConfig.model_validate({"files": files, "format": format})
+        label = fields[1] if fields[1] == "tags" else ""
+        return load_splits(
+            config, data_dir=tmp_path, fields=fields, label_field=label, target_field=fields[1]
+        )
+
+    splits = loaded(train=complete, test="bare")
+    assert splits["train"].labelled
+    assert not splits["test"].labelled
+    assert f"no column {fields[1]!r}" in splits["test"].note
+    for name in ("train", "validation"):
+        with pytest.raises(UserError, match=f"{name} split has no column .*{said}"):
+            loaded(**{"train": complete, name: "bare"})

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from nlpseq.data.offset_spans import (
     OffsetSpan,
     SpanCounts,
-    check_unit,
     read_spans,
     settle_spans,
     tag_words,
     to_characters,
 )
+from nlpseq.data.offset_units import check_unit
 from nlpseq.data.split import Split
 from nlpseq.data.tag_schemes import Scheme, tags_to_spans
 from nlpseq.data.text_cutter import TextCutter

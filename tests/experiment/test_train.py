@@ -111,6 +111,42 @@ def test_pairs_of_texts_are_read_as_pairs() -> None:
     assert made.recipe.head.pair != "none"
 
 
+@pytest.mark.parametrize(
+    ("codec", "unit", "size"), [("utf-8", "bytes", 1), ("utf-16-le", "utf16", 2)]
+)
+def test_the_unit_of_offsets_of_spans_is_set_and_said(codec: str, unit: str, size: int) -> None:
+    rows = []
+    for n in range(40):
+        start = f"\N{GRINNING FACE} \u00fcber w{n} "
+        begin = len(start.encode(codec)) // size
+        span = {"start": begin, "end": begin + 4, "label": "LOC"}
+        rows.append({"text": f"{start}Bern again", "spans": [span]})
+    made, data = plan(rows)
+    assert values(made)["data.offsets"] == unit
+    (setting,) = [one for one in made.settings if one.key == "data.offsets"]
+    assert "40 of the 40 spans" in setting.reason
+    assert "data.offsets" not in values(make_plan(data, ["data.offsets=characters"]))
+    for row in rows:
+        begin = row["text"].index("Bern")
+        row["spans"] = [{"start": begin, "end": begin + 4, "label": "LOC"}]
+    assert "data.offsets" not in values(plan(rows)[0])
+
+
+def test_texts_in_the_place_of_paths_are_refused_with_what_to_pass() -> None:
+    with pytest.raises(UserError, match=r'nlpseq.train\(\{"text": \[...\], "label"'):
+        nlpseq.train(["a first text", "a second one"])
+    with pytest.raises(UserError, match=r"missing one.csv: no such file or folder$"):
+        nlpseq.train(["missing one.csv", "missing two.csv"])
+
+
+def test_a_report_on_texts_and_numbers_with_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    lines = [f'grey stone number {n} here;"{n % 9},{n % 90 + 10}"' for n in range(60)]
+    path.write_text("\n".join(["text;price", *lines]), encoding="utf-8")
+    made = nlpseq.report(path)
+    assert made.columns == {"text": "text", "number": "number"}
+
+
 def test_report_in_python() -> None:
     made = nlpseq.report(ROWS, text="message", label="category")
     assert made.train.rows == 120

@@ -103,6 +103,74 @@ def test_a_comment_inside_a_sentence_is_no_token(tmp_path) -> None:
         read(tmp_path, "the O\n# a long remark\nelm O\n")
 
 
+@pytest.mark.parametrize("comment", ["% a remark", "// x", "; y z w", "%", "<!-- x -->"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_other_signs_of_comments_are_named(tmp_path, comment, number) -> None:
+    lines = ["Ana NNP B-PER", "naps VBZ O"]
+    lines.insert(number - 1, comment)
+    said = rf"line {number}: . columns?, 3 were expected; it looks like a comment line"
+    if len(comment.split()) == 3:
+        lines = [line.replace(" NNP", "").replace(" VBZ", "") for line in lines]
+        said = said.replace("3 were", "2 were")
+    with pytest.raises(UserError, match=said):
+        read(tmp_path, "\n".join(lines) + "\n")
+
+
+def test_signs_of_comments_may_be_tokens(tmp_path) -> None:
+    assert tokens_and_tags(tmp_path, "% O\n; O\n-- O\n") == [(["%", ";", "--"], ["O"] * 3)]
+
+
+def test_words_alone_have_no_tags(tmp_path) -> None:
+    table = read(tmp_path, "Ana\nnaps\n\nRome\n")
+    assert table.table.to_pydict() == {"tokens": [["Ana", "naps"], ["Rome"]], "line": [1, 4]}
+    assert table.note == "each line is one word alone, without a tag"
+    asked = ("1", "2")
+    table = read(tmp_path, "Ana\n\nRome\n", columns=asked, named=asked)
+    assert table.table["1"].to_pylist() == [["Ana"], ["Rome"]]
+    assert "2" not in table.table.column_names
+
+
+# Headers
+
+
+@pytest.mark.parametrize("gap", ["", "\n"])
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Token NER", "{} {tag}"),
+        ("word pos ner", "{} X {tag}"),
+        ("id\tform\tlemma\tupos\ttag", "7\t{}\tb\tX\t{tag}"),
+    ],
+)
+def test_usual_names_in_the_first_line_are_a_header(tmp_path, header, row, gap) -> None:
+    lines = [row.format(word, tag=tag) for word, tag in (("Ana", "B-PER"), ("naps", "O"))]
+    table = read(tmp_path, "\n".join([header + gap, *lines]) + "\n")
+    assert table.table["tags"].to_pylist() == [["B-PER", "O"]]
+    assert "the first line names the columns: " + ", ".join(header.split()) in table.note
+    assert "data.header=false" in table.note
+    assert table.table["tokens"].to_pylist() == [["Ana", "naps"]]
+
+
+def test_a_header_says_which_column_has_the_words(tmp_path) -> None:
+    table = read(tmp_path, "ner word\nB-A Ana\nO naps\n").table
+    assert table["tags"].to_pylist() == [["B-A", "O"]]
+    assert table["tokens"].to_pylist() == [["Ana", "naps"]]
+
+
+def test_usual_names_that_are_tokens(tmp_path) -> None:
+    assert tokens_and_tags(tmp_path, "word tag\nAna O\n", header=False) == [
+        (["word", "Ana"], ["tag", "O"])
+    ]
+    repeated = "word label\nAna O\n\nword label\n"
+    assert tokens_and_tags(tmp_path, repeated)[1] == (["word"], ["label"])
+    assert tokens_and_tags(tmp_path, "Word O\nAna B-PER\n")[0][0] == ["Word", "Ana"]
+
+
+def test_tags_that_would_be_the_words_are_refused(tmp_path) -> None:
+    with pytest.raises(UserError, match="'word', holds the words; .*{tags=pos}"):
+        read(tmp_path, "pos lemma word\nN ana Ana\nV nap naps\n")
+
+
 # Columns
 
 

@@ -168,7 +168,13 @@ def test_sequences_in_two_files(tmp_path) -> None:
         "label": "plant",
     }
     with pytest.raises(UserError, match="tokens and tags are two files"):
-        read_files(tmp_path, "seq.in", "seq_in_out")
+        read_files(tmp_path, "seq.in, seq.out, label, label", "seq_in_out")
+    alone = read_files(tmp_path, "seq.in", "seq_in_out")
+    assert alone.table.to_pylist() == [{"tokens": ["an", "elm", "grows"]}, {"tokens": ["Rome"]}]
+    assert "these are the tokens alone" in alone.note
+    (tmp_path / "gap").write_text("an elm\n\n")
+    with pytest.raises(UserError, match=r"gap, line 2: no token in it"):
+        read_files(tmp_path, "gap", "seq_in_out")
     (tmp_path / "seq.out").write_text("O B-TREE\nB-LOC\n")
     with pytest.raises(UserError, match=r"seq.out, line 1: 2 tags for 3 tokens of seq.in"):
         read_files(tmp_path, "seq.in, seq.out", "seq_in_out")
