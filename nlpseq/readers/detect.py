@@ -76,7 +76,7 @@ class Detected:
 
     @property
     def guesses(self) -> tuple[str, ...]:
-        """The notes on encoding and delimiter, which a reader that is told them does not repeat."""
+        """The notes on encoding and delimiter, which a reader with these options does not repeat."""
         starts = ("encoding", "delimiter") if self.delimiter != "," else ("encoding",)
         return tuple(note for note in self.notes if note.startswith(starts))
 

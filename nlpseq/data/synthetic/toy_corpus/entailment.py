@@ -5,8 +5,7 @@ denies is not asserted. The second sentence is one clause, about the same words 
 
 entailment     an asserted clause, with or without its modifiers: "the red soup is very good" -> "the soup is good"
 contradiction  an asserted clause with the opposite negation: "the soup is not good"
-neutral        a clause that is only reported; the subject of one clause with the verb of the other; another subject,
-               another verb or adjective of the same kind, or a colour that the first sentence does not give
+neutral        a clause that is only reported, or one with a changed subject, verb, adjective or colour
 
 Subjects are names and definite phrases ("the", "this", "these"), so that both sentences are about the same.
 """
