@@ -5,8 +5,8 @@ texts at a time.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from nlpseq.data.row_selection import select_rows
@@ -30,6 +30,49 @@ def baseline_sample(split: Split) -> tuple[Split, str]:
     numbers = random.Random(SEED).sample(range(len(split)), most)
     note = f"learnt from {most:,} of the {len(split):,} examples of {split.name}, drawn at random"
     return replace(split, rows=select_rows(split.rows, numbers)), note
+
+
+@dataclass(frozen=True)
+class BaselineTexts:
+    """The examples that baselines learn from, with the words of their texts.
+
+    Attributes:
+        train: a sample of the train split.
+        words: of each text of `train`, or of both texts of each pair.
+        validation: a sample of the validation split; None: there is none.
+        held_out: words of the texts of `validation`.
+        note: size of the sample, if it is one.
+    """
+
+    train: Split
+    words: list[Any]
+    validation: Split | None
+    held_out: list[Any]
+    note: str
+
+    @property
+    def have_words(self) -> bool:
+        """Tell whether any text of train has a word."""
+        return any(any(sides) for sides in self.words)
+
+    def held_out_with(self, targets: Callable[[Split], Any]) -> tuple[list[Any], Any] | None:
+        """Return words and targets of the validation split; None if there is none."""
+        return None if self.validation is None else (self.held_out, targets(self.validation))
+
+
+def baseline_texts(splits: Mapping[str, Split], fields: Sequence[str]) -> BaselineTexts:
+    """Draw the examples that baselines learn from, and cut their texts into words.
+
+    Args:
+        splits: data of the task.
+        fields: the column of texts, or the two columns of pairs.
+    """
+    train, note = baseline_sample(splits["train"])
+    words = baseline_words(train, fields)
+    if "validation" not in splits:
+        return BaselineTexts(train, words, None, [], note)
+    validation, _ = baseline_sample(splits["validation"])
+    return BaselineTexts(train, words, validation, baseline_words(validation, fields), note)
 
 
 def baseline_words(split: Split, fields: Sequence[str]) -> list[Any]:

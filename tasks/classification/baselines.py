@@ -14,7 +14,7 @@ from nlpseq.data.split import Split
 from nlpseq.metrics.classification import ClassificationScores
 from nlpseq.task import Baseline, Record
 
-from ..base.baseline_words import baseline_sample, baseline_words, predict_in_parts
+from ..base.baseline_words import baseline_texts, predict_in_parts
 
 
 def train_baselines(
@@ -31,7 +31,6 @@ def train_baselines(
         targets: returns the class of each example.
         metric: of the task.
     """
-    train, validation = splits["train"], splits.get("validation")
 
     def baseline(
         name: str, label: str, predict: Callable[[Any], list[Guess]], note: str = ""
@@ -44,16 +43,13 @@ def train_baselines(
 
         return Baseline(name, label, records, note=note)
 
-    frequent = MostFrequentClass().fit(targets(train))
+    frequent = MostFrequentClass().fit(targets(splits["train"]))
     yield baseline("most_frequent_class", "most frequent class", frequent.predict)
-    train, note = baseline_sample(train)
-    labels, words = targets(train), baseline_words(train, fields)
-    if not any(any(sides) for sides in words) or len({*labels}) < 2:
+    texts = baseline_texts(splits, fields)
+    labels = targets(texts.train)
+    if not texts.have_words or len({*labels}) < 2:
         return
-    held_out = None
-    if validation is not None:
-        validation, _ = baseline_sample(validation)
-        held_out = (baseline_words(validation, fields), targets(validation))
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
-    regression = TfidfClassifier(features).fit(words, labels, held_out)
-    yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict, note)
+    regression = TfidfClassifier(features)
+    regression.fit(texts.words, labels, texts.held_out_with(targets))
+    yield baseline("tfidf", "TF-IDF with logistic regression", regression.predict, texts.note)

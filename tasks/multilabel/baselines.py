@@ -11,7 +11,7 @@ from nlpseq.metrics.multilabel import LabelSet, MultilabelScores
 from nlpseq.metrics.thresholds import choose_thresholds, label_matrix
 from nlpseq.task import Baseline, Record
 
-from ..base.baseline_words import baseline_sample, baseline_words, predict_in_parts
+from ..base.baseline_words import baseline_texts, predict_in_parts
 
 
 def train_baselines(
@@ -30,7 +30,6 @@ def train_baselines(
         metric: of the task.
         rule: of thresholds, as of the network.
     """
-    train, validation = splits["train"], splits.get("validation")
     labels = metric.labels
 
     def baseline(
@@ -46,20 +45,16 @@ def train_baselines(
 
         return Baseline(name, label, records, note=note)
 
-    frequent = MostFrequentLabels().fit(targets(train), labels)
+    frequent = MostFrequentLabels().fit(targets(splits["train"]), labels)
     yield baseline("most_frequent_labels", "most frequent label set", frequent.predict)
-    train, note = baseline_sample(train)
-    words = baseline_words(train, fields)
-    if not any(any(sides) for sides in words):
+    texts = baseline_texts(splits, fields)
+    if not texts.have_words:
         return
-    held_out = None
-    if validation is not None:
-        validation, _ = baseline_sample(validation)
-        held_out = (
-            baseline_words(validation, fields),
-            label_matrix(targets(validation), labels),
-        )
+
+    def matrix(split: Split) -> Any:
+        return label_matrix(targets(split), labels)
+
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
     regressions = TfidfLabels(labels, partial(choose_thresholds, rule=rule), features)
-    regressions.fit(words, label_matrix(targets(train), labels), held_out)
-    yield baseline("tfidf", "TF-IDF with logistic regressions", regressions.predict, note)
+    regressions.fit(texts.words, matrix(texts.train), texts.held_out_with(matrix))
+    yield baseline("tfidf", "TF-IDF with logistic regressions", regressions.predict, texts.note)

@@ -9,7 +9,7 @@ from nlpseq.data.split import Split
 from nlpseq.metrics.regression import RegressionScores
 from nlpseq.task import Baseline, Record
 
-from ..base.baseline_words import baseline_sample, baseline_words, predict_in_parts
+from ..base.baseline_words import baseline_texts, predict_in_parts
 
 
 def train_baselines(
@@ -26,7 +26,6 @@ def train_baselines(
         targets: returns the number of each example.
         metric: of the task.
     """
-    train, validation = splits["train"], splits.get("validation")
 
     def baseline(
         name: str, label: str, predict: Callable[[Any], list[float]], note: str = ""
@@ -39,15 +38,11 @@ def train_baselines(
 
         return Baseline(name, label, records, note=note)
 
-    yield baseline("mean", "mean of train", MeanNumber().fit(targets(train)).predict)
-    train, note = baseline_sample(train)
-    words = baseline_words(train, fields)
-    if not any(any(sides) for sides in words):
+    yield baseline("mean", "mean of train", MeanNumber().fit(targets(splits["train"])).predict)
+    texts = baseline_texts(splits, fields)
+    if not texts.have_words:
         return
-    held_out = None
-    if validation is not None:
-        validation, _ = baseline_sample(validation)
-        held_out = (baseline_words(validation, fields), targets(validation))
     features = PairTfidfFeatures if len(fields) == 2 else TfidfFeatures
-    ridge = TfidfRidge(features).fit(words, targets(train), held_out)
-    yield baseline("tfidf", "TF-IDF with ridge regression", ridge.predict, note)
+    ridge = TfidfRidge(features)
+    ridge.fit(texts.words, targets(texts.train), texts.held_out_with(targets))
+    yield baseline("tfidf", "TF-IDF with ridge regression", ridge.predict, texts.note)
