@@ -59,10 +59,10 @@ def modules(package: str) -> list[str]:
 
 
 def _packages() -> set[str]:
-    """Return every package directly below `nlpseq` that holds code."""
+    """Return every package directly below `nlpseq` that holds code; that of `api` is on the first page."""
     found = pkgutil.iter_modules(nlpseq.__path__, "nlpseq.")
     names = {info.name for info in found if info.ispkg}
-    return (names | {"nlpseq.tasks"}) - {"nlpseq.recipes"}
+    return (names | {"nlpseq.tasks"}) - {"nlpseq.recipes", "nlpseq.api"}
 
 
 def _api_page(name: str) -> str:
@@ -108,9 +108,10 @@ def _key_tables(keys: list[Any]) -> list[str]:
         title = f"[{section}]" if section else "top level"
         suffix = f", kind = {', '.join(f'`{kind}`' for kind in kinds)}" if kinds else ""
         parts.append(f"### `{title}`{suffix}\n" if section else f"### {title}\n")
-        parts.append("| key | type | default | choices | description |\n|---|---|---|---|---|")
+        parts.append("| key | type | default | choices or range | description |\n|---|---|---|---|---|")
         for key in group:
             choices = "" if key.type == "boolean" else ", ".join(f"`{c}`" for c in key.choices)
+            choices = "; ".join(filter(None, [choices, key.range]))
             default = f"`{key.default}`" if key.default else ""
             description = re.sub(r"(?<!`)(--[a-z-]+)", r"`\1`", key.description)
             cells = [f"`{key.name}`", key.type, default, choices, description]

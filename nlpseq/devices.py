@@ -12,30 +12,41 @@ PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 """Accelerate's names of the precisions that a recipe can name."""
 
 
-def choose_device(name: str | None = None) -> torch.device:
-    """Return the device with a name; by default CUDA, else MPS (Apple), else the CPU.
+AUTO = "auto"
+TYPES = ("cpu", "cuda", "mps")
+"""The types of device that are tested."""
+
+
+def choose_device(name: str | torch.device | None = None) -> torch.device:
+    """Return the device that training, prediction and every other command use.
+
+    Args:
+        name: `cpu`, `cuda`, `cuda:1`, `mps`; `auto` or None: CUDA if this machine has it, else Apple's MPS, else the
+            CPU.
 
     Raises:
         UserError: the name is not one of a device, or this machine has no such device.
     """
-    if name is None:
+    if name is None or name == AUTO:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in TYPES:
+            raise RuntimeError("nlpseq does not run there")
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, TypeError) as error:
-        available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        available = [AUTO, "cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
         available += ["mps"] if torch.backends.mps.is_available() else []
         raise UserError(
-            f"device {name!r} is not available on this machine; available: {', '.join(available)}"
+            f"device {str(name)!r} is not available on this machine; available: {', '.join(available)}"
         ) from error
     return device
 
 
 def build_accelerator(
-    device: str | None,
+    device: str | torch.device | None,
     precision: str,
     *,
     track: str | None = None,
@@ -70,5 +81,5 @@ def build_accelerator(
     except (ValueError, ImportError) as error:
         raise UserError(f"accelerate refuses: {error}") from error
     if accelerator.device.type != chosen.type:
-        raise UserError(f"device {device!r}: this process runs on {accelerator.device.type}")
+        raise UserError(f"device {str(device)!r}: this process runs on {accelerator.device.type}")
     return accelerator

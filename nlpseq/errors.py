@@ -3,12 +3,22 @@
 import difflib
 from collections.abc import Iterable
 
+from nlpseq.safe_text import for_terminal
+from nlpseq.wording import shorten
+
+LONGEST = 2000
+"""Characters of a message; a longer one quotes a value that is too long to be read."""
+
 
 class UserError(Exception):
     """Bad input, in one line: what is wrong, where, and what would be valid.
 
-    The command line prints it without a traceback and exits with status 2.
+    The command line prints it without a traceback and exits with status 2. What it quotes of files and models is
+    text: control characters are shown, and command no terminal; the middle of a long message is left out.
     """
+
+    def __str__(self) -> str:
+        return for_terminal(shorten(super().__str__(), LONGEST))
 
 
 class TextError(UserError):
@@ -25,7 +35,7 @@ class TextError(UserError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"texts[{self.index}]: {self.reason}"
+        return for_terminal(shorten(f"texts[{self.index}]: {self.reason}", LONGEST))
 
 
 def suggest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
@@ -36,5 +46,7 @@ def suggest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
         known: the names to choose from.
         cutoff: the least similarity, in [0, 1].
     """
+    if len(name) > LONGEST:
+        return "."  # like nothing, and slow to compare
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {near[0]!r}?" if near else "."

@@ -11,11 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from nlpseq.errors import UserError
+from nlpseq.temporary_files import temporary_beside
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {
     errno.EACCES,
     errno.EEXIST,
+    errno.EFBIG,
+    errno.EIO,
     errno.EISDIR,
     errno.ENAMETOOLONG,
     errno.ENOTDIR,
@@ -24,26 +27,43 @@ _REFUSED = {
 }
 
 
+class NotWrittenError(UserError):
+    """A file or folder that cannot be written: the disk is full, read-only or damaged, or permissions are missing.
+
+    Attributes:
+        target: the file or folder.
+        full: whether the disk has no space.
+    """
+
+    def __init__(self, message: str, target: Path, *, full: bool = False) -> None:
+        super().__init__(message)
+        self.target, self.full = target, full
+
+
 @contextmanager
 def disk(target: Path) -> Iterator[None]:
     """Turn an error of the disk while writing `target` into one line for the user.
 
     Raises:
-        UserError: no space is left, a quota is used up, or `target` may not be written.
+        NotWrittenError: no space is left, a quota is used up, or `target` may not be written.
     """
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise UserError(
+            raise NotWrittenError(
                 f"no space left on the disk to write {target}: existing files are unchanged; free "
-                "some space, then resume"
+                "some space",
+                target,
+                full=True,
             ) from error
         parent = existing_parent(target)
         if error.errno in {errno.EEXIST, errno.ENOTDIR} and parent != target:
-            raise UserError(f"{target} cannot be written: {parent} is a file") from error
+            message = f"{target} cannot be written: {parent} is a file"
+            raise NotWrittenError(message, target) from error
         if error.errno in _REFUSED:
-            raise UserError(f"{target} cannot be written: {error.strerror}") from error
+            message = f"{target} cannot be written: {error.strerror}"
+            raise NotWrittenError(message, target) from error
         raise
 
 
@@ -51,12 +71,12 @@ def check_writable(path: Path) -> None:
     """Check that a file or folder can be written, before the work whose result goes there.
 
     Raises:
-        UserError: a parent is a file, or its permissions forbid writing.
+        NotWrittenError: a parent is a file, or its permissions forbid writing.
     """
     with disk(path):
         existing = existing_parent(path)
         if existing != path and not existing.is_dir():
-            raise UserError(f"{path} cannot be written: {existing} is a file")
+            raise NotWrittenError(f"{path} cannot be written: {existing} is a file", path)
         effective = os.access in os.supports_effective_ids
         if not os.access(existing, os.W_OK, effective_ids=effective):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(existing))
@@ -72,19 +92,15 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to, which replaces `path` at the end, flushed to the disk.
 
     Raises:
-        UserError: as `disk`; an older `path` is then unchanged.
+        NotWrittenError: as `disk`; an older `path` is then unchanged.
     """
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     with disk(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_beside(path) as temporary:
             yield temporary
             with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
-        finally:
-            if path.parent.is_dir():
-                temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -156,7 +172,7 @@ class GrowingFile:
         made_by: JSON that describes what makes the file; stored beside the partial file.
 
     Raises:
-        UserError: as `disk`, when it is opened, appended to or finished; or another process is writing it.
+        UserError: as `disk` (NotWrittenError), when it is opened, appended to or finished; another process writes it.
     """
 
     def __init__(self, path: Path, keep: int = 0, made_by: Mapping[str, Any] | None = None) -> None:

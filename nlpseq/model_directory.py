@@ -1,20 +1,18 @@
 """The model directory: tensors in safetensors, everything else in JSON; nothing in it can run code.
 
-config.json            format, task, recipe, and what the task learnt (labels)
+config.json            format, task, recipe, what the task learnt (labels), and digests of the next two files
 model.safetensors      weights; tied ones once
 tokenizer.json         with tokenizer_config.json, so that transformers loads it too
 target/                the tokenizer of the target, where it differs
 README.md              model card
 """
 
-import json
-import os
+import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 import nlpseq
@@ -23,17 +21,28 @@ from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.devices import choose_device
 from nlpseq.errors import UserError
 from nlpseq.files import replacing, write_json
-from nlpseq.models.weights import Tensors, load_model, model_tensors
+from nlpseq.models.weights import load_model, model_tensors
 from nlpseq.predictor import Predictor
 from nlpseq.recipe import validate
+from nlpseq.stored_files import read_bytes, read_object, reading
 from nlpseq.task import Task
 from nlpseq.task_lookup import resolve, task_name
+from nlpseq.weights_file import (
+    WEIGHTS,
+    check_digest,
+    file_digest,
+    read_weights,
+    write_weights,
+)
 
 FORMAT = 2
 FORMATS = (1, 2)
 """Formats that this version reads; 1, of nlpseq 0.1, has no text pipeline."""
-CONFIG, WEIGHTS, TARGET = "config.json", "model.safetensors", "target"
+CONFIG, TARGET, DIGESTS = "config.json", "target", "sha256"
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"]
+TOKENIZER, TARGET_TOKENIZER = "tokenizer.json", f"{TARGET}/tokenizer.json"
+MOST_TOKENIZER_BYTES = 2**28
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
@@ -42,28 +51,17 @@ def save(folder: Path, task: Task[Any], model: nn.Module) -> None:
     if task.target_tokenizer is not None:
         task.target_tokenizer.save(folder / TARGET)
     with replacing(folder / WEIGHTS) as temporary:
-        _write_weights(temporary, model_tensors(model))
+        write_weights(temporary, model_tensors(model))
+    names = [WEIGHTS, TOKENIZER, *([TARGET_TOKENIZER] if task.target_tokenizer else [])]
     config = {
         "format": FORMAT,
         "nlpseq_version": nlpseq.__version__,
         "task": task.recipe.task,
         "recipe": task.recipe.model_dump(mode="json"),
         "learnt": task.state(),
+        DIGESTS: {name: file_digest(folder / name) for name in names},
     }
     write_json(folder / CONFIG, config)
-
-
-def _write_weights(path: Path, tensors: Tensors) -> None:
-    path.touch()
-    mode = path.stat().st_mode  # that of other files; safetensors lets only the owner read
-    try:
-        save_file(tensors, str(path), metadata={"format": "pt"})
-    except SafetensorError as error:  # wraps the system's error
-        number = re.search(r"os error (\d+)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
-    path.chmod(mode)
 
 
 def load(
@@ -104,7 +102,7 @@ def load_task(folder: Path, task: str | type[Task[Any]] | None = None) -> Task[A
         UserError: not a model directory, of another format or task, or a damaged file.
     """
     config = _read_config(folder)
-    if config.get("format") not in FORMATS:
+    if type(config.get("format")) is not int or config["format"] not in FORMATS:
         raise UserError(
             f"{folder / CONFIG}: model format {config.get('format')!r}, this nlpseq "
             f"({nlpseq.__version__}) reads "
@@ -119,12 +117,16 @@ def load_task(folder: Path, task: str | type[Task[Any]] | None = None) -> Task[A
         task_class = task or resolve(trained_task)
     document = {**config["recipe"], "task": task_name(str(config["recipe"].get("task")))}
     restored = task_class(validate(task_class.Config, document, f"recipe {folder / CONFIG}"))
-    if (folder / TARGET).is_dir():
-        restored.target_tokenizer = Tokenizer.load(folder / TARGET)
+    _check_target(restored, config, folder)
+    recorded = _digests(config, folder)
+    if restored.has_target_tokenizer:
+        restored.target_tokenizer = _read_tokenizer(folder, TARGET_TOKENIZER, recorded)
+    tokenizer = _read_tokenizer(folder, TOKENIZER, recorded)
     try:
-        restored.restore(Tokenizer.load(folder), config["learnt"])
-    except KeyError as error:
-        raise UserError(f"{folder / CONFIG}: key learnt.{error} is missing") from error
+        with reading(f"{folder / CONFIG}: learnt"):
+            restored.restore(tokenizer, config["learnt"])
+    except UserError as error:
+        raise UserError(str(error).replace("config.json: ", f"{folder / CONFIG}: ", 1)) from error
     return restored
 
 
@@ -134,39 +136,77 @@ def load_weights(folder: Path, task: Task[Any]) -> nn.Module:
     Raises:
         UserError: there are no weights, they are damaged, or they are of another model.
     """
+    tensors = read_weights(folder, task, _digests(_read_config(folder), folder))
     model = task.build()
-    load_model(model, _read_tensors(folder), folder / WEIGHTS)
+    load_model(model, tensors, folder / WEIGHTS)
     return model
 
 
-def _read_tensors(folder: Path) -> Tensors:
-    file = folder / WEIGHTS
+def weights_digest(folder: Path) -> str:
+    """Return the SHA-256 of the weights of a model, by which they are known again.
+
+    Raises:
+        UserError: it has no weights.
+    """
+    recorded = _digests(_read_config(folder), folder)
     try:
-        file.open("rb").close()  # safetensors reports an unreadable file as missing
-        return load_file(file)
-    except FileNotFoundError as error:
-        raise UserError(f"{folder}: there is no {WEIGHTS}; has the run finished?") from error
+        return recorded[WEIGHTS] if recorded else file_digest(folder / WEIGHTS)
     except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
-    except SafetensorError as error:
-        raise UserError(f"{file}: damaged: {str(error).partition(chr(10))[0]}") from error
+        raise UserError(f"{folder / WEIGHTS}: cannot be read: {error.strerror}") from error
+
+
+def _check_target(task: Task[Any], config: Mapping[str, Any], folder: Path) -> None:
+    """Check that there is a tokenizer of the target where config.json says so, and only there.
+
+    Raises:
+        UserError: `target/` is missing, or was added.
+    """
+    target = folder / TARGET
+    if task.has_target_tokenizer and not target.is_dir():
+        raise UserError(
+            f"{target}: missing: by {CONFIG} the target has a tokenizer of its own; copy the folder again"
+        )
+    if not task.has_target_tokenizer and (target.exists() or target.is_symlink()):
+        raise UserError(
+            f"{target}: does not belong to this model: by {CONFIG} it has one tokenizer; remove {target}"
+        )
+
+
+def _digests(config: Mapping[str, Any], folder: Path) -> dict[str, str] | None:
+    """Return the digests that config.json has; None: models of earlier versions have none."""
+    if DIGESTS not in config:
+        return None
+    digests = config[DIGESTS]
+    known = {WEIGHTS, TOKENIZER, TARGET_TOKENIZER}
+    if (
+        not isinstance(digests, dict)
+        or not {WEIGHTS, TOKENIZER} <= digests.keys() <= known
+        or not all(isinstance(text, str) and _DIGEST.fullmatch(text) for text in digests.values())
+    ):
+        raise UserError(
+            f"{folder / CONFIG}: {DIGESTS} is damaged: it has the SHA-256 of {WEIGHTS} and of each {TOKENIZER}"
+        )
+    return digests
+
+
+def _read_tokenizer(folder: Path, name: str, recorded: Mapping[str, str] | None) -> Tokenizer:
+    try:
+        content = read_bytes(folder, name, MOST_TOKENIZER_BYTES)
+    except FileNotFoundError as error:
+        raise UserError(f"tokenizer {folder}: there is no file {folder / name}") from error
+    check_digest(hashlib.sha256(content).hexdigest(), recorded, folder, name)
+    return Tokenizer.from_bytes(content, str(folder / name))
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_object(folder, CONFIG)
     except FileNotFoundError as error:
         if (folder / "recipe.toml").exists():
             raise UserError(
                 f"{folder}: the run has not finished; continue it with nlpseq run ... --resume"
             ) from error
         raise UserError(f"{folder}: not a model directory, there is no {CONFIG}") from error
-    except OSError as error:
-        raise UserError(f"{folder / CONFIG}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{folder / CONFIG}: not valid JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{folder / CONFIG}: not a JSON object")
     for key in ("recipe", "learnt"):
         if config.get("format") in FORMATS and not isinstance(config.get(key), dict):
             raise UserError(f"{folder / CONFIG}: {key} is missing or not an object")

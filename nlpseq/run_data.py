@@ -112,10 +112,32 @@ def load_splits_of_run(
     """
     if isinstance(local_data, DataInMemory):
         local_data = _placed(run, local_data, wanted[0] if wanted else "test")
-    splits = task.load_splits(recorded_data(run, local_data, overrides))
+    folder = recorded_data(run, local_data, overrides)
+    splits = task.load_splits(folder)
     if local_data is None:
+        _check_recorded(run, task, folder, splits, overrides)
         check_unchanged(run, splits, wanted, overrides)
     return splits
+
+
+def _check_recorded(
+    run: Path,
+    task: Task[Any],
+    folder: LocalData | None,
+    splits: Mapping[str, Split],
+    overrides: Sequence[str],
+) -> None:
+    """Check that a run has recorded what local files hold: a run of a stranger could name any files of this machine.
+
+    Raises:
+        UserError: it has recorded no split of them.
+    """
+    is_local = folder is not None or Path(task.recipe.data.source).exists()
+    if is_local and not _fingerprints(run).keys() & splits.keys() and not _sets(overrides, "data."):
+        raise UserError(
+            f"{run}: names local files in {folder or task.recipe.data.source}, and has not recorded what they "
+            "hold; give the folder of the data to use with --data-dir DIR"
+        )
 
 
 def _placed(run: Path, data: DataInMemory, wanted: str) -> DataInMemory:

@@ -101,6 +101,11 @@ class Task(ABC, Generic[RecipeT]):
         """Columns of the texts, or lists of tokens, that a model reads: one, or the two of a pair."""
         return self.fields[:1]
 
+    @property
+    def has_target_tokenizer(self) -> bool:
+        """Return whether the target has a tokenizer of its own, by the recipe."""
+        return False
+
     @abstractmethod
     def prepare(self, splits: Mapping[str, Split], folders: Sequence[Path] = ()) -> None:
         """Learn vocabulary and labels, from train only; pretrained vectors are looked up in `folders`."""

@@ -10,6 +10,7 @@ from nlpseq import custom_code, recipe
 from nlpseq.errors import UserError, suggest
 from nlpseq.recipe import Recipe
 from nlpseq.task import Task
+from nlpseq.wording import abbreviate
 
 _CLASS_PATH = re.compile(r"nlpseq\.tasks(\.[a-z_][a-z0-9_]*)+:[A-Z]\w*", re.ASCII)
 
@@ -35,7 +36,7 @@ def resolve(name: str) -> type[Task[Any]]:
     path = known.get(task_name(name), name)
     if not _CLASS_PATH.fullmatch(path):
         raise UserError(
-            f"task {name!r}: no such task{suggest(name, known)} Available: {', '.join(known)}"
+            f"task {abbreviate(name)}: no such task{suggest(name, known)} Available: {', '.join(known)}"
         )
     module_name, _, class_name = path.partition(":")
     try:
@@ -73,5 +74,6 @@ def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     document = recipe.override(recipe.read_document(name), overrides)
     if "task" not in document:
         raise UserError(f"recipe {name}: key task is missing, for example task = 'classification'")
-    task = task_name(str(document["task"]))
+    given = document["task"]
+    task = task_name(given if isinstance(given, str) else abbreviate(given))
     return recipe.validate(resolve(task).Config, {**document, "task": task}, f"recipe {name}")

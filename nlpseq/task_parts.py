@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+import torch
 from torch import Tensor
 
 from nlpseq.data.split import Split
@@ -20,6 +21,11 @@ class LossSum:
 
     total: Tensor
     count: Tensor
+
+    @classmethod
+    def counted(cls, total: Tensor, count: int) -> Self:
+        """Build from a number that the host knows, without a copy for which a GPU would have to wait."""
+        return cls(total, torch.full((), count, device=total.device))
 
 
 class Progress(NamedTuple):

@@ -47,7 +47,7 @@ class SentenceRows(NamedTuple):
     @classmethod
     def of(cls, counts: Tensor, total: int) -> Self:
         """Build from the number of rows of each sentence (N,), at least 1, and their sum R."""
-        size = len(counts)
+        size = counts.size(0)
         width = 1 if total == size else int(counts.max())
         numbers = torch.arange(size, device=counts.device)
         sentences = numbers.repeat_interleave(counts, output_size=total)
@@ -58,7 +58,7 @@ class SentenceRows(NamedTuple):
     @property
     def full(self) -> bool:
         """Return whether all sentences have W rows."""
-        return len(self.indices) == self.shape[0] * self.shape[1]
+        return self.indices.size(0) == self.shape[0] * self.shape[1]
 
     def spread(self, values: Tensor, filling: float = 0) -> Tensor:
         """Arrange rows (R, ...) by sentence (N, W, ...), with `filling` where there is no row."""
@@ -90,6 +90,15 @@ class StepFunction(Protocol):
             memory: counts (N,), then parts (N, ...); a language model has none.
         """
         ...
+
+
+WITHOUT_FLOAT64 = {"mps"}
+"""Types of device that have no float64: Apple's GPUs."""
+
+
+def widest_float(tensor: Tensor) -> torch.dtype:
+    """Return the widest float of the tensor's device, for sums that have to be exact."""
+    return torch.float32 if tensor.device.type in WITHOUT_FLOAT64 else torch.float64
 
 
 def detach(state: State) -> State:

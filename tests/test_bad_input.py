@@ -465,7 +465,6 @@ def test_when_every_checkpoint_is_damaged(here: Path, fails: Fails, file: str) -
     [
         ("metrics.json", b"{", "run/metrics.json: damaged"),
         ("metrics.json", b"[]", "run/metrics.json: damaged"),
-        ("recipe.toml", b"\xff", "run/recipe.toml: the run was started with another recipe"),
     ],
 )
 def test_other_damage_to_a_run(here: Path, fails: Fails, name: str, data: bytes, said: str) -> None:

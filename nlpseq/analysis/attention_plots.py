@@ -4,7 +4,6 @@ The page shows every character and loads nothing from the network. A picture sho
 of this machine has, and a box for any other.
 """
 
-import html
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
@@ -16,7 +15,7 @@ from nlpseq.files import disk, write_text
 from nlpseq.predictor import AttendedText
 from nlpseq.reporting.figures import LIGHT, Theme, new_figure, save
 from nlpseq.reporting.fonts import BOX, families, has_glyph
-from nlpseq.reporting.highlight import safe
+from nlpseq.safe_text import for_html, for_terminal
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -124,11 +123,11 @@ def attention_page(maps: Iterable[AttentionMap]) -> str:
 
 
 def _section(attention: AttentionMap) -> str:
-    text, output = html.escape(attention.text), html.escape(attention.output)
+    text, output = for_html(attention.text), for_html(attention.output)
     rows, columns = shown_tokens(attention.rows), shown_tokens(attention.columns)
-    head = "".join(f'<th scope="col">{html.escape(token)}</th>' for token in columns)
+    head = "".join(f'<th scope="col">{for_html(token)}</th>' for token in columns)
     body = "".join(
-        f'<tr><th scope="row">{html.escape(token)}</th>'
+        f'<tr><th scope="row">{for_html(token)}</th>'
         f"{''.join(_cell(weight, weight / attention.largest) for weight in weights)}</tr>\n"
         for token, weights in zip(rows, attention.weights, strict=True)
     )
@@ -146,7 +145,7 @@ def _cell(weight: float, share: float) -> str:
 
 def shown_tokens(tokens: Sequence[str]) -> list[str]:
     """Make blanks and control characters of tokens visible."""
-    return [safe(token.translate(_BLANKS)) for token in tokens]
+    return [for_terminal(token.translate(_BLANKS)) for token in tokens]
 
 
 def name_tokens(axis: "Axis", tokens: Sequence[str], cell: float, rotation: int) -> None:

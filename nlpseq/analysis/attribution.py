@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nlpseq.data.batch import Tokens
+from nlpseq.types import widest_float
 
 VectorScore = Callable[[Tensor, Tensor], Tensor]
 """Scores rows of a batch by the vectors of their tokens: vectors (N, T, D) and rows (N,) -> (N,)."""
@@ -80,14 +81,14 @@ def _integrate(
 ) -> Tensor:
     """Return the attributions (N, T) of some rows with a number of steps."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)
-    total = torch.zeros(vectors.shape[:2], dtype=torch.float64, device=vectors.device)
+    total = torch.zeros(vectors.shape[:2], dtype=widest_float(vectors), device=vectors.device)
     change = vectors - baseline
     # cuDNN computes no gradients of recurrent layers in evaluation mode.
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
             between = (baseline + change * t**2).requires_grad_()
             (gradient,) = torch.autograd.grad(score(between, rows).sum(), between)
-            total += weight * 2 * t * (gradient * change).sum(2).double()
+            total += weight * 2 * t * (gradient * change).sum(2).to(total.dtype)
     return total.to(vectors.dtype)
 
 

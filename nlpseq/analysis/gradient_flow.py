@@ -91,7 +91,9 @@ def flow(
     vectors = vectors.detach().requires_grad_()  # so that everything after has a graph
     if has_states(encoder):
         return _through_states(encoder, vectors, losses, positions, distance)
-    outputs = encoder(vectors, mask).outputs  # (B, T, H)
+    # cuDNN computes no gradients of recurrent layers in evaluation mode.
+    with torch.backends.cudnn.flags(enabled=False):
+        outputs = encoder(vectors, mask).outputs  # (B, T, H)
     norms = []
     for position in positions:
         at = outputs[:, position]
@@ -171,7 +173,7 @@ def gradient_flow(
         torch.linspace(0, len(some) - 1, min(positions, len(some))).round().long()
     ].tolist()
     norms = flow(model.encoder, inputs, _losses(model, targets), chosen, distance, mask)
-    kept = norms[asked[:, chosen].t()].double()  # (N, K + 1)
+    kept = norms[asked[:, chosen].t()].cpu().double()  # (N, K + 1)
     measured_at = "states" if has_states(model.encoder) else "inputs"
     return Flow(measured_at, kept.mean(0).tolist(), len(kept))
 
@@ -233,7 +235,7 @@ def spectral_radii(encoder: Encoder) -> dict[str, float]:
     radii = {}
     for name, cell in encoder.named_modules():
         if isinstance(cell, RecurrentCell):
-            blocks = cell.weight_hh.detach().double().chunk(cell.num_gates)
+            blocks = cell.weight_hh.detach().cpu().double().chunk(cell.num_gates)
             for gate, block in zip(_gate_names(cell), blocks, strict=True):
                 label = f"{_cell_name(name)}{gate}"
                 radii[label] = float(torch.linalg.eigvals(block).abs().max())

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
+
+from nlpseq.temporary_files import scratch_folder
 
 Sentences = Sequence[Sequence[str]]
 MAX_OPERATIONS = 600_000_000
@@ -57,8 +57,8 @@ class FeatureCRF:
                 "feature.possible_transitions": True,
             }
         )
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "crf"
+        with scratch_folder() as folder:
+            path = folder / "crf"
             trainer.train(str(path))
             self._content = path.read_bytes()  # CRFsuite reads it in place: it must live on
         self._model: Any = pycrfsuite.Tagger()

@@ -31,7 +31,9 @@ def add_data_dir(parser: _ActionsContainer) -> None:
 def add_device(parser: _ActionsContainer) -> None:
     """Add `--device NAME`."""
     action = parser.add_argument(
-        "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: the fastest)"
+        "--device",
+        metavar="NAME",
+        help="auto (default: CUDA if there is one, else Apple's MPS, else the CPU), cpu, cuda, cuda:1 or mps",
     )
     completers.attach(action, completers.devices)
 

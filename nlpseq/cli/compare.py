@@ -6,6 +6,7 @@ from pathlib import Path
 from nlpseq.cli import completers
 from nlpseq.cli.common_options import add_code, add_data_dir, add_device
 from nlpseq.cli.option_types import name_list, positive_int, seed_list
+from nlpseq.safe_text import show
 
 SUMMARY = "test which of several models is better"
 DESCRIPTION = "Compare finished runs, or train recipes and compare them."
@@ -130,5 +131,5 @@ def execute(arguments: Namespace) -> int:
         samples=arguments.samples,
     )
     print_report(report)
-    print(f"\nreport: {folder / 'report.html'}")
+    show(f"\nreport: {folder / 'report.html'}")
     return 0

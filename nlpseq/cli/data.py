@@ -11,6 +11,7 @@ from nlpseq.cli.column_options import (
     split_words,
     splits_given,
 )
+from nlpseq.safe_text import for_json_output, show
 
 SUMMARY = "report on data: classes, lengths, languages, duplicates, overlap, unknown words"
 DESCRIPTION = "Report on data as `nlpseq train` reads them."
@@ -44,10 +45,10 @@ def execute(arguments: Namespace) -> int:
     )
     report = data.report.to_json()
     if arguments.json:
-        print(json.dumps(report, ensure_ascii=False, indent=2))
+        print(for_json_output(json.dumps(report, ensure_ascii=False, indent=2)))
     else:
         tables.report_data(report)
     if arguments.html is not None:
         write_text(arguments.html, report_page(report, ", ".join(paths)))
-        print(f"page: {arguments.html}", file=sys.stderr)
+        show(f"page: {arguments.html}", file=sys.stderr)
     return 0

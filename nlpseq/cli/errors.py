@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nlpseq.cli.common_options import add_code, add_data_dir, add_device
 from nlpseq.cli.option_types import positive_int
+from nlpseq.safe_text import for_json_output, show
 
 SUMMARY = "show where a trained model is wrong, and labels that are likely wrong"
 DESCRIPTION = """\
@@ -70,7 +71,7 @@ def execute(arguments: Namespace) -> int:
         local_data=arguments.data_dir,
     )
     if arguments.json:
-        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+        print(for_json_output(json.dumps(report.to_json(), ensure_ascii=False, indent=2)))
     else:
         print_errors(report.to_json())
     if arguments.json and arguments.output is None:
@@ -78,6 +79,6 @@ def execute(arguments: Namespace) -> int:
     page = arguments.output or default_page(arguments.run, report.split)
     command = shlex.join(["nlpseq", *arguments.command_line])
     if note := write_page(report, runs, page, device=arguments.device, command=command):
-        print(f"note: {note}", file=sys.stderr)
-    print(f"page: {page}", file=sys.stderr if arguments.json else sys.stdout)
+        show(f"note: {note}", file=sys.stderr)
+    show(f"page: {page}", file=sys.stderr if arguments.json else sys.stdout)
     return 0

@@ -5,6 +5,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from nlpseq.cli.common_options import add_code, add_data_dir, add_device, add_overrides
+from nlpseq.errors import UserError
+from nlpseq.safe_text import show
 
 SUMMARY = "score a trained model on a split"
 DESCRIPTION = "Score a trained model on a split of its data, beside the baselines of the run."
@@ -15,7 +17,8 @@ examples:
   nlpseq evaluate runs/translation decoding.beam_size=10
 
 Scores and predictions are also written to RUN/evaluations; RUN/metrics.json
-stays as the run wrote it.
+stays as the run wrote it. Where nothing can be written, the scores are printed,
+and the exit status is 2.
 """
 
 
@@ -52,6 +55,8 @@ def execute(arguments: Namespace) -> int:
         baselines=not arguments.no_baselines,
     )
     for note in metrics["notes"]:
-        print(note, file=sys.stderr)
+        show(note, file=sys.stderr)
     tables.report_scores(metrics, [arguments.split])
+    if "not_written" in metrics:
+        raise UserError(metrics["not_written"])
     return 0

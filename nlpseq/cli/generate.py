@@ -8,6 +8,7 @@ from nlpseq.cli.option_types import positive_int
 from nlpseq.cli.predict import load_predictor, with_article
 from nlpseq.errors import UserError
 from nlpseq.predictor import Generator
+from nlpseq.safe_text import for_output
 
 SUMMARY = "generate text with a language model"
 DESCRIPTION = """\
@@ -59,12 +60,12 @@ def execute(arguments: Namespace) -> int:
     predictor.decoding_config(options)
     if arguments.num_samples == 1:
         for piece in predictor.stream(arguments.prompt, seed=arguments.seed, **options):
-            print(piece, end="", flush=True)
+            print(for_output(piece), end="", flush=True)
         print()
         return 0
     samples = predictor.generate(
         arguments.prompt, num_samples=arguments.num_samples, seed=arguments.seed, **options
     )
     has_several_lines = any("\n" in sample for sample in samples)
-    print(("\n---\n" if has_several_lines else "\n").join(samples))
+    print(for_output(("\n---\n" if has_several_lines else "\n").join(samples)))
     return 0

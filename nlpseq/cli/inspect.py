@@ -8,6 +8,7 @@ from nlpseq.cli import completers
 from nlpseq.cli.common_options import add_code, add_data_dir, add_device
 from nlpseq.cli.option_types import distinct_name_list, positive_int
 from nlpseq.errors import UserError
+from nlpseq.safe_text import show
 
 SUMMARY = "look inside models: gradients, gates, attention"
 DESCRIPTION = "Draw gradient flow, gates and attention of models, trained or not."
@@ -112,5 +113,5 @@ def execute(arguments: Namespace) -> int:
         command=shlex.join(["nlpseq", *arguments.command_line]),
     )
     tables.report_inspection((section.title, section.table) for section in result.sections)
-    print(f"Written to {result.page}")
+    show(f"Written to {result.page}")
     return 0

@@ -1,11 +1,10 @@
 """The command line: `nlpseq COMMAND`.
 
-Exit statuses: 0 done, 2 wrong usage or input (one line on standard error says what), 130 interrupted.
+Exit statuses: 0 done, 2 wrong usage or input, or a result that could not be written (one line on standard error says
+what), 130 interrupted, 141 the reader of standard output has gone.
 Torch and the tasks are imported only by commands that need them. `nlpseq.cli.parser` has the table of commands.
 """
 
-import contextlib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,8 +12,19 @@ from collections.abc import Sequence
 from nlpseq.cli import resume_hint
 from nlpseq.cli.malloc import keep_freed_memory
 from nlpseq.cli.parser import build_parser, parse
+from nlpseq.cli.spooled_input import as_given
+from nlpseq.cli.standard_streams import (
+    LostOutputError,
+    StandardStreams,
+    only_prints,
+    replacement_note,
+    standard_streams,
+)
 from nlpseq.cli.warning_lines import as_single_lines
 from nlpseq.errors import UserError
+from nlpseq.safe_text import show
+
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,39 +41,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         complete(build_parser())
     words = list(sys.argv[1:] if argv is None else argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # terminals without Unicode
-    try:
-        status = _run_command(words)
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"nlpseq: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        hint = resume_hint.of_interrupted(parse(words))
-        print(f"\nnlpseq: Interrupted.{hint}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader has closed the pipe; without this Python reports it again at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as error:
-        if error.filename is None:
+    with standard_streams() as streams:
+        try:
+            status = _run_command(words, streams)
+        except SystemExit:  # help or the version was printed
+            if status := streams.finish(0):
+                return status
             raise
-        print(f"nlpseq: error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    return status
+        except LostOutputError:
+            status = 0  # the error is reported at the end
+        except UserError as error:
+            status = _report(str(error))
+        except KeyboardInterrupt:
+            hint = resume_hint.of_interrupted(parse(words))
+            show(f"\nnlpseq: Interrupted.{hint}", file=sys.stderr)
+            status = INTERRUPTED
+        except OSError as error:
+            if error.filename is None:
+                raise
+            status = _report(f"{error.filename}: {error.strerror}")
+        return streams.finish(status)
 
 
-def _run_command(words: Sequence[str]) -> int:
+def _report(error: str) -> int:
+    """Print an error in one line, and return the exit status of errors."""
+    show(f"nlpseq: error: {' '.join(as_given(error).split())}", file=sys.stderr)
+    return 2
+
+
+def _run_command(words: Sequence[str], streams: StandardStreams) -> int:
+    streams.end_with_output()  # parsing may print help
     arguments = parse(words)
     if arguments.execute is None:
         print(arguments.help, end="", file=sys.stderr)
         return 2
+    streams.end_with_output(only_prints(arguments))
+    streams.check()
     keep_freed_memory()
     with as_single_lines():
         status: int = arguments.execute(arguments)
+    if note := replacement_note():
+        print(f"nlpseq: note: {note}", file=sys.stderr)
     return status
 
 

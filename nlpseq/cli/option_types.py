@@ -2,12 +2,21 @@
 
 import argparse
 
+from nlpseq.wording import abbreviate
+
+
+_MOST = 2**31 - 1
+
 
 def positive_int(text: str) -> int:
-    """Parse a whole number above 0."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number above 0")
-    return int(text)
+    """Parse a whole number from 1 to 2**31 - 1."""
+    digits = text.lstrip("0") if text.isdecimal() else ""
+    if not digits or len(digits) > len(str(_MOST)) or int(digits) > _MOST:
+        raise argparse.ArgumentTypeError(
+            f"{abbreviate(text)}: write a whole number above 0"
+            + f", at most {_MOST:,}" * bool(digits)
+        )
+    return int(digits)
 
 
 def boolean(text: str) -> bool:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from nlpseq.errors import UserError
+from nlpseq.safe_text import show
 
 FIELDS = ("text", "text2")
 Pair = tuple[str, str]
@@ -44,9 +45,7 @@ def pairs_of_lines(lines: Iterator[str], name: str, columns: Sequence[str]) -> I
         if number == 1:
             as_json = line.startswith("{")
             if line in headers:
-                print(
-                    f"{name}: its first line names the columns, so it is no pair", file=sys.stderr
-                )
+                show(f"{name}: its first line names the columns, so it is no pair", file=sys.stderr)
                 continue
         where = f"{name}, line {number}"
         yield _from_json(line, where, columns) if as_json else _from_tabs(line, where)

@@ -16,6 +16,7 @@ from nlpseq.cli import (
     data,
     errors,
     evaluate,
+    explain_options,
     generate,
     inspect,
     predict,
@@ -142,7 +143,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         SystemExit: help or the version was printed.
     """
     if words[:1] == ["predict"]:
-        words = predict.complete_options(words)
+        words = explain_options.complete_options(words)
     # argparse takes words after `--` as texts only if no option precedes it.
     end = words.index("--") if words[:1] == ["predict"] and "--" in words[2:] else len(words)
     arguments, rest = build_parser().parse_known_args(words[:end])

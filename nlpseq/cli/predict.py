@@ -3,13 +3,20 @@
 import itertools
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from nlpseq.cli import decoding_options, predict_input
 from nlpseq.cli.common_options import add_code, add_device, add_model
+from nlpseq.cli.explain_options import (
+    EXPLANATIONS,
+    add_explanations,
+    check_explained_label,
+)
+from nlpseq.cli.model_digests import model_digests
 from nlpseq.cli.option_types import boolean
 from nlpseq.cli.output_checks import (
     check_output,
@@ -26,10 +33,9 @@ from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
 from nlpseq.readers import READERS
 from nlpseq.reporting.prediction_records import PARQUET, TABLES
 from nlpseq.reporting.predictions import check_format
+from nlpseq.safe_text import show
 
 MAX_FIGURES = 50
-EXPLANATIONS = ("gradients", "leave-one-out", "attention")
-"""Values of --explain; the first one is the default."""
 _OF_OTHER_FILES = {"text", "label_text", "parallel", "seq_in_out"}
 """Readers of several files, or of files in which texts have no column."""
 
@@ -41,11 +47,13 @@ examples:
   nlpseq predict runs/sentiment "a warm and funny film" "dull"
   nlpseq predict runs/sentiment --explain "a warm and funny film"
   nlpseq predict runs/sentiment --explain leave-one-out "a warm film"
+  nlpseq predict runs/comments --explain-label insult "you fool"
   nlpseq predict runs/sentiment --file in.csv --column body --output out.csv
   nlpseq predict runs/ner --file texts.txt --output entities.jsonl
   nlpseq predict runs/ner --file texts.txt.gz --format html --output ner.html
   nlpseq predict runs/ner --pretokenized "Ann lives in U.S. cities ."
   cat texts.txt | nlpseq predict runs/ner --format conll
+  cat rows.jsonl | nlpseq predict runs/sentiment --column body
   nlpseq predict runs/translation --file in.txt --output out.txt --beam-size 5
   nlpseq predict runs/translation --file in.txt --output out.txt --resume
 
@@ -116,16 +124,7 @@ def _add_formats(parser: ArgumentParser) -> None:
         action=BooleanOptionalAction,
         help="the probabilities of all classes (default: in JSON of texts, not beside columns)",
     )
-    parser.add_argument(
-        "--explain",
-        nargs="?",
-        const=EXPLANATIONS[0],
-        default="",
-        choices=EXPLANATIONS,
-        metavar="METHOD",
-        help="show how much each token contributes to a class: gradients (integrated; default), "
-        "leave-one-out, or attention (of a model that attends)",
-    )
+    add_explanations(parser)
     parser.add_argument(
         "--attention",
         type=Path,
@@ -141,7 +140,8 @@ def _add_columns(parser: ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="column of the texts in --file, by name or number; twice for pairs; title,body joins two",
+        help="column of the texts in --file or standard input, by name or number; twice for pairs; "
+        "title,body joins two",
     )
     parser.add_argument(
         "--file-format",
@@ -157,18 +157,10 @@ def _add_columns(parser: ArgumentParser) -> None:
     parser.add_argument("--encoding", metavar="NAME", help="of --file, if it has columns")
 
 
-def complete_options(words: Sequence[str]) -> list[str]:
-    """Write `--explain TEXT` as `--explain=gradients TEXT`, as its method may be left out before a text."""
-    end = words.index("--") if "--" in words else len(words)
-    completed = list(words)
-    for index, word in enumerate(completed[:end]):
-        if word == "--explain" and not {*completed[index + 1 : index + 2]} & {*EXPLANATIONS}:
-            completed[index] = f"--explain={EXPLANATIONS[0]}"
-    return completed
-
-
 def check(arguments: Namespace) -> None:
-    """Collect the decoding options."""
+    """Collect the decoding options; a label to explain asks for an explanation."""
+    if arguments.explain_label is not None and not arguments.explain:
+        arguments.explain = EXPLANATIONS[0]
     arguments.decoding = decoding_options.for_predict(arguments)
     arguments.decoding_options = decoding_options.given_names(arguments)
 
@@ -179,7 +171,7 @@ def execute(arguments: Namespace) -> int:
     output: Path | None = arguments.output
     complete = is_complete(output, resume=arguments.resume)
     if complete:
-        print(f"{output} is complete")
+        show(f"{output} is complete")
         if arguments.attention is None:
             return 0
     opened = open_input(arguments)
@@ -194,7 +186,7 @@ def execute(arguments: Namespace) -> int:
             print(content, end="", flush=True)
     elif not complete:
         writer.write(output, texts, resume=arguments.resume)
-        print(f"Written to {output}")
+        show(f"Written to {output}")
     if arguments.attention is not None:
         _draw_attention(writer, first_texts, texts, arguments.attention)
     if texts.blank:
@@ -214,7 +206,7 @@ def _check_before_loading(arguments: Namespace) -> None:
         explain=bool(arguments.explain),
         resume=arguments.resume,
         overwrite=arguments.overwrite,
-        settings=_settings(arguments),
+        settings=_settings(arguments, Path(arguments.run)),
     )
     folder: Path | None = arguments.attention
     if folder is not None:
@@ -252,6 +244,7 @@ def _writer(
     format = arguments.format or format_of_output(arguments.output)
     check_format(kind, format, explain=bool(arguments.explain))
     _check_decoding(arguments, predictor)
+    check_explained_label(arguments, predictor)
     shown = arguments.output is None and sys.stdout.isatty()
     if format is None and given.table is not None and not shown:
         format = "json"
@@ -259,11 +252,12 @@ def _writer(
         predictor,
         format,
         explain=arguments.explain,
+        explain_label=arguments.explain_label,
         options=arguments.decoding,
         seed=arguments.seed,
         pretokenized=pretokenized,
         progress=sys.stderr.isatty() and not shown,
-        settings=_settings(arguments),
+        settings=_settings(arguments, _model_folder(arguments)),
         text_name="text" if arguments.texts else f"{source_name(arguments)}, line",
         layout=given.layout(arguments, format),
         as_table=given.table is not None,
@@ -296,7 +290,7 @@ def _draw_attention(
     _exhaust(texts)
     rest = texts.count - len(drawn)
     note = f"; {rest:,} further texts are not drawn" if rest else ""
-    print(f"Attention drawn in {folder}{note}", file=sys.stderr)
+    show(f"Attention drawn in {folder}{note}", file=sys.stderr)
 
 
 def _exhaust(texts: Iterator[Item]) -> None:
@@ -305,18 +299,42 @@ def _exhaust(texts: Iterator[Item]) -> None:
         pass
 
 
-def _settings(arguments: Namespace) -> dict[str, Any]:
-    """Return what predictions depend on besides the texts and the format: the run and the options."""
+def _model_folder(arguments: Namespace) -> Path:
+    """Return the folder of the model that was loaded."""
+    from nlpseq.model_directory import locate
+
+    folder = Path(arguments.run)
+    if arguments.output is not None and not folder.is_dir():
+        with suppress(UserError):  # a predictor that is no folder
+            folder = locate(arguments.run)
+    return folder
+
+
+def _settings(arguments: Namespace, folder: Path) -> dict[str, Any]:
+    """Return what predictions depend on besides the texts and the format: the model and the options.
+
+    Args:
+        arguments: of the command.
+        folder: of the model; a model of the Hub has one once it was loaded.
+    """
     run = Path(arguments.run)
     name = str(run.resolve()) if run.exists() else arguments.run  # a model on the Hub
+    model = {} if arguments.output is None else model_digests(folder)
     explained = {"explain": arguments.explain} if arguments.explain else {}
-    others = ("pretokenized", "column", "tokens", "probabilities")
+    others = ("pretokenized", "column", "tokens", "probabilities", "explain_label")
     given = {
         key: value for key in others if (value := getattr(arguments, key)) not in (None, False, [])
     }
     if arguments.probabilities is False:
         given["probabilities"] = False
-    return {"run": name, "seed": arguments.seed, **given, **explained, **arguments.decoding}
+    return {
+        "run": name,
+        **model,
+        "seed": arguments.seed,
+        **given,
+        **explained,
+        **arguments.decoding,
+    }
 
 
 def with_article(name: str) -> str:

@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from nlpseq.cli.pair_input import pairs_of_lines, pairs_of_words
-from nlpseq.cli.table_input import Table, as_options, choose_sides, is_table, open_table
+from nlpseq.cli.spooled_input import as_given, spool, spool_file
+from nlpseq.cli.table_input import LINES, Table, as_options, choose_sides, is_table, open_table
 from nlpseq.cli.text_input import Item, read_texts
 from nlpseq.errors import UserError
 from nlpseq.predictor import ColumnReader, Predictor
 from nlpseq.readers.dialect import is_number, name_of_delimiter
 from nlpseq.readers.reader import AUTO
 from nlpseq.readers.row_stream import RowStream, format_by_suffix
+from nlpseq.readers.token_stream import gather_rows
 from nlpseq.reporting.prediction_records import CSV, TABLES, TSV, RecordLayout
+from nlpseq.safe_text import show
 
+STANDARD_INPUT = "standard input"
 READ_AHEAD = 100
 """Lines that are read before a model is loaded."""
 _READ_OPTIONS = ("delimiter", "header", "encoding")
@@ -100,17 +104,53 @@ def open_input(arguments: Namespace) -> OpenedInput:
         UserError: nothing or too much is given, or a file cannot be read.
     """
     file = arguments.file
+    if file is None and not arguments.texts and _names_columns(arguments):
+        file = _spool_standard_input()
     if arguments.texts or not is_table(file, arguments.file_format, arguments.column):
         _check_no_table_options(arguments)
         unread = read_texts(arguments.texts, file, sys.stdin)
         first = list(islice(unread, READ_AHEAD))
         return OpenedInput(lines=chain(first, unread))
+    arguments.file = spool_file(file)
     stream = _open_stream(arguments)
     if not arguments.column:
         return OpenedInput(stream=stream)
     _say(stream)
     table = Table(stream, choose_sides(stream, arguments.column))
-    return OpenedInput(stream=stream, table=table.check())
+    return OpenedInput(stream=stream, table=_checked(table))
+
+
+def _names_columns(arguments: Namespace) -> bool:
+    """Return whether standard input has columns: the user names one, or a format that has."""
+    return bool(arguments.column) or arguments.file_format not in (None, LINES)
+
+
+def _spool_standard_input() -> Path:
+    """Copy standard input to a file, as rows are read twice.
+
+    Raises:
+        UserError: it is the terminal, or closed.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UserError("no text: name a --file, or pipe its rows in")
+    return spool(sys.stdin.buffer, STANDARD_INPUT)
+
+
+def _checked(table: Table) -> Table:
+    """Read the file once, and say which lines have no row: predictions have none for them either.
+
+    Raises:
+        UserError: a row has no text.
+    """
+    checked, skipped = table.check(), table.stream.skipped
+    if skipped:
+        which = f"empty {'line' if len(skipped) == 1 else 'lines'} skipped"
+        show(
+            f"{table.stream.file}: {len(skipped):,} {which} (the first is line {skipped[0]}); the output has no row "
+            "for them",
+            file=sys.stderr,
+        )
+    return checked
 
 
 def _open_stream(arguments: Namespace, **changes: Any) -> RowStream:
@@ -119,9 +159,11 @@ def _open_stream(arguments: Namespace, **changes: Any) -> RowStream:
     learnt = _options_of_run(arguments, given)
     if learnt and not changes:
         said = ", ".join(f"--{name} {_written(value)}" for name, value in learnt.items())
-        print(f"{arguments.file}: read with {said}, as the data of the run", file=sys.stderr)
+        _print_note(f"{arguments.file}: read with {said}, as the data of the run")
     options = learnt | given | changes
-    return open_table(arguments.file, arguments.file_format, arguments.column, options)
+    stream = open_table(arguments.file, arguments.file_format, arguments.column, options)
+    sentence = _data_section(Path(arguments.run)).get("sentence_id")
+    return gather_rows(stream, str(sentence)) if sentence else stream
 
 
 def _written(value: Any) -> str:
@@ -161,12 +203,16 @@ def _options_of_run(arguments: Namespace, given: Mapping[str, Any]) -> dict[str,
 def _say(stream: RowStream) -> None:
     """Print what was assumed of a file."""
     for note in stream.notes:
-        print(f"{stream.file}: {as_options(note)}", file=sys.stderr)
+        _print_note(f"{stream.file}: {as_options(note)}")
+
+
+def _print_note(note: str) -> None:
+    show(as_given(note), file=sys.stderr)
 
 
 def source_name(arguments: Namespace) -> str:
     """Return the name of the input for messages."""
-    return str(arguments.file or "standard input")
+    return str(arguments.file or STANDARD_INPUT)
 
 
 def _check_no_table_options(arguments: Namespace) -> None:
@@ -175,7 +221,9 @@ def _check_no_table_options(arguments: Namespace) -> None:
         return  # lines
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise UserError(f"{options}: only for a --file with columns")
+        raise UserError(
+            f"{options}: only for a --file with columns, or standard input with --column or --file-format"
+        )
 
 
 def _choose(stream: RowStream, arguments: Namespace, wanted: tuple[str, ...]) -> Table:
@@ -183,18 +231,15 @@ def _choose(stream: RowStream, arguments: Namespace, wanted: tuple[str, ...]) ->
     known = {*wanted, "text", "text2"} & {*stream.columns}
     if len(wanted) == 2 and stream.header and arguments.header is None and not known:
         stream = _open_stream(arguments, header=False)
-        print(
-            f"{stream.file}: each line is a pair, the first one too (--header true changes this)",
-            file=sys.stderr,
+        _print_note(
+            f"{stream.file}: each line is a pair, the first one too (--header true changes this)"
         )
     _say(stream)
     table = Table(stream, choose_sides(stream, (), wanted))
     names = " and ".join(f"{side[0]!r}" for side in table.sides)
     what = "columns" if len(table.sides) > 1 else "column"
-    print(
-        f"{stream.file}: {stream.format}, {what} {names} (--column changes this)", file=sys.stderr
-    )
-    return table.check()
+    _print_note(f"{stream.file}: {stream.format}, {what} {names} (--column changes this)")
+    return _checked(table)
 
 
 def _check_sides(table: Table, predictor: Predictor[Any], paired: bool) -> None:

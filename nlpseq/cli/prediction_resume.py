@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+from nlpseq.cli.model_digests import DIGESTS
 from nlpseq.cli.text_input import Item, TableRow, strings_of
 from nlpseq.errors import UserError
 from nlpseq.files import maker_of, partial_of
@@ -126,6 +127,8 @@ def check_same_settings(output: Path, settings: Mapping[str, Any]) -> None:
         return
     for key in sorted({*earlier, *settings}):
         before, now = earlier.get(key), settings.get(key)
+        if key in DIGESTS and None in (before, now):  # of an earlier version, or not downloaded yet
+            continue
         if before != now:
             raise UserError(
                 f"{partial_of(output)} was written with {_setting(key, before)}, now there is "

@@ -13,13 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlpseq.cli import text_input
-from nlpseq.cli.prediction_resume import RemainingTexts, skip_predicted, skip_records
+from nlpseq.cli.prediction_resume import (
+    RemainingTexts,
+    check_same_settings,
+    skip_predicted,
+    skip_records,
+)
 from nlpseq.cli.text_input import Item, TableRow, strings_of, text_of
 from nlpseq.errors import TextError, UserError
 from nlpseq.files import GrowingFile, discard_partial, is_partial, partial_of, write_lines
 from nlpseq.predictor import Explainer, Prediction, Predictor, TextGenerator
 from nlpseq.reporting import predictions
-from nlpseq.reporting.prediction_records import CSV, PARQUET, TSV, RecordLayout, RecordRenderer
+from nlpseq.reporting.prediction_records import (
+    CSV,
+    PARQUET,
+    SPANS,
+    TSV,
+    RecordLayout,
+    RecordRenderer,
+)
+from nlpseq.safe_text import for_json, for_terminal, show
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +63,8 @@ class PredictionWriter:
         format: a key of `FORMATS`, one of `TABLES`, or None for the default of its predictions.
         explain: `gradients` or `leave-one-out`: compute contributions of tokens; `attention`: show the weights of
             the prediction; empty: neither.
+        explain_label: the label to which contributions are computed, of a model of several labels; None: what is
+            predicted.
         options: keys of [decoding] that were given, for a `TextGenerator`.
         seed: for the first chunk; each further chunk adds 1, so that it draws other samples.
         pretokenized: the texts are cut into tokens already.
@@ -64,6 +79,7 @@ class PredictionWriter:
     predictor: Predictor[Any]
     format: str | None = None
     explain: str = ""
+    explain_label: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     pretokenized: bool = False
@@ -83,7 +99,7 @@ class PredictionWriter:
     @property
     def has_records(self) -> bool:
         """Return whether predictions are written with columns beside them."""
-        return self.format in (CSV, TSV) or (self.as_table and self.format == "json")
+        return self.format in (CSV, TSV) or (self.as_table and self.format in ("json", SPANS))
 
     def render(
         self,
@@ -97,7 +113,10 @@ class PredictionWriter:
         chunks = self._chunks(texts, first_chunk)
         if self.has_records:
             renderer = RecordRenderer(self.layout, self.format or "json", names)
-            return (renderer.render(chunk.rows, chunk.predictions) for chunk in chunks)
+            contents = (renderer.render(chunk.rows, chunk.predictions) for chunk in chunks)
+            if not terminal:
+                return contents
+            return map(for_json if self.format == "json" else for_terminal, contents)
         return predictions.render(
             (chunk.predictions for chunk in chunks),
             self.format,
@@ -119,6 +138,7 @@ class PredictionWriter:
             return
         rest = RemainingTexts(texts)
         if resume and is_partial(output):
+            check_same_settings(output, self.settings)  # the model is known now
             rest = self._skip_predicted(partial_of(output), texts)
         with GrowingFile(output, rest.num_bytes, self.settings) as file:
             contents = self.render(rest.texts, first_chunk=rest.num_chunks, names=rest.names)
@@ -188,7 +208,8 @@ class PredictionWriter:
             raise UserError(
                 f"--explain {self.explain}: a {self.predictor.name} has no `explain`; use --explain attention"
             )
-        return [*self.predictor.explain(chunk, method=self.explain, **self._cutting)]
+        options = self._cutting | ({"label": self.explain_label} if self.explain_label else {})
+        return [*self.predictor.explain(chunk, method=self.explain, **options)]
 
     def _options(self, chunk: int) -> dict[str, Any]:
         seed = {} if self.seed is None else {"seed": self.seed + chunk}
@@ -206,7 +227,7 @@ class PredictionWriter:
         else:
             rest = skip_predicted(partial, format, texts, self.chunk_size, one_line=kind.one_line)
         count = rest.num_chunks * self.chunk_size
-        print(f"Continuing after {count:,} predictions in {partial}", file=sys.stderr)
+        show(f"Continuing after {count:,} predictions in {partial}", file=sys.stderr)
         return rest
 
 

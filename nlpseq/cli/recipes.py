@@ -7,6 +7,7 @@ from pathlib import Path
 from nlpseq.cli import completers
 from nlpseq.cli.common_options import add_code
 from nlpseq.errors import UserError
+from nlpseq.safe_text import for_output, show
 
 SUMMARY = "list, show or copy recipes, describe their keys"
 DESCRIPTION = "List, show or copy recipes, or describe the keys of their sections."
@@ -91,7 +92,7 @@ def show_recipe(arguments: Namespace) -> int:
     """Print the TOML file of a recipe."""
     from nlpseq.recipe import locate
 
-    print(locate(arguments.name).read_text(encoding="utf-8"), end="")
+    print(for_output(locate(arguments.name).read_text(encoding="utf-8")), end="")
     return 0
 
 
@@ -100,7 +101,7 @@ def copy_recipe(arguments: Namespace) -> int:
     from nlpseq import recipe
 
     path = shlex.quote(str(recipe.copy(arguments.name, arguments.destination)))
-    print(f"Copied to {path}. To run it: nlpseq run {path}")
+    show(f"Copied to {path}. To run it: nlpseq run {path}")
     return 0
 
 

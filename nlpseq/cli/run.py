@@ -8,6 +8,7 @@ from pathlib import Path
 from nlpseq.cli import completers, resume_hint
 from nlpseq.cli.common_options import add_code, add_data_dir, add_device, add_overrides
 from nlpseq.cli.option_types import seed_list
+from nlpseq.safe_text import show
 
 SUMMARY = "train and evaluate a recipe"
 DESCRIPTION = "Train a recipe, evaluate the model and write a run directory."
@@ -89,7 +90,7 @@ def execute(arguments: Namespace) -> int:
     is_main_process = os.environ.get("RANK", "0") == "0"  # set by torchrun and accelerate
     if result.interrupted:
         if is_main_process:
-            print(f"Interrupted.{resume_hint.of_run(arguments.command_line)}", file=sys.stderr)
+            show(f"Interrupted.{resume_hint.of_run(arguments.command_line)}", file=sys.stderr)
         return 130
     if is_main_process:
         tables.report_run(result.metrics, result.samples, result.folder)

@@ -122,8 +122,7 @@ def _read_file(file: Path) -> Iterator[str]:
             yield from _read_lines(content, str(file))
         return
     with file.open("rb") as raw:
-        zipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        raw.seek(0)
+        zipped = raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)  # a pipe cannot go back
         with gzip.open(raw) if zipped else nullcontext(raw) as content:
             try:
                 yield from _read_lines(content, str(file))

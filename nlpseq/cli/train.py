@@ -13,6 +13,7 @@ from nlpseq.cli.column_options import (
     splits_given,
 )
 from nlpseq.cli.common_options import add_device
+from nlpseq.safe_text import for_output, show
 
 SUMMARY = "train on your own data in one line"
 DESCRIPTION = """\
@@ -86,12 +87,12 @@ def execute(arguments: Namespace) -> int:
     is_main_process = os.environ.get("RANK", "0") == "0"  # set by torchrun and accelerate
     say = tables.print_line if is_main_process else ignore
     if arguments.what_if:
-        print(recipe_text(prepare(request, say)))
+        print(for_output(recipe_text(prepare(request, say))))
         return 0
     result = train(request, say)
     if result.interrupted:
         if is_main_process:
-            print(f"Interrupted.{resume_hint.of_run(arguments.command_line)}", file=sys.stderr)
+            show(f"Interrupted.{resume_hint.of_run(arguments.command_line)}", file=sys.stderr)
         return 130
     if is_main_process:
         tables.report_run(result.metrics, result.samples, result.folder)

@@ -19,7 +19,7 @@ def as_single_lines() -> Iterator[None]:
         text = " ".join(str(message).split())
         if text and text not in shown:
             shown.add(text)
-            print(f"nlpseq: warning: {text}", file=sys.stderr)
+            show(f"nlpseq: warning: {text}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -1,4 +1,8 @@
-"""Input of a model: `Tokens`, and the `Batch` that pairs them with a target. Batch-first everywhere."""
+"""Input of a model: `Tokens`, and the `Batch` that pairs them with a target. Batch-first everywhere.
+
+A batch that moves to a GPU leaves a copy of what decides on shapes in the host's memory (`HostValues`): to read it
+from the GPU would wait for all the work in its queue.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -7,6 +11,20 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
+
+
+def move(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy to a device; to CUDA by way of pinned memory, so that the host does not wait for the work in the queue."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+class HostValues(NamedTuple):
+    """What the host knows of `Tokens` on a device: their `lengths` (B,) and `segments` (B, T)."""
+
+    lengths: Tensor
+    segments: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -25,9 +43,9 @@ class CharacterFeatures:
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        ids = None if self.ids is None else self.ids.to(device)
-        vectors = None if self.vectors is None else self.vectors.to(device)
-        return replace(self, rows=self.rows.to(device), ids=ids, vectors=vectors)
+        ids = None if self.ids is None else move(self.ids, device)
+        vectors = None if self.vectors is None else move(self.vectors, device)
+        return replace(self, rows=move(self.rows, device), ids=ids, vectors=vectors)
 
     def select_rows(self, kept: slice | Tensor) -> Self:
         """Select rows of the batch; all distinct words stay."""
@@ -49,7 +67,7 @@ class CopySource:
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        return replace(self, ids=self.ids.to(device), extras=self.extras.to(device))
+        return replace(self, ids=move(self.ids, device), extras=move(self.extras, device))
 
     def select_rows(self, kept: slice | Tensor) -> Self:
         """Select rows of the batch."""
@@ -71,6 +89,7 @@ class Tokens:
             words are tagged and tokens are pieces of them.
         copies: what a decoder can copy.
         second: the second text of each row, where examples are pairs of texts.
+        host: on another device than the CPU what the host knows of these tokens; None: nothing.
     """
 
     ids: Tensor
@@ -82,6 +101,7 @@ class Tokens:
     word_starts: Tensor | None = None
     copies: CopySource | None = None
     second: "Tokens | None" = None
+    host: HostValues | None = None
 
     @classmethod
     def unpadded(cls, ids: Tensor) -> Self:
@@ -96,10 +116,40 @@ class Tokens:
         positions = torch.arange(self.ids.size(1), device=self.ids.device)
         return positions < self.lengths[:, None]  # (B, T)
 
+    @property
+    def on_host(self) -> HostValues:
+        """The values that decide on shapes, in the host's memory."""
+        if self.host is not None:
+            return self.host
+        segments = None if self.segments is None else self.segments.cpu()
+        return HostValues(self.lengths.cpu(), segments)
+
+    @cached_property
+    def real(self) -> Tensor | None:
+        """(N,) index of each real token in the flattened (B * T), row by row; None where nothing is padded."""
+        if self.full:
+            return None
+        rows = torch.arange(self.ids.size(0), device=self.ids.device)
+        total = int(self.on_host.lengths.sum())
+        rows = rows.repeat_interleave(self.lengths, output_size=total)  # (N,)
+        starts = self.lengths.cumsum(0) - self.lengths
+        columns = torch.arange(total, device=rows.device) - starts[rows]
+        return rows * self.ids.size(1) + columns
+
+    def select_real(self, values: Tensor) -> Tensor:
+        """Return the values (B, T, ...) at real tokens, row by row: (N, ...)."""
+        values = values.flatten(0, 1)
+        return values if self.real is None else values.index_select(0, self.real)
+
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        moved: dict[str, Any] = {name: part.to(device) for name, part in self._parts()}
-        return replace(self, **moved)
+        moved: dict[str, Any] = {
+            name: move(part, device) if isinstance(part, Tensor) else part.to(device)
+            for name, part in self._parts()
+        }
+        known = self.lengths.device.type == "cpu" or self.host is not None
+        host = self.on_host if known and device.type != "cpu" else None
+        return replace(self, **moved, host=host)
 
     def select_rows(self, kept: slice | Tensor) -> Self:
         """Select rows of the batch."""
@@ -107,7 +157,12 @@ class Tokens:
             name: part[kept] if isinstance(part, Tensor) else part.select_rows(kept)
             for name, part in self._parts()
         }
-        return replace(self, **selected)
+        host = self.host
+        if host is not None:
+            readable = isinstance(kept, slice) or kept.device.type == "cpu"
+            parts = (part if part is None else part[kept] for part in host) if readable else ()
+            host = HostValues(*parts) if readable else None
+        return replace(self, **selected, host=host)
 
     def _parts(self) -> Iterator[tuple[str, "Tensor | CharacterFeatures | CopySource | Tokens"]]:
         """Yield the fields that hold tensors."""
@@ -144,12 +199,14 @@ class Batch:
         target: (B, T) ids or tags, (B,) labels, or the tokens of the target text.
         index: (B,) index of each row in its data set.
         first: the window starts new texts, so no state is carried into it.
+        host_target: on another device than the CPU a target that is a tensor, in the host's memory; None: unknown.
     """
 
     source: Tokens
     target: Tokens | Tensor | None
     index: Tensor
     first: bool = True
+    host_target: Tensor | None = None
 
     @property
     def size(self) -> int:
@@ -164,9 +221,18 @@ class Batch:
 
     def to(self, device: torch.device) -> Self:
         """Copy to a device."""
-        target = None if self.target is None else self.target.to(device)
+        target, host_target = self.target, self.host_target
+        if isinstance(target, Tensor):
+            host_target = target if target.device.type == "cpu" else host_target
+            target = move(target, device)
+        elif target is not None:
+            target = target.to(device)
         return replace(
-            self, source=self.source.to(device), target=target, index=self.index.to(device)
+            self,
+            source=self.source.to(device),
+            target=target,
+            index=move(self.index, device),
+            host_target=host_target if device.type != "cpu" else None,
         )
 
     def select_rows(self, kept: slice) -> Self:
@@ -174,8 +240,9 @@ class Batch:
         target = self.target
         if target is not None:
             target = target[kept] if isinstance(target, Tensor) else target.select_rows(kept)
-        source = self.source.select_rows(kept)
-        return replace(self, source=source, target=target, index=self.index[kept])
+        source, host = self.source.select_rows(kept), self.host_target
+        host = None if host is None else host[kept]
+        return replace(self, source=source, target=target, index=self.index[kept], host_target=host)
 
 
 def shard(batch: Batch, rank: int, world_size: int) -> tuple[Batch, bool]:

@@ -15,6 +15,8 @@ from importlib import metadata
 from typing import Any, Self
 
 from nlpseq.data.word_rules import SPACELESS
+from nlpseq.errors import UserError
+from nlpseq.stored_values import StoredValues
 
 LARGEST = 20_000
 """Most exceptions of a level, the most frequent ones."""
@@ -97,11 +99,22 @@ class Detokenizer:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Restore a `state`."""
+        """Restore a `state`.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        stored = StoredValues(state, "config.json: learnt.detokenizer")
+        levels = stored.parts("levels", len(LEVELS))
+        if len(levels) != len(LEVELS):
+            raise UserError(
+                f"{stored.where}.levels is damaged: it has {len(levels)} of {len(LEVELS)} levels"
+            )
         return cls(
             [
-                dict.fromkeys(level["together"], True) | dict.fromkeys(level["apart"], False)
-                for level in state["levels"]
+                dict.fromkeys(level.texts("together"), True)
+                | dict.fromkeys(level.texts("apart"), False)
+                for level in levels
             ]
         )
 

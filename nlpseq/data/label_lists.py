@@ -10,7 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nlpseq.data.labels import is_missing, kind_of, label_text
-from nlpseq.data.missing_labels import LEARNT_FROM, hidden_split, without_rows
+from nlpseq.data.missing_labels import (
+    LEARNT_FROM,
+    check_label_lengths,
+    hidden_split,
+    without_rows,
+)
 from nlpseq.data.number_column import with_column
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
@@ -67,6 +72,7 @@ def read_label_lists(
         lists[name] = [
             _labels(value, reading, names, split, field, row) for row, value in enumerate(values)
         ]
+        check_label_lengths(split, field, lists[name])
         _check_not_flags(lists[name], split, field)
     return lists, reading.assumed
 
@@ -181,7 +187,7 @@ def _spelled_list(text: str) -> Any:
     """Return the list that a text spells; anything else is returned unchanged."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         inner = text[1:-1].strip()
         plain = inner and not any(mark in inner for mark in "'\"[](){}")
         return _cut(inner, ",") if plain else text  # [a, b]

@@ -1,6 +1,6 @@
 """Rows without a label: an error, left out and counted, or a split whose labels are all hidden."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from nlpseq.data.label_spellings import (
@@ -13,9 +13,12 @@ from nlpseq.data.labels import label_text, read_tags
 from nlpseq.data.row_selection import select_rows
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
+from nlpseq.wording import abbreviate
 
 HIDDEN = frozenset({"-1", "?", "-", "_", "hidden", "unknown", "unlabeled", "unlabelled"})
 """Labels that stand for one that is kept secret, where a test set has no other and train lacks it."""
+LONGEST_LABEL = 1000
+"""Characters of a label; a longer one is a text in the wrong column."""
 LEARNT_FROM = ("train", "validation")
 """Splits that need labels; any other may lack them, and is then not scored."""
 
@@ -41,6 +44,9 @@ def settle_labels(
         UserError: a row has no label, naming the row; or the column holds something else than labels.
     """
     read = {name: _labels(split, field, known) for name, split in splits.items() if split.labelled}
+    for name, labels in read.items():
+        words = (label.split() if field == "tags" else [label] for label in map(str, labels))
+        check_label_lengths(splits[name], field, words)
     trained = read.get("train", ())
     if field == "tags":
         trained = [tag for row in trained for tag in (row or "").split()]
@@ -132,6 +138,22 @@ def _labels(split: Split, field: str, known: Collection[str]) -> list[str | None
         None if tags is None or (not tags and tokens) else " ".join(tags)
         for tags, tokens in zip(sentences, words, strict=True)
     ]
+
+
+def check_label_lengths(split: Split, field: str, rows: Iterable[Collection[str] | None]) -> None:
+    """Refuse labels that nobody can read, and no table or picture can show.
+
+    Raises:
+        UserError: a label is too long; the error names the row.
+    """
+    for number, labels in enumerate(rows, start=1):
+        for label in labels or ():
+            if len(label) > LONGEST_LABEL:
+                raise UserError(
+                    f"{split.origin}: row {number} of the {split.name} split has a label of "
+                    f"{len(label):,} characters in {split.name_of(field)!r}, the most are {LONGEST_LABEL:,}: "
+                    f"{abbreviate(label)}"
+                )
 
 
 def hidden_split(split: Split, field: str, spelling: str = "") -> Split:

@@ -24,15 +24,19 @@ from nlpseq.data.missing_labels import settle_labels, settle_targets
 from nlpseq.data.number_column import NUMBER, settle_numbers
 from nlpseq.data.sentiment_phrases import add_phrases
 from nlpseq.data.split import Split
+from nlpseq.data.tag_texts import settle_tag_texts
+from nlpseq.data.token_rows import gather_sentences
 from nlpseq.errors import UserError, suggest
 from nlpseq.readers import AUTO, READERS, ReadOptions, read_files
 from nlpseq.readers.span_forms import SPAN_COLUMNS
 from nlpseq.recipe import DataConfig
+from nlpseq.stored_files import check_name
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 BUILTIN = "builtin"
+TAGS = "tags"
 CORPUS_SEED = 0  # the built-in corpus does not depend on the seed of a run
 
 
@@ -79,6 +83,8 @@ def load_splits(
         splits = read_splits(config, data_dir, read_fields)
     else:
         splits, config = _read_given(given, config, read_fields)
+    for name, split in splits.items():
+        check_name(name, f"{split.origin}: split")  # which is also that of files
     from_hub = data_dir is None and given is None and config.source != BUILTIN
     target = target_field or label_field
     if alternatives:
@@ -126,6 +132,8 @@ def _settle(
         separator = getattr(config, "label_separator", AUTO)
         skip = config.missing_labels == "skip"
         return settle_label_lists(splits, label_field, separator=separator, skip=skip)
+    if label_field == TAGS:
+        splits = settle_tag_texts(splits)
     if label_field:
         skip, known = config.missing_labels == "skip", _named_labels(config)
         return settle_labels(splits, label_field, skip=skip, known=known, learnt=learnt)
@@ -145,6 +153,8 @@ def read_splits(
 ) -> dict[str, Split]:
     """Read every split as the data have it: columns keep their names, and nothing is held out.
 
+    Rows of single tokens become sentences, if the recipe says which column numbers them.
+
     Args:
         config: the recipe's `data` section.
         data_dir: folder of the local files; None: use the Hub or the built-in corpus.
@@ -153,6 +163,17 @@ def read_splits(
     Raises:
         UserError: a file is missing or faulty, or the Hub cannot be reached.
     """
+    return gather_sentences(_read_origin(config, data_dir, fields), _sentence_id(config))
+
+
+def _sentence_id(config: DataConfig) -> str:
+    """Return the column that numbers the sentences of a table of tokens; '' if a row is an example."""
+    return str(getattr(config, "sentence_id", None) or "")
+
+
+def _read_origin(
+    config: DataConfig, data_dir: Path | None, fields: Sequence[str]
+) -> dict[str, Split]:
     if data_dir is not None:
         return _load_local(config, data_dir, fields)
     if config.source == BUILTIN:
@@ -172,7 +193,7 @@ def _read_given(
     given: DataInMemory, config: DataConfig, fields: Sequence[str]
 ) -> tuple[dict[str, Split], DataConfig]:
     """Return splits in memory, and a section that holds nothing out if there is no train split."""
-    splits = given.read(fields, config.columns)
+    splits = gather_sentences(given.read(fields, config.columns), _sentence_id(config))
     if "train" not in splits:
         config = config.model_copy(update={"hold_out": {}, "folds": 0, "fold": 0})
     return splits, config
@@ -196,13 +217,15 @@ def _load_local(config: DataConfig, data_dir: Path, fields: Sequence[str] = ()) 
             )
     _check_options(config)
     splits = {}
+    own = (_sentence_id(config),) if _sentence_id(config) else ()
     for name, file in config.files.items():
+        named = named_fields(config.columns, name, fields)
         options = ReadOptions(
             config.encoding,
             config.delimiter,
             config.header,
-            columns_of_split(config.columns, name, fields),
-            columns_of_split(config.columns, name, named_fields(config.columns, name, fields)),
+            (*columns_of_split(config.columns, name, fields), *own) if fields else (),
+            (*columns_of_split(config.columns, name, named), *own),
         )
         content = read_files(data_dir, file, _format_of(config, name), options)
         splits[name] = Split(

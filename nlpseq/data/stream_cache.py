@@ -4,7 +4,6 @@ Training reads rows in any order and many times, which a stream cannot do. The f
 (`HF_HOME`), and are deleted when the program ends.
 """
 
-import atexit
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from nlpseq.data.table import Table, columns_of, is_from, kind_of, to_arrow, to_dataset
 from nlpseq.errors import UserError
-from nlpseq.files import disk
+from nlpseq.files import NotWrittenError, check_writable, disk
+from nlpseq.temporary_files import folder_until_exit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,8 +74,7 @@ def _cached(rows: Iterator[dict[str, Any]], where: str) -> tuple["pa.Table", dic
     """Write so many rows at once to a file each; a column may be empty in some of them."""
     import pyarrow as pa
 
-    folder = Path(tempfile.mkdtemp(prefix="stream-", dir=_cache()))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = folder_until_exit(_cache())
     tables: list[pa.Table] = []
     unreadable: dict[str, str] = {}
     number = 0
@@ -126,5 +125,9 @@ def _cache() -> Path:
     import datasets
 
     folder = Path(datasets.config.HF_DATASETS_CACHE) / "nlpseq"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        check_writable(folder)
+    except (OSError, NotWrittenError):
+        return Path(tempfile.gettempdir())
     return folder

@@ -17,12 +17,14 @@ from typing import Any, Literal
 
 from nlpseq.data.features import CharacterTable, Features, segments_of
 from nlpseq.data.normalizer import AlignedText, Normalizer
+from nlpseq.data.rust_panics import no_panic
 from nlpseq.data.text_cutter import Span, TextCutter, join_words, whole
 from nlpseq.data.tokenizer import TEXTS_AT_ONCE, Tokenizer
 from nlpseq.data.tokenizer_training import AT_SPACES, normalize
 from nlpseq.data.word_joiner import WordJoiner, words_of_parts
 from nlpseq.data.word_tokenizer import Word, group_by_lines, sentence_numbers
 from nlpseq.errors import UserError
+from nlpseq.stored_values import StoredValues
 
 CACHED_WORDS = 200_000
 Text = str | Sequence[str]
@@ -252,9 +254,10 @@ class TextPipeline:
         if not (offsets or self.segments):
             ids = self.tokenizer.encode_batch([aligned.text for aligned in read])
             return list(map(Features, ids))
-        encodings = self.tokenizer.backend.encode_batch(
-            [aligned.text for aligned in read], add_special_tokens=False
-        )
+        with no_panic("tokenizer.json"):
+            encodings = self.tokenizer.backend.encode_batch(
+                [aligned.text for aligned in read], add_special_tokens=False
+            )
         features = []
         for text, aligned, encoding in zip(strings, read, encodings, strict=True):
             spans = [aligned.span(begin, end) for begin, end in encoding.offsets]
@@ -274,7 +277,8 @@ class TextPipeline:
     def _read_by_backend(self, text: str, pretokenized: bool, offsets: bool) -> Features:
         """Read a string by a word tokenizer of 0.1 or from elsewhere, which cuts at its own borders."""
         aligned = self._as_read(text, pretokenized)
-        encoding = self.tokenizer.backend.encode(aligned.text, add_special_tokens=False)
+        with no_panic("tokenizer.json"):
+            encoding = self.tokenizer.backend.encode(aligned.text, add_special_tokens=False)
         words = [aligned.text[begin:end] for begin, end in encoding.offsets]
         segments = segments_of(aligned.text, encoding.offsets) if self.segments else ()
         spans = [aligned.span(begin, end) for begin, end in encoding.offsets] if offsets else ()
@@ -339,11 +343,30 @@ def pipeline_parts(state: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the arguments of a `TextPipeline` that `TextPipeline.state` holds."""
     if state is None:
         return {}
-    normalizer, raw = state["normalizer"], state["raw"]
+    stored = StoredValues(state, "config.json: learnt.pipeline")
+    normalizer, raw = stored.part("normalizer"), stored.part("raw")
     return {
-        "normalizer": Normalizer(**normalizer) if normalizer else None,
-        "raw": TextCutter(**raw) if raw else None,
-        "pretokenized": state["pretokenized"],
-        "joins_words": state["joins_words"],
-        "words": state["words"].split("\n") if "words" in state else (),
+        "normalizer": _stored_normalizer(normalizer) if normalizer else None,
+        "raw": _stored_cutter(raw) if raw else None,
+        "pretokenized": stored.flag("pretokenized"),
+        "joins_words": stored.flag("joins_words"),
+        "words": stored.text("words").split("\n") if "words" in stored else (),
     }
+
+
+def _stored_normalizer(stored: StoredValues) -> Normalizer:
+    return Normalizer(
+        stored.text("form", ("nfc", "none")),
+        stored.flag("lowercase"),
+        stored.optional_text("language"),
+        stored.flag("digits_as_zero"),
+    )
+
+
+def _stored_cutter(stored: StoredValues) -> TextCutter:
+    return TextCutter(
+        stored.text("rule", ("words", "whitespace")),
+        stored.optional_text("language"),
+        stored.flag("spaceless"),
+        stored.integer("version", 1, TextCutter.version),
+    )

@@ -27,6 +27,7 @@ import tokenizers
 from tokenizers import AddedToken
 
 from nlpseq.data.hub_access import hub_if_reachable
+from nlpseq.data.rust_panics import no_panic, quiet
 from nlpseq.data.text_cutter import TextCutter
 from nlpseq.data.tokenizer_training import (
     AT_SPACES,
@@ -55,6 +56,9 @@ FOREIGN_NAMES = {
     EOS: (EOS, "</s>", "[SEP]", "<|end_of_text|>", "<|endoftext|>"),
 }
 _INNER_SPACE = re.compile(f"(?<=[{JOINED}]) (?=[{JOINED}])")
+_PROBES = ("", "One word, 2 words.\n", "É — 中文 \u0e01\u0e33 \U0001f600")
+"""Texts that a tokenizer of a stranger must be able to read."""
+_MOST_UNUSED = 2**16  # ids without a token
 TEXTS_AT_ONCE = 4096  # `tokenizers` holds about 100 bytes for each token of a batch
 
 
@@ -142,7 +146,8 @@ class Tokenizer:
         reachable = False
         try:
             if file.is_file():
-                return cls(tokenizers.Tokenizer.from_file(str(file)))
+                with quiet(), no_panic(f"tokenizer {path}"):
+                    return cls(tokenizers.Tokenizer.from_file(str(file)))
             if file != Path(path) or _looks_like_a_path(str(path)):
                 raise UserError(f"tokenizer {path}: there is no file {file}")
             with hub_if_reachable() as reachable:
@@ -157,6 +162,30 @@ class Tokenizer:
             raise UserError(
                 f"tokenizer {path}: no such file, and it could not be loaded from the Hub: {reason}"
             ) from error
+
+    @classmethod
+    def from_bytes(cls, content: bytes, where: str) -> "Tokenizer":
+        """Return the tokenizer of a model, which may come from a stranger, after it has read some texts.
+
+        Args:
+            content: of a `tokenizer.json`.
+            where: the file, for messages.
+
+        Raises:
+            UserError: it is not a tokenizer.json, or cannot read texts or write its own tokens.
+        """
+        try:
+            with quiet(), no_panic(f"tokenizer {where}"):
+                tokenizer = cls(tokenizers.Tokenizer.from_buffer(content))
+                for text in _PROBES:
+                    tokenizer.backend.encode(text, add_special_tokens=False)
+                tokenizer.decode(range(len(tokenizer)))
+        except UserError:
+            raise
+        except Exception as error:  # the library raises nothing narrower
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"tokenizer {where} is not a tokenizer.json: {reason}") from error
+        return tokenizer
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`, for `transformers.AutoTokenizer`, too."""
@@ -217,7 +246,8 @@ class Tokenizer:
         encoded: list[list[int]] = []
         for begin in range(0, len(texts), TEXTS_AT_ONCE):
             chunk = list(texts[begin : begin + TEXTS_AT_ONCE])
-            encodings = self.backend.encode_batch_fast(chunk, add_special_tokens=False)
+            with no_panic("tokenizer.json"):
+                encodings = self.backend.encode_batch_fast(chunk, add_special_tokens=False)
             encoded += [encoding.ids for encoding in encodings]
         return encoded
 
@@ -226,7 +256,8 @@ class Tokenizer:
         shown = [id for id in ids if id not in self._silent]
         if self.kind == "character":
             return "".join([self.vocabulary[id] for id in shown])
-        text = str(self.backend.decode(shown, skip_special_tokens=False))
+        with no_panic("tokenizer.json"):
+            text = str(self.backend.decode(shown, skip_special_tokens=False))
         return _INNER_SPACE.sub("", text) if self.spaceless else text
 
     def tokens(self, text: str) -> list[str]:
@@ -267,8 +298,20 @@ def _kind(state: Mapping[str, Any]) -> str:
 
 
 def _by_id(vocabulary: Mapping[str, int]) -> list[str]:
-    tokens = [""] * (max(vocabulary.values()) + 1)  # tokenizers from elsewhere may skip ids
+    """Return the tokens by their ids.
+
+    Raises:
+        UserError: two tokens have one id, or an id is far beyond the number of tokens.
+    """
+    largest = max(vocabulary.values(), default=-1)
+    if largest >= 2 * len(vocabulary) + _MOST_UNUSED:  # tokenizers from elsewhere may skip ids
+        raise UserError(f"a token has the id {largest:,}, and there are {len(vocabulary):,} tokens")
+    tokens = [""] * (largest + 1)
+    taken = set()
     for token, id in vocabulary.items():
+        if id in taken:
+            raise UserError(f"the tokens {tokens[id]!r:.60} and {token!r:.60} have one id, {id}")
+        taken.add(id)
         tokens[id] = token
     return tokens
 

@@ -4,7 +4,7 @@ Each has its own records in `baselines/<name>/<split>.jsonl`, of which `nlpseq c
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ def score_baselines(
     *,
     seconds: float,
     trained_on: Mapping[str, Split] | None = None,
+    write: Callable[[Path, Sequence[Record]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train and score the baselines of a task, and write their records.
 
@@ -52,17 +53,19 @@ def score_baselines(
         folder: folder of `baselines/`: the run directory, or its `evaluations`.
         seconds: training time of the network.
         trained_on: train and validation, where they differ from those of `splits`.
+        write: takes the path and the records of each file; None: they are written at once.
 
     Returns:
         The part `baselines` of metrics.json: name, label, seconds, scores by split, difference and verdict.
     """
     used = {name: splits[name] for name in ("train", "validation", *network) if name in splits}
     used |= trained_on or {}
+    write = write or write_predictions
     described = []
     for baseline, trained in _timed(task.baselines(used)):
         records = {name: _records(baseline, splits[name], network[name]) for name in network}
         for name, rows in records.items():
-            write_predictions(folder / BASELINES / baseline.name / f"{name}.jsonl", rows)
+            write(folder / BASELINES / baseline.name / f"{name}.jsonl", rows)
         entry: dict[str, Any] = {
             "name": baseline.name,
             "label": baseline.label,

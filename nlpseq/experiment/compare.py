@@ -15,6 +15,7 @@ from nlpseq.analysis.comparison import Report
 from nlpseq.data.in_memory import LocalData, as_options
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import check_writable, write_json
+from nlpseq.owner import owned
 from nlpseq.run_data import load_training_data
 from nlpseq.run_directory import finished_metrics
 from nlpseq.task_lookup import read_recipe, resolve
@@ -96,8 +97,9 @@ def _compare_runs(
     folder = output or comparison.folder_of(folders)
     comparison.check_folder(folder, folders)
     check_writable(folder)
-    report = comparison.compare(folders, **options)
-    comparison.write(report, folder)
+    with owned(folder):
+        report = comparison.compare(folders, **options)
+        comparison.write(report, folder)
     return report, folder
 
 
@@ -135,15 +137,17 @@ def train_and_compare(
     planned = plan.planned_models()
     folder = output or _default_folder(plan, planned)
     check_writable(folder)
-    if split is not None:
-        _check_split(plan, planned, split)
-    _train_all(plan, planned, folder, test=split is None or split.startswith("test"))
-    folders = [folder / model.name for model in planned]
-    _score_missing(plan, folders, split)
     options |= {"split": split, "difference": difference, "samples": samples}
     options |= {"local_data": plan.local_data, "device": plan.device}
-    report = comparison.compare(folders, command=plan.command(folder), notes=[plan.note], **options)
-    comparison.write(report, folder)
+    with owned(folder):
+        if split is not None:
+            _check_split(plan, planned, split)
+        _train_all(plan, planned, folder, test=split is None or split.startswith("test"))
+        folders = [folder / model.name for model in planned]
+        _score_missing(plan, folders, split)
+        command = plan.command(folder)
+        report = comparison.compare(folders, command=command, notes=[plan.note], **options)
+        comparison.write(report, folder)
     return report, folder
 
 

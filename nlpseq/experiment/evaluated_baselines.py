@@ -1,6 +1,6 @@
 """Baselines of a finished run beside its scores on a split: stored ones, or trained again on the run's data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.run_data import changed_splits, recorded_data
 from nlpseq.run_directory import BASELINES, TRAINED_ON, finished_metrics, read_data_record
+from nlpseq.stored_files import check_inside
 from nlpseq.task import Record, Task
 
 from .baselines import score_baselines, tested_difference
@@ -25,6 +26,7 @@ def baselines_of_run(
     split: str,
     records: Sequence[Record],
     overrides: Sequence[str] = (),
+    write: Callable[[Path, Sequence[Record]], None] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the baselines of a run on a split that is scored again.
 
@@ -39,6 +41,7 @@ def baselines_of_run(
         split: name of the scored split.
         records: of the network on the split.
         overrides: changes to the recipe of the run.
+        write: see `score_baselines`.
 
     Returns:
         The keys `baselines` and `training_seconds` of the evaluation, {} if the run has no baselines; and a
@@ -59,7 +62,9 @@ def baselines_of_run(
         reason = f"they would be trained again on the train split of the run: {error}"
         return {}, [f"{NOT_SHOWN}{reason}"]
     scored, rows = {split: splits[split]}, {split: records}
-    entries = score_baselines(task, scored, rows, folder, seconds=seconds, trained_on=trained_on)
+    entries = score_baselines(
+        task, scored, rows, folder, seconds=seconds, trained_on=trained_on, write=write
+    )
     return {"baselines": entries, "training_seconds": seconds}, []
 
 
@@ -83,6 +88,7 @@ def _stored(
 ) -> dict[str, Any]:
     """Return a stored baseline beside new scores of the network; {} if it has no records on the split."""
     path = run / BASELINES / str(entry["name"]) / f"{split}.jsonl"
+    check_inside(run, path)
     if split not in entry.get("scores", {}) or not path.exists():
         return {}
     keys = ("name", "label", "score", "seconds", "note")

@@ -17,6 +17,7 @@ from nlpseq.data.in_memory import MEMORY, DataInMemory, read_in_memory
 from nlpseq.data.missing_labels import LEARNT_FROM
 from nlpseq.data.offset_units import likely_unit
 from nlpseq.data.own_files import OwnFiles, check_paths, describe_files
+from nlpseq.data.own_tokens import gather_tokens
 from nlpseq.data.report import DataReport, build_report
 from nlpseq.data.sources import read_splits
 from nlpseq.data.split import Split
@@ -111,10 +112,12 @@ def read_own_data(
     section = {**files.section, **given}
     config = _data_config(section)
     raw = memory.read((), {}) if memory else _read_files(files, config, columns)
+    tokens = gather_tokens(raw, columns, files.fields, str(given.get("sentence_id") or ""))
+    raw, fields = tokens.splits, {**files.fields, **tokens.fields}
     _check_rows(raw)
-    named = _by_task(columns, raw, files.fields)
-    choice = choose_columns(raw, named, files.fields, OPTIONS, only_report=only_report)
-    section |= _columns_and_hold_out(choice, raw, given)
+    named = _by_task(columns, raw, fields)
+    choice = choose_columns(raw, named, fields, OPTIONS, only_report=only_report)
+    section |= tokens.section | _columns_and_hold_out(choice, raw, given)
     renamed = rename_columns(
         raw,
         _data_config(section),
@@ -125,8 +128,9 @@ def read_own_data(
     report = build_report(
         renamed,
         {name: name for name in choice.columns},
-        (*files.lines, *choice.lines),
+        (*files.lines, *tokens.lines, *choice.lines),
         held_out=sum(section.get("hold_out", {}).values()),
+        separator=str(given.get("label_separator", "auto")),
     )
     return OwnData(files, renamed, choice, section, report, memory)
 

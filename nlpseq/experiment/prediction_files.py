@@ -13,6 +13,7 @@ from nlpseq.data.kept_columns import kept_columns, kept_values
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.files import write_lines
+from nlpseq.stored_files import regular_file
 from nlpseq.task import Record, Task
 
 
@@ -65,6 +66,7 @@ def read_predictions(path: Path) -> list[Record]:
         UserError: the file is missing or damaged.
     """
     try:
+        regular_file(path.parent, path.name)
         with path.open(encoding="utf-8", newline="\n") as lines:
             rows = [json.loads(line) for line in lines]
         return [
@@ -77,5 +79,5 @@ def read_predictions(path: Path) -> list[Record]:
             )
             for row in rows
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: missing or damaged ({error})") from error

@@ -10,17 +10,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from nlpseq import model_directory, recipe
 from nlpseq.data import tag_schemes
 from nlpseq.data.sources import BUILTIN
 from nlpseq.data.synthetic import toy_corpus
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import write_json
+from nlpseq.owner import owned
 from nlpseq.predictor import Generator
 from nlpseq.recipe import DataConfig
 from nlpseq.reporting.formats import is_percent
+from nlpseq.reporting.terminal import console
 from nlpseq.task import Task
 from nlpseq.task_lookup import read_recipe
 
@@ -138,15 +138,17 @@ def quickstart(
         for task in _chosen_tasks(chosen, overrides)
     }
     every_run = [run for task_runs in runs.values() for run in task_runs.values()]
-    metrics = {
-        run.folder: _train(run, f"[{number}/{len(every_run)}]")
-        for number, run in enumerate(every_run, start=1)
-    }
-    result = Quickstart(
-        folder, [_summarize(task, task_runs, metrics) for task, task_runs in runs.items()]
-    )
-    rows = {row.task: asdict(row) for row in result.rows}
-    write_json(folder / "summary.json", {"seed": seed, "overrides": list(overrides), "tasks": rows})
+    with owned(folder):
+        metrics = {
+            run.folder: _train(run, f"[{number}/{len(every_run)}]")
+            for number, run in enumerate(every_run, start=1)
+        }
+        result = Quickstart(
+            folder, [_summarize(task, task_runs, metrics) for task, task_runs in runs.items()]
+        )
+        rows = {row.task: asdict(row) for row in result.rows}
+        summary = {"seed": seed, "overrides": list(overrides), "tasks": rows}
+        write_json(folder / "summary.json", summary)
     return result
 
 
@@ -209,7 +211,7 @@ def _train(run: TrainingRun, number: str) -> dict[str, Any]:
     """Train or resume a run, unless it has finished; print its name, and return its metrics."""
     finished = run.directory.metrics() is not None
     line = f"{number} {run.name}, in {run.folder}{': trained already' if finished else ''}"
-    Console(highlight=False, emoji=False).print(line, style="bold", markup=False, soft_wrap=True)
+    console().print(line, style="bold", markup=False, soft_wrap=True)
     result = run.execute()
     if result.interrupted:
         raise KeyboardInterrupt

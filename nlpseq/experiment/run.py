@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from accelerate import PartialState
 
 from nlpseq.errors import UserError
 from nlpseq.files import write_json
+from nlpseq.owner import owned
 from nlpseq.task_lookup import read_recipe
 
+from .overwritten_runs import OverwrittenRuns
 from .training_run import RunOptions, RunResult, TrainingRun
 
 INTERVAL = "95% of the mean, corrected for overlapping training sets (Nadeau & Bengio 2003)"
@@ -73,28 +76,45 @@ def _run_all(
         options: of every run.
         summarize_runs: makes the summary of the metrics of all runs.
     """
-    runs = []
+    with owned(folder):
+        runs = _planned(name, folder, variants, options)
+        results = []
+        for single_run in runs.values():
+            results.append(single_run.execute())
+            if results[-1].interrupted:
+                return results[-1]
+        OverwrittenRuns(folder, {}).finish()
+        summary = summarize_runs(
+            {part: result.metrics for part, result in zip(runs, results, strict=True)}
+        )
+        if baselines := _baselines([result.metrics for result in results]):
+            summary["baselines"] = baselines
+        if PartialState().is_main_process:
+            write_json(folder / "summary.json", summary)
+    return RunResult(folder, summary, samples=results[0].samples)
+
+
+def _planned(
+    name: str, folder: Path, variants: Mapping[str, Sequence[str]], options: RunOptions
+) -> dict[str, TrainingRun]:
+    """Return the runs, all of them checked; arguments as of `_run_all`."""
+    runs = {}
     for part, further in variants.items():
         recipe = read_recipe(name, [*options.overrides, *further])
         # metrics.json has the seed beside the overrides.
         changes = [change for change in further if not change.startswith("seed=")]
         recorded = replace(options, overrides=(*options.overrides, *changes))
-        runs.append(TrainingRun(folder / part, recipe, name, recorded))
-    for single_run in runs:
-        single_run.directory.check()  # all of them before the first is trained
-    results = []
-    for single_run in runs:
-        results.append(single_run.execute())
-        if results[-1].interrupted:
-            return results[-1]
-    summary = summarize_runs(
-        {part: result.metrics for part, result in zip(variants, results, strict=True)}
-    )
-    if baselines := _baselines([result.metrics for result in results]):
-        summary["baselines"] = baselines
-    if PartialState().is_main_process:
-        write_json(folder / "summary.json", summary)
-    return RunResult(folder, summary, samples=results[0].samples)
+        runs[part] = TrainingRun(folder / part, recipe, name, recorded)
+    recipes = {part: single_run.directory.recipe for part, single_run in runs.items()}
+    overwritten = OverwrittenRuns(folder, recipes)
+    for part, single_run in runs.items():
+        directory = single_run.directory
+        if options.resume and overwritten.includes(part):
+            directory.resume, directory.overwrite = False, True
+        if directory.overwrite:
+            single_run.claiming = partial(overwritten.claiming, part)
+        directory.check()  # all of them before the first is trained
+    return runs
 
 
 def _baselines(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

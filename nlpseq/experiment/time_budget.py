@@ -4,7 +4,6 @@ The number of updates is fixed before training, because schedules need it. If th
 measured, the trainer stops at the limit with a last validation, and the recipe of the run records where.
 """
 
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from nlpseq.recipe import Recipe
 from nlpseq.reporting.formats import format_duration
 from nlpseq.task import Task
 from nlpseq.task_lookup import resolve
+from nlpseq.temporary_files import scratch_folder
 from nlpseq.training.history import History
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.trainer import Trainer
@@ -94,12 +94,12 @@ def measure_speed(
     task.prepare(used, [local_data] if isinstance(local_data, Path) else [])
     model = task.build()
     accelerator = build_accelerator(device, recipe.training.precision)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         trainer = Trainer(
-            task, model, accelerator=accelerator, folder=Path(folder), reporter=SilentReporter()
+            task, model, accelerator=accelerator, folder=folder, reporter=SilentReporter()
         )
         trainer.fit(splits["train"], splits.get("validation"))
-        history = History(Path(folder) / "history.jsonl").read()
+        history = History(folder / "history.jsonl").read()
     logged = {line["step"]: line["seconds"] for line in history if "loss" in line}
     last = max(logged)
     update = (logged[last] - logged.get(WARM_UP, 0.0)) / max(last - WARM_UP, 1)

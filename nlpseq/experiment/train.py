@@ -5,7 +5,7 @@ The run directory has the recipe, and `nlpseq run RUN/recipe.toml` repeats the r
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +145,16 @@ def train(request: Request, say: Say = print) -> RunResult:
         UserError: bad input, with one line that says what to change.
     """
     clock = Clock()
-    if request.resume:
-        return _resume(request, clock)
-    _check_folder(_folder(request), overwrite=request.overwrite)
+    folder = _folder(request)
+    directory = RunDirectory(folder, "", resume=request.resume, overwrite=request.overwrite)
+    with directory.owned():
+        if request.resume and (folder / RECIPE).exists():
+            return _resume(request, clock)
+        return _train(request, say, clock)
+
+
+def _train(request: Request, say: Say, clock: Clock) -> RunResult:
+    """Plan and train; errors as of `train`."""
     planned = prepare(request, say)
     recipe, seconds = planned.plan.recipe, None
     if request.minutes is not None:
@@ -178,11 +185,6 @@ def _folder(request: Request) -> Path:
     return Path("runs") / (default_name(first) if isinstance(first, str | Path) else "data")
 
 
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Check that a run may be written, before anything is computed."""
-    RunDirectory(folder, "", resume=False, overwrite=overwrite).check()
-
-
 def _options(request: Request, data: LocalData | None, seconds: float | None) -> RunOptions:
     return RunOptions(
         **as_options(data),
@@ -210,11 +212,9 @@ def _resume(request: Request, clock: Clock) -> RunResult:
     """Continue a run by the recipe in its directory, which is the plan that was made.
 
     Raises:
-        UserError: there is no run, or its recipe is not the one asked for.
+        UserError: its recipe is not the one asked for.
     """
     folder = _folder(request)
-    if not (folder / RECIPE).exists():
-        return train(replace(request, resume=False))
     data = read_own_data(request.data, request.columns, request.splits, request.overrides)
     recipe = read_recipe(str(folder / RECIPE), request.overrides)
     local = data.memory or data.files.folder

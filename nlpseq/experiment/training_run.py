@@ -9,14 +9,14 @@ then resumed with scoring. metrics.json comes last, so its presence means that t
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from rich.console import Console
 from torch import nn
 
 from nlpseq import model_directory
@@ -33,21 +33,24 @@ from nlpseq.recipe import Recipe
 from nlpseq.reporting.learning_curves import Chosen, learning_curves
 from nlpseq.reporting.model_card import model_card
 from nlpseq.reporting.notebook import run_html
+from nlpseq.reporting.terminal import console
 from nlpseq.run_data import load_training_data
-from nlpseq.run_directory import METRICS, RECIPE, TRAINED_ON, DataRecord, RunDirectory
+from nlpseq.run_directory import METRICS, RECIPE, RunDirectory
 from nlpseq.task import Record, Task
 from nlpseq.task_lookup import resolve
+from nlpseq.training.checkpoint import CHECKPOINTS, CheckpointStore
 from nlpseq.training.history import History
+from nlpseq.training.model_size import check_model_size
 from nlpseq.training.progress import FitResult, RunLength
 from nlpseq.training.reporters import build_reporter
-from nlpseq.training.selection import check_selection
-from nlpseq.training.train_state import checkpoint_size
+from nlpseq.training.selection import check_selection, meaningless_line, meaningless_scores
 from nlpseq.training.trainer import Trainer
 
 from .baselines import score_baselines
+from .claim import claim, data_record, full_disk_in_words, owning
 from .prediction_files import columns_to_keep, write_predictions
 from .run_figures import run_figures
-from .settled_recipe import check_settled, reread, to_toml
+from .settled_recipe import reread, to_toml
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,9 @@ class TrainingRun:
         recipe: the resolved recipe.
         name: name of the recipe, for metrics and messages.
         options: how to run it.
+
+    Attributes:
+        claiming: makes a context for the moment in which the directory is claimed.
     """
 
     def __init__(self, folder: Path, recipe: Recipe, name: str, options: RunOptions) -> None:
@@ -120,13 +126,14 @@ class TrainingRun:
         self.name = name
         self.options = options
         self._data_dir = options.data_dir
+        self.claiming: Callable[[], AbstractContextManager[None]] = nullcontext
         self.task: Task[Any] = resolve(recipe.task)(recipe)
         self.directory = RunDirectory(
             folder,
             to_toml(recipe),
             resume=options.resume,
             overwrite=options.overwrite,
-            reread=lambda file: reread(file, recipe),
+            reread=lambda document: reread(document, recipe),
         )
 
     def execute(self) -> RunResult:
@@ -136,23 +143,34 @@ class TrainingRun:
             UserError: bad input, with one line that says what to change.
         """
         accelerator = self._build_accelerator()
-        self.directory.check()
-        accelerator.wait_for_everyone()
-        if self.options.resume and (metrics := self.directory.metrics()) is not None:
+        with owning(self.directory, accelerator):
+            return self._train(accelerator)
+
+    def _train(self, accelerator: Accelerator) -> RunResult:
+        """Do what `execute` says, in a directory that this process owns."""
+        if self.directory.resume and (metrics := self.directory.metrics()) is not None:
             return self._finished_result(metrics)
-        resumed = self.folder if self.options.resume else None
+        resumed = self.folder if self.directory.resume else None
         splits, self._data_dir = load_training_data(
             self.name, self.task, self.options.local_data, self.options.overrides, resumed=resumed
         )
-        model = self._prepare(splits)
+        model = self._prepare(splits, accelerator)
         if accelerator.is_main_process:
-            self._claim_directory(splits, model)
+            record = data_record(self.task, splits, self._data_dir, self.options.data)
+            claim(self.directory, self.task, model, record, self.claiming)
         accelerator.wait_for_everyone()
+        with full_disk_in_words(self.directory):
+            return self._fit_and_score(model, splits, accelerator)
+
+    def _fit_and_score(
+        self, model: nn.Module, splits: Mapping[str, Split], accelerator: Accelerator
+    ) -> RunResult:
+        """Train in the claimed directory, save the model, score and write."""
         trainer = self._start(model, accelerator)
         fitted = trainer.fit(
             splits["train"],
             splits.get("validation"),
-            resume=self.options.resume,
+            resume=self.directory.resume,
             seconds=self.options.seconds,
         )
         if fitted.stopped == "interrupted":
@@ -168,6 +186,7 @@ class TrainingRun:
         if accelerator.is_main_process:
             samples = self.task.samples(model, accelerator.device)
             self._write(metrics, samples)
+            self._drop_checkpoints()
         accelerator.wait_for_everyone()
         for tracker in accelerator.trackers:
             tracker.finish()  # not end_training, which would also end the process group
@@ -196,9 +215,18 @@ class TrainingRun:
                 f"{self.folder}: has finished, with --no-test; score the rest by `nlpseq evaluate "
                 f"{self.folder} --split {metrics['left_alone'][0]}`"
             )
+        if "keep_checkpoints" in (self.folder / RECIPE).read_text(
+            "utf-8"
+        ):  # not of earlier versions
+            self._drop_checkpoints()  # of a run that was killed before it had
         return RunResult(self.folder, metrics)
 
-    def _prepare(self, splits: Mapping[str, Split]) -> nn.Module:
+    def _drop_checkpoints(self) -> None:
+        """Delete the checkpoints of a finished run, unless the recipe keeps them."""
+        if not self.recipe.training.keep_checkpoints:
+            CheckpointStore(self.folder / CHECKPOINTS).remove()
+
+    def _prepare(self, splits: Mapping[str, Split], accelerator: Accelerator) -> nn.Module:
         """Prepare the task, build the model, and check every option before training."""
         scored = self._scored_splits(splits)
         set_seed(self.recipe.seed)
@@ -207,41 +235,21 @@ class TrainingRun:
         self.task.prepare({name: splits[name] for name in used if name in splits}, folders)
         notes = split_notes(splits, used, self.task.text_fields)
         self.task.notes[:0] = [note for note in notes if note not in self.task.notes]
+        check_model_size(self.task, accelerator.device)
         model = self.task.build()
         batches = self.task.steps_per_epoch(splits["train"])  # raises if train is too short for one
-        if note := RunLength(batches, self.recipe.training).short_run_note():
-            self.task.notes.append(note)
+        self.task.notes += RunLength(batches, self.recipe.training).notes()
         self.task.check_options()
         for name in scored:
             columns_to_keep(self.task, splits[name])  # raises if a column is not there
         check_selection(self.task, validated="validation" in splits)
         return model
 
-    def _claim_directory(self, splits: Mapping[str, Split], model: nn.Module) -> None:
-        # Two checkpoints are kept while another one is written.
-        self.directory.check_space(3 * checkpoint_size(model, self.recipe.training))
-        resolved, file = self.task.resolved_recipe(), self.folder / RECIPE
-        if self.options.resume and file.exists():
-            check_settled(file, resolved)
-        # Of local data every split is recorded, so that later commands find what the run had.
-        data = self.options.data
-        recorded = [name for name in splits if self._data_dir or data or name in TRAINED_ON]
-        self.directory.claim(
-            DataRecord(
-                {name: splits[name].fingerprint for name in recorded},
-                self._data_dir,
-                {name: list(splits[name].files) for name in splits if splits[name].files},
-                data.fingerprints if data else {},
-                data.kind if data else "",
-            ),
-            to_toml(resolved),
-        )
-
     def _start(self, model: nn.Module, accelerator: Accelerator) -> Trainer:
         """Start trackers and the reporter, and return the trainer."""
         if self.options.track:
             accelerator.init_trackers("nlpseq", config={"recipe": self.name})
-        reporter = build_reporter(Console(quiet=not accelerator.is_main_process))
+        reporter = build_reporter(console(quiet=not accelerator.is_main_process))
         for note in self.task.notes:
             reporter.note(note)
         return Trainer(
@@ -287,7 +295,11 @@ class TrainingRun:
             scored_records[name] = records
             metrics[name] = {**scores, **self.task.known_scores(splits[name])}
             metrics["details"][name] = self.task.details(records)
-            for note in self.task.score_notes(name, records):
+            nothing = meaningless_scores(self.task, records)
+            if nothing:
+                metrics["details"][name]["meaningless"] = nothing
+            said = [meaningless_line(name, *nothing)] if nothing else []
+            for note in [*self.task.score_notes(name, records), *said]:
                 self.task.notes.append(note)
                 trainer.reporter.note(note)
             if trainer.accelerator.is_main_process:

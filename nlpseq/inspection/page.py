@@ -1,10 +1,10 @@
 """The page of an inspection: one HTML file with its pictures inside, for light and dark screens and for print."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nlpseq.reporting.figures import STYLE, Picture
+from nlpseq.safe_text import for_html
 
 _LAYOUT = """\
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -56,12 +56,12 @@ def inspection_page(title: str, facts: Sequence[str], sections: Sequence[PageSec
         facts: lines below it, such as the command.
         sections: of the page.
     """
-    lines = "".join(f"<p><code>{html.escape(fact)}</code></p>\n" for fact in facts)
+    lines = "".join(f"<p><code>{for_html(fact)}</code></p>\n" for fact in facts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}{_LAYOUT}</style>\n</head>\n<body>\n"
-        f"<h1>{html.escape(title)}</h1>\n{lines}{sections_html(sections)}</body>\n</html>\n"
+        f"<title>{for_html(title)}</title>\n<style>\n{STYLE}{_LAYOUT}</style>\n</head>\n<body>\n"
+        f"<h1>{for_html(title)}</h1>\n{lines}{sections_html(sections)}</body>\n</html>\n"
     )
 
 
@@ -71,10 +71,10 @@ def sections_html(sections: Sequence[PageSection]) -> str:
 
 
 def _section(section: PageSection) -> str:
-    text = "".join(f"<p>{html.escape(paragraph)}</p>\n" for paragraph in section.text)
+    text = "".join(f"<p>{for_html(paragraph)}</p>\n" for paragraph in section.text)
     pictures = "".join(map(_figure, section.pictures))
     return (
-        f"<section>\n<h2>{html.escape(section.title)}</h2>\n{text}{_table(section.table)}"
+        f"<section>\n<h2>{for_html(section.title)}</h2>\n{text}{_table(section.table)}"
         f"{pictures}</section>\n"
     )
 
@@ -82,9 +82,9 @@ def _section(section: PageSection) -> str:
 def _table(rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in rows[0])
+    head = "".join(f'<th scope="col">{for_html(cell)}</th>' for cell in rows[0])
     body = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows[1:]
+        f"<tr>{''.join(f'<td>{for_html(cell)}</td>' for cell in row)}</tr>\n" for row in rows[1:]
     )
     return (
         f'<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n'
@@ -94,7 +94,7 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 def _figure(picture: Picture) -> str:
     kind = ' class="wide"' if picture.width > _WIDE else ""
-    caption = html.escape(picture.caption)
+    caption = for_html(picture.caption)
     return (
         f"<figure{kind}><div>{picture.to_html()}</div><figcaption>{caption}</figcaption></figure>\n"
     )

@@ -8,6 +8,8 @@ from typing import Any
 from nlpseq.data.in_memory import LocalData
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import disk, write_json, write_text
+from nlpseq.owner import owned
+from nlpseq.stored_files import check_inside
 from nlpseq.versions import versions
 
 from .models import find_models
@@ -73,9 +75,16 @@ def inspect(
     _check(texts, parts, output)
     inspected = find_models(names, overrides, models=models, local_data=local_data, device=device)
     folder = output or _default_folder(names)
+    in_run = folder.parent == Path(names[0])
+    with owned(folder.parent if in_run else folder):
+        return _write(Request(inspected, texts, distance, folder, tuple(parts)), command)
+
+
+def _write(request: Request, command: str) -> Inspection:
+    """Make the views, and write them."""
+    inspected, folder, parts = request.models, request.folder, request.asked
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    request = Request(inspected, texts, distance, folder, tuple(parts))
     whole = View(numbers={model.name: {} for model in inspected})
     for view in (view for name in parts or PARTS for view in PARTS[name]):
         whole.add(view(request))
@@ -101,4 +110,7 @@ def _check(texts: Sequence[str], parts: Sequence[str], output: Path | None) -> N
 def _default_folder(names: Sequence[str]) -> Path:
     """Return a folder in the run of a single trained model; models on the Hub have none."""
     only = len(names) == 1 and Path(names[0]).is_dir()
-    return (Path(names[0]) if only else Path("runs")) / "inspection"
+    if not only:
+        return Path("runs") / "inspection"
+    check_inside(Path(names[0]), Path(names[0]) / "inspection")
+    return Path(names[0]) / "inspection"

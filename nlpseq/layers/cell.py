@@ -27,6 +27,7 @@ from torch.overrides import TorchFunctionMode
 
 from nlpseq.errors import UserError
 from nlpseq.layers.dropout import drop_weight
+from nlpseq.layers.time_loop import Stepped, over_time
 from nlpseq.types import State
 
 
@@ -98,17 +99,20 @@ class Cell(nn.Module):
         Returns:
             outputs (B, T, H), undefined at padding, and the state after the last real token of each row.
         """
-        outputs = []
+
+        def step(state: State, vectors: Tensor, index: Tensor) -> Stepped:
+            following = self.equations(vectors, state)
+            outputs = following[:1]
+            if lengths is not None:
+                real = (index < lengths).unsqueeze(1)  # (B, 1)
+                pairs = zip(following, state, strict=True)
+                following = tuple(torch.where(real, new, old) for new, old in pairs)
+            return following, outputs
+
+        indices = torch.arange(inputs.size(1), device=inputs.device)
         with self.dropped_weights():
-            for index, vectors in enumerate(inputs.unbind(1)):
-                following = self.equations(vectors, state)
-                outputs.append(following[0])
-                if lengths is not None:
-                    real = (index < lengths).unsqueeze(1)  # (B, 1)
-                    pairs = zip(following, state, strict=True)
-                    following = tuple(torch.where(real, new, old) for new, old in pairs)
-                state = following
-        return torch.stack(outputs, dim=1), state
+            state, (outputs,) = over_time(step, state, (inputs.transpose(0, 1), indices))
+        return outputs.transpose(0, 1).contiguous(), state
 
     def dropped_weights(self) -> AbstractContextManager[None]:
         """Let `equations` read weights with dropout, where the cell has any to drop."""
@@ -177,7 +181,7 @@ def last_real(outputs: Tensor, lengths: Tensor | None, before: Tensor) -> Tensor
     """
     if lengths is None:
         return outputs[:, -1]  # (B, H)
-    rows = torch.arange(len(lengths), device=outputs.device)
+    rows = torch.arange(lengths.size(0), device=outputs.device)
     last = outputs[rows, (lengths - 1).clamp(min=0)]
     return torch.where((lengths > 0).unsqueeze(1), last, before.to(last.dtype))
 

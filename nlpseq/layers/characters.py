@@ -47,9 +47,14 @@ class CharacterEncoder(nn.Module):
         """Encode words: characters (U, C), at least one in each word -> (U, character_size).
 
         On a CPU words of similar length are encoded together, so that one long word does not pad all others;
-        thousands of words are encoded in such groups on every device.
+        on other devices thousands of words are encoded in groups as they come.
         """
-        groups = _num_groups(len(characters), on_cpu=uses_cpu_kernels(characters))
+        if torch.compiler.is_compiling():
+            return self.encode_words(characters)
+        if not uses_cpu_kernels(characters):
+            parts = [self.encode_words(part) for part in characters.split(LARGEST_GROUP_ELSEWHERE)]
+            return torch.cat(parts)
+        groups = _num_groups(characters.size(0))
         if groups == 1:
             return self.encode_words(characters)
         lengths, order = (characters != PADDING).sum(1).sort(stable=True)
@@ -68,12 +73,10 @@ class CharacterEncoder(nn.Module):
         raise NotImplementedError
 
 
-def _num_groups(words: int, *, on_cpu: bool) -> int:
-    """Return the number of groups in which to encode so many words."""
-    least = GROUPS if on_cpu and words >= SMALLEST_GROUP * GROUPS else 1
-    return max(
-        least, math.ceil(words / (LARGEST_GROUP_ON_CPU if on_cpu else LARGEST_GROUP_ELSEWHERE))
-    )
+def _num_groups(words: int) -> int:
+    """Return the number of groups in which a CPU encodes so many words."""
+    least = GROUPS if words >= SMALLEST_GROUP * GROUPS else 1
+    return max(least, math.ceil(words / LARGEST_GROUP_ON_CPU))
 
 
 class CharacterCNN(CharacterEncoder):

@@ -30,8 +30,12 @@ from nlpseq.layers.linear_chain import (
     mixing_steps,
     path_sums,
 )
+from nlpseq.layers.padding import Padding
+from nlpseq.layers.traced_chain import log_partition
+from nlpseq.types import widest_float
 
 INITIAL_RANGE = 0.1
+FORBIDDEN = -1e30
 
 
 class ChainConstraints(NamedTuple):
@@ -44,7 +48,7 @@ class ChainConstraints(NamedTuple):
     @classmethod
     def none(cls, num_tags: int) -> "ChainConstraints":
         """Allow everything."""
-        return cls(*(torch.ones(shape).bool() for shape in _shapes(num_tags)))
+        return cls(*(torch.ones(shape, device="cpu").bool() for shape in _shapes(num_tags)))
 
 
 class Spans(NamedTuple):
@@ -139,6 +143,8 @@ class LinearChainCRF(ConstrainedChain):
         Returns:
             (B,), differentiable once; inf where a path is not allowed, 0 for a row without tokens.
         """
+        if torch.compiler.is_compiling():
+            return _traced_nll(emissions, self.chain(), tags, mask)
         start, transitions, end, mixing = self.chain()
         loss: Tensor = _NegativeLogLikelihood.apply(  # type: ignore[no-untyped-call]
             emissions, start, transitions, end, tags, mask, mixing
@@ -233,6 +239,26 @@ def path_scores(lattice: Lattice, tags: Tensor) -> Tensor:
     return steps.sum(1) + last.masked_fill(lattice.padding.lengths == 0, 0)
 
 
+def _traced_nll(emissions: Tensor, chain: Chain, tags: Tensor, mask: Tensor | None) -> Tensor:
+    """Compute `LinearChainCRF.nll` in a traced graph, whose gradient autograd computes.
+
+    Scores of -inf would have gradients of nan there, and become `FORBIDDEN`.
+    """
+    if mask is None:
+        mask = emissions.new_ones(emissions.shape[:2], dtype=torch.bool)
+    narrowest = torch.promote_types(emissions.dtype, chain.start.dtype)
+    dtype = widest_float(emissions)
+    emissions = emissions.to(dtype).masked_fill(~mask.unsqueeze(2), 0)
+    start, transitions, end = (part.to(dtype).clamp(min=FORBIDDEN) for part in chain[:3])
+    lattice = Lattice(emissions, Chain(start, transitions, end, chain.mixing), Padding.of(mask))
+    steps = emissions.transpose(0, 1)
+    log_z = log_partition(start, transitions, end, steps, mask.transpose(0, 1))
+    score = path_scores(lattice, tags.masked_fill(~mask, 0))
+    loss = (log_z - score).masked_fill(score <= FORBIDDEN / 2, math.inf)
+    loss = loss.masked_fill(lattice.padding.lengths == 0, 0)
+    return loss.to(torch.promote_types(narrowest, torch.float32))
+
+
 class _NegativeLogLikelihood(torch.autograd.Function):
     """The loss together with the gradients of each row, which `backward` weights."""
 
@@ -272,7 +298,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         d_emissions, d_transitions, d_end = ctx.saved_tensors
         emissions_dtype, dtype = ctx.dtypes
-        grad = grad.double()  # (B,)
+        grad = grad.to(d_emissions.dtype)  # (B,)
         return (
             (d_emissions * grad.view(-1, 1, 1)).to(emissions_dtype),
             (grad @ d_emissions[:, 0]).to(dtype),

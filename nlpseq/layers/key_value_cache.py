@@ -1,7 +1,8 @@
 """The state of a causal Transformer: keys and values of the previous tokens.
 
 A state is `(lengths (B, 1, 1), cache (B, C, 2H), ...)`, with one cache for each layer. Tokens are aligned on the
-right: the last `lengths[b]` entries of row b are real. They are fewer than C only if a batch had padding.
+right: the last `lengths[b]` entries of row b are real. They are fewer than C only if a batch had padding. Where none
+had, `lengths` is (B, 1, 0): all entries are real, and nobody has to read that from a GPU.
 
 With a context of N tokens each token attends to itself and the N - 1 before it, in each layer, wherever windows
 begin. So the cache needs N - 1 entries, several windows give the same result as one, and a step after a million
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nlpseq.layers.cpu import may_be_padded, reads_values_for_free
 from nlpseq.layers.positions import First, Rotation
 from nlpseq.layers.self_attention import AttentionMask
 from nlpseq.types import State
@@ -36,12 +38,14 @@ class KeyValueCache:
         self.lengths, *self.caches = state
         self.context = context
         self.size = self.caches[0].size(1)
-        self.ragged = self.size > 0 and bool((self.lengths != self.size).any())
+        self.ragged = self.lengths.size(2) > 0 and self.size > 0
+        if self.ragged and reads_values_for_free(self.lengths):
+            self.ragged = bool((self.lengths != self.size).any())
 
     @staticmethod
     def empty(batch_size: int, num_layers: int, hidden_size: int, like: Tensor) -> State:
         """Return the state before the first token."""
-        lengths = torch.zeros(batch_size, 1, 1, dtype=torch.long, device=like.device)
+        lengths = torch.zeros(batch_size, 1, 0, dtype=torch.long, device=like.device)
         shape = (batch_size, 0, 2 * hidden_size)
         return (lengths, *(like.new_zeros(shape) for _ in range(num_layers)))
 
@@ -73,11 +77,14 @@ class KeyValueCache:
             mask: (B, T) True at the window's real tokens; None: all are real.
         """
         size = caches[0].size(1)
-        lengths = self.lengths + (size - self.size)
-        if mask is not None and not bool(mask.all()):
+        lengths = self.lengths if self.ragged else self.lengths[:, :, :0]
+        if mask is not None and may_be_padded(mask):
+            if not self.ragged:
+                lengths = torch.full((mask.size(0), 1, 1), self.size, device=mask.device)
             padding = (~mask).sum(1, keepdim=True)  # (B, 1), to be moved to the left
             lengths = lengths - padding.unsqueeze(2)
             rolled = (torch.arange(size, device=mask.device) - padding) % size  # (B, S)
             caches = [cache.gather(1, rolled.unsqueeze(2).expand_as(cache)) for cache in caches]
         kept = min(size, self.context - 1) if self.context else size
-        return (lengths.clamp(max=kept), *(cache[:, size - kept :] for cache in caches))
+        lengths = (lengths + (size - self.size)).clamp(max=kept)
+        return (lengths, *(cache[:, size - kept :] for cache in caches))

@@ -4,8 +4,8 @@ The score of a path y of tags over a row of T tokens is
 
     start(y_1) + sum of emissions_t(y_t) + sum of transitions(y_t-1, y_t) + end(y_T)
 
-where -inf forbids. Everything is computed in float64, which costs little with a few tags, and without gradients: the
-sums come with the expected counts, which are the gradients of log Z.
+where -inf forbids. Everything is computed in float64, which costs little with a few tags (in float32 on Apple's GPUs,
+which have no other), and without gradients: the sums come with the expected counts, which are the gradients of log Z.
 
 Both directions of forward-backward (Rabiner 1989) are one recursion: the backward one reads the reversed row, with
 `start` and `end` swapped and the transitions transposed. So they run stacked in one loop, and padding only comes
@@ -15,7 +15,8 @@ after the real tokens of a row.
 - `scaled_sums` runs it on exp(score), normalized from time to time: several times faster, because a step is one
   small matrix product.
 
-`path_sums` and `messages` use the second where it loses nothing: see `Lattice.exp_space_steps`.
+`path_sums` and `messages` use the second where it loses nothing: see `Lattice.exp_space_steps`. A GPU would have to
+wait for the scores to know, and uses the first.
 """
 
 import math
@@ -24,12 +25,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from nlpseq.layers.cpu import reads_values_for_free
 from nlpseq.layers.padding import Padding, reverse
+from nlpseq.layers.traced_chain import best_ways, follow_back, log_weights
+from nlpseq.types import widest_float
 
 NEVER = 2**31  # more steps than a row has tokens
 TINY = torch.finfo(torch.float64).tiny
 # A product of exps of this size, times a few thousand tokens, is still a normal float64.
 LARGEST_EXPONENT = 0.9 * math.log(torch.finfo(torch.float64).max)
+
+
+_FEW = 8
 
 
 class Chain(NamedTuple):
@@ -47,12 +54,22 @@ def mixing_steps(allowed: Tensor) -> int:
     for number in range(1, 2 * len(allowed) + 1):
         if bool(reached.all()):
             return number
+        if number == _FEW and not _mixes(steps):
+            return NEVER
         reached = (reached @ steps).clamp(max=1)
     return NEVER
 
 
+def _mixes(steps: Tensor) -> bool:
+    """Return whether some number of allowed transitions, by doubling it, leads from each tag to each tag."""
+    reached, number = steps, 1
+    while number < 2 * len(steps) and not bool(reached.all()):
+        reached, number = (reached @ reached).clamp(max=1), 2 * number
+    return bool(reached.all())
+
+
 class Lattice(NamedTuple):
-    """The scores of a batch of rows, in float64 and detached; emissions are 0 at padding."""
+    """The scores of a batch of rows, in the widest float and detached; emissions are 0 at padding."""
 
     emissions: Tensor  # (B, T, K)
     chain: Chain
@@ -63,8 +80,9 @@ class Lattice(NamedTuple):
         """Build from emissions (B, T, K) of any type and a mask (B, T), padding on the right, or None."""
         if mask is None:
             mask = emissions.new_ones(emissions.shape[:2], dtype=torch.bool)
-        start, transitions, end = (part.detach().double() for part in chain[:3])
-        emissions = emissions.detach().double().masked_fill(~mask.unsqueeze(2), 0)
+        dtype = widest_float(emissions)
+        start, transitions, end = (part.detach().to(dtype) for part in chain[:3])
+        emissions = emissions.detach().to(dtype).masked_fill(~mask.unsqueeze(2), 0)
         return cls(emissions, Chain(start, transitions, end, chain.mixing), Padding.of(mask))
 
     @property
@@ -74,7 +92,7 @@ class Lattice(NamedTuple):
 
     def at_last(self, values: Tensor) -> Tensor:
         """Select from values (B, T, ...) those at each row's last real token (B, ...)."""
-        return values[torch.arange(len(values), device=values.device), self.last]
+        return values[torch.arange(values.size(0), device=values.device), self.last]
 
     def exp_space_steps(self) -> int:
         """Return how many steps `scaled_sums` may take before it must normalize, so that no path is lost.
@@ -85,8 +103,10 @@ class Lattice(NamedTuple):
         multiplied, with one step between them.
 
         Returns:
-            0 if even normalizing at each step would not be enough.
+            0 if even normalizing at each step would not be enough, or the scores cannot be read for free.
         """
+        if not reads_values_for_free(self.emissions):
+            return 0
         start, transitions, end, mixing = self.chain
         fixed = torch.cat([start, transitions.flatten(), end])
         low, high = self.emissions.aminmax(dim=2)
@@ -138,8 +158,12 @@ def log_sums(lattice: Lattice) -> PathSums:
     # Finite even for a row without an allowed path, where all weights are exp(-inf).
     divisor = log_z.clamp(min=-torch.finfo(log_z.dtype).max).view(-1, 1, 1)
     marginals = (forward + backward - emissions - divisor).exp().masked_fill(~mask.unsqueeze(2), 0)
-    counts = forward.new_zeros(len(forward), *lattice.chain.transitions.shape)  # (B, K, K)
+    counts = forward.new_zeros(forward.size(0), *lattice.chain.transitions.shape)  # (B, K, K)
     following = (backward - divisor).masked_fill(~mask.unsqueeze(2), -math.inf)
+    if torch.compiler.is_compiling():
+        scores = forward[:, :-1].unsqueeze(3) + lattice.chain.transitions  # (B, T - 1, K, K)
+        counts = (scores + following[:, 1:].unsqueeze(2)).exp().sum(1)
+        return PathSums(log_z, marginals, counts)
     for t in range(1, forward.shape[1]):
         scores = forward[:, t - 1].unsqueeze(2) + lattice.chain.transitions
         counts += (scores + following[:, t].unsqueeze(1)).exp()
@@ -159,6 +183,8 @@ def log_messages(lattice: Lattice) -> LogMessages:
     """Run forward-backward on the scores; the backward row is reversed (see the module)."""
     initial, transitions, emissions = lattice.both_ways()
     transitions = transitions.transpose(1, 2).unsqueeze(1).contiguous()  # (2, 1, K, K) to, from
+    if torch.compiler.is_compiling():
+        return _with_log_z(lattice, log_weights(initial, transitions, emissions))
     states = [initial + emissions[0]]
     for emission in emissions[1:].unbind(0):
         states.append((states[-1].unsqueeze(2) + transitions).logsumexp(3) + emission)
@@ -252,7 +278,7 @@ def scaled_messages(lattice: Lattice, steps: int) -> LogMessages:
     _, tops, shift, states, scales = _Scaled.of(lattice, steps)
     shifts = torch.stack([shift, reverse(shift, lattice.padding)]).permute(2, 0, 1, 3)
     divisors = (scales.log() + shifts).cumsum(0)  # (T, 2, B, 1)
-    steps_before = torch.arange(len(states), device=states.device)
+    steps_before = torch.arange(states.size(0), device=states.device)
     divisors += (steps_before * tops[1]).view(-1, 1, 1, 1) + torch.stack([tops[0], tops[2]]).view(
         2, 1, 1
     )
@@ -273,6 +299,8 @@ def best_paths(lattice: Lattice, n: int = 1) -> Paths:
     arriving = chain.transitions.t().repeat_interleave(n, dim=1)  # (K, K n) to, from and rank
     best = lattice.emissions.new_full((batch, tags, n), -math.inf)
     best[:, :, 0] = chain.start + lattice.emissions[:, 0]
+    if torch.compiler.is_compiling():
+        return _best_paths_traced(lattice, best.flatten(1), arriving, n)
     states, origins = [best.flatten(1)], []
     for emission in lattice.emissions.unsqueeze(3).unbind(1)[1:]:
         best, origin = _largest(states[-1].unsqueeze(1) + arriving, n)  # (B, K, n)
@@ -286,8 +314,23 @@ def best_paths(lattice: Lattice, n: int = 1) -> Paths:
         backwards = reverse(torch.stack([origins[0], *origins], dim=1), lattice.padding)
         for origin in backwards[:, :-1].unbind(1):
             indices.append(origin.gather(1, indices[-1]))
-    tags_found = reverse(torch.stack(indices, dim=1) // n, lattice.padding)  # (B, T, n)
-    paths = tags_found.masked_fill(~lattice.padding.mask.unsqueeze(2), 0).transpose(1, 2)
+    return _paths(lattice, torch.stack(indices, dim=1) // n, scores)
+
+
+def _best_paths_traced(lattice: Lattice, first: Tensor, arriving: Tensor, n: int) -> Paths:
+    """Compute `best_paths` in a traced graph, after the scores `first` (B, K n) of the first token."""
+    states, origins = best_ways(first, arriving, lattice.emissions.transpose(0, 1), n)
+    at_end = lattice.at_last(states.transpose(0, 1))
+    scores, last = _largest(at_end + lattice.chain.end.repeat_interleave(n), n)
+    backwards = reverse(origins.transpose(0, 1), lattice.padding).transpose(0, 1)
+    indices = follow_back(last, backwards).transpose(0, 1)  # (B, T, n)
+    return _paths(lattice, indices // n, scores)
+
+
+def _paths(lattice: Lattice, reversed_tags: Tensor, scores: Tensor) -> Paths:
+    """Turn tags (B, T, n) from each row's end on into paths."""
+    tags = reverse(reversed_tags, lattice.padding)
+    paths = tags.masked_fill(~lattice.padding.mask.unsqueeze(2), 0).transpose(1, 2)
     return Paths(paths.masked_fill((scores == -math.inf).unsqueeze(2), 0), scores)
 
 

@@ -63,6 +63,8 @@ def linear_cross_entropy(
     Returns:
         A scalar, in nats.
     """
+    if torch.compiler.is_compiling():  # the compiler cuts and joins loops by itself
+        return _plain_nll(inputs, weight, bias, targets, label_smoothing).sum()
     leaves = (inputs, weight, bias)
     if not (torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in leaves)):
         return linear_nll(inputs, weight, bias, targets, label_smoothing, chunk_size).sum()
@@ -87,6 +89,8 @@ def linear_nll(
     chunk_size: int | None = None,
 ) -> Tensor:
     """Return the loss (N,) of each row, without gradient; arguments as for `linear_cross_entropy`."""
+    if torch.compiler.is_compiling():
+        return _plain_nll(inputs, weight, bias, targets, label_smoothing)
     rows = chunk_size or _chunk_rows(len(inputs), len(weight))
     chunks = _Chunks(inputs, weight, bias, targets, label_smoothing, rows)
     for start, stop in chunks.spans:
@@ -106,6 +110,15 @@ def linear_log_probs(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Ten
     write_logits(inputs, weight, bias, whole[:, :size])
     whole[:, size:] = -torch.inf
     return torch.log_softmax(whole, dim=1, out=whole)[:, :size]
+
+
+def _plain_nll(
+    inputs: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, label_smoothing: float
+) -> Tensor:
+    """Return the loss (N,) by torch's own functions."""
+    logits = F.linear(inputs, weight, bias)  # (N, V)
+    logits = logits.to(_working_dtype(logits.dtype))
+    return F.cross_entropy(logits, targets, reduction="none", label_smoothing=label_smoothing)
 
 
 class _Chunks:

@@ -53,7 +53,7 @@ class LastPooling(Pooling):
         if mask is None:
             last = outputs[:, -1]  # (B, H)
         else:
-            rows = torch.arange(len(outputs), device=outputs.device)
+            rows = torch.arange(outputs.size(0), device=outputs.device)
             last = outputs[rows, mask.sum(1) - 1]
         if self.bidirectional:
             forward, _ = last.chunk(2, dim=1)

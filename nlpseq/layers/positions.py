@@ -92,7 +92,7 @@ class Rotation(NamedTuple):
 
     def rotate(self, vectors: Tensor) -> Tensor:
         """Rotate the queries or keys (B, heads, T, size) of the last T positions."""
-        begin = len(self.sines) - vectors.size(2)
+        begin = self.sines.size(0) - vectors.size(2)
         sines, cosines = self.sines[begin:], self.cosines[begin:]  # (T, size / 2)
         x, y = vectors.chunk(2, dim=3)
         return torch.cat([x * cosines - y * sines, y * cosines + x * sines], dim=3)

@@ -8,6 +8,8 @@ and still give the result of a batch of one, because
   token (see `Cell.sweep`);
 - the backward direction reverses each row within its own length, and then is a forward sweep.
 
+Without padding a GPU runs both directions, and layers with nothing between them, in one call: see `library_stack`.
+
 Dimension 1 of a state has torch's order: layer 0 forward, layer 0 backward, layer 1 forward, ... In training each
 sweep draws new dropout masks, and so does each `step`: steps cannot share a locked mask or a weight-drop mask.
 """
@@ -17,9 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nlpseq.layers.cells import Cell, build_cell
+from nlpseq.layers.cells import Cell, RecurrentCell, build_cell
+from nlpseq.layers.cpu import may_be_padded
 from nlpseq.layers.dropout import Dropout, LockedDropout
 from nlpseq.layers.encoder import Encoder, without_padding
+from nlpseq.layers.library_stack import library_cells, run_stack, runs_in_library
 from nlpseq.layers.normalization import NoNormalization, Normalization, build_normalization
 from nlpseq.layers.padding import Padding, reverse
 from nlpseq.types import EncoderOutput, State
@@ -37,20 +41,40 @@ class RecurrentLayer(nn.Module):
         self.dropout = dropout
         self.residual = residual
 
+    @property
+    def library_cells(self) -> list[RecurrentCell]:
+        """The cells, if torch's library computes them; else none."""
+        return library_cells([self._cell(number) for number in range(len(self.cells))])
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether the layer has only cells and perhaps dropout."""
+        return isinstance(self.normalization, NoNormalization) and not self.residual
+
     def forward(
         self, inputs: Tensor, padding: Padding | None, states: list[State]
     ) -> tuple[Tensor, list[State]]:
         """Run over a window: inputs (B, T, D) and the states of both directions -> outputs and the new states."""
         normalized = self.normalization(inputs, padding.mask if padding else None)
-        lengths = padding.lengths if padding else None
-        outputs, after = self._cell(0).sweep(normalized, states[0], lengths)
-        new_states = [after]
-        if len(self.cells) == 2:
-            backward, after = self._cell(1).sweep(reverse(normalized, padding), states[1], lengths)
-            outputs = torch.cat([outputs, reverse(backward, padding)], dim=2)  # (B, T, 2H)
-            new_states.append(after)
+        if padding is None and runs_in_library(inputs) and (cells := self.library_cells):
+            outputs, new_states = run_stack(cells, 1, normalized, states)
+        else:
+            outputs, new_states = self._sweep(normalized, padding, states)
         outputs = self.dropout(outputs)
         return (inputs + outputs if self.residual else outputs), new_states
+
+    def _sweep(
+        self, inputs: Tensor, padding: Padding | None, states: list[State]
+    ) -> tuple[Tensor, list[State]]:
+        """Run each cell over a window by its own sweep."""
+        lengths = padding.lengths if padding else None
+        outputs, after = self._cell(0).sweep(inputs, states[0], lengths)
+        new_states = [after]
+        if len(self.cells) == 2:
+            backward, after = self._cell(1).sweep(reverse(inputs, padding), states[1], lengths)
+            outputs = torch.cat([outputs, reverse(backward, padding)], dim=2)  # (B, T, 2H)
+            new_states.append(after)
+        return outputs, new_states
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Run one step: inputs (B, D), state of (B, H) -> outputs (B, H) and the new state."""
@@ -145,10 +169,13 @@ class RecurrentEncoder(Encoder):
             outputs (B, T, output_dim), zero at padding, and the state (B, L, H) after the last real
             token of each row (in the backward direction: after the first).
         """
-        ragged = mask is not None and not bool(mask.all())
-        padding = Padding.of(mask) if mask is not None and ragged else None
-        state = self.initial_state(len(inputs)) if state is None else state
+        padding = Padding.of(mask) if mask is not None and may_be_padded(mask) else None
+        state = self.initial_state(inputs.size(0)) if state is None else state
         columns = list(zip(*(part.unbind(1) for part in state), strict=True))  # L tuples of (B, H)
+        if padding is None and runs_in_library(inputs) and (cells := self._cells_of_one_call()):
+            outputs, new_columns = run_stack(cells, len(self.layers), inputs, columns)
+            outputs = self._layer(-1).dropout(outputs)
+            return EncoderOutput(outputs, _stack(new_columns))
         outputs, new_columns = inputs, []
         for depth, layer in enumerate(self.layers):
             first = depth * self.num_directions
@@ -180,6 +207,20 @@ class RecurrentEncoder(Encoder):
             outputs, after = layer.step(outputs, before)
             new_columns.append(after)
         return outputs, _stack(new_columns)
+
+    def _layer(self, depth: int) -> RecurrentLayer:
+        layer = self.layers[depth]
+        assert isinstance(layer, RecurrentLayer)  # for the type checker: a ModuleList forgets
+        return layer
+
+    def _cells_of_one_call(self) -> list[RecurrentCell]:
+        """Return all cells, if the library can run several layers at once: nothing happens between them."""
+        layers = [self._layer(depth) for depth in range(len(self.layers))]
+        between = any(layer.dropout.p for layer in layers[:-1])
+        if len(layers) == 1 or between or not all(layer.is_plain for layer in layers):
+            return []
+        cells = [layer.library_cells for layer in layers]
+        return [cell for part in cells for cell in part] if all(cells) else []
 
     def only_cell(self) -> Cell | None:
         """Return the cell of an encoder that adds nothing to one cell in one direction; else None."""

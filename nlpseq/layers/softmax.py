@@ -4,6 +4,7 @@ Both have three methods: `loss` (a sum, in nats, for training), `nll` (per token
 generation). The first two never hold the logits of all N tokens at once.
 """
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.errors import UserError
-from nlpseq.layers.cpu import is_cpu_inference
+from nlpseq.layers.cpu import is_cpu_inference, reads_values_for_free
 from nlpseq.layers.linear_cross_entropy import linear_cross_entropy, linear_log_probs, linear_nll
 
 
@@ -149,13 +150,33 @@ class AdaptiveSoftmaxLayer(nn.Module):
                 "set it to 0 or choose the full softmax"
             )
         total = outputs.new_zeros((), dtype=torch.float32)
+        if not reads_values_for_free(targets):
+            return total + self._loss_of_all_rows(outputs, targets)
         for inputs, weight, bias, ids, _ in self._parts(outputs, targets):
             total = total + linear_cross_entropy(inputs, weight, bias, ids)
+        return total
+
+    def _loss_of_all_rows(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute `loss` with each cluster on all rows: to select its own rows would wait for a GPU.
+
+        A row of another cluster is replaced by zeros, whose nll is log n with n words and has no gradient.
+        """
+        adaptive = self.softmax
+        cluster_of, in_head = self._clusters(targets)
+        total = linear_cross_entropy(outputs, adaptive.head.weight, adaptive.head.bias, in_head)
+        for index, (project, words, first) in enumerate(self._tails(), start=1):
+            others = cluster_of != index  # (N,)
+            inputs = project(outputs).masked_fill(others.unsqueeze(1), 0)  # (N, E)
+            ids = (targets - first).masked_fill(others, 0)
+            nll = linear_cross_entropy(inputs, words.weight, None, ids)
+            total = total + nll - others.sum() * math.log(words.out_features)
         return total
 
     @torch.no_grad()
     def nll(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the nll (N,) of each target, without gradient; outputs (N, H), targets (N,)."""
+        if torch.compiler.is_compiling():
+            return -self.log_probs(outputs).gather(1, targets.unsqueeze(1)).squeeze(1)
         (head, *clusters) = self._parts(outputs, targets)
         total = linear_nll(*head[:4])  # (N,)
         for inputs, weight, bias, ids, rows in clusters:
@@ -175,16 +196,29 @@ class AdaptiveSoftmaxLayer(nn.Module):
         The head scores frequent words and clusters; each cluster reads only the rows whose target it has.
         """
         adaptive = self.softmax
-        shortlist, edges = adaptive.shortlist_size, adaptive.cutoffs
-        cluster_of = torch.bucketize(targets, targets.new_tensor(edges[:-1]), right=True)  # (N,)
-        in_head = torch.where(cluster_of == 0, targets, shortlist + cluster_of - 1)
-        every_row = torch.arange(len(targets), device=targets.device)
+        cluster_of, in_head = self._clusters(targets)
+        every_row = torch.arange(targets.size(0), device=targets.device)
         yield outputs, adaptive.head.weight, adaptive.head.bias, in_head, every_row
-        for index, tail in enumerate(adaptive.tail):
+        for index, (project, words, first) in enumerate(self._tails(), start=1):
+            rows = (cluster_of == index).nonzero().squeeze(1)  # (n,)
+            inputs = project(outputs.index_select(0, rows))  # (n, E)
+            ids = targets.index_select(0, rows) - first
+            yield inputs, words.weight, None, ids, rows
+
+    def _clusters(self, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cluster (N,) of each target, 0 for frequent words, and its id in the head (N,)."""
+        adaptive = self.softmax
+        cluster_of = torch.zeros_like(targets)
+        for first in adaptive.cutoffs[:-1]:
+            cluster_of = cluster_of + (targets >= first)
+        return cluster_of, torch.where(
+            cluster_of == 0, targets, adaptive.shortlist_size + cluster_of - 1
+        )
+
+    def _tails(self) -> Iterator[tuple[nn.Module, nn.Linear, int]]:
+        """Yield the projection and the words of each cluster, and the id of its first word."""
+        for tail, first in zip(self.softmax.tail, self.softmax.cutoffs[:-1], strict=True):
             assert isinstance(tail, nn.Sequential)
             project, words = tail[0], tail[1]
             assert isinstance(words, nn.Linear)
-            rows = (cluster_of == index + 1).nonzero().squeeze(1)  # (n,)
-            inputs = project(outputs.index_select(0, rows))  # (n, E)
-            ids = targets.index_select(0, rows) - edges[index]
-            yield inputs, words.weight, None, ids, rows
+            yield project, words, first

@@ -2,7 +2,8 @@
 
 An extension may follow the trained table: pretrained vectors of words that the training vocabulary lacks, for new
 text. They are frozen and need no optimizer state. That is exact if the vocabulary holds all words of train: no
-gradient could reach them.
+gradient could reach them. They are held in half precision, in training as in the model directory, so every command
+reads the same numbers.
 """
 
 import math
@@ -24,7 +25,8 @@ class TokenEmbedding(nn.Module):
 
     Attributes:
         weight: (V, D) the trained table.
-        extension: (E, D) vectors of the ids V to V + E - 1, which an output layer does not have.
+        extension: (E, D) vectors of the ids V to V + E - 1, which an output layer does not have; float16, or float32
+            where that would lose more than rounding, and in models of earlier versions.
 
     Args:
         vocab_size: V, rows of the table.
@@ -37,6 +39,9 @@ class TokenEmbedding(nn.Module):
         frozen: whether the table is fixed, and with it an output layer that is tied to it.
         extension_size: E, rows of the extension; zero until they are loaded.
     """
+
+    constant_buffers = ("extension",)
+    """Buffers that training leaves as they are loaded, see `nlpseq.models.weights`."""
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class TokenEmbedding(nn.Module):
         self.embedding_dropout = embedding_dropout
         self.word_dropout = word_dropout
         self.weight = nn.Parameter(torch.empty(vocab_size, dim), requires_grad=not frozen)
-        extension = torch.zeros(extension_size, dim)
+        extension = torch.zeros(extension_size, dim, dtype=torch.float16)
         self.register_buffer("extension", extension, persistent=extension_size > 0)
         self.extension: Tensor
         self.reset_parameters()
@@ -86,7 +91,7 @@ class TokenEmbedding(nn.Module):
             given = tuple(vectors.shape)
             raise UserError(f"vectors of shape {given} do not fit an embedding of shape {wanted}")
         self.weight.copy_(vectors[:size])
-        self.extension.copy_(vectors[size:])
+        self.extension = half_precision(vectors[size:]).to(self.extension.device)
         self.weight[self.pad_id] = 0
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -105,7 +110,7 @@ class TokenEmbedding(nn.Module):
         size = len(self.weight)
         beyond = ids >= size
         inside = F.embedding(ids.masked_fill(beyond, self.pad_id), self.weight, self.pad_id)
-        outside = F.embedding((ids - size).clamp(min=0), self.extension)
+        outside = F.embedding((ids - size).clamp(min=0), self.extension).to(inside.dtype)
         return torch.where(beyond.unsqueeze(-1), outside, inside)
 
     def _drop_words(self, ids: Tensor) -> Tensor:
@@ -116,3 +121,11 @@ class TokenEmbedding(nn.Module):
         """Draw the factor (V + E,) of each word type's vector: 0, or 1 / (1 - embedding_dropout)."""
         types = len(self.weight) + len(self.extension)
         return keep_mask(self.weight, (types,), self.embedding_dropout)
+
+
+def half_precision(vectors: Tensor) -> Tensor:
+    """Return vectors as float16, unless some are too large or all too small for its range."""
+    half = vectors.to(torch.float16)
+    lost = (half.to(vectors.dtype) - vectors).abs()
+    size = vectors.square().mean().sqrt()
+    return half if bool((lost <= vectors.abs() / 1024 + size / 65536).all()) else vectors

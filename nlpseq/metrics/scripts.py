@@ -7,7 +7,7 @@ from typing import Literal
 
 from nlpseq.data.word_rules import SPACELESS
 
-Words = Literal["rouge-score", "unicode"]
+Words = Literal["rouge-score", "unicode", "symbols"]
 
 SPACELESS_CHARACTER = re.compile(f"[{SPACELESS}]")
 _TIBETAN = "\u0f40-\u0fbc"  # marks between its syllables, spaces only between sentences

@@ -3,7 +3,8 @@
 ROUGE (Lin 2004) is computed by google-research/rouge, which replicates ROUGE-1.5.5 with the option -m: F1 of
 each summary, averaged over the summaries. English is cut and stemmed as rouge-score does, other languages into
 Unicode words, see `words`; so is a summary whose references have no letter a-z and no digit, to which rouge-score
-gives 0. With several references, each score is that of the best one.
+gives 0. If they have no word at all, emoji for instance, words are characters. With several references, each score is
+that of the best one.
 
 - `rouge1`, `rouge2`: common words and pairs of words.
 - `rougeL`: longest common subsequence of the whole texts, without regard to lines (section 3.1).
@@ -24,7 +25,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from nlpseq.metrics.base import Scores
 from nlpseq.metrics.scripts import Words
-from nlpseq.metrics.words import WordTokenizer, has_plain_words, lead, words_of
+from nlpseq.metrics.words import WordTokenizer, has_plain_words, lead, symbols_of, words_of
 
 ROUGES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
@@ -81,7 +82,8 @@ class SummaryScores:
         reference, source, further = target
         references = [reference, *further]
         rouge = _scorer(self.words, references, ROUGES).score_multi(references, prediction)
-        words, source_words = words_of(prediction), words_of(source)
+        cut = words_of if any(map(words_of, references)) else symbols_of
+        words, source_words = cut(prediction), cut(source)
         pairs, triples = _ngrams(words, 2), _ngrams(words, 3)
         known_words, known_pairs = {*source_words}, {*_ngrams(source_words, 2)}
         known = [pair in known_pairs for pair in pairs]
@@ -94,7 +96,7 @@ class SummaryScores:
             *(len(known) - sum(known), len(pairs)),
             *(copied, len(words)),
             *(len(triples) - len({*triples}), len(triples)),
-            *(len(words), len(words_of(reference))),
+            *(len(words), len(cut(reference))),
         )
 
     def score(self, total: Sequence[float]) -> Scores:
@@ -166,8 +168,10 @@ def best_lead(
 
 
 def _scorer(words: Words, references: Sequence[str], names: tuple[str, ...]) -> Any:
-    """Return a scorer of these words, or of Unicode words if the references have none of them."""
-    return _build_scorer(words if has_plain_words(references) else "unicode", names)
+    """Return a scorer of these words; of Unicode words, or of characters, if the references have none of them."""
+    if not has_plain_words(references):
+        words = "unicode" if any(map(words_of, references)) else "symbols"
+    return _build_scorer(words, names)
 
 
 @cache

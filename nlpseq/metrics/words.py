@@ -21,6 +21,10 @@ _WORD = re.compile(
     rf"(?=\w){_ALONE}[{_MARK}{_JOINERS}]*"
     rf"|(?!{_ALONE})\w(?:(?!{_ALONE})[\w{_MARK}]|[{_JOINERS}](?=\w))*"
 )
+_MODIFIER = "[\u0300-\u036f\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+_SYMBOL = re.compile(
+    rf"[\U0001f1e6-\U0001f1ff]{{2}}|\S{_MODIFIER}*(?:\u200d\S{_MODIFIER}*)*"  # flags; families
+)
 _UNIT = re.compile(rf"{_ALONE}(?!{_ALONE})[^\w]*|(?:(?!{_ALONE}).)+|{_ALONE}", re.DOTALL)
 
 
@@ -43,12 +47,17 @@ def _shape(character: str) -> str:
     return _MARK if unicodedata.category(character).startswith("M") else character
 
 
+def symbols_of(text: str) -> list[str]:
+    """Return the characters of a text without its white space; an emoji of several code points is one."""
+    return _SYMBOL.findall(unicodedata.normalize("NFC", text.lower()))
+
+
 class WordTokenizer:
     """Words of a text, in the interface of rouge-score's tokenizers.
 
     Args:
         words: `rouge-score`: sequences of a-z and 0-9, stemmed by Porter, as its default with a stemmer has them;
-            `unicode`: Unicode words, not stemmed.
+            `unicode`: Unicode words, not stemmed; `symbols`: characters, such as emoji and punctuation.
     """
 
     def __init__(self, words: Words) -> None:
@@ -58,6 +67,8 @@ class WordTokenizer:
         """Return the words of a text."""
         if self.words == "unicode":
             return words_of(text)
+        if self.words == "symbols":
+            return symbols_of(text)
         return [*filter(None, map(_stem, _ASCII_WORD.findall(text.lower())))]
 
 

@@ -31,7 +31,7 @@ class ZeroBridge(Bridge):
 
     def forward(self, encoded: EncoderOutput, mask: Tensor) -> State:
         """Return zeros."""
-        shape = (len(mask), *self.shape)
+        shape = (mask.size(0), *self.shape)
         return tuple(encoded.outputs.new_zeros(shape) for _ in range(self.num_states))
 
 

@@ -134,7 +134,7 @@ class Decoder(nn.Module):
         if mask is None:
             mask = outputs.new_ones(outputs.shape[:2], dtype=torch.bool)
         copies = source.copies or CopySource(source.ids, source.ids[:, :0])
-        counts = copies.ids.new_ones(len(copies.ids))
+        counts = copies.ids.new_ones(copies.ids.size(0))
         return Memory(counts, outputs, keys, mask, copies.ids, copies.extras)
 
     def gates(self, *parts: Tensor) -> Tensor | None:
@@ -167,7 +167,7 @@ class Decoder(nn.Module):
         generated = log_probs + F.logsigmoid(decoded.gates)
         size = list(log_probs.shape[:2]) + [log_probs.size(2) + memory.extras.size(1)]
         copied = log_probs.new_zeros(size)
-        copies = memory.copies[memory.rows(len(copied)).sentences]  # (B, S)
+        copies = memory.copies[memory.rows(copied.size(0)).sentences]  # (B, S)
         ids = copies.unsqueeze(1).expand_as(decoded.weights)
         copied.scatter_add_(2, ids, decoded.weights * (-decoded.gates).sigmoid())
         log_copied = copied.log()  # -inf where nothing is copied
@@ -199,17 +199,13 @@ class Decoder(nn.Module):
             label_smoothing: probability mass of a target that is spread evenly over the vocabulary; with copying
                 only that of the generated part.
         """
-        mask = target.mask
         if self.gate is not None:
             nll = self.nll(decoded, memory, target.ids)
             if label_smoothing:
                 even = -self.softmax.log_probs(decoded.outputs).mean(2)  # (B, T)
                 nll = torch.lerp(nll, even, label_smoothing)
-            return (nll if mask is None else nll[mask]).sum()
-        if mask is None:
-            outputs, ids = decoded.outputs.flatten(0, 1), target.ids.flatten()
-        else:
-            outputs, ids = decoded.outputs[mask], target.ids[mask]  # (N, C), (N,)
+            return target.select_real(nll).sum()
+        outputs, ids = target.select_real(decoded.outputs), target.select_real(target.ids)  # (N, C)
         return self.softmax.loss(outputs, ids, label_smoothing)
 
     def nll(self, decoded: DecoderOutput, memory: Memory, ids: Tensor) -> Tensor:

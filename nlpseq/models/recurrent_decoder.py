@@ -22,8 +22,9 @@ from nlpseq.layers.embedding import Embedding
 from nlpseq.layers.encoder import Encoder
 from nlpseq.layers.recurrent import RecurrentEncoder
 from nlpseq.layers.softmax import SoftmaxLayer
+from nlpseq.layers.time_loop import Stepped, over_time
 from nlpseq.models.bridge import Bridge
-from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, concatenate_steps
+from nlpseq.models.decoder import Decoder, DecoderOutput, Memory
 from nlpseq.types import EncoderOutput, State
 
 
@@ -77,10 +78,10 @@ class AttentionDecoder(Decoder):
         memory = self.remember(encoded, source, (self.attention.keys(outputs),))
         state = self.bridge(encoded, memory.mask)
         if self.input_feeding:
-            state = (*state, outputs.new_zeros(len(outputs), 1, self.output_size))
+            state = (*state, outputs.new_zeros(outputs.size(0), 1, self.output_size))
         if self.attention.sequential:
             dtype = torch.promote_types(outputs.dtype, torch.float32)  # as weights are
-            state = (*state, outputs.new_zeros(len(outputs), 1, outputs.size(1), dtype=dtype))
+            state = (*state, outputs.new_zeros(outputs.size(0), 1, outputs.size(1), dtype=dtype))
         return memory, state
 
     def forward(
@@ -105,7 +106,7 @@ class AttentionDecoder(Decoder):
         if self.input_feeding:
             vectors, layers = torch.cat([inputs, layers[-1].squeeze(1)], dim=1), layers[:-1]
         hidden, layers = self.encoder.step(vectors, layers)  # (R, H)
-        rows = memory.rows(len(hidden))
+        rows = memory.rows(hidden.size(0))
         queries = rows.spread(hidden)  # (N, W, H)
         by_sentence = self._attend_once(queries, memory, *(rows.spread(p.squeeze(1)) for p in past))
         attended = AttentionOutput(
@@ -120,11 +121,15 @@ class AttentionDecoder(Decoder):
 
     def _decode_stepwise(self, inputs: Tensor, memory: Memory, state: State) -> DecoderOutput:
         """Decode a target token by token."""
-        steps = []
-        for vectors in inputs.unbind(1):
-            steps.append(self.decode_step(vectors, memory, state))
-            state = steps[-1].state
-        return concatenate_steps(steps)
+
+        def step(state: State, vectors: Tensor) -> Stepped:
+            decoded = self.decode_step(vectors, memory, state)
+            gates = () if decoded.gates is None else (decoded.gates,)
+            return decoded.state, (decoded.outputs, decoded.weights, *gates)
+
+        state, parts = over_time(step, state, (inputs.transpose(0, 1),))
+        outputs, weights, *gates = (part.squeeze(2).transpose(0, 1) for part in parts)
+        return DecoderOutput(outputs, weights, gates[0] if gates else None, state)
 
     def _cell_for_sweep(self, memory: Memory) -> GRUCell | None:
         """Return the cell if `feeding_sweep` can run it: a single GRU layer with additive attention, on a CPU."""
@@ -168,12 +173,14 @@ class AttentionDecoder(Decoder):
         """Attend with all tokens at once, or one after the other if scores depend on earlier weights."""
         if not past:
             return self._attend_once(hidden, memory), ()
-        before, steps = past[0], []
-        for query in hidden.split(1, dim=1):
-            steps.append(self._attend_once(query, memory, before))
-            before = self.attention.remember(before, steps[-1].weights)
-        context, weights = (torch.cat(parts, dim=1) for parts in zip(*steps, strict=True))
-        return AttentionOutput(context, weights), (before,)
+
+        def step(past: State, query: Tensor) -> Stepped:
+            attended = self._attend_once(query.unsqueeze(1), memory, past[0])
+            return (self.attention.remember(past[0], attended.weights),), tuple(attended)
+
+        past, parts = over_time(step, past, (hidden.transpose(0, 1),))
+        context, weights = (part.squeeze(2).transpose(0, 1) for part in parts)
+        return AttentionOutput(context, weights), past
 
     def _attend_once(
         self, queries: Tensor, memory: Memory, past: Tensor | None = None

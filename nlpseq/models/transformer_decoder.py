@@ -44,13 +44,13 @@ class TransformerDecoder(Decoder):
     def start(self, encoded: EncoderOutput, source: Tokens) -> tuple[Memory, State]:
         """See `Decoder`; the state holds empty caches."""
         memory = self.remember(encoded, source, self.layers.keys(encoded.outputs))
-        return memory, self.layers.initial_state(len(memory.mask))
+        return memory, self.layers.initial_state(memory.mask.size(0))
 
     def forward(
         self, inputs: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
     ) -> DecoderOutput:
         """See `Decoder`."""
-        rows = memory.rows(len(inputs))
+        rows = memory.rows(inputs.size(0))
         outputs, attended, state = self.layers(inputs, memory.keys, memory.mask, rows, state)
         gates = self.gates(outputs, attended.context, inputs)
         return DecoderOutput(outputs, attended.weights, gates, state)

@@ -1,26 +1,16 @@
 """Typed predictions, and the protocols of trained models; `nlpseq.load` returns a `Predictor`. No torch here.
 
-Read `predictions` (a dataclass for each kind), then `protocols` (the kinds of predictors); `texts` checks input.
+Read `prediction` (the base of all kinds), then `text_predictions`, `token_predictions` and `generation_predictions` (a
+dataclass for each kind), then `protocols` (the kinds of predictors); `texts` checks input.
 """
 
-from nlpseq.predictor.predictions import (
-    FORMATS,
+from nlpseq.predictor.generation_predictions import (
     AttendedText,
-    Classification,
-    DrawnPrediction,
-    Entity,
-    ExplainablePrediction,
-    Format,
     GeneratedText,
     Hypothesis,
-    LabelledText,
-    Prediction,
-    Regression,
-    TaggedText,
-    TaggedWords,
     TextScore,
-    TokenPredictions,
 )
+from nlpseq.predictor.prediction import FORMATS, DrawnPrediction, Format, Prediction
 from nlpseq.predictor.protocols import (
     ColumnReader,
     Explainer,
@@ -29,7 +19,14 @@ from nlpseq.predictor.protocols import (
     Predictor,
     TextGenerator,
 )
+from nlpseq.predictor.text_predictions import (
+    Classification,
+    ExplainablePrediction,
+    LabelledText,
+    Regression,
+)
 from nlpseq.predictor.texts import as_cut_texts, as_pairs, as_texts, joined
+from nlpseq.predictor.token_predictions import Entity, TaggedText, TaggedWords, TokenPredictions
 
 __all__ = [
     "FORMATS",

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from nlpseq.predictor.predictions import AttendedText, GeneratedText, Prediction, TextScore
+from nlpseq.predictor.generation_predictions import AttendedText, GeneratedText, TextScore
+from nlpseq.predictor.prediction import Prediction
 
 PredictionT = TypeVar("PredictionT", bound=Prediction)
 

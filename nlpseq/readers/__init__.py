@@ -12,6 +12,7 @@
     conllu.py         conllu                                           spans.py, span_forms.py  spans by offset
     detect.py         format and options of a file, by its name and content: content.py, token_fields.py
     folders.py        splits of a folder
+    row_stream.py     rows one after the other, for `predict`       token_stream.py  rows of tokens as sentences
     registry.py       READERS, register, read_files
 
 A format is added by one `Reader` in the `READERS` of its family; a new family joins the table in registry.py.

@@ -1,6 +1,7 @@
 """Parquet and Arrow: files, and folders that `datasets` saved; columns that nobody reads are not touched."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from nlpseq.errors import UserError
 from nlpseq.readers.compression import compression_of, open_bytes
 from nlpseq.readers.reader import FileContent, Reader, ReadOptions
 from nlpseq.readers.tables import TableWriter
+from nlpseq.wording import shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,35 +29,89 @@ def read_parquet(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     from pyarrow import parquet
 
     writer = TableWriter(file, options.columns)
-    try:
-        with parquet.ParquetFile(source_of(file), memory_map=True) as content:
-            schema = content.schema_arrow
-            names = _kept(file, schema, options.columns)
-            for batch in content.iter_batches(batch_size=ROWS, columns=names):
-                writer.append_table(_plain(pa.Table.from_batches([batch])))
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{file}: not a Parquet file, or damaged: {' '.join(str(error).split())}"
-        ) from error
+    row = 0
+    # Not mapped into memory: a file that is cut short meanwhile would end the process.
+    with damage(file, "Parquet"), parquet.ParquetFile(source_of(file)) as content:
+        schema = content.schema_arrow
+        names = _kept(file, schema, options.columns)
+        for batch in content.iter_batches(batch_size=ROWS, columns=names):
+            check_values(file, batch, row)
+            writer.append_table(_plain(pa.Table.from_batches([batch])))
+            row += len(batch)
     return FileContent(writer.finish().replace_schema_metadata(schema.metadata))
 
 
 def read_arrow(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     """Map an Arrow file or stream into memory, or the files of a folder of `Dataset.save_to_disk`."""
-    import pyarrow as pa
-
     if (file / DATASET_DICT).is_file():
         raise dataset_dict_error(file)
-    try:
+    with damage(file, "Arrow"):
         table = _read_saved(file) if file.is_dir() else _map_file(file)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(
-            f"{file}: not an Arrow file, or damaged: {' '.join(str(error).split())}"
-        ) from error
-    if not len(table):
-        raise UserError(f"{file}: the file holds no example")
-    kept = table.select(_kept(file, table.schema, options.columns))
-    return FileContent(_plain(kept))
+        if not len(table):
+            raise UserError(f"{file}: the file holds no example")
+        kept = table.select(_kept(file, table.schema, options.columns))
+        check_values(file, kept)
+        return FileContent(_plain(kept))
+
+
+@contextmanager
+def damage(file: Path, format: str) -> Iterator[None]:
+    """Turn an error of pyarrow into one line.
+
+    Args:
+        file: that is read.
+        format: `Parquet` or `Arrow`.
+
+    Raises:
+        UserError: the file is damaged, not in this format, or cannot be read.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
+        reason = shorten(" ".join(str(error).split()), 300)
+        article = "an" if format[0] in "AEIOU" else "a"
+        raise UserError(f"{file}: not {article} {format} file, or damaged: {reason}") from error
+
+
+def check_values(file: Path, rows: "pa.Table | pa.RecordBatch", before: int = 0) -> None:
+    """Check that texts are UTF-8 and lists end inside the file, which Arrow takes on trust.
+
+    Args:
+        file: for the message.
+        rows: that were read.
+        before: rows of the file before them.
+
+    Raises:
+        UserError: a column is damaged; the message names the row.
+    """
+    import pyarrow as pa
+
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowException as error:
+            first, last = 0, len(column)  # the damage lies in rows [first, last)
+            while last - first > 1:
+                middle = (first + last) // 2
+                first, last = (
+                    (first, middle) if _is_damaged(column, first, middle) else (middle, last)
+                )
+            reason = shorten(" ".join(str(error).split()), 200)
+            raise UserError(
+                f"{file}, row {before + first + 1}: column {shorten(name, 60)!r} is damaged: {reason}"
+            ) from error
+
+
+def _is_damaged(column: Any, first: int, last: int) -> bool:
+    import pyarrow as pa
+
+    try:
+        column.slice(first, last - first).validate(full=True)
+    except pa.ArrowException:
+        return True
+    return False
 
 
 def dataset_dict_error(folder: Path) -> UserError:
@@ -73,16 +129,10 @@ def column_names_of(file: Path) -> tuple[str, ...]:
     Raises:
         UserError: the file is damaged.
     """
-    import pyarrow as pa
     from pyarrow import parquet, types
 
-    try:
-        if file.is_dir():
-            schema = _read_saved(file).schema
-        else:
-            schema = _schema_of(file, parquet)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"{file}: damaged: {' '.join(str(error).split())}") from error
+    with damage(file, "Parquet or Arrow"):
+        schema = _read_saved(file).schema if file.is_dir() else _schema_of(file, parquet)
     names = []
     for field in schema:
         if types.is_struct(field.type):

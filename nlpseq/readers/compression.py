@@ -7,12 +7,13 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from nlpseq.errors import UserError, suggest
 
@@ -34,9 +35,15 @@ _DAMAGE = (
     zlib.error,
     lzma.LZMAError,
     zipfile.BadZipFile,
+    struct.error,  # in the directory of a zip
     NotImplementedError,  # a compression that zipfile does not know
     RuntimeError,  # a zip with a password
+    MemoryError,  # asked for by the header of an xz file
 )
+EXPANDED = 1 << 30
+"""Bytes from which the content of a compressed file is compared with its size."""
+EXPANSION = 200
+"""Largest ratio of the two: text reaches 10, a file that is made to fill a disk 1,000."""
 
 
 def compression_of(file: Path) -> str:
@@ -70,19 +77,68 @@ def open_bytes(file: Path) -> Iterator[BinaryIO]:
     archive, member = split_member(file)
     with _reading(file):
         if kind == "zip":
-            with zipfile.ZipFile(archive) as content:
+            with _open_zip(archive) as content:
                 name = _check_member(archive, member, content) or _only_member(file, content)
                 with content.open(name) as stream:
-                    yield cast(BinaryIO, io.BufferedReader(stream))
+                    yield _bounded(stream, archive)
         elif kind == "zstd":
             import pyarrow as pa  # late: recipes import this package for the names of formats
 
             with pa.input_stream(str(file), compression="zstd") as stream:
-                yield cast(BinaryIO, io.BufferedReader(stream))
+                yield _bounded(stream, file)
+        elif kind:
+            with _OPENERS[kind](file, "rb") as stream:
+                yield _bounded(stream, file)
         else:
-            opener = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}.get(kind, open)
-            with opener(file, "rb") as stream:  # type: ignore[operator]
-                yield cast(BinaryIO, stream)
+            with file.open("rb") as stream:
+                yield stream
+
+
+_OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+
+
+class _Bounded(io.RawIOBase):
+    """Bytes of a decompressed file, refused when they are far more than text can be of a file of its size.
+
+    Args:
+        stream: the decompressed bytes.
+        file: the compressed file.
+    """
+
+    def __init__(self, stream: Any, file: Path) -> None:
+        self._stream, self._file, self._size = stream, file, 0
+        self._most = max(EXPANDED, EXPANSION * file.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, as `io.BufferedReader` asks for."""
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._size += len(data)
+        if self._size > self._most:
+            raise UserError(
+                f"{self._file}: holds more than {self._most >> 30:,} GB, over {EXPANSION} times its size: no file of "
+                "texts; decompress it first if it is one"
+            )
+        return len(data)
+
+
+def _bounded(stream: Any, file: Path) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(_Bounded(stream, file), 1 << 16))
+
+
+def _open_zip(file: Path) -> zipfile.ZipFile:
+    """Open a zip file.
+
+    Raises:
+        UserError: its directory is damaged.
+    """
+    try:
+        return zipfile.ZipFile(file)
+    except ValueError as error:  # an offset before the file, a name that is no text
+        raise UserError(f"{file}: damaged or cut short: {error}") from error
 
 
 @contextmanager
@@ -136,7 +192,7 @@ def is_office(file: Path) -> bool:
     """Return whether a file is a spreadsheet or document of an office program, which is a zip file."""
     if not file.is_file() or compression_of(file) != "zip":
         return False
-    with _reading(file), zipfile.ZipFile(file) as archive:
+    with _reading(file), _open_zip(file) as archive:
         return OFFICE in archive.namelist()
 
 

@@ -1,10 +1,10 @@
 """The format of a text by its name and its content."""
 
-import json
 import re
 
 from nlpseq.readers.conll_columns import TAB, choose_separator, holds_tags, split_line
 from nlpseq.readers.dialect import CANDIDATES, NAMES, sample_records
+from nlpseq.readers.json_files import parse_json
 from nlpseq.readers.local_files import TextFile
 from nlpseq.readers.spans import is_span_item
 
@@ -60,7 +60,7 @@ def _json_format(filled: list[str], text: TextFile) -> str:
     if start not in ("{", "["):
         return ""
     try:
-        first = json.loads(filled[0])
+        first = parse_json(filled[0])
     except ValueError:
         first = None
     if is_span_item(first):
@@ -71,7 +71,7 @@ def _json_format(filled: list[str], text: TextFile) -> str:
         nested = any(isinstance(value, list | dict) and value for value in first.values())
         return "json" if nested and text.file.suffix == ".json" else "jsonl"
     try:
-        document = json.loads(text.text())
+        document = parse_json(text.text())
         item = document[0] if isinstance(document, list) and document else document
         if is_span_item(item):
             return "spans"

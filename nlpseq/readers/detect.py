@@ -1,6 +1,5 @@
 """Detect format, encoding, delimiter and header of a file, each guess with a sentence that says how to change it."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from nlpseq.readers.dialect import (
 )
 from nlpseq.readers.encodings import SAMPLE, UTF_8, guess_encoding
 from nlpseq.readers.folders import detect_splits
+from nlpseq.readers.json_files import parse_json
 from nlpseq.readers.local_files import TextFile
 from nlpseq.readers.reader import AUTO, DELIMITERS, ReadOptions
 from nlpseq.readers.spreadsheets import OLD_EXCEL, first_sheet
@@ -268,12 +268,12 @@ def _json_columns(text: TextFile, format: str) -> tuple[str, ...]:
         lines = text.sample.split("\n")
         for line in lines[: None if text.complete else -1] or lines:
             try:
-                rows.append(json.loads(line))
+                rows.append(parse_json(line))
             except ValueError:
                 continue  # a reader names the line
     else:
         try:
-            document = json.loads(text.text())
+            document = parse_json(text.text())
         except ValueError:
             return ()
         if isinstance(document, dict):

@@ -10,8 +10,14 @@ from nlpseq.readers.local_files import TextFile
 from nlpseq.readers.reader import Columns, FileContent, Reader, ReadOptions
 from nlpseq.readers.tables import CHUNK, TableWriter
 
+DEEPEST = 64
+"""Levels of lists and objects inside each other that are read."""
 _DEFAULTS = ReadOptions()
 Row = dict[str, Any]
+
+
+class TooDeepError(ValueError):
+    """JSON that is nested too deeply for a table."""
 
 
 def read_jsonl(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
@@ -26,10 +32,10 @@ def read_json(file: Path, options: ReadOptions = _DEFAULTS) -> FileContent:
     if is_json_lines(text.sample):
         return _collect(file, parse_lines(file, text), text.note, options)
     try:
-        document = json.loads(text.text().removeprefix("\ufeff"), parse_constant=_constant)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(text.text().removeprefix("\ufeff"))
+    except ValueError as error:
         line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise UserError(f"{file}{line}: not JSON: {error}") from error
+        raise UserError(f"{file}{line}: {_problem(error)}") from error
     rows, note = _rows_of(file, document)
     notes = "; ".join(part for part in (text.note, note) if part)
     return _collect(file, rows, notes, options)
@@ -39,20 +45,60 @@ def is_json_lines(sample: str) -> bool:
     """Return whether the first line of a text is a whole JSON object."""
     first = next((line for line in sample.split("\n") if line.strip()), "")
     try:
-        return isinstance(json.loads(first), dict) and len(sample.strip().split("\n")) > 1
-    except (ValueError, RecursionError):
+        return isinstance(parse_json(first), dict) and len(sample.strip().split("\n")) > 1
+    except ValueError:
         return False
 
 
-def parse_lines(file: Path, text: TextFile) -> Iterable[tuple[int, Row]]:
-    """Yield the object in each line that is not empty, with the number of the line."""
+def parse_json(text: str) -> Any:
+    """Parse JSON; NaN is null.
+
+    Raises:
+        ValueError: it is not JSON, or it is nested too deeply for a table.
+    """
+    try:
+        value = json.loads(text, parse_constant=_constant)
+        _check_depth(value)
+    except RecursionError as error:
+        raise TooDeepError(f"nested more than {DEEPEST} levels deep") from error
+    return value
+
+
+def _problem(error: ValueError) -> str:
+    return str(error) if isinstance(error, TooDeepError) else f"not JSON: {error}"
+
+
+def _check_depth(value: Any, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise RecursionError
+    items = value.values() if isinstance(value, dict) else value
+    for item in items if isinstance(value, dict | list) else ():
+        if isinstance(item, dict | list):
+            _check_depth(item, depth + 1)
+
+
+def parse_lines(
+    file: Path, text: TextFile, skipped: list[int] | None = None
+) -> Iterable[tuple[int, Row]]:
+    """Yield the object in each line that is not empty, with the number of the line.
+
+    Args:
+        file: for messages.
+        text: of the file.
+        skipped: receives the numbers of empty lines between objects.
+    """
+    empty: list[int] = []
     for number, line in enumerate(text.lines(), start=1):
         if not line.strip():
+            empty.append(number)
             continue
+        if skipped is not None:
+            skipped += empty
+        empty = []
         try:
-            row = json.loads(line, parse_constant=_constant)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{file}, line {number}: not JSON: {error}{_hint(line)}") from error
+            row = parse_json(line)
+        except ValueError as error:
+            raise UserError(f"{file}, line {number}: {_problem(error)}{_hint(line)}") from error
         if not isinstance(row, dict):
             raise UserError(f"{file}, line {number}: not a JSON object: {line[:60]!r}{_hint(line)}")
         yield number, row

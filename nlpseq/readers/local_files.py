@@ -22,6 +22,9 @@ from nlpseq.readers.encodings import (
 )
 from nlpseq.readers.reader import AUTO
 
+LONGEST_LINE = 1 << 26
+"""Characters of a line; a longer one is no text, or has other line ends."""
+
 __all__ = ["GZIP_MAGIC", "TextFile", "find_file", "find_files", "read_lines", "read_text"]
 
 
@@ -128,20 +131,30 @@ class TextFile:
         Args:
             newline: the end of a line; '': any of the three usual ones.
         """
-        number = 0
-        with open_bytes(self.file) as stream:
-            try:
-                text = io.TextIOWrapper(stream, encoding=self.codec, newline=newline)
-                for number, line in enumerate(text, start=1):
-                    if "\0" in line:
-                        raise self._nul_byte(number)
-                    yield line
-            except UnicodeError as error:
-                raise self._wrong_encoding() from error
+        for number, line in enumerate(self._pieces(newline, LONGEST_LINE), start=1):
+            if len(line) == LONGEST_LINE:
+                raise UserError(
+                    f"{self.file}, line {number}: longer than {LONGEST_LINE:,} characters; is it a text file?"
+                )
+            yield line
 
     def text(self) -> str:
         """Return all of the text; line ends are kept."""
-        return "".join(self.records("\n"))
+        return "".join(self._pieces("\n"))
+
+    def _pieces(self, newline: str, longest: int = -1) -> Iterator[str]:
+        """Yield lines, the parts of those that are longer than `longest` one by one; -1: whole."""
+        with open_bytes(self.file) as stream:
+            try:
+                text = io.TextIOWrapper(stream, encoding=self.codec, newline=newline)
+                number = 1
+                while line := text.readline(longest):
+                    if "\0" in line:
+                        raise self._nul_byte(number)
+                    yield line
+                    number += 1
+            except UnicodeError as error:
+                raise self._wrong_encoding() from error
 
     def _nul_byte(self, number: int) -> UserError:
         with open_bytes(self.file) as stream:

@@ -6,12 +6,12 @@ memory.
 
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.errors import UserError
-from nlpseq.readers.arrow_files import source_of
+from nlpseq.readers.arrow_files import check_values, damage, source_of
 from nlpseq.readers.compression import inner_name
 from nlpseq.readers.delimited import Records, is_quoted
 from nlpseq.readers.detect import Detected, detect
@@ -52,6 +52,7 @@ class RowStream:
         quoted: quotation marks around fields belong to the format.
         header: the first line names the columns.
         schema: types of the columns; None for text, and for JSON lines.
+        skipped: numbers of empty lines between rows, known when all rows have been read.
     """
 
     file: Path
@@ -64,6 +65,7 @@ class RowStream:
     quoted: bool = True
     header: bool = True
     schema: "pa.Schema | None" = None
+    skipped: list[int] = field(default_factory=list)
 
     def where(self, number: int) -> str:
         """Return the name of a row for messages: `tickets.csv, line 3`."""
@@ -122,14 +124,14 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
     records = _first_records(text, delimiter, quoted=quoted)
     first = records[0] if records else [""]
     header, _ = settle_header(records, options)
-    names = (
-        _distinct([name.strip() for name in first])
-        if header
-        else [str(n + 1) for n in range(len(first))]
-    )
+    given = [name.strip() for name in first]
+    names = _distinct(given) if header else [str(n + 1) for n in range(len(first))]
+    skipped: list[int] = []
 
     def read() -> Iterator[NumberedRow]:
         begun = not header
+        skipped.clear()
+        empty: list[int] = []
         source = (
             Records(text, delimiter, keep_empty=True)
             if quoted
@@ -138,6 +140,7 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
         for number, fields in source:
             if not fields or (fields == [""] and not quoted):
                 if len(names) > 1 or not begun:
+                    empty += [number] if begun else []
                     continue
                 fields = [""]
             elif not begun:
@@ -149,10 +152,14 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
                     f"{file}, line {number}: {len(fields)} fields, the first line {names_or_has} "
                     f"{len(names)} columns"
                 )
+            skipped.extend(empty)
+            empty = []
             yield number, dict(zip(names, fields, strict=True))
 
     known = NAMES | {name.lower() for name in options.named}
     notes = _notes(detected, header, names, known=known if options.header == AUTO else None)
+    if header and (changed := _renamed(given, names)):
+        notes = (*notes, changed)
     return RowStream(
         file,
         "csv" if quoted else "tsv",
@@ -162,6 +169,7 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
         delimiter=delimiter,
         quoted=quoted,
         header=header,
+        skipped=skipped,
     )
 
 
@@ -202,40 +210,45 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return distinct
 
 
+def _renamed(given: Sequence[str], names: Sequence[str]) -> str:
+    """Return a sentence on columns that have one name in the file; '' if there are none."""
+    new = [name for before, name in zip(given, names, strict=True) if before != name]
+    return (
+        f"several columns have one name: the further ones are called {', '.join(new)}"
+        if new
+        else ""
+    )
+
+
 def _json_rows(file: Path, detected: Detected) -> RowStream:
     text = TextFile(file, detected.encoding if detected.encoding != UTF_8 else AUTO)
     names = dict.fromkeys(
         re.sub(r"\..*", "", name) if name.partition(".")[0] else name for name in detected.columns
     )
-    return RowStream(
-        file, "jsonl", tuple(names), lambda: iter(parse_lines(file, text)), notes=detected.guesses
-    )
+    skipped: list[int] = []
+
+    def read() -> Iterator[NumberedRow]:
+        skipped.clear()
+        yield from parse_lines(file, text, skipped)
+
+    return RowStream(file, "jsonl", tuple(names), read, notes=detected.guesses, skipped=skipped)
 
 
 def _parquet_rows(file: Path) -> RowStream:
-    import pyarrow as pa  # late: recipes import this package for the names of formats
-    from pyarrow import parquet
+    from pyarrow import parquet  # late: recipes import this package for the names of formats
 
-    def damaged(error: Exception) -> UserError:
-        return UserError(f"{file}: not a Parquet file, or damaged: {' '.join(str(error).split())}")
-
-    try:
-        source = source_of(file)
-        schema = parquet.read_schema(source)
-    except (pa.ArrowException, OSError) as error:
-        raise damaged(error) from error
+    with damage(file, "Parquet"):
+        schema = parquet.read_schema(source_of(file))
     _check_distinct(file, schema.names)
 
     def read() -> Iterator[NumberedRow]:
         number = 0
-        try:
-            with parquet.ParquetFile(source_of(file), memory_map=True) as content:
-                for batch in content.iter_batches(batch_size=BATCH):
-                    for row in batch.to_pylist():
-                        number += 1
-                        yield number, row
-        except (pa.ArrowException, OSError) as error:
-            raise damaged(error) from error
+        with damage(file, "Parquet"), parquet.ParquetFile(source_of(file)) as content:
+            for batch in content.iter_batches(batch_size=BATCH):
+                check_values(file, batch, number)
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
 
     return RowStream(file, "parquet", tuple(schema.names), read, "row", schema=schema)
 

@@ -20,7 +20,7 @@ def as_spans(value: Any) -> list[dict[str, Any]] | None:
     if isinstance(value, str) and value.strip().startswith("["):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     if (
         isinstance(value, Mapping)

@@ -9,12 +9,12 @@ The file is a JSON array, one JSON object, or JSON lines. The columns are `text`
 and those other columns that hold single values.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nlpseq.errors import UserError
+from nlpseq.readers.json_files import parse_json
 from nlpseq.readers.local_files import read_text
 from nlpseq.readers.reader import Columns, FileContent, Reader, ReadOptions
 from nlpseq.readers.span_forms import SPAN_COLUMNS, as_spans
@@ -77,7 +77,7 @@ def _is_span_list(value: Any) -> bool:
 def _items(file: Path, content: str) -> Iterator[tuple[str, int, Any]]:
     """Yield each item of a JSON array or of JSON lines: its position for messages, its line (or 0), and itself."""
     try:
-        whole = json.loads(content)
+        whole = parse_json(content)
     except ValueError as error:
         first = content.lstrip()[:1]
         lines = [line for line in content.split("\n") if line.strip()]
@@ -103,7 +103,7 @@ def _items(file: Path, content: str) -> Iterator[tuple[str, int, Any]]:
 
 def _is_json(line: str) -> bool:
     try:
-        json.loads(line)
+        parse_json(line)
     except ValueError:
         return False
     return True
@@ -114,7 +114,7 @@ def _lines(file: Path, content: str) -> Iterator[tuple[str, int, Any]]:
         if not line.strip():
             continue
         try:
-            yield f"{file}, line {number}", number, json.loads(line)
+            yield f"{file}, line {number}", number, parse_json(line)
         except ValueError as error:
             raise UserError(f"{file}, line {number}: not JSON: {error}") from error
 

@@ -1,5 +1,7 @@
 """Rows become an Arrow table; a large one goes to a file that is mapped into memory."""
 
+import mmap
+import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,6 +12,7 @@ from nlpseq.errors import UserError
 from nlpseq.files import disk
 from nlpseq.readers.reader import Columns
 from nlpseq.readers.span_forms import as_span_column
+from nlpseq.wording import abbreviate, shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,7 +63,10 @@ class TableWriter:
                 arrays[name] = pa.array(as_span_column(values))
             except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
                 self._leave_out(name, _explain(values, numbers, error))
-        self.append_table(pa.table(arrays))
+        try:
+            self.append_table(pa.table(arrays))
+        except UnicodeEncodeError as error:
+            raise UserError(f"{self.file}: the name of a column is not text: {error}") from error
 
     def append_table(self, table: "pa.Table") -> None:
         """Add the rows of a table."""
@@ -105,10 +111,17 @@ class TableWriter:
 
 
 def _on_disk(table: "pa.Table") -> "pa.Table":
-    """Write a table to a file and return it mapped into memory; the file has no name afterwards."""
+    """Write a table to a file and return it mapped into memory; the file has no name, so no kill leaves it behind."""
     import pyarrow as pa
 
     folder = _scratch()
+    if os.name == "posix":
+        with disk(folder), tempfile.TemporaryFile(dir=folder) as unnamed:
+            with pa.ipc.new_file(unnamed, table.schema) as writer:
+                writer.write_table(table, max_chunksize=CHUNK)
+            unnamed.flush()
+            mapped = mmap.mmap(unnamed.fileno(), 0, access=mmap.ACCESS_READ)
+        return pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
     with disk(folder):
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".arrow", delete=False) as file:
             with pa.ipc.new_file(file, table.schema) as writer:
@@ -135,18 +148,30 @@ def _scratch() -> Path:
 
 def _explain(values: Sequence[Any], numbers: Sequence[int], error: Exception) -> str:
     """Return why values are no column, with the first line whose type is another one."""
-    import pyarrow as pa
-
-    if not isinstance(error, pa.ArrowException) or isinstance(error, pa.ArrowCapacityError):
-        return f"has a value that no table can hold: {error}"
     kinds: dict[str, int] = {}  # name of a type -> first row
     for row, value in enumerate(values):
         if value is not None:
             kinds.setdefault(type(value).__name__, row)
+
+    def where(row: int) -> str:
+        return f"line {numbers[row]}" if numbers else f"row {row + 1}"
+
+    row = next((row for row, value in enumerate(values) if not _fits(value)), None)
+    if row is not None:
+        value = abbreviate(values[row], 60)
+        return f"has a value that no table can hold in {where(row)}, {value}: {shorten(str(error), 200)}"
     if len(kinds) < 2:
-        return f"mixes types of values: {' '.join(str(error).split())}"
-    where = [
-        f"{kind} in line {numbers[row]}" if numbers else f"{kind} in row {row + 1}"
-        for kind, row in list(kinds.items())[:2]
-    ]
-    return f"mixes types of values: {' and '.join(where)}"
+        return f"mixes types of values: {shorten(' '.join(str(error).split()), 200)}"
+    first = [f"{kind} in {where(row)}" for kind, row in list(kinds.items())[:2]]
+    return f"mixes types of values: {' and '.join(first)}"
+
+
+def _fits(value: Any) -> bool:
+    """Return whether Arrow can hold a value by itself."""
+    import pyarrow as pa
+
+    try:
+        pa.array([value])
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError):
+        return False
+    return True

@@ -16,7 +16,21 @@ impossible combination is one line that names the key and what would be valid.
     catalogue.py   the shipped recipes with measured scores
 """
 
-from .base import Count, Counts, Fraction, Integers, Natural, NotNegative, Positive, Section
+from .base import (
+    Count,
+    Counts,
+    Fraction,
+    Integers,
+    Length,
+    Names,
+    Natural,
+    NotNegative,
+    OptionalSize,
+    Positive,
+    Section,
+    Size,
+    SmallCount,
+)
 from .catalogue import CatalogueEntry, catalogue
 from .decoders import DecoderConfig, RecurrentDecoderConfig, TransformerDecoderConfig
 from .encoders import (
@@ -76,14 +90,19 @@ __all__ = [
     "HierarchicalConfig",
     "Integers",
     "Language",
+    "Length",
+    "Names",
     "Natural",
     "NotNegative",
+    "OptionalSize",
     "Positive",
     "Recipe",
     "RecurrentConfig",
     "RecurrentConvolutionalConfig",
     "RecurrentDecoderConfig",
     "Section",
+    "Size",
+    "SmallCount",
     "TokenizationConfig",
     "TrainingConfig",
     "TransformerConfig",

@@ -3,18 +3,44 @@
 from collections.abc import Collection, Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from nlpseq.errors import suggest
+from nlpseq.stored_files import is_plain_name
+from nlpseq.wording import abbreviate
 
+# Every number of a schema has both bounds, so that no value overflows or fills the memory after the recipe was read.
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1, lt=2**31)]
-Natural = Annotated[int, Field(ge=0)]
-Integers = Annotated[tuple[int, ...], Field(strict=False)]
-Counts = Annotated[tuple[Count, ...], Field(strict=False)]
+Positive = Annotated[float, Field(ge=1e-12, le=1e6)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6)]
+Rate = Annotated[float, Field(ge=0, le=1000)]
+"""A learning rate."""
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Natural = Annotated[int, Field(ge=0, le=2**31 - 1)]
+SmallCount = Annotated[int, Field(ge=1, le=1000)]
+"""A number of layers, heads or hypotheses: each costs time and memory."""
+Size = Annotated[int, Field(ge=1, le=65_536)]
+"""The size of a vector."""
+OptionalSize = Annotated[int, Field(ge=0, le=65_536)]
+Length = Annotated[int, Field(ge=1, le=1_000_000)]
+"""A number of tokens of one text."""
+Integers = Annotated[tuple[Count, ...], Field(strict=False, max_length=1000)]
+Counts = Annotated[tuple[SmallCount, ...], Field(strict=False, max_length=1000)]
+Names = Annotated[tuple[str, ...], Field(strict=False, max_length=100_000)]
+
+
+def _check_split_name(name: str) -> str:
+    if not is_plain_name(name):
+        raise PydanticCustomError(
+            "split_name",
+            "the name of a split is also that of its files: it has no / and no \\, is not .., and has at most "
+            "100 bytes",
+        )
+    return name
+
+
+SplitName = Annotated[str, AfterValidator(_check_split_name)]
 
 
 class Choices:
@@ -62,5 +88,5 @@ class Section(BaseModel):
             if getattr(self, key) != default:
                 full_name = f"{name}.{key}" if name else key
                 raise ValueError(
-                    f"{full_name} = {getattr(self, key)!r}: {reason}; leave it out, or set it to {default!r}"
+                    f"{full_name} = {abbreviate(getattr(self, key))}: {reason}; leave it out, or set it to {default!r}"
                 )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from .base import Count, Fraction, Natural, Section
+from .base import Fraction, Length, OptionalSize, Section, SmallCount
 from .cells import CellKind
 from .encoders import TransformerLayersConfig, family
 
@@ -16,7 +16,7 @@ from .encoders import TransformerLayersConfig, family
 class DecoderSection(Section):
     """The keys that all decoders share."""
 
-    hidden_size: Natural = Field(
+    hidden_size: OptionalSize = Field(
         0, description="units in each layer; 0: the size of the encoder's outputs"
     )
     copying: bool = Field(
@@ -40,7 +40,7 @@ class RecurrentDecoderConfig(DecoderSection):
         "same",
         description="same: as encoder.kernel; auto: the fast kernels; equations: the cell's readable `equations`",
     )
-    num_layers: Count = Field(1, description="layers in the stack")
+    num_layers: SmallCount = Field(1, description="layers in the stack")
     dropout: Fraction = Field(0.0, description="dropout between layers")
     output_dropout: Fraction = Field(0.0, description="dropout of the output layer's input")
     variational: bool = Field(
@@ -60,10 +60,10 @@ class RecurrentDecoderConfig(DecoderSection):
     attention: Literal[
         "additive", "dot", "general", "scaled_dot", "multi_head", "location", "coverage"
     ] = Field("additive", description="how source positions are scored")
-    attention_size: Natural = Field(
+    attention_size: OptionalSize = Field(
         0, description="units of the attention's hidden layer; 0: as hidden_size"
     )
-    num_heads: Count = Field(4, description="heads of `multi_head` attention")
+    num_heads: SmallCount = Field(4, description="heads of `multi_head` attention")
     input_feeding: bool = Field(
         False, description="each step also reads the previous output (Luong et al. 2015)"
     )
@@ -73,11 +73,11 @@ class TransformerDecoderConfig(DecoderSection, TransformerLayersConfig):
     """Causal Transformer layers that attend to the source (Vaswani et al. 2017), pre-norm."""
 
     kind: Literal["transformer"] = Field("transformer", description="kind of decoder")
-    num_heads: Count = Field(4, description="attention heads; they must divide hidden_size")
+    num_heads: SmallCount = Field(4, description="attention heads; they must divide hidden_size")
     positions: Literal["sinusoidal", "learned", "rotary"] = Field(
         "sinusoidal", description="how a token's position is encoded"
     )
-    max_length: Count = Field(1024, description="number of `learned` positions")
+    max_length: Length = Field(1024, description="number of `learned` positions")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -11,8 +11,9 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 
 from nlpseq import custom_code
 from nlpseq.errors import UserError, suggest
+from nlpseq.wording import abbreviate
 
-from .base import Count, Counts, Fraction, Natural, Section
+from .base import Counts, Fraction, Length, Section, Size, SmallCount
 from .cells import CELLS, CellKind, is_cell
 
 Activation = Literal["tanh", "relu", "leaky_relu", "gelu"]
@@ -45,8 +46,8 @@ class RecurrentConfig(EncoderSection):
     nonlinearity: Literal["tanh", "relu"] = Field(
         "tanh", description="activation of the `rnn` cell, and the gain of `he` initialization"
     )
-    hidden_size: Count = Field(200, description="units in each layer and direction")
-    num_layers: Count = Field(1, description="layers in the stack")
+    hidden_size: Size = Field(200, description="units in each layer and direction")
+    num_layers: SmallCount = Field(1, description="layers in the stack")
     bidirectional: bool = Field(False, description="also read each text backwards")
     dropout: Fraction = Field(0.0, description="dropout between layers")
     output_dropout: Fraction = Field(0.0, description="dropout of the last layer's output")
@@ -65,7 +66,9 @@ class RecurrentConfig(EncoderSection):
     initialization: Literal["default", "uniform", "xavier", "he", "orthogonal", "identity"] = Field(
         "orthogonal", description="how the cells' weights are drawn"
     )
-    forget_bias: float = Field(1.0, description="initial bias of the LSTM's forget gate")
+    forget_bias: Annotated[float, Field(ge=-100, le=100)] = Field(
+        1.0, description="initial bias of the LSTM's forget gate"
+    )
     init_from: str | None = Field(
         None,
         description="run of a language model from which to copy the embedding and the encoder",
@@ -78,8 +81,10 @@ class FeedforwardConfig(EncoderSection):
     builder = "feedforward:build_feedforward_encoder"
 
     kind: Literal["feedforward"] = Field("feedforward", description="kind of encoder")
-    hidden_size: Count = Field(200, description="units in each layer")
-    num_layers: Natural = Field(2, description="layers; 0: token vectors unchanged")
+    hidden_size: Size = Field(200, description="units in each layer")
+    num_layers: Annotated[int, Field(ge=0, le=1000)] = Field(
+        2, description="layers; 0: token vectors unchanged"
+    )
     activation: Activation = Field("relu", description="activation after each layer")
     dropout: Fraction = Field(0.0, description="dropout between layers")
     output_dropout: Fraction = Field(0.0, description="dropout of the output")
@@ -94,9 +99,9 @@ class ConvolutionalConfig(EncoderSection):
     builder = "convolution:ConvolutionalEncoder"
 
     kind: Literal["cnn"] = Field("cnn", description="kind of encoder")
-    hidden_size: Count = Field(100, description="filters of each width")
+    hidden_size: Size = Field(100, description="filters of each width")
     widths: Counts = Field((3, 4, 5), min_length=1, description="tokens that each filter sees")
-    num_layers: Count = Field(1, description="layers in the stack")
+    num_layers: SmallCount = Field(1, description="layers in the stack")
     activation: Activation = Field("relu", description="activation after each layer")
     dropout: Fraction = Field(0.0, description="dropout between layers")
     output_dropout: Fraction = Field(0.0, description="dropout of the last layer's output")
@@ -114,14 +119,14 @@ class DilatedConfig(EncoderSection):
     builder = "convolution:DilatedEncoder"
 
     kind: Literal["dilated_cnn"] = Field("dilated_cnn", description="kind of encoder")
-    hidden_size: Count = Field(300, description="filters in each layer")
-    width: Count = Field(3, description="tokens that each filter sees")
+    hidden_size: Size = Field(300, description="filters in each layer")
+    width: SmallCount = Field(3, description="tokens that each filter sees")
     dilations: Counts = Field(
         (1, 2, 1),
         min_length=1,
         description="distance between these tokens, for each layer of the block",
     )
-    iterations: Count = Field(
+    iterations: SmallCount = Field(
         1, description="how often the block is applied; the authors' code uses 1 on CoNLL-2003"
     )
     activation: Activation = Field("relu", description="activation after each layer")
@@ -139,8 +144,8 @@ class RecurrentConvolutionalConfig(EncoderSection):
     kernel: Kernel = Field(
         "auto", description="auto: the fast kernels; equations: the cell's readable `equations`"
     )
-    context_size: Count = Field(100, description="units of the context in each direction")
-    hidden_size: Count = Field(200, description="units of the layer that joins word and contexts")
+    context_size: Size = Field(100, description="units of the context in each direction")
+    hidden_size: Size = Field(200, description="units of the layer that joins word and contexts")
     activation: Activation = Field("tanh", description="activation of that layer")
     dropout: Fraction = Field(0.0, description="dropout of word and contexts")
     output_dropout: Fraction = Field(0.0, description="dropout of the output")
@@ -154,8 +159,8 @@ class HierarchicalConfig(EncoderSection):
     kernel: Kernel = Field(
         "auto", description="auto: the fast kernels; equations: the cell's readable `equations`"
     )
-    hidden_size: Count = Field(50, description="units in each direction, at both levels")
-    attention_size: Count = Field(100, description="units of the attention's hidden layer")
+    hidden_size: Size = Field(50, description="units in each direction, at both levels")
+    attention_size: Size = Field(100, description="units of the attention's hidden layer")
     dropout: Fraction = Field(0.0, description="dropout of sentence vectors")
     output_dropout: Fraction = Field(0.0, description="dropout of each level's output")
 
@@ -163,8 +168,8 @@ class HierarchicalConfig(EncoderSection):
 class TransformerLayersConfig(Section):
     """The keys that encoders and decoders of Transformer layers share."""
 
-    num_layers: Count = Field(2, description="layers in the stack")
-    feedforward_size: Count = Field(256, description="units inside each feedforward sublayer")
+    num_layers: SmallCount = Field(2, description="layers in the stack")
+    feedforward_size: Size = Field(256, description="units inside each feedforward sublayer")
     activation: Activation = Field("gelu", description="activation of the feedforward sublayers")
     dropout: Fraction = Field(0.1, description="dropout of the input and of each sublayer's output")
     attention_dropout: Fraction = Field(0.0, description="dropout of attention weights")
@@ -187,14 +192,14 @@ class TransformerConfig(EncoderSection, TransformerLayersConfig):
     builder = "transformer:TransformerEncoder"
 
     kind: Literal["transformer"] = Field("transformer", description="kind of encoder")
-    hidden_size: Count = Field(128, description="width of the model")
-    num_heads: Count = Field(
+    hidden_size: Size = Field(128, description="width of the model")
+    num_heads: SmallCount = Field(
         4, validate_default=True, description="attention heads; they must divide hidden_size"
     )
     positions: Literal["sinusoidal", "learned", "rotary"] = Field(
         "sinusoidal", description="how a token's position is encoded"
     )
-    max_length: Count = Field(1024, description="number of `learned` positions")
+    max_length: Length = Field(1024, description="number of `learned` positions")
     init_from: str | None = Field(
         None,
         description="run of a language model from which to copy the embedding and the encoder",
@@ -217,7 +222,7 @@ class TransformerConfig(EncoderSection, TransformerLayersConfig):
 class CausalTransformerConfig(TransformerConfig):
     """Transformer layers of a language model: each token sees a fixed number of tokens before it."""
 
-    context: Count = Field(
+    context: Length = Field(
         128, description="tokens that a token sees in each layer, itself included"
     )
     positions: Literal["rotary"] = Field(
@@ -228,11 +233,11 @@ class CausalTransformerConfig(TransformerConfig):
 def family(section: Any) -> str:
     """Return the tag of a section in the unions below; a section without a kind is recurrent."""
     if not isinstance(section, dict | Section):
-        return repr(section)  # a value instead of a section: no tag fits
+        return abbreviate(section)  # a value instead of a section: no tag fits
     given = (
         section.get("kind", "lstm") if isinstance(section, dict) else getattr(section, "kind", None)
     )
-    return family_of(given) or (given if isinstance(given, str) else repr(given))
+    return family_of(given) or (given if isinstance(given, str) else abbreviate(given))
 
 
 def family_of(kind: Any) -> str:
@@ -255,8 +260,8 @@ def unknown_kind(key: str, kind: object, kinds: list[str]) -> str:
             custom_code.lookup(kind, key)
         except UserError as error:
             return str(error)
-    near = suggest_kind(str(kind), kinds)
-    return f"{key} = {kind!r}: choose {', '.join(kinds)}{near}"
+    near = suggest_kind(kind if isinstance(kind, str) else abbreviate(kind), kinds)
+    return f"{key} = {abbreviate(kind)}: choose {', '.join(kinds)}{near}"
 
 
 def suggest_kind(kind: str, kinds: Sequence[str]) -> str:

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+from nlpseq.errors import LONGEST
+
 from .sections import Schema, section_keys, section_names
 
 _OTHER_NAMES = {
@@ -140,6 +142,8 @@ def _last(name: str) -> str:
 
 def _near(name: str, known: Iterable[str]) -> list[str]:
     """Return the known name most similar to a misspelt one; its last part must be similar, too."""
+    if len(name) > LONGEST:
+        return []  # like nothing, and slow to compare
     similar = {
         full: difflib.SequenceMatcher(None, _last(name), _last(full)).ratio() for full in known
     }

@@ -28,6 +28,7 @@ class Key(NamedTuple):
         choices: the valid values, where there are few.
         description: what the key sets.
         kinds: the kinds of encoder or decoder that have the key; () for all.
+        range: the smallest and the largest number, such as `0 to 1000`; '' for a key without numbers.
     """
 
     section: str
@@ -37,6 +38,7 @@ class Key(NamedTuple):
     choices: tuple[str, ...]
     description: str
     kinds: tuple[str, ...] = ()
+    range: str = ""
 
     @property
     def full_name(self) -> str:
@@ -90,7 +92,35 @@ def _describe_key(section: str, name: str, field: FieldInfo, kinds: tuple[str, .
         choices,
         field.description or "",
         kinds,
+        _range(field.annotation, field.metadata),
     )
+
+
+def _range(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    """Return the bounds of the numbers that a type admits; '' if there is no number, or it has no bounds."""
+    limits = {name: value for mark in metadata for name, value in _limits(mark)}
+    if annotation in (int, float) and limits:
+        low = f"{limits['ge']:,g}" if "ge" in limits else f"above {limits['gt']:,g}"
+        high = f"{limits['le']:,.10g}" if "le" in limits else f"below {limits['lt']:,g}"
+        return f"{low} to {high}"
+    origin, options = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _range(options[0], options[1:])
+    inner = [
+        _range(option) for option in options if option is not Ellipsis and origin is not Literal
+    ]
+    return next((text for text in inner if text), "")
+
+
+def _limits(mark: Any) -> list[tuple[str, float]]:
+    """Return the bounds in a mark of pydantic: a bound itself, or a field with several."""
+    marks = mark.metadata if isinstance(mark, FieldInfo) else [mark]
+    return [
+        (name, getattr(single, name))
+        for single in marks
+        for name in ("ge", "gt", "le", "lt")
+        if hasattr(single, name)
+    ]
 
 
 def _choices(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[str, ...]:
@@ -150,4 +180,4 @@ def _to_text(value: Any) -> str:
         return f"[{', '.join(map(_to_text, value))}]"
     if isinstance(value, dict):
         return "{}" if not value else str(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -27,10 +27,8 @@ def resolve(document: Document, name: str) -> Document:
     folder = Path(name).parent
     for key, path in relative_paths(document).items():
         if key in _ALWAYS or _is_there(folder / path):
-            *sections, last = key.split(".")
-            table = document
-            for section in sections:
-                table = table[section]
+            section, _, last = key.rpartition(".")
+            table = document[section] if section else document
             table[last] = str(folder / path)
     return document
 
@@ -61,13 +59,18 @@ def relative_paths(document: Mapping[str, Any]) -> dict[str, str]:
     return {key: path for key, path in paths.items() if not Path(path).is_absolute()}
 
 
-def _strings(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _strings(value, f"{prefix}{key}.")
-        elif isinstance(value, str) and value:
-            yield f"{prefix}{key}", value
+def _strings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the strings above all sections and in sections; tables inside a section hold no paths."""
+    for name, value in document.items():
+        section = value if isinstance(value, dict) else {}
+        keys = {name: value} | {f"{name}.{key}": item for key, item in section.items()}
+        for key, item in keys.items():
+            if isinstance(item, str) and item and key.count(".") == (item is not value):
+                yield key, item
 
 
 def _is_there(path: Path) -> bool:
-    return path.exists() or path.with_name(f"{path.name}.gz").is_file()
+    try:
+        return path.exists() or path.with_name(f"{path.name}.gz").is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False

@@ -3,13 +3,14 @@
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
+from contextlib import suppress
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from nlpseq.errors import UserError, suggest
+from nlpseq.wording import abbreviate, shorten
 
 from . import paths
 from .paths import Document as Document
@@ -41,11 +42,12 @@ def locate(name: str) -> Traversable:
     """
     if name.endswith(".toml"):
         path = Path(name)
-        if path.is_file():
-            return path
+        with suppress(OSError):  # a name that no file can have
+            if path.is_file():
+                return path
         raise UserError(f"recipe {name}: no such file")
     if name not in names():
-        raise UserError(f"unknown recipe {name!r}{_similar_names(name)}")
+        raise UserError(f"unknown recipe {abbreviate(name)}{_similar_names(name)}")
     return resources.files("nlpseq.recipes").joinpath(*f"{name}.toml".split("/"))
 
 
@@ -90,7 +92,9 @@ def _read_extended(name: str, chain: tuple[str, ...]) -> Document:
     if base_name is None:
         return document
     if not isinstance(base_name, str) or not base_name:
-        raise UserError(f"recipe {name}: extends = {base_name!r}: write the name of a recipe")
+        raise UserError(
+            f"recipe {name}: extends = {abbreviate(base_name)}: write the name of a recipe"
+        )
     return merge(_read_extended(base_name, (*chain, name)), document)
 
 
@@ -101,14 +105,24 @@ def _identity(name: str) -> str:
 
 def _read_toml(name: str) -> Document:
     try:
-        return tomllib.loads(locate(name).read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"recipe {name}: not valid TOML: {error}") from error
+        document = tomllib.loads(locate(name).read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"recipe {name}, line {line}: not UTF-8") from error
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise UserError(f"recipe {name}: not valid TOML: {reason}") from error
     except OSError as error:
         raise UserError(f"recipe {name}: cannot be read: {error.strerror}") from error
+    for section, value in document.items():
+        _check_reserved(section, value, f"recipe {name}")
+    return document
+
+
+def _check_reserved(section: str, value: Any, origin: str) -> None:
+    """Refuse the mark of inherited keys where a user writes it."""
+    if isinstance(value, dict) and INHERITED in value:
+        raise UserError(f"{origin}: unknown key {section}.{INHERITED}")
 
 
 def copy(name: str, destination: Path) -> Path:
@@ -144,8 +158,8 @@ def copy(name: str, destination: Path) -> Path:
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Document:
     """Lay `changes` over `base`, section by section; within a section, new values replace old ones.
 
-    A section whose `kind` changes lists under `INHERITED` the keys it has from the old kind, so that
-    validation can drop those which the new kind does not have.
+    A section whose `kind` changes lists under `INHERITED` the keys it has from the old kind, each with the kinds
+    that it has come through, so that validation can drop those which one of them does not have.
     """
     merged = {**base, **changes}
     for key, old in base.items():
@@ -168,15 +182,18 @@ def override(document: Mapping[str, Any], assignments: Iterable[str]) -> Documen
     Raises:
         UserError: an assignment has no `=` or no key.
     """
-    changed = deepcopy(dict(document))
+    changed = dict(document)
     given = set()
     for (*sections, last), text in map(_split_assignment, assignments):
+        value = _parse_value(".".join([*sections, last]), text)
+        _check_reserved(".".join(sections), {last: value}, "override")
+        _check_reserved(last, value, "override")
         table: Any = changed
         for section in sections:
-            if not isinstance(table.get(section), dict):
-                table[section] = {}
+            inner = table.get(section)
+            table[section] = dict(inner) if isinstance(inner, dict) else {}
             table = table[section]
-        table[last] = _parse_value(text)
+        table[last] = value
         given.add((sections[0] if sections else "", last))
     return _mark_inherited(document, changed, given)
 
@@ -189,9 +206,16 @@ def _mark_inherited(
         new = after[key]
         if isinstance(old, dict) and isinstance(new, dict):
             changed = _kind(before, key) != _kind(after, key)
-            inherited = old.keys() - {INHERITED} if changed else old.get(INHERITED)
+            inherited: dict[str, list[Any]] | None = old.get(INHERITED)
+            if changed:  # every key goes through one more kind
+                passed, new_kind = inherited or {}, _kind(after, key)[-1]
+                names = old.keys() - {INHERITED}
+                inherited = {name: [*passed.get(name, ()), new_kind] for name in names}
             if inherited is not None:
-                new[INHERITED] = [name for name in inherited if (key, name) not in given]
+                kept = {
+                    name: kinds for name, kinds in inherited.items() if (key, name) not in given
+                }
+                after[key] = {**new, INHERITED: kept}
     return after
 
 
@@ -207,15 +231,19 @@ def _split_assignment(assignment: str) -> tuple[list[str], str]:
     path, equals, text = assignment.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):
-        raise UserError(f"override {assignment!r}: write it as section.key=value")
+        raise UserError(f"override {abbreviate(assignment)}: write it as section.key=value")
     return keys, text.strip()
 
 
-def _parse_value(text: str) -> Any:
+def _parse_value(key: str, text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        document = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise UserError(f"override {shorten(key, 80)} = {abbreviate(text)}: {reason}") from error
+    return document["value"] if len(document) == 1 else text  # a string with line ends
 
 
 def to_assignments(overrides: Mapping[str, object]) -> list[str]:
@@ -231,9 +259,9 @@ def to_assignments(overrides: Mapping[str, object]) -> list[str]:
     for name, value in overrides.items():
         if isinstance(value, Mapping):
             for key, item in value.items():
-                assignments.append(f"{name}.{key}={_to_toml(f'{name}.{key}', item)}")
+                assignments.append(to_assignment(f"{name}.{key}", item))
         else:
-            assignments.append(f"{name}={_to_toml(name, value)}")
+            assignments.append(to_assignment(name, value))
     return assignments
 
 
@@ -243,7 +271,13 @@ def to_assignment(key: str, value: object) -> str:
     Raises:
         UserError: TOML cannot represent the value.
     """
-    return f"{key}={_to_toml(key, value)}"
+    if "=" in key:
+        raise UserError(f"override {abbreviate(key)}: is not the name of a key")
+    try:
+        return f"{key}={_to_toml(key, value)}"
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise UserError(f"override {key} = {abbreviate(value)}: {reason}") from error
 
 
 def _to_toml(key: str, value: object) -> str:
@@ -266,6 +300,6 @@ def _to_toml(key: str, value: object) -> str:
             )
             return f"{{ {', '.join(items)} }}"
     raise UserError(
-        f"override {key} = {value!r}: give a number, string, boolean, list or mapping; "
+        f"override {key} = {abbreviate(value)}: give a number, string, boolean, list or mapping; "
         "leave the key out for its default"
     )

@@ -5,10 +5,28 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nlpseq.readers import AUTO, DELIMITERS, READERS, is_text_encoding
+from nlpseq.wording import abbreviate
 
-from .base import Choices, Count, Counts, Fraction, Natural, Positive, Section
+from .base import (
+    Choices,
+    Count,
+    Fraction,
+    Length,
+    Names,
+    Natural,
+    NotNegative,
+    OptionalSize,
+    Positive,
+    Rate,
+    Section,
+    Size,
+    SmallCount,
+    SplitName,
+)
 from .encoders import EncoderConfig, RecurrentConfig
 
+Distance = Annotated[int, Field(ge=1, le=100_000)]
+Folds = Annotated[int, Field(ge=0, le=1000)]
 Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 
 
@@ -44,10 +62,10 @@ class DataConfig(Section):
         "lines",
         description="format of local files (with --data-dir); `auto`: by suffix and content",
     )
-    formats: dict[str, Format] = Field(
+    formats: dict[SplitName, Format] = Field(
         default_factory=dict, description="format for each split that differs from `format`"
     )
-    files: dict[str, str] = Field(
+    files: dict[SplitName, str] = Field(
         default_factory=dict,
         description="file for each split, below --data-dir; `.gz` is optional; `a.zip/b.csv`: in a zip",
     )
@@ -78,7 +96,7 @@ class DataConfig(Section):
     hub_columns: dict[str, ColumnNames] = Field(
         default_factory=dict, description="as `columns`, for the data set of the Hub only"
     )
-    hold_out: dict[str, Fraction] = Field(
+    hold_out: dict[SplitName, Fraction] = Field(
         default_factory=dict,
         description="fraction of train for each further split; without a validation split, "
         "`validation` is 0.1 unless it is set to 0",
@@ -91,8 +109,8 @@ class DataConfig(Section):
     split_seed: Natural = Field(
         0, description="seed of rows held out at random and of folds, the same in every run"
     )
-    folds: Natural = Field(0, description="cross-validation: number of parts of train; 0: none")
-    fold: Natural = Field(
+    folds: Folds = Field(0, description="cross-validation: number of parts of train; 0: none")
+    fold: Folds = Field(
         0, description="cross-validation: part that is this run's test split, from 1 to `folds`"
     )
     missing_labels: Literal["error", "skip"] = Field(
@@ -117,11 +135,11 @@ class DataConfig(Section):
     ] = Field(
         "text", description="part of the built-in corpus; the last three are formal languages"
     )
-    sizes: dict[str, Count] = Field(
+    sizes: dict[SplitName, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
         default_factory=dict,
         description="number of sentences for each split of the built-in corpus",
     )
-    distances: Counts = Field(
+    distances: Annotated[tuple[Distance, ...], Field(strict=False, max_length=1000)] = Field(
         (), description="formal languages: tokens from a cause to its effect; []: a default set"
     )
 
@@ -130,7 +148,7 @@ class DataConfig(Section):
     def _check_encoding(cls, name: str) -> str:
         if name != AUTO and not is_text_encoding(name):
             raise ValueError(
-                f"{name!r} is no encoding of text that Python knows; common ones: utf-8, latin-1, cp1252, "
+                f"{abbreviate(name)} is no encoding of text that Python knows; common ones: utf-8, latin-1, cp1252, "
                 "utf-16, gb18030, big5, shift_jis, euc-kr, koi8-r"
             )
         return name
@@ -139,7 +157,9 @@ class DataConfig(Section):
     @classmethod
     def _check_delimiter(cls, delimiter: str) -> str:
         if delimiter != AUTO and delimiter not in DELIMITERS and len(delimiter) != 1:
-            raise ValueError(f"{delimiter!r}: give one character, or {', '.join(DELIMITERS)}")
+            raise ValueError(
+                f"{abbreviate(delimiter)}: give one character, or {', '.join(DELIMITERS)}"
+            )
         return delimiter
 
     @model_validator(mode="after")
@@ -161,7 +181,9 @@ class TokenizationConfig(Section):
         "word", description="type of tokens"
     )
     path: str | None = Field(None, description="existing tokenizer.json, its folder, or a Hub id")
-    vocabulary_size: Count = Field(50_000, description="largest size, special tokens included")
+    vocabulary_size: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        50_000, description="largest size, special tokens included"
+    )
     min_frequency: Count = Field(
         1, description="`word` and `character`: tokens that occur less often become unknown"
     )
@@ -183,7 +205,7 @@ class TokenizationConfig(Section):
 class EmbeddingConfig(Section):
     """Token vectors, features beside them, and their dropout."""
 
-    dim: Count = Field(100, description="size of a token vector")
+    dim: Size = Field(100, description="size of a token vector")
     pretrained: str | None = Field(
         None, description="file of vectors: GloVe or word2vec text, .gz or safetensors"
     )
@@ -198,11 +220,13 @@ class EmbeddingConfig(Section):
     characters: Literal["none", "cnn", "lstm"] = Field(
         "none", description="encoder of each word's characters, appended to its vector"
     )
-    character_dim: Count = Field(30, description="size of a character vector")
-    character_size: Count = Field(50, description="size of the appended character features")
-    character_width: Count = Field(3, description="`cnn`: width of the filters, in characters")
+    character_dim: Size = Field(30, description="size of a character vector")
+    character_size: Size = Field(50, description="size of the appended character features")
+    character_width: SmallCount = Field(3, description="`cnn`: width of the filters, in characters")
     character_dropout: Fraction = Field(0.0, description="dropout of character vectors")
-    casing_dim: Natural = Field(0, description="size of a vector of the word's casing; 0: none")
+    casing_dim: OptionalSize = Field(
+        0, description="size of a vector of the word's casing; 0: none"
+    )
 
 
 class TrainingConfig(Section):
@@ -222,28 +246,28 @@ class TrainingConfig(Section):
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = Field(
         "adamw", description="optimiser of torch.optim"
     )
-    learning_rate: Positive = Field(1e-3, description="highest learning rate of the schedule")
+    learning_rate: Annotated[float, Field(ge=1e-12, le=1000)] = Field(
+        1e-3, description="highest learning rate of the schedule"
+    )
     momentum: Fraction = Field(0.0, description="momentum of `sgd` and `rmsprop`")
     betas: Annotated[tuple[Fraction, Fraction], Field(strict=False)] = Field(
         (0.9, 0.999), description="decay rates of the moments of `adam` and `adamw`"
     )
-    weight_decay: Annotated[float, Field(ge=0)] = Field(
+    weight_decay: NotNegative = Field(
         0.0, description="weight decay of the optimiser; biases and norms are not decayed"
     )
-    l1: Annotated[float, Field(ge=0)] = Field(0.0, description="factor of the L1 penalty sum |w|")
-    l2: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="factor of the L2 penalty 1/2 sum w^2"
-    )
+    l1: NotNegative = Field(0.0, description="factor of the L1 penalty sum |w|")
+    l2: NotNegative = Field(0.0, description="factor of the L2 penalty 1/2 sum w^2")
     label_smoothing: Fraction = Field(
         0.0, description="probability spread over all labels (Szegedy et al. 2016)"
     )
     schedule: Literal["constant", "linear", "cosine", "one_cycle", "inverse_sqrt", "plateau"] = (
         Field("constant", description="schedule of the learning rate after the warm-up")
     )
-    warmup: Annotated[float, Field(ge=0)] = Field(
+    warmup: Annotated[float, Field(ge=0, le=2**31 - 1)] = Field(
         0.0, description="updates of linear warm-up; below 1 a fraction of all updates"
     )
-    final_learning_rate: Annotated[float, Field(ge=0)] = Field(
+    final_learning_rate: Rate = Field(
         0.0, description="`linear`, `cosine`, `one_cycle`: learning rate at the end"
     )
     plateau_factor: Fraction = Field(
@@ -252,17 +276,19 @@ class TrainingConfig(Section):
     plateau_patience: Natural = Field(
         0, description="`plateau`: validations without improvement before the rate falls"
     )
-    clip_norm: Annotated[float, Field(ge=0)] = Field(
+    clip_norm: Annotated[float, Field(ge=0, le=1e9)] = Field(
         1.0, description="largest gradient norm; 0: no clipping"
     )
-    clip_value: Annotated[float, Field(ge=0)] = Field(
+    clip_value: Annotated[float, Field(ge=0, le=1e9)] = Field(
         0.0, description="largest absolute gradient component; 0: no clipping"
     )
     average: Literal["none", "ema", "last_k"] = Field(
         "none", description="average of the weights that is evaluated and saved"
     )
     ema_decay: Fraction = Field(0.999, description="`ema`: decay for each update")
-    average_last: Count = Field(5, description="`last_k`: validations whose weights are averaged")
+    average_last: SmallCount = Field(
+        5, description="`last_k`: validations whose weights are averaged"
+    )
     select_by: str | None = Field(
         None,
         description="validation score that chooses the weights, or `loss`; default: the task's main score",
@@ -279,6 +305,9 @@ class TrainingConfig(Section):
     checkpoint_steps: Natural = Field(
         0, description="updates between checkpoints, besides those at validations; 0: none"
     )
+    keep_checkpoints: bool = Field(
+        False, description="keep the checkpoints of a finished run, else they are deleted"
+    )
     log_steps: Count = Field(50, description="updates between lines of history.jsonl")
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="number format of forward and backward pass"
@@ -289,23 +318,23 @@ class DecodingConfig(Section):
     """Generation of text."""
 
     method: Literal["greedy", "sample", "beam"] = Field("sample", description="choice of tokens")
-    max_new_tokens: Count = Field(100, description="maximum number of tokens to generate")
-    temperature: Positive = Field(
+    max_new_tokens: Length = Field(100, description="maximum number of tokens to generate")
+    temperature: Annotated[float, Field(ge=0.001, le=1000)] = Field(
         1.0, description="`sample`: softmax temperature; below 1 safer, above 1 more varied"
     )
     top_k: Natural = Field(0, description="`sample`: keep the k likeliest tokens; 0: all")
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
+    top_p: Annotated[float, Field(ge=1e-6, le=1)] = Field(
         1.0, description="`sample`: keep the likeliest tokens up to this total probability"
     )
-    beam_size: Count = Field(5, description="`beam`: hypotheses that are kept")
+    beam_size: SmallCount = Field(5, description="`beam`: hypotheses that are kept")
     length_penalty: Literal["none", "average", "wu"] = Field(
         "average",
         description="`beam`: rank by log-probability, its average over tokens, or as Wu et al. (2016)",
     )
-    length_alpha: Annotated[float, Field(ge=0)] = Field(
+    length_alpha: Annotated[float, Field(ge=0, le=5)] = Field(
         0.6, description="`beam`, length_penalty `wu`: strength of the penalty"
     )
-    coverage_penalty: Annotated[float, Field(ge=0)] = Field(
+    coverage_penalty: Annotated[float, Field(ge=0, le=1000)] = Field(
         0.0, description="`beam`: penalty for source words without attention (Wu et al. 2016)"
     )
     early_stopping: Literal["safe", "heuristic"] = Field(
@@ -336,13 +365,13 @@ class DecodingConfig(Section):
 class EvaluationConfig(Section):
     """Evaluation at the end of a run."""
 
-    splits: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+    splits: Annotated[tuple[SplitName, ...], Field(strict=False, max_length=1000)] = Field(
         ("validation", "test"), description="splits to score, where the data have them"
     )
     baselines: bool = Field(
         True, description="also train cheap baselines in seconds, and test the difference to them"
     )
-    keep_columns: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+    keep_columns: Names = Field(
         (),
         description="further columns of the data to keep in `predictions/`, beside texts and ids such as `id` or "
         '`ticket_id`; `["*"]`: all that hold text, numbers or times',
@@ -353,7 +382,7 @@ class Recipe(Section):
     """Everything that a run depends on, except data and code."""
 
     task: str = Field(description="task: a name such as `tagging`, or a class `my_task.py:MyTask`")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
         13, description="seed of initialization, order of the data, dropout and sampling"
     )
     data: DataConfig = DataConfig()

@@ -1,11 +1,13 @@
 """Validation: a recipe's document becomes a frozen recipe, or one line that says what is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import pydantic
 
 from nlpseq.errors import UserError, suggest
+from nlpseq.files import is_utf8
+from nlpseq.wording import abbreviate, format_count, shorten
 
 from .encoders import family_of, unknown_kind
 from .hints import OPTIONS, did_you_mean, near_keys, suggest_key
@@ -14,6 +16,7 @@ from .schema import Recipe
 from .sections import Schema, kinds_of, kinds_with_key, section_variants
 
 RecipeType = TypeVar("RecipeType", bound=Recipe)
+_MOST_PROBLEMS = 5  # in one message
 
 
 def validate(schema: type[RecipeType], document: Mapping[str, Any], origin: str) -> RecipeType:
@@ -30,14 +33,33 @@ def validate(schema: type[RecipeType], document: Mapping[str, Any], origin: str)
     Raises:
         UserError: unknown key (the message suggests one), wrong type, impossible combination.
     """
+    for key, text in _strings(document):
+        if "\0" in text or not is_utf8(text):
+            reason = "holds a NUL character" if "\0" in text else "is not UTF-8"
+            raise UserError(f"{origin}: {shorten(key, 80)} = {abbreviate(text)}: {reason}")
     document = _drop_inherited_keys(schema, _with_decoder_kind(schema, document))
     try:
         return schema.model_validate(document)
     except pydantic.ValidationError as error:
-        problems = [
-            _explain(schema, document, problem) for problem in error.errors(include_url=False)
-        ]
+        found = error.errors(include_url=False)
+        problems = [_explain(schema, document, problem) for problem in found[:_MOST_PROBLEMS]]
+        more = len(found) - len(problems)
+        problems += [f"and {format_count(more, 'further problem')}"] * (more > 0)
         raise UserError(f"{origin}: {'; '.join(problems)}") from error
+
+
+def _strings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every string of a document with its key; a key is a string, too. No depth is too great."""
+    rest: list[tuple[str, Any]] = [(str(key), value) for key, value in document.items()]
+    while rest:
+        key, value = rest.pop()
+        yield key, key
+        if isinstance(value, str):
+            yield key, value
+        elif isinstance(value, Mapping):
+            rest += [(f"{key[:200]}.{name}", item) for name, item in value.items()]
+        elif isinstance(value, list | tuple):
+            rest += [(key, item) for item in value]
 
 
 def _with_decoder_kind(schema: Schema, document: Mapping[str, Any]) -> Document:
@@ -53,7 +75,7 @@ def _with_decoder_kind(schema: Schema, document: Mapping[str, Any]) -> Document:
 
 
 def _drop_inherited_keys(schema: Schema, document: Mapping[str, Any]) -> Document:
-    """Drop keys that a section inherited from another kind and that its own kind does not have.
+    """Drop keys that a section inherited from another kind and that its own kind, or one in between, does not have.
 
     A key that no kind has stays: validation reports it.
     """
@@ -62,13 +84,21 @@ def _drop_inherited_keys(schema: Schema, document: Mapping[str, Any]) -> Documen
         if not isinstance(section, dict) or INHERITED not in section:
             continue
         variants = section_variants(schema, name)
-        tag = _tag_of(section.get("kind"), variants)
-        own = variants[tag] if tag is not None else next(iter(variants.values()), None)
         known = {key for variant in variants.values() for key in variant.model_fields}
-        foreign = known - set(own.model_fields) if own else set()
-        outdated = foreign & set(section[INHERITED]) | {INHERITED}
+        outdated = {INHERITED}
+        for key, passed in section[INHERITED].items():
+            kinds = [*passed, section.get("kind")]
+            if key in known and not all(_has_key(kind, key, variants) for kind in kinds):
+                outdated.add(key)
         kept[name] = {key: value for key, value in section.items() if key not in outdated}
     return kept
+
+
+def _has_key(kind: Any, key: str, variants: Mapping[str, Schema]) -> bool:
+    """Return whether a kind of a section has a key; of an unknown one, whether the first kind has it."""
+    tag = _tag_of(kind, variants)
+    own = variants[tag] if tag is not None else next(iter(variants.values()), None)
+    return own is None or key in own.model_fields
 
 
 def _tag_of(kind: Any, variants: Mapping[str, Schema]) -> str | None:
@@ -92,11 +122,12 @@ def _explain(schema: Schema, document: Mapping[str, Any], problem: Any) -> str:
         case "union_tag_invalid":
             kinds = [kind for tag in section_variants(schema, path[0]) for kind in kinds_of(tag)]
             if not isinstance(problem["input"], dict):
-                return f"{key} = {problem['input']!r}: is a section; set {key}.kind"
+                return f"{key} = {abbreviate(problem['input'])}: is a section; set {key}.kind"
             given = problem["input"].get("kind")
             return unknown_kind(f"{key}.kind", given, kinds)
     message = problem["msg"]  # a sentence; values that it quotes keep their case
-    return f"{key} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
+    value = abbreviate(problem["input"])
+    return f"{shorten(key, 80)} = {value}: {message[:1].lower()}{message[1:]}"
 
 
 def _explain_unknown(
@@ -105,11 +136,11 @@ def _explain_unknown(
     """Return the message about an unknown key; `own` is the class of a section of this kind."""
     *section, name = keys
     if len(section) > 1 or (section and section[0] not in schema.model_fields):
-        return f"unknown key {'.'.join(keys)}"
+        return f"unknown key {shorten('.'.join(keys), 80)}"
     if not section and isinstance(value, dict):
         near = suggest(name, schema.model_fields).removesuffix(".")
         inside = "" if near else next((suggest_key(schema, "", key) for key in value), "")
-        return f"unknown section {name}{near or inside}"
+        return f"unknown section {shorten(name, 80)}{near or inside}"
     kinds = kinds_with_key(schema, section[0], name) if section else []
     if kinds:
         verb = "has" if len(kinds) == 1 else "have"
@@ -120,7 +151,8 @@ def _explain_unknown(
         return (
             f"unknown key {'.'.join(keys)}: it is an option, {OPTIONS[name]} ({name}=... in Python)"
         )
-    return f"unknown key {'.'.join(keys)}{suggest_key(schema, ''.join(section), name)}"
+    hint = suggest_key(schema, "".join(section), name)
+    return f"unknown key {shorten('.'.join(keys), 80)}{hint}"
 
 
 def _without_tags(schema: Schema, path: list[str]) -> list[str]:

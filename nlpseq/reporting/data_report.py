@@ -32,6 +32,13 @@ class ReportTable(NamedTuple):
     rows: Rows
 
 
+def report_lines(report: Report) -> list[str]:
+    """Return what was assumed, what readers left out of each split, and the report in a few lines."""
+    notes = {name: split["note"] for name, split in report["splits"].items() if split["note"]}
+    said = [f"{name}: {note}" for name, note in notes.items()]
+    return [*report["lines"], *said, *summary_lines(report)]
+
+
 def summary_lines(report: Report) -> list[str]:
     """Return the report in a few lines: sizes, classes, lengths, languages, unknown tokens."""
     train = _train(report)

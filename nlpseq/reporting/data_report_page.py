@@ -1,11 +1,11 @@
 """The report on data as one HTML page with nothing outside it, for light and dark screens and for print."""
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nlpseq.reporting.data_report import ReportTable, summary_lines, tables, warnings
+from nlpseq.reporting.data_report import ReportTable, report_lines, tables, warnings
 from nlpseq.reporting.figures import STYLE
+from nlpseq.safe_text import for_html
 
 _LAYOUT = """\
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -40,7 +40,7 @@ def report_page(report: Mapping[str, Any], title: str) -> str:
     """
     parts = [
         f"<h1>{_text(title)}</h1>",
-        _list([*report["lines"], *summary_lines(report)]),
+        _list(report_lines(report)),
     ]
     if found := warnings(report):
         parts += ["<h2>To look at</h2>", _list(found, "warnings")]
@@ -116,4 +116,4 @@ def _table(table: ReportTable) -> str:
 
 
 def _text(text: object) -> str:
-    return html.escape(str(text), quote=True)
+    return for_html(text)

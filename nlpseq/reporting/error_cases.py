@@ -1,6 +1,5 @@
 """Cases of an error report as HTML: what was expected and predicted, and the text, shaded or with its spans."""
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from nlpseq.reporting.error_tables import (
     value_label,
 )
 from nlpseq.reporting.formats import format_number
+from nlpseq.safe_text import for_html
 
 Shading = Mapping[tuple[int, int], Sequence[str]]
 """HTML of the texts of a case, by fold and index."""
@@ -40,7 +40,7 @@ class CaseWriter:
             suggested: likely true class of a label error, instead of the prediction.
         """
         pair = pair_of(self.kind, case)
-        key = "" if pair is None else f' data-pair="{escape(pair)}"'
+        key = "" if pair is None else f' data-pair="{for_html(pair)}"'
         return (
             f'<article class="case"{key}>\n<div class="meta">{self._verdict(case, suggested)}{value}'
             f'<span class="ids">{self._ids(case)}</span></div>\n{self._body(case)}</article>\n'
@@ -53,9 +53,7 @@ class CaseWriter:
         name, value = value_label(self.report), format_value(self.report, case["value"])
         if self.report["value"] == "confidence":
             return probability(name, case["value"])
-        return (
-            f'<span class="value"><span class="name">{escape(name)}</span> {escape(value)}</span>'
-        )
+        return f'<span class="value"><span class="name">{for_html(name)}</span> {for_html(value)}</span>'
 
     def _verdict(self, case: Case, suggested: str | None) -> str:
         if self.kind not in ("classes", "label sets", "numbers"):
@@ -74,7 +72,7 @@ class CaseWriter:
         parts = [f"fold {case['fold']}"] if case["fold"] else []
         parts += [f"example {case['index']}"]
         parts += [f"{name} {value}" for name, value in case["columns"].items() if value is not None]
-        return " · ".join(escape(part) for part in parts)
+        return " · ".join(for_html(part) for part in parts)
 
     def _body(self, case: Case) -> str:
         texts = [text if isinstance(text, str) else " ".join(text) for text in case["texts"]]
@@ -85,10 +83,12 @@ class CaseWriter:
                 "model", spans_html(case, "predicted")
             )
         shaded = self.shading.get((case["fold"], case["index"]))
-        parts = [*shaded] if shaded and len(shaded) == len(texts) else [escape(t) for t in texts]
+        parts = [*shaded] if shaded and len(shaded) == len(texts) else [for_html(t) for t in texts]
         if self.kind == "texts":
-            output = escape(plain_prediction(self.kind, case)) or '<span class="none">empty</span>'
-            reference = row("reference", escape(plain_target(case["target"])))
+            output = (
+                for_html(plain_prediction(self.kind, case)) or '<span class="none">empty</span>'
+            )
+            reference = row("reference", for_html(plain_target(case["target"])))
             return row("source", parts[0]) + reference + row("output", output)
         return "".join(paragraph(part, len(text)) for part, text in zip(parts, texts, strict=True))
 
@@ -117,7 +117,7 @@ def spans_html(case: Case, side: str) -> str:
         if start < end or stop > len(text):  # nested, or the text is not the tagged one
             continue
         parts += [_joined(text[end:start])] if start > end else []
-        label = f"<small>{escape(kind)}</small>"
+        label = f"<small>{for_html(kind)}</small>"
         parts.append(f'<mark class="{name}">{_joined(text[start:stop])}{label}</mark>')
         end = stop
     parts += [_joined(text[end:])] if end < len(text) else []
@@ -125,18 +125,18 @@ def spans_html(case: Case, side: str) -> str:
 
 
 def _joined(part: str | Sequence[str]) -> str:
-    return escape(part if isinstance(part, str) else " ".join(part))
+    return for_html(part if isinstance(part, str) else " ".join(part))
 
 
 def chip(title: str, text: str, kind: str) -> str:
     """Return a label on a coloured ground; `title` says which label it is."""
-    return f'<span class="chip {kind}" title="{title}">{escape(text) or "none"}</span>'
+    return f'<span class="chip {kind}" title="{title}">{for_html(text) or "none"}</span>'
 
 
 def probability(name: str, value: float) -> str:
     """Return a probability as a bar and a number."""
     return (
-        f'<span class="name">{escape(name)}</span><span class="meter"><i style="--share:{value:.3f}"></i></span>'
+        f'<span class="name">{for_html(name)}</span><span class="meter"><i style="--share:{value:.3f}"></i></span>'
         f'<span class="value">{format_number(round(float(value), 3))}</span>'
     )
 
@@ -150,8 +150,3 @@ def paragraph(content: str, length: int) -> str:
     """Return a text, which scrolls if it is long."""
     kind = "text long" if length > _LONG else "text"
     return f'<p class="{kind}" dir="auto">{content}</p>\n'
-
-
-def escape(text: object) -> str:
-    """Return text for an element or an attribute."""
-    return html.escape(str(text), quote=True)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nlpseq.reporting.error_cases import CaseWriter, Shading, chip, escape, probability
+from nlpseq.reporting.error_cases import CaseWriter, Shading, chip, probability
 from nlpseq.reporting.error_style import LAYOUT, SCRIPT, script_hash
 from nlpseq.reporting.error_tables import TITLES, ErrorTable, slice_tables, type_table, wrong_word
 from nlpseq.reporting.figures import STYLE
 from nlpseq.reporting.formats import format_score, readable_name, score_label
+from nlpseq.safe_text import for_html
 from nlpseq.wording import format_count
 
 Report = Mapping[str, Any]
@@ -44,16 +45,16 @@ def error_page(report: Report, shading: Shading | None = None, command: str = ""
     title = f"Errors of {report['run']}"
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {script_hash()}"
     body = "".join(
-        f'<section>\n<h2 id="{part.anchor}">{escape(part.title)}</h2>\n'
+        f'<section>\n<h2 id="{part.anchor}">{for_html(part.title)}</h2>\n'
         f'<p class="hint">{part.hint}</p>\n{part.content}</section>\n'
         for part in sections
     )
-    made = f"Made by <code>{escape(command)}</code>." if command else "Made by nlpseq."
+    made = f"Made by <code>{for_html(command)}</code>." if command else "Made by nlpseq."
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{STYLE}{LAYOUT}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{for_html(title)}</title>\n<style>\n{STYLE}{LAYOUT}</style>\n</head>\n<body>\n<main>\n"
         f"{_header(report, title)}{_navigation(report, sections)}{body}"
         f"<footer>{made}</footer>\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
@@ -73,26 +74,26 @@ def _header(report: Report, title: str) -> str:
     if report["conflicts"]:
         tiles.append((f"{len(report['conflicts']):,}", "texts with conflicting labels"))
     drawn = "".join(
-        f'<div class="tile"><b>{escape(value)}</b><span>{escape(label)}</span></div>\n'
+        f'<div class="tile"><b>{for_html(value)}</b><span>{for_html(label)}</span></div>\n'
         for value, label in tiles
     )
     notes = [*report["notes"], *filter(None, [report["label_errors"]["note"]])]
-    listed = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    listed = "".join(f"<p>{for_html(note)}</p>" for note in notes)
     return (
-        f'<header>\n<h1>{escape(title)}</h1>\n<p class="lead">{escape(readable_name(report["task"]))} · '
-        f'{escape(report["split"])} split</p>\n<div class="tiles">\n{drawn}</div>\n'
+        f'<header>\n<h1>{for_html(title)}</h1>\n<p class="lead">{for_html(readable_name(report["task"]))} · '
+        f'{for_html(report["split"])} split</p>\n<div class="tiles">\n{drawn}</div>\n'
         + (f'<div class="notes">{listed}</div>\n' if notes else "")
         + "</header>\n"
     )
 
 
 def _navigation(report: Report, sections: Sequence[_Section]) -> str:
-    links = "".join(f'<a href="#{part.anchor}">{escape(part.name)}</a>\n' for part in sections)
+    links = "".join(f'<a href="#{part.anchor}">{for_html(part.name)}</a>\n' for part in sections)
     pairs = [f"{pair['target']} → {pair['prediction']}" for pair in report["confusions"]]
     choice = ""
     if report["kind"] == "classes" and len(pairs) > 1:
         options = "".join(
-            f'<option value="{escape(pair)}">{escape(pair)}</option>' for pair in pairs
+            f'<option value="{for_html(pair)}">{for_html(pair)}</option>' for pair in pairs
         )
         choice = (
             '<label class="filter">show <select id="pair"><option value="">all pairs of classes</option>'
@@ -126,7 +127,7 @@ def _sections(report: Report, writer: CaseWriter) -> Iterator[_Section]:
         table = type_table(report)
         yield _Section("types", table.title, table.title, "", _table(table))
     slices = "".join(
-        f"<h3>{escape(table.title)}</h3>\n{_table(table)}" for table in slice_tables(report)
+        f"<h3>{for_html(table.title)}</h3>\n{_table(table)}" for table in slice_tables(report)
     )
     yield _Section(
         "slices",
@@ -180,7 +181,7 @@ def _confusions(report: Report, writer: CaseWriter) -> str:
             writer.card(case, writer.value(case) if case["value"] is not None else "")
             for case in pair["cases"]
         )
-        filtered = f' data-pair="{escape(key)}"' if report["kind"] == "classes" else ""
+        filtered = f' data-pair="{for_html(key)}"' if report["kind"] == "classes" else ""
         share = f"{pair['share']:.1%}" if pair["target"] != "none" else ""
         lists.append(
             f"<details{filtered}><summary><span>{chip('target', pair['target'], 'gold')} "
@@ -202,10 +203,10 @@ def _conflict(conflict: Mapping[str, Any]) -> str:
         where = f"fold {case['fold']}, {case['index']}" if case["fold"] else str(case["index"])
         labels.setdefault(name, []).append(ids[0] if ids else where)
     chips = " ".join(
-        f'{chip("label", name, "wrong")}<span class="name">{escape(", ".join(examples))}</span>'
+        f'{chip("label", name, "wrong")}<span class="name">{for_html(", ".join(examples))}</span>'
         for name, examples in labels.items()
     )
-    content = "".join(f'<p class="text" dir="auto">{escape(text)}</p>\n' for text in texts)
+    content = "".join(f'<p class="text" dir="auto">{for_html(text)}</p>\n' for text in texts)
     return f'<article class="case"><div class="meta">{chips}</div>\n{content}</article>\n'
 
 
@@ -214,20 +215,20 @@ def _table(table: ErrorTable) -> str:
     head, *body = table.rows
     share = head.index("wrong (%)") if "wrong (%)" in head else -1
     cells = "".join(
-        f'<th scope="col"{_SHARE if column == share else ""}>{escape(cell)}</th>'
+        f'<th scope="col"{_SHARE if column == share else ""}>{for_html(cell)}</th>'
         for column, cell in enumerate(head)
     )
     largest = max((float(row[share]) for row in body), default=0.0) if share > 0 else 0.0
     rows = []
     for first, *rest in body:
-        drawn = [f'<th scope="row">{escape(first)}</th>']
+        drawn = [f'<th scope="row">{for_html(first)}</th>']
         for column, cell in enumerate(rest, start=1):
             if column == share:
                 part = 0.8 * float(cell) / (largest or 1.0)
                 bar = f'<i class="bar" style="--share:{part:.3f}"></i><span>{cell}%</span>'
                 drawn.append(f'<td{_SHARE}><div class="bars">{bar}</div></td>')
             else:
-                drawn.append(f"<td>{escape(cell)}</td>")
+                drawn.append(f"<td>{for_html(cell)}</td>")
         rows.append(f"<tr>{''.join(drawn)}</tr>")
     return (
         f'<div class="wide"><table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n'

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from nlpseq.reporting.formats import format_number, format_score, is_percent, score_label
-from nlpseq.reporting.highlight import safe
+from nlpseq.reporting.terminal import cell, console
+from nlpseq.safe_text import for_terminal
 from nlpseq.wording import format_count
 
 Report = Mapping[str, Any]
@@ -251,34 +252,31 @@ def _instance(pair: Mapping[str, Any]) -> str:
 
 
 def _short(text: str, length: int = _LONGEST) -> str:
-    text = safe(" ".join(text.split()))
+    text = for_terminal(" ".join(text.split()))
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def print_errors(report: Report) -> None:
     """Print lines and the first rows of the tables on the terminal; a report has all rows."""
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
+    screen = console()
     for line in error_lines(report):
-        console.print(safe(line), markup=False, soft_wrap=True)
+        screen.print(line, markup=False, soft_wrap=True)
     for table in error_tables(report):
-        console.print()
-        console.print(_drawn(table))
+        screen.print()
+        screen.print(_drawn(table))
 
 
 def _drawn(table: ErrorTable) -> Any:
     from rich.table import Table
-    from rich.text import Text
 
     head, *body = table.rows
     drawn = Table(title=table.title, title_justify="left")
     words = len(head) - table.words
     for column, name in enumerate(head):
         right = 0 < column < words or (column == 0 and name == "count")
-        drawn.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+        drawn.add_column(cell(name), justify="right" if right else "left", overflow="fold")
     for row in body[:MOST_ROWS]:
-        drawn.add_row(*(Text(safe(cell)) for cell in row))
+        drawn.add_row(*(cell(value) for value in row))
     if len(body) > MOST_ROWS:
         drawn.caption = f"{len(body) - MOST_ROWS} more on the page, and with --json"
     return drawn

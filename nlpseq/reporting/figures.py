@@ -5,7 +5,6 @@ display, nothing to close.
 """
 
 import base64
-import html
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlpseq.files import replacing
 from nlpseq.reporting.fonts import drawable, families
+from nlpseq.safe_text import for_html
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -116,7 +116,7 @@ class Picture:
     def to_html(self) -> str:
         """Return `<img>` elements with the images inside, one for each theme."""
         return "".join(
-            f'<img class="{theme}" alt="{html.escape(self.caption)}" width="{self.width}" '
+            f'<img class="{theme}" alt="{for_html(self.caption)}" width="{self.width}" '
             f'src="data:image/png;base64,{base64.b64encode(image).decode()}">'
             for theme, image in self.images.items()
         )

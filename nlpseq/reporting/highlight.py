@@ -5,12 +5,13 @@ nothing from the network and works in light and dark mode. Colour is never the o
 and confidences are written too, and weights where there is no colour. Rich is imported only to print.
 """
 
-import html
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from nlpseq.safe_text import for_html, for_terminal
 
 # Colours by name for a terminal; Okabe & Ito (2008), for colour-blind readers, on the page.
 _TERMINAL_COLOURS = (
@@ -26,10 +27,6 @@ _PAGE_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00
 _FAINT, _STRONG = (165, 150, 120), (255, 180, 0)  # shades that show on black and on white
 _FAINT_AGAINST, _STRONG_AGAINST = (120, 150, 165), (70, 170, 255)
 _MIN_SHARE = 0.1  # of the largest weight; a token with less is not shaded on a terminal
-# Control characters in a text or label could command the terminal. They are replaced by their pictures
-# (U+2400 and up), those of Latin-1, which have none, by U+FFFD.
-_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
-_PICTURES |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
 
 _RULES = """\
 p { margin: 0 0 .7rem; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -104,11 +101,11 @@ class Plain:
 
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
         """Yield the text after its indent."""
-        yield Piece(f"{self.indent}{safe(self.text)}")
+        yield Piece(f"{self.indent}{for_terminal(self.text)}")
 
     def to_html(self, palette: Palette) -> str:
         """Return the escaped text."""
-        return html.escape(self.text)
+        return for_html(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +121,9 @@ class Label:
         if self.label is None:
             yield Piece(self.missing, "dim")
         elif self.number is None:
-            yield Piece(safe(self.label), "bold")
+            yield Piece(for_terminal(self.label), "bold")
         else:
-            yield Piece(f"{safe(self.label)} ", "bold")
+            yield Piece(f"{for_terminal(self.label)} ", "bold")
             yield Piece(f"{self.number:.2f}", "dim")
 
     def to_html(self, palette: Palette) -> str:
@@ -134,8 +131,8 @@ class Label:
         if self.label is None:
             return f"<b>{self.missing}</b>"
         if self.number is None:
-            return f"<b>{html.escape(self.label)}</b>"
-        return f"<b>{html.escape(self.label)}<small>{self.number:.2f}</small></b>"
+            return f"<b>{for_html(self.label)}</b>"
+        return f"<b>{for_html(self.label)}<small>{self.number:.2f}</small></b>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +146,16 @@ class Mark:
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
         """Yield the entity in brackets, with type and confidence."""
         style = f"black on {_TERMINAL_COLOURS[palette.index(self.type)]}"
-        yield Piece(f"[{safe(self.text)} ", style)
-        yield Piece(f"{safe(self.type)} {self.confidence:.2f}]", f"italic {style}")
+        yield Piece(f"[{for_terminal(self.text)} ", style)
+        yield Piece(f"{for_terminal(self.type)} {self.confidence:.2f}]", f"italic {style}")
 
     def to_html(self, palette: Palette) -> str:
         """Return the entity as a coloured mark."""
-        type, confidence = html.escape(self.type), self.confidence
+        type, confidence = for_html(self.type), self.confidence
         return (
             f'<mark class="type-{palette.index(self.type)}" '
             f'title="{type}, confidence {confidence:.4f}">'
-            f"{html.escape(self.text)}<small>{type} {confidence:.2f}</small></mark>"
+            f"{for_html(self.text)}<small>{type} {confidence:.2f}</small></mark>"
         )
 
 
@@ -170,11 +167,11 @@ class Note:
 
     def pieces(self, palette: Palette, *, coloured: bool) -> Iterator[Piece]:
         """Yield the name, less bright than the text."""
-        yield Piece(f"  {safe(self.text)}:", "dim")
+        yield Piece(f"  {for_terminal(self.text)}:", "dim")
 
     def to_html(self, palette: Palette) -> str:
         """Return the name in small letters."""
-        return f"<small>{html.escape(self.text)}:</small> "
+        return f"<small>{for_html(self.text)}:</small> "
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +213,7 @@ class ShadedTokens:
         for token in self.tokens:
             shaded = abs(token.share) >= _MIN_SHARE
             yield Piece(" ")
-            yield Piece(safe(token.text), _shade(token.share) if shaded else "")
+            yield Piece(for_terminal(token.text), _shade(token.share) if shaded else "")
             if shaded and not coloured:
                 yield Piece(f"({token.weight:{'+' if token.signed else ''}.2f})")
 
@@ -225,7 +222,7 @@ class ShadedTokens:
         tokens = " ".join(
             _span(
                 "token against" if token.share < 0 else "token",
-                html.escape(token.text),
+                for_html(token.text),
                 token.weight,
                 abs(token.share),
             )
@@ -312,20 +309,20 @@ def paragraph(parts: Iterable[Part], palette: Palette) -> str:
 def output_paragraph(source: str, outputs: Sequence[tuple[str, float | None]]) -> str:
     """Return a source and its outputs, the best one first, each with its score, as HTML."""
     spans = [
-        f'<span class="output{" further" if rank else ""}"{_score(score)}>{html.escape(output)}</span>'
+        f'<span class="output{" further" if rank else ""}"{_score(score)}>{for_html(output)}</span>'
         for rank, (output, score) in enumerate(outputs)
     ]
-    return f'<p><span class="source">{html.escape(source)}</span>{"".join(spans)}</p>\n'
+    return f'<p><span class="source">{for_html(source)}</span>{"".join(spans)}</p>\n'
 
 
 def weight_table(
     columns: Sequence[str], rows: Sequence[str], weights: Sequence[Sequence[float]]
 ) -> str:
     """Return a table of weights (rows, columns) as HTML, each cell shaded by its weight."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
+    head = "".join(f'<th scope="col">{for_html(name)}</th>' for name in columns)
     largest = max((weight for row in weights for weight in row), default=0.0) or 1.0
     body = "".join(
-        f'<tr><th scope="row">{html.escape(name)}</th>'
+        f'<tr><th scope="row">{for_html(name)}</th>'
         + "".join(
             f'<td style="background: rgb(0 114 178 / {weight / largest:.0%})" title="{weight:.3f}"></td>'
             for weight in row
@@ -364,11 +361,6 @@ class TerminalPrinter:
                 text, soft_wrap=True
             )  # lines are not broken at the terminal's width
         return captured.get()
-
-
-def safe(text: str) -> str:
-    """Return a text with its control characters made visible, except line ends and tabs."""
-    return text.translate(_PICTURES)
 
 
 def _score(score: float | None) -> str:

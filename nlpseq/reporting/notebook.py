@@ -1,7 +1,6 @@
 """HTML of results for notebooks."""
 
 import base64
-import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from nlpseq.reporting.baselines import baseline_rows, verdicts
 from nlpseq.reporting.formats import format_duration, format_parameters
 from nlpseq.reporting.model_card import score_rows
+from nlpseq.safe_text import for_html
 from nlpseq.wording import format_count
 
 
@@ -27,23 +27,23 @@ def run_html(
         folder: the run directory.
         interrupted: the run was stopped before its end.
     """
-    where = f"<p>run directory: <code>{html.escape(str(folder))}</code></p>"
+    where = f"<p>run directory: <code>{for_html(folder)}</code></p>"
     if interrupted:
         return f"<p>Interrupted; run again with <code>resume=True</code> to continue.</p>{where}"
-    examples = "".join(f"<pre>{html.escape(sample)}</pre>" for sample in samples)
-    facts = "".join(f"<p>{html.escape(fact)}</p>" for fact in _facts(metrics))
+    examples = "".join(f"<pre>{for_html(sample)}</pre>" for sample in samples)
+    facts = "".join(f"<p>{for_html(fact)}</p>" for fact in _facts(metrics))
     plot = _picture(folder / "plots" / "learning_curves.png", "learning curves")
     rows = baseline_rows(metrics)
     baselines = f"<p>baselines</p>{table_html(rows)}" if rows else ""
-    baselines += "".join(f"<p>{html.escape(verdict)}</p>" for verdict in verdicts(metrics))
+    baselines += "".join(f"<p>{for_html(verdict)}</p>" for verdict in verdicts(metrics))
     return f"{table_html(score_rows(metrics))}{baselines}{facts}{examples}{plot}{where}"
 
 
 def table_html(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as an HTML table; the first row is the head."""
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
+    head = "".join(f"<th>{for_html(cell)}</th>" for cell in rows[0])
     body = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows[1:]
+        f"<tr>{''.join(f'<td>{for_html(cell)}</td>' for cell in row)}</tr>" for row in rows[1:]
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

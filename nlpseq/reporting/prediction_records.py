@@ -14,9 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from nlpseq.errors import UserError
-from nlpseq.predictor import Prediction
+from nlpseq.predictor import Prediction, TaggedText
+from nlpseq.readers.span_forms import SPAN_COLUMNS
 
 CSV, TSV, PARQUET = "csv", "tsv", "parquet"
+SPANS = "spans"
 TABLES = (CSV, TSV, PARQUET)
 """Formats that have columns."""
 SUFFIXES = {".csv": CSV, ".tsv": TSV, ".tab": TSV, ".parquet": PARQUET}
@@ -104,12 +106,26 @@ class RecordLayout:
         return renamed
 
 
+def span_record(columns: Mapping[str, Any], spans: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object of a text with spans, beside the other columns of its row.
+
+    Spans that the row has are left out, as a reader would take them for those that are predicted; another column
+    with the name of a key of `spans` is `data.NAME`.
+    """
+    kept = {}
+    for name, value in columns.items():
+        if value == spans["text"] or (name in SPAN_COLUMNS and isinstance(value, list | Mapping)):
+            continue
+        kept[f"data.{name}" if name in spans else name] = value
+    return {**kept, **spans}
+
+
 class RecordRenderer:
     """Renders chunks of predictions with their rows as CSV, TSV or JSON lines.
 
     Args:
         layout: the columns.
-        format: json, csv or tsv.
+        format: json, spans, csv or tsv.
         names: columns of the predictions, if a file with them is continued; else the first chunk settles them.
     """
 
@@ -123,6 +139,13 @@ class RecordRenderer:
             UserError: a value cannot be written in this format.
         """
         layout = self._layout
+        if self._format == SPANS:
+            spans = [
+                prediction.to_spans()
+                for prediction in predictions
+                if isinstance(prediction, TaggedText)
+            ]
+            return "".join(f"{as_json(record)}\n" for record in map(span_record, rows, spans))
         if self._format == "json":
             records = map(layout.record, rows, predictions)
             return "".join(f"{as_json(record)}\n" for record in records)

@@ -8,6 +8,7 @@ from nlpseq.errors import UserError
 from nlpseq.predictor import FORMATS, DrawnPrediction, Prediction
 from nlpseq.reporting import highlight
 from nlpseq.reporting.prediction_records import TABLES, as_json
+from nlpseq.safe_text import for_json, for_terminal
 
 
 def render(
@@ -46,9 +47,17 @@ def render(
         if explain:
             check_explanations(chunk)
         start = highlight.PAGE_START if format == "html" and number == 0 else ""
-        yield start + "".join(map(renderer, chunk))
+        content = start + "".join(map(renderer, chunk))
+        yield _on_terminal(content, format) if terminal else content
     if format == "html":
         yield highlight.PAGE_END
+
+
+def _on_terminal(content: str, format: str) -> str:
+    """Return predictions for a terminal; as text they have been made visible and coloured already."""
+    if format == "text":
+        return content
+    return for_json(content) if format in ("json", "spans") else for_terminal(content)
 
 
 def default_format(kind: type[Prediction], *, explain: bool = False, terminal: bool = False) -> str:
@@ -114,6 +123,6 @@ def _renderer(format: str, *, explain: bool, terminal: bool) -> Callable[[Predic
         content = getattr(prediction, method)(**options)
         if format == "spans":
             content = json.dumps(content, ensure_ascii=False)
-        return f"{highlight.safe(content) if terminal and format == 'text' else content}{end}"
+        return f"{for_terminal(content) if terminal and format == 'text' else content}{end}"
 
     return render_one

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.baselines import baseline_rows, verdicts
-from nlpseq.reporting.data_report import summary_lines, warnings
+from nlpseq.reporting.data_report import report_lines, warnings
 from nlpseq.reporting.data_report import tables as data_tables
 from nlpseq.reporting.formats import (
     format_duration,
@@ -23,6 +23,8 @@ from nlpseq.reporting.formats import (
     readable_name,
     score_label,
 )
+from nlpseq.reporting.terminal import cell, console
+from nlpseq.safe_text import show
 from nlpseq.wording import format_count
 
 if TYPE_CHECKING:
@@ -44,37 +46,37 @@ def report_run(metrics: Mapping[str, Any], samples: Sequence[str], folder: Path)
         samples: example outputs.
         folder: the run directory.
     """
-    console = _console()
+    screen = console()
     splits = metrics.get(
         "splits", [name for name, value in metrics.items() if isinstance(value, Mapping)]
     )
     if splits:
-        console.print(_score_table(metrics, splits))
-    _print_baselines(console, metrics)
-    _print_details(console, metrics)
-    console.print(_cost_table(metrics))
-    _print_verdicts(console, metrics)
-    console.print()
+        screen.print(_score_table(metrics, splits))
+    _print_baselines(screen, metrics)
+    _print_details(screen, metrics)
+    screen.print(_cost_table(metrics))
+    _print_verdicts(screen, metrics)
+    screen.print()
     if samples:
-        console.print("samples", style="bold")
+        screen.print("samples", style="bold")
         for sample in samples:
             # soft_wrap keeps a text's own line breaks, so that it can be copied
-            console.print(f"  {sample}", markup=False, soft_wrap=True)
-        console.print()
-    console.print(f"run directory: {folder}", markup=False, soft_wrap=True)
+            screen.print(f"  {sample}", markup=False, soft_wrap=True)
+        screen.print()
+    screen.print(f"run directory: {folder}", markup=False, soft_wrap=True)
 
 
 def print_line(line: str) -> None:
     """Print one line as it is."""
-    _console().print(line, markup=False, soft_wrap=True)
+    console().print(line, markup=False, soft_wrap=True)
 
 
 def print_next_steps(commands: Iterable[str]) -> None:
     """Print commands that are useful now."""
-    console = _console()
-    console.print("\nNext steps", style="bold")
+    screen = console()
+    screen.print("\nNext steps", style="bold")
     for command in commands:
-        console.print(f"  {command}", markup=False, soft_wrap=True)
+        screen.print(f"  {command}", markup=False, soft_wrap=True)
 
 
 def report_data(report: Mapping[str, Any]) -> None:
@@ -83,32 +85,32 @@ def report_data(report: Mapping[str, Any]) -> None:
     Args:
         report: `DataReport.to_json()`.
     """
-    console = _console()
-    for line in [*report["lines"], *summary_lines(report)]:
-        console.print(line, markup=False, soft_wrap=True)
+    screen = console()
+    for line in report_lines(report):
+        screen.print(line, markup=False, soft_wrap=True)
     for line in warnings(report):
-        console.print(f"warning: {line}", markup=False, soft_wrap=True)
+        screen.print(f"warning: {line}", markup=False, soft_wrap=True)
     for title, rows in data_tables(report):
-        console.print(_table(title, rows))
+        screen.print(_table(title, rows))
 
 
 def report_scores(metrics: Mapping[str, Any], splits: Iterable[str]) -> None:
     """Print the scores of some splits."""
-    console = _console()
-    console.print(_score_table(metrics, splits))
-    _print_baselines(console, metrics)
-    _print_details(console, metrics)
-    _print_verdicts(console, metrics)
+    screen = console()
+    screen.print(_score_table(metrics, splits))
+    _print_baselines(screen, metrics)
+    _print_details(screen, metrics)
+    _print_verdicts(screen, metrics)
 
 
-def _print_baselines(console: "Console", metrics: Mapping[str, Any]) -> None:
+def _print_baselines(screen: "Console", metrics: Mapping[str, Any]) -> None:
     if rows := baseline_rows(metrics):
-        console.print(_table("baselines", rows))
+        screen.print(_table("baselines", rows))
 
 
-def _print_verdicts(console: "Console", metrics: Mapping[str, Any]) -> None:
+def _print_verdicts(screen: "Console", metrics: Mapping[str, Any]) -> None:
     for verdict in verdicts(metrics):
-        console.print(f"\n{verdict}", markup=False, soft_wrap=True)
+        screen.print(f"\n{verdict}", markup=False, soft_wrap=True)
 
 
 def report_quickstart(
@@ -123,24 +125,24 @@ def report_quickstart(
     """
     from rich.padding import Padding
 
-    console = _console()
-    console.print(_quickstart_table(rows))
-    console.print("Example outputs", style="bold")
+    screen = console()
+    screen.print(_quickstart_table(rows))
+    screen.print("Example outputs", style="bold")
     for example, group in groupby(rows, key=lambda row: str(row["example"])):
-        console.print(f"\n{example}", markup=False, soft_wrap=True)
-        console.print(Padding(_output_table(group), (0, 0, 0, 2), expand=False))
-    console.print("\nNext steps", style="bold")
+        screen.print(f"\n{example}", markup=False, soft_wrap=True)
+        screen.print(Padding(_output_table(group), (0, 0, 0, 2), expand=False))
+    screen.print("\nNext steps", style="bold")
     for command in commands:
-        console.print(f"  {command}", markup=False, soft_wrap=True)
-    console.print(f"\nruns and summary.json: {folder}", markup=False, soft_wrap=True)
+        screen.print(f"  {command}", markup=False, soft_wrap=True)
+    screen.print(f"\nruns and summary.json: {folder}", markup=False, soft_wrap=True)
 
 
 def report_inspection(tables: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> None:
     """Print the tables of an inspection with their titles, except those without rows."""
-    console = _console()
+    screen = console()
     for title, rows in tables:
         if rows:
-            console.print(_table(title, rows))
+            screen.print(_table(title, rows))
 
 
 def report_recipes(entries: Iterable[Mapping[str, Any]]) -> None:
@@ -164,12 +166,12 @@ def _print_recipes(task: str, group: Sequence[Mapping[str, Any]]) -> None:
     percent = is_percent(metric.rpartition(" ")[2].lower())
     head = f"{metric} (%)" if percent else metric
     width = max(len(task), *(len(entry["name"]) for entry in group))
-    print(f"{task:<{width}}  {head}  minutes")
+    show(f"{task:<{width}}  {head}  minutes")
     for entry in group:
         measured = entry["value"] is not None and entry["minutes"] is not None
         score = f"{entry['value']:g}" if measured else "-"
         minutes = f"{entry['minutes']:.{0 if entry['minutes'] >= 10 else 1}f}" if measured else "-"
-        print(f"{entry['name']:<{width}}  {score:>{len(head)}}  {minutes:>7}")
+        show(f"{entry['name']:<{width}}  {score:>{len(head)}}  {minutes:>7}")
         sentences = [entry["description"]]
         if entry["metric"] != metric:
             sentences.append(f"Score: {entry['metric']}.")
@@ -190,7 +192,7 @@ def _print_wrapped(text: str, indent: int) -> None:
         subsequent_indent=blanks,
         break_on_hyphens=False,
     )
-    print("\n".join(lines))
+    show("\n".join(lines))
 
 
 def report_keys(keys: Iterable[Any]) -> None:
@@ -208,14 +210,10 @@ def report_keys(keys: Iterable[Any]) -> None:
             text = f"{key.description[:1].upper()}{key.description[1:]}."
             if key.choices and key.type != "boolean":
                 text += f" One of: {', '.join(key.choices)}."
+            if key.range:
+                text += f" {'Or' if key.choices else 'From'} {key.range}."
             _print_wrapped(text, indent=6)
         print()
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(highlight=False, emoji=False)
 
 
 def _quickstart_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
@@ -239,16 +237,15 @@ def _quickstart_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
 def _output_table(rows: Iterable[Mapping[str, Any]]) -> "Table":
     """Return the output of each model for each task, with the reference where there is one."""
     from rich.table import Table
-    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for row in rows:
         task = readable_name(row["task"])
         for kind, model in row["models"].items():
-            table.add_row(task, kind, Text(model["output"]))
+            table.add_row(task, kind, cell(model["output"]))
             task = ""  # only in the first row
         if row["reference"] is not None:
-            table.add_row(task, "reference", Text(row["reference"]), style="dim")
+            table.add_row(task, "reference", cell(row["reference"]), style="dim")
     return table
 
 
@@ -271,8 +268,9 @@ def _score_table(metrics: Mapping[str, Any], splits: Iterable[str]) -> "Table":
     for split in splits:
         scores = metrics[split]
         table.add_column(split, justify="right")
+        nothing = metrics.get("details", {}).get(split, {}).get("meaningless", ())
         for row, name in zip(rows, names, strict=True):
-            row.append(format_score(name, scores.get(name)))
+            row.append(format_score(name, None if name in nothing else scores.get(name)))
         if any(name.startswith(FLOOR) for name in scores):
             table.add_column(f"{split} floor", justify="right", style="dim")
             for row, name in zip(rows, names, strict=True):
@@ -304,13 +302,13 @@ def detail_rows(details: Mapping[str, Any]) -> tuple[str, list[list[str]]]:
     return "", []
 
 
-def _print_details(console: "Console", metrics: Mapping[str, Any]) -> None:
+def _print_details(screen: "Console", metrics: Mapping[str, Any]) -> None:
     """Print the details of the last scored split, and how its scores were computed."""
     split, details = last_details(metrics)
     for table in _detail_tables(split, details):
-        console.print(table)
+        screen.print(table)
     for name, signature in details.get("signatures", {}).items():
-        console.print(f"{readable_name(name)}: {signature}", markup=False, soft_wrap=True)
+        screen.print(f"{readable_name(name)}: {signature}", markup=False, soft_wrap=True)
 
 
 def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
@@ -335,14 +333,13 @@ def _detail_tables(split: str, details: Mapping[str, Any]) -> Iterator["Table"]:
 def _table(title: str, rows: Sequence[Sequence[str]]) -> "Table":
     """Return a table of the first rows: a column of text, then columns of numbers."""
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(title=title, title_justify="left")
     for column, name in enumerate(rows[0]):
-        table.add_column(Text(name), justify="right" if column else "left")
+        table.add_column(cell(name), justify="right" if column else "left")
     body = rows[1:]
     for row in body[:MOST_ROWS]:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(cell, row))
     if len(body) > MOST_ROWS:
         table.caption = f"{len(body) - MOST_ROWS} more in metrics.json"
     return table

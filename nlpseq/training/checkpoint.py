@@ -22,8 +22,11 @@ import safetensors.torch
 
 from nlpseq.errors import UserError
 from nlpseq.files import disk, sync_folder, write_bytes
+from nlpseq.locks import is_locked, locked
 from nlpseq.models.weights import Tensors
 
+CHECKPOINTS = "checkpoints"
+"""Folder of the checkpoints in a run directory."""
 STATE, MANIFEST = "state.json", "manifest.json"
 _NAME = re.compile(r"step-\d{8}")
 Json = dict[str, Any]
@@ -86,9 +89,11 @@ class CheckpointStore:
         temporary = self.folder / f"{final.name}.tmp-{os.getpid()}"
         with disk(final):
             try:
+                shutil.rmtree(temporary, ignore_errors=True)  # of a killed process of this number
                 temporary.mkdir(parents=True)
-                _write_files(temporary, files, document)
-                self._rename(temporary, final)
+                with locked(temporary):
+                    _write_files(temporary, files, document)
+                    self._rename(temporary, final)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         return Checkpoint(final, document)
@@ -141,9 +146,14 @@ class CheckpointStore:
         return None
 
     def clean(self) -> None:
-        """Remove checkpoints that a killed process left incomplete."""
+        """Remove checkpoints that a killed process left incomplete, and none that a living one is writing."""
         for path in self.folder.glob("step-*.tmp-*"):
-            shutil.rmtree(path, ignore_errors=True)
+            if not is_locked(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Delete all checkpoints, and what killed processes left of others."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def set_aside(self, after: str) -> None:
         """Rename the damaged checkpoints that are newer than the one to resume from."""

@@ -6,11 +6,11 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from nlpseq.errors import UserError
-from nlpseq.versions import versions
 
-from .checkpoint import Checkpoint, CheckpointStore, DamagedError
+from .checkpoint import CheckpointStore, DamagedError
+from .environment import changes
 from .progress import Best
-from .train_state import DECISIVE_VERSIONS, TrainState
+from .train_state import TrainState
 
 
 class CheckpointManager:
@@ -66,7 +66,8 @@ class CheckpointManager:
             return
         checkpoint = self.store.open(name)
         self.state.restore(checkpoint)
-        self._compare_versions(checkpoint)
+        for line in changes(checkpoint.document, self.accelerator.device):
+            self.note(line)
         self._forget_damaged_best()
         self.previous_best = self.state.run.best
 
@@ -88,19 +89,6 @@ class CheckpointManager:
             return ""
         self.store.set_aside(after=checkpoint.name)
         return checkpoint.name
-
-    def _compare_versions(self, checkpoint: Checkpoint) -> None:
-        """Warn of other versions, since only equal versions promise equal bits."""
-        before, now = checkpoint.document["versions"], versions()
-        changed = [
-            f"{name} {before[name]} -> {now[name]}"
-            for name in DECISIVE_VERSIONS
-            if before[name] != now[name]
-        ]
-        if changed:
-            self.note(
-                f"resuming with other versions ({', '.join(changed)}): results may differ in bits"
-            )
 
     def _forget_damaged_best(self) -> None:
         best = self.state.run.best

@@ -9,6 +9,7 @@ from nlpseq.recipe import TrainingConfig
 from nlpseq.task import Cursor, Progress, Scores
 from nlpseq.wording import format_count
 
+from .schedules import warmup_steps
 from .train_step import StepResult
 
 Stopped = Literal["finished", "early", "time", "interrupted"]
@@ -133,11 +134,13 @@ class RunLength:
         self.whole = math.floor(config.epochs)
         # 0.1 * 30 is slightly above 3 in binary, so round before rounding up.
         part = math.ceil(round((config.epochs - self.whole) * self.batches, 6))
+        part = max(part, int(self.whole == 0))  # an update at least
         self.whole, self.part = (self.whole, part) if part < batches else (self.whole + 1, 0)
         in_epoch, in_part = (math.ceil(n / config.accumulation) for n in (self.batches, self.part))
         self.total = self.whole * in_epoch + in_part
         if config.max_steps:
             self.total = min(self.total, config.max_steps)
+        self.warmup = warmup_steps(self.total, config)
 
     def is_over(self, run: RunState) -> bool:
         """Return whether all updates were made."""
@@ -150,6 +153,20 @@ class RunLength:
     def progress(self, run: RunState) -> Progress:
         """Return the progress of a run, for the task."""
         return Progress(run.step, run.epoch, min(run.step / self.total, 1.0))
+
+    def notes(self) -> list[str]:
+        """Return lines for the user about a length that trains little."""
+        return list(filter(None, [self.short_run_note(), self.long_warmup_note()]))
+
+    def long_warmup_note(self) -> str:
+        """Return a line about a warm-up that is longer than the run; '' if it is not."""
+        if self.warmup <= self.total:
+            return ""
+        return (
+            f"training.warmup: the warm-up of {format_count(self.warmup, 'update')} is longer than the run of "
+            f"{self.total:,}, so the learning rate reaches only {100 * self.total / self.warmup:.2g}% of "
+            "training.learning_rate; a warm-up below 1 is a fraction of the run"
+        )
 
     def short_run_note(self) -> str:
         """Return a line about a run of too few updates; '' if there are enough, or `max_steps` limits them."""

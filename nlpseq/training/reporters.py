@@ -133,8 +133,9 @@ class LiveReporter(PlainReporter):
 
 
 def build_reporter(console: Console) -> Reporter:
-    """Build a progress bar if the console is a terminal, else a printer of plain lines."""
-    return LiveReporter(console) if console.is_terminal else PlainReporter(console)
+    """Build a progress bar if the console is a terminal that can move its cursor, else a printer of plain lines."""
+    live = console.is_terminal and not console.is_dumb_terminal
+    return LiveReporter(console) if live else PlainReporter(console)
 
 
 def summary(values: Values) -> str:

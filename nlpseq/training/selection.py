@@ -106,26 +106,38 @@ def check_selection(task: Task[Any], *, validated: bool) -> None:
 
 def is_meaningless(task: Task[Any], criterion: Criterion, records: Sequence[Record]) -> bool:
     """Return whether even perfect predictions of these examples would score 0."""
-    if not criterion.higher_is_better:
-        return False
-    perfect = None
-    for begin in range(
-        0, len(records), _AT_ONCE
-    ):  # mostly the first few examples show that it can rise
-        perfect = task.perfect_scores(records[begin : begin + _AT_ONCE]).get(criterion.name)
-        if perfect is None or perfect > 0:
-            return False
-    return perfect is not None
+    return criterion.higher_is_better and bool(_never_above_0(task, [criterion.name], records))
+
+
+def meaningless_scores(task: Task[Any], records: Sequence[Record]) -> list[str]:
+    """Return the scores of a split that even perfect predictions of its examples would not raise above 0."""
+    directions = {task.main_metric: task.higher_is_better, **task.score_directions}
+    return _never_above_0(task, [name for name, higher in directions.items() if higher], records)
+
+
+def _never_above_0(task: Task[Any], names: Sequence[str], records: Sequence[Record]) -> list[str]:
+    """Return those scores that are 0 for perfect predictions; mostly the first examples show that they can rise."""
+    left, known = list(names), set[str]()
+    for begin in range(0, len(records), _AT_ONCE):
+        perfect = task.perfect_scores(records[begin : begin + _AT_ONCE])
+        known |= {name for name in left if name in perfect}
+        left = [name for name in left if not perfect.get(name, 0) > 0]
+        if not left:
+            break
+    return [name for name in left if name in known]
 
 
 def meaningless_note(criterion: Criterion, scores: Scores) -> str:
     """Return the line that says why the loss chooses the weights."""
-    label = readable_name(criterion.name)
-    reason = _REASONS.get(criterion.name)
-    return (
-        f"validation: {label} says nothing on these data: a perfect model would have 0"
-        f"{f' ({reason})' if reason else ''}; the lowest {_loss_name(scores)} chooses the weights"
-    )
+    return f"{meaningless_line('validation', criterion.name)}; the lowest {_loss_name(scores)} chooses the weights"
+
+
+def meaningless_line(split: str, *names: str) -> str:
+    """Return the line that says why scores of a split mean nothing."""
+    reason = next((f" ({_REASONS[name]})" for name in names if name in _REASONS), "")
+    verb = "says" if len(names) == 1 else "say"
+    listed = ", ".join(map(readable_name, names))
+    return f"{split}: {listed} {verb} nothing on these data: a perfect model would have 0{reason}"
 
 
 def zero_note(criterion: Criterion, scores: Scores, *, last: bool = False) -> str:

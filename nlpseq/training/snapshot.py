@@ -51,6 +51,8 @@ def rank_state(carry: Iterable[Tensor]) -> tuple[Tensors, Json]:
     tensors["rng.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors |= {f"rng.cuda.{n}": s for n, s in enumerate(torch.cuda.get_rng_state_all())}
+    if torch.backends.mps.is_available():
+        tensors["rng.mps"] = torch.mps.get_rng_state()
     version, internal, gauss = random.getstate()
     return tensors, {"random": [version, list(internal), gauss]}
 
@@ -63,6 +65,8 @@ def load_rank_state(
     cuda = [name for name in tensors if name.startswith("rng.cuda.")]
     if cuda and torch.cuda.device_count() == len(cuda):
         torch.cuda.set_rng_state_all([tensors[f"rng.cuda.{n}"] for n in range(len(cuda))])
+    if "rng.mps" in tensors and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(tensors["rng.mps"])
     version, internal, gauss = others["random"]
     random.setstate((version, tuple(internal), gauss))
     count = sum(name.startswith("carry.") for name in tensors)

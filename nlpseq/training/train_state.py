@@ -7,23 +7,27 @@ from accelerate.utils import gather_object
 from torch import nn
 
 from nlpseq.errors import UserError
-from nlpseq.models.weights import Tensors, load_model, model_tensors
+from nlpseq.models.weights import (
+    Tensors,
+    constant_tensors,
+    digests,
+    load_model,
+    trained_tensors,
+)
 from nlpseq.recipe import TrainingConfig
 from nlpseq.task import Task
 from nlpseq.types import State
-from nlpseq.versions import versions
 
 from . import snapshot
 from .averaging import build_average
 from .checkpoint import Checkpoint
+from .environment import environment
 from .optimization import build_optimizer
 from .progress import RunState
 from .schedules import Plateau
 from .train_step import Objective, TrainStep
 
 FORMAT = 1
-DECISIVE_VERSIONS = ("python", "nlpseq", "torch")
-"""The versions that the bits of a run depend on."""
 
 
 class TrainState:
@@ -38,11 +42,14 @@ class TrainState:
         step: makes a training step.
         run: counters, patience and the best checkpoint.
         carry: state between training windows, of this process's rows.
+        recipe: of the task as JSON, so that a checkpoint says what it belongs to.
+        constants: digests of the tensors that checkpoints leave out, since training does not change them.
     """
 
     def __init__(self, task: Task[Any], model: nn.Module, accelerator: Accelerator) -> None:
         config = task.recipe.training
         self.model, self.accelerator = model, accelerator
+        self.recipe = task.resolved_recipe().model_dump(mode="json", exclude_none=True)
         self.optimizer = build_optimizer(task.parameter_groups(model), config)
         objective = accelerator.prepare(Objective(task, model))
         self.step = TrainStep(objective, self.optimizer, accelerator, config)
@@ -50,6 +57,7 @@ class TrainState:
         self.plateau = Plateau(config.plateau_factor, config.plateau_patience)
         self.run = RunState()
         self.carry: State = ()
+        self.constants = digests(constant_tensors(model))
         snapshot.seed_process(task.recipe.seed, accelerator.process_index)
 
     def capture(self, with_average: bool) -> tuple[dict[str, Tensors], dict[str, Any]]:
@@ -61,7 +69,7 @@ class TrainState:
         ranks = gather_object([snapshot.rank_state(self.carry)])
         optimizer, settings = snapshot.optimizer_tensors(self.optimizer)
         files = {
-            "model": model_tensors(self.model),
+            "model": trained_tensors(self.model),
             "evaluated": self.average.weights() if with_average else {},
             "optimizer": optimizer,
             "average": self.average.state(),
@@ -75,7 +83,9 @@ class TrainState:
             "optimizer": settings,
             "scaler": None if scaler is None else scaler.state_dict(),
             "ranks": [others for _, others in ranks],
-            "versions": {name: versions()[name] for name in DECISIVE_VERSIONS},
+            "constants": self.constants,
+            "recipe": self.recipe,
+            **environment(self.accelerator.device),
         }
         return files, document
 
@@ -95,7 +105,12 @@ class TrainState:
                 f"{origin} was written by {len(document['ranks'])} process(es), and this run has "
                 f"{accelerator.num_processes}: resume with as many"
             )
-        load_model(self.model, checkpoint.tensors("model"), origin)
+        if document.get("constants", self.constants) != self.constants:
+            raise UserError(
+                f"{origin}: the run was started with other pretrained vectors; resume it with the same file, or "
+                "start over with --overwrite"
+            )
+        load_weights(self.model, checkpoint.tensors("model"), origin)
         tensors = checkpoint.tensors("optimizer")
         snapshot.load_optimizer(self.optimizer, tensors, document["optimizer"])
         self.average.load(checkpoint.tensors("average"))
@@ -109,9 +124,14 @@ class TrainState:
         )
 
 
+def load_weights(model: nn.Module, tensors: Tensors, origin: object) -> None:
+    """Load the trained tensors of a checkpoint; checkpoints of earlier versions hold the constant ones, too."""
+    load_model(model, constant_tensors(model) | tensors, origin)
+
+
 def checkpoint_size(model: nn.Module, config: TrainingConfig) -> int:
     """Estimate the size of a checkpoint in bytes: weights, moments of the optimiser, averages."""
-    weights = sum(tensor.nbytes for tensor in model_tensors(model).values())
+    weights = sum(tensor.nbytes for tensor in trained_tensors(model).values())
     moments = 2 if config.optimizer in ("adam", "adamw") else int(config.momentum > 0)
     averages = {"ema": 2, "last_k": 1 + config.average_last}.get(config.average, 0)
     return weights * (1 + moments + averages)

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nlpseq.data.batch import Batch, shard
+from nlpseq.layers.normalization import uncounted_rows
 from nlpseq.recipe import TrainingConfig
 from nlpseq.task import Progress, Task
-from nlpseq.types import State, detach
+from nlpseq.types import State, detach, widest_float
 
 from .optimization import TrainingDivergedError, normalize, set_learning_rate
 
@@ -127,7 +128,7 @@ class TrainStep:
             l2=self.config.l2,
             penalized=self.penalized,
         )
-        # The only time that the host waits for the device.
+        # The only time that the host waits for the device: tests/devices counts it for every task.
         values = torch.cat([sums, norm.to(sums)[None]]).tolist()
         rate = set_learning_rate(self.optimizer, factor)
         updated = self._step(progress.step + 1, values[0] / values[1], rate, values[3])
@@ -148,7 +149,7 @@ class TrainStep:
             synchronization = (
                 contextlib.nullcontext() if last else accelerator.no_sync(self.objective)
             )
-            with synchronization:
+            with synchronization, uncounted_rows(not counted):
                 total, count, carry = self.objective(
                     rows.to(accelerator.device), detach(carry), progress
                 )
@@ -162,8 +163,8 @@ class TrainStep:
 
     def _sum_over_processes(self, total: Tensor, count: Tensor, interrupted: bool) -> Tensor:
         """Return (3,) loss, tokens, and the number of processes that were asked to stop."""
-        dtype = torch.float32 if total.device.type == "mps" else torch.float64
-        flag = torch.tensor(float(interrupted), device=total.device)
+        dtype = widest_float(total)
+        flag = torch.full((), float(interrupted), device=total.device)
         sums = torch.stack([part.to(dtype) for part in (total, count, flag)])
         if self.accelerator.num_processes > 1:
             torch.distributed.all_reduce(sums)
@@ -172,8 +173,7 @@ class TrainStep:
     def _step(self, step: int, loss: float, rate: float, norm: float) -> bool:
         """Step the optimiser unless loss or norm is not finite; return whether weights were updated."""
         scaler = self.accelerator.scaler
-        overflow_is_normal = scaler is not None and scaler.get_scale() > SMALLEST_SCALE
-        if not math.isfinite(loss) or not (math.isfinite(norm) or overflow_is_normal):
+        if not math.isfinite(loss) or not (math.isfinite(norm) or _may_overflow(scaler)):
             raise TrainingDivergedError(step, loss, rate, norm)
         if scaler is None:
             self.optimizer.step()
@@ -181,3 +181,8 @@ class TrainStep:
         scaler.step(self.optimizer)
         scaler.update()
         return math.isfinite(norm)
+
+
+def _may_overflow(scaler: Any) -> bool:
+    """Return whether an overflow of float16 gradients is normal: a smaller scale can still avoid it."""
+    return scaler is not None and scaler.get_scale() > SMALLEST_SCALE

@@ -20,11 +20,10 @@ from torch import nn
 from nlpseq.data.batch import Batch
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
-from nlpseq.models.weights import load_model
 from nlpseq.task import Progress, Record, Scores, Task
 
 from .averaging import averaged_weights, install_average
-from .checkpoint import CheckpointStore, DamagedError, step_name
+from .checkpoint import CHECKPOINTS, CheckpointStore, DamagedError, step_name
 from .checkpoint_manager import CheckpointManager
 from .evaluation import evaluate, fit_to_validation, mean_loss
 from .history import History
@@ -43,7 +42,7 @@ from .selection import (
     validation_loss,
     zero_note,
 )
-from .train_state import TrainState
+from .train_state import TrainState, load_weights
 from .train_step import StepResult
 
 
@@ -70,7 +69,7 @@ class Trainer:
         self.task, self.accelerator = task, accelerator
         self.model = model.to(accelerator.device)
         self.reporter = reporter if accelerator.is_main_process else SilentReporter()
-        self.store = CheckpointStore(folder / "checkpoints")
+        self.store = CheckpointStore(folder / CHECKPOINTS)
         self.history = History(folder / "history.jsonl")
 
     def evaluate(self, split: Split, limit: int = 0) -> tuple[Scores, list[Record]]:
@@ -165,7 +164,7 @@ class Trainer:
             install_average(state.average, self.model)
             return
         weights = checkpoint.tensors("model") | checkpoint.tensors("evaluated")
-        load_model(self.model, weights, f"checkpoint {checkpoint.path}")
+        load_weights(self.model, weights, f"checkpoint {checkpoint.path}")
 
 
 @dataclass

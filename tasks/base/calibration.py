@@ -7,6 +7,7 @@ from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.metrics.calibration import expected_calibration_error
 from nlpseq.metrics.temperature import HIGHEST, LOWEST, Fit, fit_temperature
+from nlpseq.stored_values import StoredValues
 
 STATE = "temperature"
 """Key in the state of a task."""
@@ -79,5 +80,10 @@ def calibration_state(calibrate: bool, temperature: float) -> dict[str, Any]:
 
 
 def restored_temperature(state: Mapping[str, Any]) -> float:
-    """Return the temperature of a saved model."""
-    return float(state.get(STATE, 1.0))
+    """Return the temperature of a saved model.
+
+    Raises:
+        UserError: it is no number that calibration chooses.
+    """
+    stored = StoredValues(state)
+    return stored.number(STATE, LOWEST / 2, 2 * HIGHEST) if STATE in stored else 1.0

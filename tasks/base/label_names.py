@@ -10,7 +10,7 @@ def names_by_id(id2label: Any) -> list[str]:
     """Return the names of classes or tags in the order of their ids, from `id2label` of config.json.
 
     Raises:
-        UserError: `id2label` does not map each id from 0 on to a name.
+        UserError: `id2label` does not map each id from 0 on to a name of its own.
     """
     mapping = id2label if isinstance(id2label, Mapping) else {}
     names = [mapping.get(str(index), mapping.get(index)) for index in range(len(mapping))]
@@ -18,4 +18,6 @@ def names_by_id(id2label: Any) -> list[str]:
         raise UserError(
             "config.json: learnt.id2label is damaged: it maps each id from 0 on to a name"
         )
+    if len({*names}) < len(names):
+        raise UserError("config.json: learnt.id2label is damaged: two ids have the same name")
     return [str(name) for name in names]

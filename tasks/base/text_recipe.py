@@ -1,12 +1,12 @@
 """Recipe sections shared by tasks on whole texts, and the check of a run whose weights a recipe starts from."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from nlpseq.errors import UserError
-from nlpseq.recipe import Positive, Recipe, TokenizationConfig, TrainingConfig
+from nlpseq.recipe import Recipe, TokenizationConfig, TrainingConfig
 
 KEYS_WITHOUT_SHAPE = (
     "positions",
@@ -24,7 +24,7 @@ KEYS_WITHOUT_SHAPE = (
 class TextTrainingConfig(TrainingConfig):
     """Training on shuffled texts."""
 
-    layer_decay: Positive = Field(
+    layer_decay: Annotated[float, Field(ge=1e-6, le=1)] = Field(
         1.0,
         description="learning rate of a layer, as a share of that of the layer above "
         "(Howard & Ruder 2018: 1/2.6)",

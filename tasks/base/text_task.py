@@ -23,6 +23,7 @@ from nlpseq.errors import UserError
 from nlpseq.layers.embedding import Embedding
 from nlpseq.models.builders import build_embedding
 from nlpseq.recipe import HierarchicalConfig
+from nlpseq.stored_values import StoredValues
 from nlpseq.wording import format_count
 
 from .examples import ExampleTask
@@ -209,9 +210,10 @@ class TextTask(ExampleTask[RecipeT, Target]):
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Restore what `prepare` had learnt."""
         super().restore(tokenizer, state)
-        self.extension = int(state["extension"])
+        stored = StoredValues(state)
+        self.extension = stored.integer("extension", 0, len(tokenizer) - 1)
         needed = self.recipe.embedding.characters != "none"
-        self._characters = CharacterTable(state["characters"]) if needed else None
+        self._characters = CharacterTable(stored.text("characters")) if needed else None
         self._parts = saved_parts(
             state, self.recipe.tokenization, tokenizer.kind, tags=self.tags_words
         )

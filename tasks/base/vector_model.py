@@ -117,7 +117,9 @@ class VectorHead(nn.Module):
         sentence_weights = None
         if isinstance(self.reader, HierarchicalReader):
             assert tokens.segments is not None
-            vector, weights, sentence_weights = self.reader(outputs, tokens.segments, tokens.mask)
+            vector, weights, sentence_weights = self.reader(
+                outputs, tokens.segments, tokens.mask, tokens.host
+            )
         else:
             vector, weights = self.reader(outputs, tokens.mask)
         return TextVector(self.layers(vector), weights, sentence_weights)

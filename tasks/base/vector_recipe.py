@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nlpseq.recipe import Count, DataConfig, Fraction, Natural, Section
+from nlpseq.recipe import Count, DataConfig, Fraction, OptionalSize, Section, Size
 
 from .text_recipe import LabelRecipe, TextTrainingConfig
 
@@ -28,9 +28,9 @@ class VectorHeadConfig(Section):
         "auto",
         description="pooling of the outputs over time; auto: mean for a feedforward encoder, else max",
     )
-    attention_size: Count = Field(100, description="pooling = attention: size of its hidden layer")
+    attention_size: Size = Field(100, description="pooling = attention: size of its hidden layer")
     dropout: Fraction = Field(0.0, description="dropout on the pooled vector of the text")
-    hidden_size: Natural = Field(
+    hidden_size: OptionalSize = Field(
         0, description="units of a ReLU layer between this vector and the outputs; 0: none"
     )
     pair: Literal["none", "features", "cross_attention"] = Field(

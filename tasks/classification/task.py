@@ -171,8 +171,11 @@ class Classification(VectorTask[ClassificationRecipe, str]):
         """Sum the nll over texts; in training with class weights and label smoothing of the recipe."""
         if not training:
             total = F.cross_entropy(logits, target, reduction="sum")
-            return LossSum(total, torch.tensor(len(target), device=target.device))
-        weights = None if self._class_weights is None else self._class_weights.to(logits)
+            return LossSum.counted(total, len(target))
+        weights = None
+        if self._class_weights is not None:
+            self._class_weights = self._class_weights.to(logits.device)  # copied once
+            weights = self._class_weights.to(logits.dtype)
         smoothing = self.recipe.training.label_smoothing
         total = F.cross_entropy(logits, target, weights, reduction="sum", label_smoothing=smoothing)
         count = torch.ones_like(target) if weights is None else weights[target]

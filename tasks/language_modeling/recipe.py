@@ -1,6 +1,6 @@
 """Recipe sections of language modeling."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,8 @@ from nlpseq.recipe import (
     Count,
     EvaluationConfig,
     Integers,
+    Length,
+    NotNegative,
     Recipe,
     RecurrentConfig,
     Section,
@@ -17,8 +19,6 @@ from nlpseq.recipe import (
 
 FREQUENCY_ORDERED = ("word", "character", "unigram")
 """Tokenizations whose ids are ordered by frequency."""
-
-Penalty = Annotated[float, Field(ge=0)]
 
 
 class SoftmaxConfig(Section):
@@ -44,14 +44,14 @@ class SoftmaxConfig(Section):
 class WindowedTrainingConfig(TrainingConfig):
     """Training in windows of a stream."""
 
-    bptt_length: Count = Field(35, description="tokens of a window")
+    bptt_length: Length = Field(35, description="tokens of a window")
     random_windows: bool = Field(
         False, description="vary the length of windows (Merity et al. 2018)"
     )
-    activation_penalty: Penalty = Field(
+    activation_penalty: NotNegative = Field(
         0.0, description="weight of the mean squared output (AR, Merity et al. 2017)"
     )
-    temporal_penalty: Penalty = Field(
+    temporal_penalty: NotNegative = Field(
         0.0, description="weight of the mean squared change of the output over time (TAR)"
     )
 
@@ -61,7 +61,7 @@ class StreamEvaluationConfig(EvaluationConfig):
 
     documents: bool = Field(False, description="score each text on its own, not as one stream")
     batch_size: Count = Field(1, description="documents read at once; changes speed only")
-    window: Count = Field(256, description="tokens encoded at once; changes memory only")
+    window: Length = Field(256, description="tokens encoded at once; changes memory only")
 
 
 class LanguageModelingRecipe(Recipe):

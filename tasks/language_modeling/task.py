@@ -202,7 +202,7 @@ class LanguageModeling(Task[LanguageModelingRecipe]):
         total = model.head.loss(outputs.flatten(0, 1), target.flatten(), smoothing)
         if model.training:
             total = total + target.numel() * self._activation_penalties(outputs)
-        return LossSum(total, torch.tensor(target.numel(), device=target.device)), state
+        return LossSum.counted(total, target.numel()), state
 
     def _activation_penalties(self, outputs: Tensor) -> Tensor:
         """Compute activation and temporal activation regularization.  Merity et al. (2017), section 4.

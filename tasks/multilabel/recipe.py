@@ -11,7 +11,7 @@ from ..base.vector_recipe import VectorDataConfig, VectorHeadConfig, VectorRecip
 class MultilabelDataConfig(VectorDataConfig):
     """Texts, each with any number of labels."""
 
-    label_separator: Annotated[str, Field(min_length=1)] = Field(
+    label_separator: Annotated[str, Field(min_length=1, max_length=20)] = Field(
         "auto",
         description="between the labels of a text such as `price;service`; auto: `|`, `;` or `,`, whichever the "
         "texts have",

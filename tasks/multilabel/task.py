@@ -147,14 +147,17 @@ class Multilabel(VectorTask[MultilabelRecipe, Labels]):
     def output_loss(self, logits: Tensor, target: Tensor, *, training: bool) -> LossSum:
         """Sum the binary cross-entropy over texts, mean over labels; in training with the weights of the recipe."""
         smoothing = self.recipe.training.label_smoothing if training else 0.0
-        weights = self._weights if training else None
+        weights = None
+        if training and self._weights is not None:
+            self._weights = self._weights.to(logits.device)  # copied once
+            weights = self._weights.to(logits.dtype)
         total = F.binary_cross_entropy_with_logits(
             logits,
             target.to(logits) * (1 - smoothing) + smoothing / 2,
-            pos_weight=None if weights is None else weights.to(logits),
+            pos_weight=weights,
             reduction="sum",
         )
-        return LossSum(total / logits.size(1), torch.tensor(len(target), device=target.device))
+        return LossSum.counted(total / logits.size(1), len(target))
 
     # Evaluation
 
@@ -167,7 +170,7 @@ class Multilabel(VectorTask[MultilabelRecipe, Labels]):
             return []
         probabilities = np.zeros((len(split), len(self.labels)))
         for indices, logits, _ in self.outputs(model, split, device=device, shard=Shard()):
-            probabilities[indices] = logits.sigmoid().double().cpu().numpy()
+            probabilities[indices] = logits.sigmoid().cpu().double().numpy()
         targets = self.targets(split)
         gold = label_matrix(targets, self.labels)
         missed = sum(len(labels) for labels in targets) - int(gold.sum())

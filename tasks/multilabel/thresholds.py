@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nlpseq.errors import UserError
+from nlpseq.stored_values import StoredValues
 
 from ..base.label_names import names_by_id
+
+_BOUNDS = (-0.01, 1.01)  # of a probability, 0 and 1 included
 
 
 class Thresholds(NamedTuple):
@@ -45,4 +48,5 @@ class Thresholds(NamedTuple):
         values = state.get("thresholds")
         if not isinstance(values, Mapping) or {*values} != {*labels}:
             raise UserError("config.json: learnt.thresholds is damaged: it has one for each label")
-        return cls(tuple(labels), tuple(float(values[label]) for label in labels))
+        stored = StoredValues(values, "config.json: learnt.thresholds")
+        return cls(tuple(labels), tuple(stored.number(label, *_BOUNDS) for label in labels))

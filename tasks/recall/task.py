@@ -122,11 +122,13 @@ class Recall(LanguageModeling):
         """Sum the nll over the answers; no state is carried from batch to batch."""
         assert isinstance(model, Model)
         assert isinstance(batch.target, Tensor)
-        is_answer = batch.target != NO_TARGET  # (B, T)
-        outputs = model.encode(batch.source).outputs[is_answer]  # (N, H)
+        target = batch.target if batch.host_target is None else batch.host_target
+        answers = (target != NO_TARGET).flatten().nonzero().squeeze(1)  # (N,)
+        answers = move(answers, batch.target.device)
+        outputs = model.encode(batch.source).outputs.flatten(0, 1).index_select(0, answers)  # (N, H)
         smoothing = self.recipe.training.label_smoothing if model.training else 0.0
-        total = model.head.loss(outputs, batch.target[is_answer], smoothing)
-        return LossSum(total, is_answer.sum()), ()
+        total = model.head.loss(outputs, batch.target.flatten()[answers], smoothing)
+        return LossSum.counted(total, len(answers)), ()
 
     def evaluate(
         self, model: nn.Module, split: Split, *, device: torch.device, shard: Shard, limit: int = 0

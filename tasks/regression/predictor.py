@@ -40,7 +40,7 @@ class RegressionPredictor(VectorPredictor[Regression]):
 
     def activate(self, logits: Tensor) -> Tensor:
         """Return the numbers."""
-        return logits.double() * self.deviation + self.mean
+        return logits.cpu().double() * self.deviation + self.mean
 
     def to_prediction(
         self, text: str, values: Sequence[float], evidence: Mapping[str, Any]

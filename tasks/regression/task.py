@@ -22,6 +22,7 @@ from nlpseq.metrics.base import Scores
 from nlpseq.metrics.regression import RegressionScores
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
+from nlpseq.stored_values import StoredValues
 from nlpseq.task import Baseline, LossSum, Record, Shard
 from nlpseq.wording import format_count
 
@@ -113,20 +114,11 @@ class Regression(VectorTask[RegressionRecipe, float]):
     def restore(self, tokenizer: Tokenizer, state: Mapping[str, Any]) -> None:
         """Restore what `prepare` had learnt."""
         super().restore(tokenizer, state)
-        try:
-            mean, deviation, *limits = (
-                float(value)
-                for value in (
-                    state["numbers"]["mean"],
-                    state["numbers"]["standard_deviation"],
-                    *state["numbers"]["range"],
-                )
-            )
-            self._range = (limits[0], limits[1])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise UserError(
-                "config.json: learnt.numbers is damaged: it has mean, standard_deviation and range"
-            ) from error
+        stored = StoredValues(state).part("numbers")
+        if stored is None:
+            raise UserError("config.json: learnt.numbers is missing")
+        mean, deviation = stored.number("mean"), stored.number("standard_deviation", 0.0)
+        self._range = stored.interval("range")
         self._set_scale(mean, deviation)
 
     # Examples
@@ -150,7 +142,7 @@ class Regression(VectorTask[RegressionRecipe, float]):
         """Sum the squared errors; in training with `training.loss = "huber"` Huber's loss."""
         compute = F.huber_loss if training and self.recipe.training.loss == "huber" else F.mse_loss
         total = compute(logits.squeeze(1), target.to(logits), reduction="sum")
-        return LossSum(total, torch.tensor(len(target), device=target.device))
+        return LossSum.counted(total, len(target))
 
     # Evaluation
 
@@ -160,7 +152,7 @@ class Regression(VectorTask[RegressionRecipe, float]):
         """Predict the number of each text."""
         batches = self.outputs(model, split, device=device, shard=shard, limit=limit)
         for indices, logits, targets in batches:
-            numbers = (logits[:, 0].double() * self.deviation + self.mean).tolist()
+            numbers = (logits[:, 0].cpu().double() * self.deviation + self.mean).tolist()
             for index, target, number in zip(indices, targets, numbers, strict=True):
                 statistics = self.metric.statistics(number, target)
                 yield Record(index, statistics, target, {"number": number})

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from nlpseq.data.batch import Tokens
 from nlpseq.data.tokenizer import Tokenizer
 from nlpseq.layers.embedding import Embedding
 from nlpseq.models.builders import build_decoder, build_embedding, build_encoder
@@ -46,13 +47,13 @@ def build_seq2seq(
     return Model(embedding, encoder, decoder)
 
 
-def coverage_loss(weights: Tensor, mask: Tensor | None) -> Tensor:
+def coverage_loss(weights: Tensor, target: Tokens) -> Tensor:
     """Sum what is attended to again: min(a_t, sum of a before t).  See et al. (2017), equation 12.
 
     Args:
         weights: (B, T, S) attention.
-        mask: (B, T) True at real target tokens; None where nothing is padded.
+        target: target tokens (B, T).
     """
     before = weights.cumsum(dim=1) - weights  # (B, T, S)
     repeated = torch.minimum(weights, before).sum(dim=2)  # (B, T)
-    return (repeated if mask is None else repeated[mask]).sum()
+    return target.select_real(repeated).sum()

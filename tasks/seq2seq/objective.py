@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nlpseq.data.batch import Batch, Tokens
@@ -65,8 +64,7 @@ class PairLoss:
         longest = self.recipe.decoding.max_new_tokens
         rewards = RewardObjective(objective, self.target, self.forbidden, longest)
         reward_loss = rewards.loss(decoder, memory, state, target, at_test=at_test)
-        sentences = torch.tensor(batch.size, device=total.device)
-        return LossSum(objective.likelihood_weight * total + reward_loss, sentences)
+        return LossSum.counted(objective.likelihood_weight * total + reward_loss, batch.size)
 
     def _training_sides(self, source: Tokens, target: Tokens, unk_id: int) -> tuple[Tokens, Tokens]:
         """Truncate targets and hide common words, as the recipe says."""
@@ -98,5 +96,5 @@ class PairLoss:
         total = decoder.loss(decoded, memory, target, smoothing)
         weight = recipe.objective.coverage_weight
         if training and weight:
-            total = total + weight * coverage_loss(decoded.weights, target.mask)
+            total = total + weight * coverage_loss(decoded.weights, target)
         return total

@@ -125,6 +125,11 @@ class PairTask(TextTask[Seq2SeqRecipe, Pair]):
         )
 
     @property
+    def has_target_tokenizer(self) -> bool:
+        """Return whether the vocabularies of source and target differ."""
+        return not self.recipe.tokenization.joint
+
+    @property
     def target(self) -> Tokenizer:
         """The tokenizer of targets."""
         return self.target_tokenizer or self.tokenizer

@@ -232,7 +232,11 @@ def _spelt_tokens(pipeline: TextPipeline, text: Text, pretokenized: bool) -> lis
 
 def truncate_targets(target: Tokens, length: int) -> Tokens:
     """Return the first tokens of long targets, without the ends of those that are truncated."""
-    return replace(target, ids=target.ids[:, :length], lengths=target.lengths.clamp(max=length))
+    host = target.host
+    if host is not None:
+        host = host._replace(lengths=host.lengths.clamp(max=length))
+    lengths = target.lengths.clamp(max=length)
+    return replace(target, ids=target.ids[:, :length], lengths=lengths, host=host)
 
 
 def hide_common(

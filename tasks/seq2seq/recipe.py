@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from nlpseq.recipe import (
-    Count,
     DecoderConfig,
     DecodingConfig,
     EvaluationConfig,
     Language,
     Natural,
+    NotNegative,
     Positive,
     RecurrentDecoderConfig,
     Section,
+    SmallCount,
     TokenizationConfig,
     TransformerDecoderConfig,
 )
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 LengthRatio = Annotated[float, Field(ge=0, le=1000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
 
 
 class PairTokenizationConfig(TokenizationConfig):
@@ -79,7 +79,7 @@ class ScheduledSamplingConfig(Section):
     mode: Literal["sequential", "parallel"] = Field(
         "sequential", description="token by token, or in passes over the whole target"
     )
-    passes: Count = Field(
+    passes: SmallCount = Field(
         1, description="parallel: passes that mix gold and own tokens; the last one is learnt from"
     )
 
@@ -113,13 +113,15 @@ class ObjectiveConfig(Section):
         "likelihood", description="the nll of targets, or a reward of whole outputs"
     )
     reward: Literal["bleu", "rouge_l"] = Field("bleu", description="reward of whole outputs")
-    samples: Count = Field(5, description="minimum_risk: outputs drawn for each source")
-    sharpness: Positive = Field(0.05, description="minimum_risk: exponent a of p(y)")
-    likelihood_weight: Weight = Field(
+    samples: SmallCount = Field(5, description="minimum_risk: outputs drawn for each source")
+    sharpness: Annotated[float, Field(ge=1e-6, le=1000)] = Field(
+        0.05, description="minimum_risk: exponent a of p(y)"
+    )
+    likelihood_weight: NotNegative = Field(
         0.017,
         description="weight of the target's nll beside a reward (Wu et al. 2016, section 5)",
     )
-    coverage_weight: Weight = Field(
+    coverage_weight: NotNegative = Field(
         0.0, description="weight of attending to the same token again (See et al. 2017, eq. 13)"
     )
     init_from: str | None = Field(
@@ -131,7 +133,9 @@ class TextDecodingConfig(DecodingConfig):
     """Search for the output of a source."""
 
     method: Literal["greedy", "sample", "beam"] = Field("beam", description="search for outputs")
-    num_return: Count = Field(1, description="beam: number of hypotheses that a prediction lists")
+    num_return: SmallCount = Field(
+        1, description="beam: number of hypotheses that a prediction lists"
+    )
     batch_size: Natural = Field(
         0, description="sources searched together; 0: up to two training batches"
     )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from nlpseq.data.batch import Tokens
+from nlpseq.layers.draw import draw
 from nlpseq.models.decoder import Decoder, DecoderOutput, Memory, concatenate_steps
 from nlpseq.types import State
 
@@ -51,11 +52,11 @@ def decode(
 
     def own_tokens(decoded: DecoderOutput) -> Tensor:
         log_probs = decoder.log_probs(decoded, memory)  # (B, T, V + X)
-        log_probs[:, :, list(forbidden)] = -torch.inf
+        for token in forbidden:  # a list as index would be copied to the device
+            log_probs[:, :, token] = -torch.inf
         if config.choose == "argmax":
             return log_probs.argmax(2)
-        drawn = torch.multinomial(log_probs.exp().flatten(0, 1), 1)
-        return drawn.view(log_probs.shape[:2])
+        return draw(log_probs)
 
     if config.mode == "sequential":
         return _decode_stepwise(decoder, gold, memory, state, own_tokens, ratio)

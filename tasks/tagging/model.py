@@ -32,7 +32,7 @@ def build_tagger(
     constraints = None
     if scheme is not None:
         allowed = tag_schemes.tag_constraints(tags, scheme)
-        constraints = ChainConstraints(*(torch.tensor(part) for part in allowed))
+        constraints = ChainConstraints(*(torch.tensor(part, device="cpu") for part in allowed))
     head: Tagger
     if config.kind == "crf":
         head = CRFTagger(encoder.output_dim, len(tags), constraints)

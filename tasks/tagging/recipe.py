@@ -1,10 +1,10 @@
 """Recipe sections of sequence tagging."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nlpseq.recipe import DataConfig, Section
+from nlpseq.recipe import DataConfig, Names, Section
 
 from ..base.text_recipe import LabelRecipe
 
@@ -12,8 +12,13 @@ from ..base.text_recipe import LabelRecipe
 class TaggedDataConfig(DataConfig):
     """Words with tags, or texts with spans by offset."""
 
-    tag_names: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+    tag_names: Names = Field(
         (), description="names of tags that the data give as numbers, in their order, from 0"
+    )
+    sentence_id: str | None = Field(
+        None,
+        description="tables with one token in a row: column that numbers the sentences, in every row or in the first "
+        "of each",
     )
     offsets: Literal["auto", "characters", "bytes", "utf16"] = Field(
         "auto",

@@ -18,6 +18,11 @@ def read_words(split: Split) -> list[list[str]]:
     """
     rows = list(split.column("tokens"))
     for number, row in enumerate(rows, start=1):
+        if isinstance(row, list) and None in row:
+            raise UserError(
+                f"{split.origin}: token {row.index(None) + 1} of sentence {number} of {split.name} is missing; "
+                "fill it in (pandas reads words such as NA and null as missing: keep_default_na=False)"
+            )
         if not isinstance(row, list) or not all(isinstance(token, str) for token in row):
             raise UserError(
                 f"{split.origin}: the tokens of sentence {number} of {split.name} are {row!r:.60}, "

@@ -27,6 +27,7 @@ from nlpseq.metrics.spans import SpanScores
 from nlpseq.metrics.tags import TagScores
 from nlpseq.models.model import Model
 from nlpseq.recipe import Recipe
+from nlpseq.stored_values import StoredValues
 from nlpseq.task import Baseline, LossSum, Progress, Record, Setting, Shard
 from nlpseq.types import State
 
@@ -144,14 +145,17 @@ class Tagging(TaggedExamples):
         """Restore what `prepare` and `fit_to_validation` had learnt."""
         super().restore(tokenizer, state)
         tags = names_by_id(state["id2label"])
-        self.fields = tuple(state.get("fields", self.fields))
-        learnt = self.recipe.head.scheme
-        self.scheme = str(state.get("scheme", "BIOES" if learnt == "auto" else learnt))
+        stored, learnt = StoredValues(state), self.recipe.head.scheme
+        if "fields" in stored:
+            self.fields = tuple(stored.texts("fields"))
+        self.scheme = "BIOES" if learnt == "auto" else learnt
+        if "scheme" in stored:
+            self.scheme = stored.text("scheme", ("BIO", "BIOES", "none"))
         if not self.is_plain:
             bare = tag_notation.are_bare(tags)
             tag_schemes.check_tags([tags], "config.json: learnt.id2label", bare=bare)
         if "known_words" in state:
-            self.known_words = KnownWords.load(state["known_words"])
+            self.known_words = KnownWords.load(stored.text("known_words"))
         self._set_tags(tags)
         self.temperature = restored_temperature(state)
 
@@ -176,8 +180,9 @@ class Tagging(TaggedExamples):
         assert isinstance(batch.target, Tensor)
         outputs, mask = word_outputs(model.encode(batch.source).outputs, batch.source)
         total = model.head.nll(outputs, batch.target, mask).sum()
-        words = batch.target.numel() if mask is None else int(mask.sum())
-        return LossSum(total, torch.tensor(words, device=total.device)), ()
+        if mask is None:
+            return LossSum.counted(total, batch.target.numel()), ()
+        return LossSum(total, mask.sum()), ()
 
     # Evaluation
 

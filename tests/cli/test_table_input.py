@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import json
 import os
 import re
@@ -468,3 +469,115 @@ def test_a_terminal_shows_text(
         assert re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out) == "long 0.80  fine\n"
         assert predict(Classifier(), *words, "--format", "json") == 0
         assert json.loads(capsys.readouterr().out)["label"] == "long"
+
+
+def test_columns_of_one_name_are_told_apart_and_it_is_said(
+    predict: Predict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in.csv").write_text("body,x,x\nsome words,1,2\n")
+    assert predict(Classifier(), "--file", "in.csv", "--output", "out.csv") == 0
+    said = "several columns have one name: the further ones are called x_2"
+    assert said in capsys.readouterr().err
+    assert read_csv("out.csv")[0]["x_2"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("in.jsonl", '{"body": "a", "n": 1}\n\n \n{"body": "b", "n": 2}\n\n'),
+        ("in.csv", "body,n\na,1\n\n\nb,2\n\n"),
+    ],
+)
+def test_empty_lines_are_counted(
+    name: str, content: str, predict: Predict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those at the end of a file are no rows."""
+    Path(name).write_text(content)
+    assert predict(Classifier(), "--file", name, "--column", "body", "--output", "out.csv") == 0
+    first = 2 if name == "in.jsonl" else 3
+    said = (
+        f"{name}: 2 empty lines skipped (the first is line {first}); the output has no row for them"
+    )
+    assert said in capsys.readouterr().err
+    assert [row["n"] for row in read_csv("out.csv")] == ["1", "2"]
+
+
+def test_spans_keep_the_other_columns(predict: Predict) -> None:
+    rows = [{"id": 7, "body": "to Rome", "label": [[0, 2, "X"]], "meta": {"a": 1}}]
+    Path("in.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    words = ["--file", "in.jsonl", "--column", "body", "--format", "spans"]
+    assert predict(Tagger(), *words, "--output", "out.jsonl") == 0
+    written = json.loads(Path("out.jsonl").read_text())
+    assert written == {"id": 7, "meta": {"a": 1}, "text": "to Rome", "label": [[3, 7, "LOC"]]}
+    Path("in.csv").write_text("id,body,label\n1,Rome,place\n")
+    words = ["--file", "in.csv", "--column", "body", "--format", "spans", "--overwrite"]
+    assert predict(Tagger(), *words, "--output", "out.jsonl") == 0
+    written = json.loads(Path("out.jsonl").read_text())
+    assert written == {"id": "1", "data.label": "place", "text": "Rome", "label": [[0, 4, "LOC"]]}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_rows_of_tokens_are_read_as_sentences_if_the_run_read_such_a_table(
+    suffix: str, predict: Predict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_config(sentence_id="Sentence #", files={"train": "ner.csv"}, format="csv")
+    numbers, words = ["1", "", "", "2"], ["to", "Rome", ".", "Bonn"]
+    table = pa.table({"Sentence #": numbers, "Word": words})
+    if suffix == "csv":
+        write_csv(Path("in.csv"), table.to_pylist())
+    elif suffix == "parquet":
+        parquet.write_table(table, "in.parquet")
+    else:
+        Path("in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    command = ["--file", f"in.{suffix}", "--column", "Word", "--format", "conll"]
+    assert predict(Tagger(), *command) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "to O\nRome O\n. O\n\nBonn O\n\n"
+    assert "'Sentence #' numbers the sentences: the output has a row for each" in printed.err
+    assert predict(Tagger(), "--file", f"in.{suffix}", "--column", "Word", "--output", "o.csv") == 0
+    assert [json.loads(row["Word"]) for row in read_csv("o.csv")] == [["to", "Rome", "."], ["Bonn"]]
+    if suffix != "jsonl":
+        command = ["--file", f"in.{suffix}", "--column", "Word", "--output", "o.parquet"]
+        assert predict(Tagger(), *command) == 0
+        assert parquet.read_table("o.parquet")["Word"].to_pylist()[1] == ["Bonn"]
+
+
+class Pipe:
+    """Standard input that is no terminal."""
+
+    def __init__(self, content: bytes) -> None:
+        self.buffer = io.BytesIO(content)
+
+    def isatty(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"id": 1, "body": "a"}\n{"id": 2, "body": "b c"}\n', ["--column", "body"]),
+        (b'{"id": 1, "body": "a"}\n{"id": 2, "body": "b c"}\n', ["--file-format", "jsonl"]),
+        (b"id\tbody\n1\ta\n2\tb c\n", ["--column", "body"]),
+        (b"1\ta\n2\tb c\n", ["--column", "2", "--header", "false"]),
+        (gzip.compress(b"id,body\n1,a\n2,b c\n"), ["--column", "body", "--file-format", "csv"]),
+    ],
+)
+def test_standard_input_has_columns_if_one_is_named(
+    content: bytes, words: list[str], predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Pipe(content))
+    model = Classifier()
+    assert predict(model, *words, "--output", "out.csv") == 0
+    assert [text for text, _ in model.read] == ["a", "b c"]
+    assert [next(iter(row.values())) for row in read_csv("out.csv")] == ["1", "2"]
+
+
+def test_faults_of_standard_input_are_named(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", Pipe(b'{"body": "a"}\n{"body": 7}\n'))
+    assert predict(Classifier(), "--column", "body") == 2
+    assert "standard input, line 2: column 'body' is 7, not a text" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", Pipe(b'{"body": "a"}\n'))
+    assert predict(Classifier(), "--column", "text") == 2
+    assert "--column text: standard input has no such column" in capsys.readouterr().err

@@ -123,12 +123,28 @@ def test_ids_beyond_the_table_read_the_extension() -> None:
     vectors = torch.randn(25, 8)
     embedding.load(vectors)
     vectors[PAD] = 0
+    vectors[20:] = vectors[20:].half().float()
     ids = torch.tensor([[3, 20, PAD], [24, 19, 22]])
     assert torch.equal(embedding(ids), vectors[ids])
     assert torch.equal(embedding.lookup(ids[:, 1]), vectors[ids[:, 1]])
     assert embedding.weight.shape == (20, 8)  # the weight that an output layer is tied to
     with pytest.raises(UserError, match=r"\(20, 8\) do not fit.*\(25, 8\)"):
         embedding.load(vectors[:20])
+
+
+@pytest.mark.parametrize(
+    ("scale", "dtype"),
+    [(1.0, torch.float16), (0.01, torch.float16), (1e-6, torch.float32), (1e6, torch.float32)],
+)
+def test_an_extension_that_half_precision_would_change_keeps_its_numbers(
+    scale: float, dtype: torch.dtype
+) -> None:
+    embedding = make(extension_size=5)
+    vectors = torch.randn(25, 8) * scale
+    embedding.load(vectors)
+    assert embedding.extension.dtype is dtype
+    assert torch.allclose(embedding.lookup(torch.tensor([22])), vectors[22:23], rtol=1e-3)
+    assert embedding.lookup(torch.tensor([3, 22])).dtype is torch.float32
 
 
 def test_the_extension_takes_no_gradient_and_changes_none() -> None:

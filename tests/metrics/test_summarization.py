@@ -142,3 +142,16 @@ def test_the_best_lead_is_chosen_by_mean_rouge_l() -> None:
     for nothing in (([], [1]), (pairs, [])):
         with pytest.raises(ValueError, match="at least one"):
             best_lead(*nothing)
+
+
+def test_targets_of_symbols_are_scored_by_characters() -> None:
+    """Without a word to count, ROUGE would be 0 whatever a model writes."""
+    metric = SummaryScores()
+    target = SummaryTarget("👍🏽 👨\u200d👩\u200d👧!", "👍🏽 yes")
+    assert metric.score(metric.statistics("👍🏽👨\u200d👩\u200d👧 !", target))["rougeL"] == 100
+    half = metric.score(metric.statistics("👍🏽", target))
+    assert half["rouge1"] == pytest.approx(100 * 2 * 1 / 3 / (1 + 1 / 3))
+    assert half["length_ratio"] == pytest.approx(1 / 3)
+    assert half["novel_unigrams"] == 0
+    assert metric.score(metric.statistics("👎", target))["rouge1"] == 0
+    assert metric.score(metric.statistics("good", target))["rouge1"] == 0

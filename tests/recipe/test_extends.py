@@ -91,6 +91,22 @@ def test_keys_of_a_kind_are_dropped_over_several_levels(here: Path) -> None:
         read_recipe("e.toml")
 
 
+def test_keys_that_a_level_has_dropped_do_not_come_back(here: Path) -> None:
+    first = 'task = "tagging"\n[encoder]\nkind = "lstm"\nbidirectional = true\nnum_layers = 3\nforget_bias = 2.0\n'
+    write(here / "a.toml", first)
+    write(here / "b.toml", 'extends = "a.toml"\n[encoder]\nkind = "cnn"\nwidths = [2]\n')
+    write(here / "c.toml", 'extends = "b.toml"\n[encoder]\nkind = "lstm"\n')
+    encoder = read_recipe("c.toml").encoder
+    default = type(encoder)()
+    assert (encoder.kind, encoder.num_layers) == ("lstm", 3)  # a CNN has layers too
+    assert encoder.forget_bias == default.forget_bias
+    assert encoder.bidirectional == default.bidirectional
+    again = read_recipe("c.toml", ["encoder.kind=cnn"]).encoder
+    assert again.widths == type(again)(kind="cnn").widths
+    write(here / "d.toml", 'extends = "c.toml"\n[encoder]\nforget_bias = 3.0\n')
+    assert read_recipe("d.toml").encoder.forget_bias == 3
+
+
 def test_a_decoder_follows_its_encoder_over_several_levels(here: Path) -> None:
     write(
         here / "a.toml",

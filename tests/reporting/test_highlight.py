@@ -128,7 +128,7 @@ def test_entities_on_a_terminal_keep_the_text_but_not_its_control_characters() -
 def test_entities_on_a_page() -> None:
     found = page(ENTITIES)
     shown = found.text.replace("PER 0.99", "").replace("X<Y 0.50", "").replace("LOC 0.88", "")
-    assert shown.strip() == TEXT
+    assert shown.strip() == TEXT.replace("\x1b", "␛")
     classes = [a["class"] for a in found.attributes if "class" in a]
     assert classes == ["type-0", "type-1", "type-2"]
     titles = [a["title"] for a in found.attributes if "title" in a]

@@ -138,7 +138,7 @@ def test_another_error_of_the_disk_is_not_called_a_full_one(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "write", fail)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(UserError, match="step-00000001 cannot be written: Input/output error"):
         store.save(1, FILES, STATE)
     assert list(store.folder.iterdir()) == []
 

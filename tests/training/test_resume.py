@@ -188,17 +188,38 @@ def test_other_versions_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "other versions (python" in reporter.notes[0]
 
 
-def test_handlers_are_restored_and_a_second_signal_aborts(tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+class Signals(SilentReporter):
+    """Sends signals to this process after its second step."""
 
-    class Twice(SilentReporter):
-        def advance(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
-            if step == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-                os.kill(os.getpid(), signal.SIGINT)
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
 
+    def advance(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
+        if step == 2:
+            for number in self.numbers:
+                os.kill(os.getpid(), number)
+
+
+HANDLED = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("numbers", [HANDLED, HANDLED[::-1], 3 * HANDLED])
+def test_signals_at_once_are_one_request(tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    before = [signal.getsignal(number) for number in HANDLED]
     made = trainer(recipe(), tmp_path)
-    made.reporter = Twice()
+    made.reporter = Signals(*numbers)
+    assert made.fit(TRAIN, VALIDATION).stopped == "interrupted"
+    assert [signal.getsignal(number) for number in HANDLED] == before
+    assert made.store.latest(print) is not None
+
+
+def test_handlers_are_restored_and_a_later_signal_aborts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlpseq.training.interrupt.SAME_REQUEST", 0.0)
+    before = [signal.getsignal(number) for number in HANDLED]
+    made = trainer(recipe(), tmp_path)
+    made.reporter = Signals(signal.SIGINT, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         made.fit(TRAIN, VALIDATION)
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert [signal.getsignal(number) for number in HANDLED] == before

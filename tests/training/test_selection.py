@@ -19,6 +19,8 @@ from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.selection import (
     BY_LOSS,
     Criterion,
+    meaningless_line,
+    meaningless_scores,
     selection_criterion,
     validation_loss,
 )
@@ -194,3 +196,14 @@ def test_directions() -> None:
     assert not Criterion("f1", True).is_better({"f1": float("nan")}, None)
     assert not Criterion("f1", True).is_better({"f1": 1.0}, {"f1": 1.0})
     assert validation_loss({"f1": 1.0}) is None
+
+
+def test_scores_that_cannot_be_anything_but_0_are_named(tmp_path: Path) -> None:
+    trainer, _ = scripted(tmp_path, [{"f1": 0.0}], perfect={"f1": 0.0})
+    records = [Record(0, (1.0, 1.0))]
+    assert meaningless_scores(trainer.task, records) == ["f1"]
+    assert meaningless_line("test", "f1") == (
+        "test: F1 says nothing on these data: a perfect model would have 0 (they have no entity)"
+    )
+    trainer, _ = scripted(tmp_path, [{"f1": 0.0}], perfect={"f1": 0.5})
+    assert meaningless_scores(trainer.task, records) == []

@@ -1,10 +1,10 @@
 """The report as one HTML page with its pictures inside, for light and dark screens and for print."""
 
-import html
 import re
 from collections.abc import Iterable, Sequence
 
 from nlpseq.reporting.figures import STYLE, Picture
+from nlpseq.safe_text import for_html
 
 from .results import ComparisonResults
 from .tables import Rows, all_tables
@@ -85,7 +85,7 @@ def _title(report: ComparisonResults) -> str:
 
 
 def _text(text: object) -> str:
-    return html.escape(str(text), quote=True)
+    return for_html(text)
 
 
 def _sentence(text: str) -> str:

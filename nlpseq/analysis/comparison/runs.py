@@ -17,6 +17,8 @@ from nlpseq.analysis.statistics import Floats
 from nlpseq.errors import UserError
 from nlpseq.files import distinct_names
 from nlpseq.run_directory import BASELINES, METRICS, missing_key
+from nlpseq.stored_files import read_object, regular_file
+from nlpseq.stored_metrics import check_evaluation, check_metrics
 from nlpseq.task import Task
 from nlpseq.training.history import History, Line
 
@@ -203,6 +205,7 @@ def _read_run(folder: Path, task: Task[Any], split: str) -> TrainedRun:
     later = folder / "evaluations" / f"{split}.json"
     if scores is None and later.exists():  # by `nlpseq evaluate`
         scored, predictions = _read_object(later), later.with_suffix(".predictions.jsonl")
+        check_evaluation(scored, split, later)
         scores = scored.get(split)
     if not isinstance(scores, dict):
         others = ", ".join(scored_splits(folder)) or "none"
@@ -249,7 +252,8 @@ def read_statistics(path: Path) -> tuple[tuple[int, ...], Floats]:
     """
     try:
         # A line of JSON ends at a line feed only: splitlines() would also cut at U+2028 in a text.
-        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+        content = regular_file(path.parent, path.name).read_bytes()
+        lines = content.decode("utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; score the split with nlpseq evaluate") from error
     except UnicodeDecodeError as error:
@@ -274,7 +278,7 @@ def _record(line: str, where: str) -> tuple[int, list[float]]:
             int(record["index"]),
             [float(number) for number in record["statistics"] or ()],
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UserError(
             f"{where}: damaged, not the record of an example; score the split again"
         ) from error
@@ -309,14 +313,9 @@ def _metrics(folder: Path) -> dict[str, Any]:
     metrics = _read_object(path)
     if key := missing_key(metrics):
         raise UserError(f"{path}: damaged, key {key} is missing")
+    check_metrics(metrics, path)
     return metrics
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path}: damaged, not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: damaged, not a JSON object")
-    return content
+    return read_object(path.parent, path.name)

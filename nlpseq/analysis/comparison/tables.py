@@ -10,6 +10,7 @@ from nlpseq.reporting.formats import (
     format_number,
     readable_name,
 )
+from nlpseq.reporting.terminal import cell, console
 from nlpseq.wording import format_count
 
 from .costs import Cost
@@ -27,16 +28,14 @@ Rows = list[list[str]]
 
 def print_report(report: ComparisonResults) -> None:
     """Print tables, notes and verdicts."""
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
+    screen = console()
     for title, rows in all_tables(report):
-        console.print(_table(title, rows))
+        screen.print(_table(title, rows))
     for note in report.notes:
-        console.print(f"note: {note}", markup=False)
-    console.print()
+        screen.print(f"note: {note}", markup=False)
+    screen.print()
     for sentence in report.verdicts:
-        console.print(sentence, markup=False, style="bold")
+        screen.print(sentence, markup=False, style="bold")
 
 
 def all_tables(report: ComparisonResults) -> Iterator[tuple[str, Rows]]:
@@ -156,11 +155,10 @@ def difference_rows(report: ComparisonResults) -> Rows:
 
 def _table(title: str, rows: Rows) -> "Table":
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(title=title, title_justify="left")
     for index, name in enumerate(rows[0]):
-        table.add_column(Text(name), justify="right" if index else "left", overflow="fold")
+        table.add_column(cell(name), justify="right" if index else "left", overflow="fold")
     for row in rows[1:]:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(cell, row))
     return table

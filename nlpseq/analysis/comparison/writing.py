@@ -8,6 +8,7 @@ from nlpseq import model_directory
 from nlpseq.errors import UserError
 from nlpseq.files import distinct_names, portable_name, write_json, write_text
 from nlpseq.reporting.figures import write_png
+from nlpseq.staging import staged
 
 from .figures import draw
 from .html import page
@@ -82,7 +83,8 @@ def write(report: ComparisonResults, folder: Path) -> None:
         UserError: it cannot be written.
     """
     pictures = list(draw(report))
-    for picture in pictures:
-        write_png(picture.images["light"], folder / "plots" / f"{picture.name}.png")
-    write_json(folder / "report.json", report.document())
-    write_text(folder / "report.html", page(report, pictures))
+    with staged(folder, "report.json") as temporary:
+        for picture in pictures:
+            write_png(picture.images["light"], temporary / "plots" / f"{picture.name}.png")
+        write_text(temporary / "report.html", page(report, pictures))
+        write_json(temporary / "report.json", report.document())

@@ -14,6 +14,7 @@ from nlpseq.data.kept_columns import RECORD_KEYS
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 from nlpseq.run_data import changed_splits, load_splits_of_run
+from nlpseq.stored_files import check_inside, check_name, reason_of, regular_file
 from nlpseq.task import Task
 
 from .results import Case, SpanError, Text
@@ -109,9 +110,10 @@ def read_runs(folder: Path, split: str | None) -> tuple[list[ScoredRun], str, li
 
 def _read_run(folder: Path, split: str, fold: int) -> ScoredRun:
     task = model_directory.load_task(folder)
-    path = folder / "predictions" / f"{split}.jsonl"
+    path = folder / "predictions" / f"{check_name(split, 'split')}.jsonl"
     if not path.exists():
         path = folder / "evaluations" / f"{split}.predictions.jsonl"
+    check_inside(folder, path)
     return ScoredRun(folder, task, _read_file(path, task.text_fields, fold), fold)
 
 
@@ -119,6 +121,7 @@ def _read_file(path: Path, fields: Sequence[str], fold: int) -> list[Example]:
     """Read a file of predictions; parts of one text are added up."""
     examples: dict[int, Example] = {}
     try:
+        regular_file(path.parent, path.name)
         with path.open(encoding="utf-8", newline="\n") as lines:
             for line in lines:
                 example = _example(json.loads(line), fields, fold)
@@ -126,8 +129,9 @@ def _read_file(path: Path, fields: Sequence[str], fold: int) -> list[Example]:
                     pairs = zip(known.statistics, example.statistics, strict=True)
                     example = replace(known, statistics=tuple(map(sum, pairs)))
                 examples[example.index] = example
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: missing or damaged ({error}); score the split again") from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        reason = reason_of(error)
+        raise UserError(f"{path}: missing or damaged ({reason}); score the split again") from error
     if not examples:
         raise UserError(f"{path}: holds no example; score the split again")
     return [*examples.values()]

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import Any
 
 from nlpseq.reporting.error_tables import error_lines, error_tables
 from nlpseq.reporting.notebook import table_html
+from nlpseq.safe_text import for_html
 
 Text = str | tuple[str, ...]
 """A text, or its tokens."""
@@ -212,8 +212,8 @@ class ErrorReport:
 
     def _repr_html_(self) -> str:
         content = self.to_json()
-        lines = "".join(f"<p>{escape(line)}</p>" for line in error_lines(content))
+        lines = "".join(f"<p>{for_html(line)}</p>" for line in error_lines(content))
         return lines + "".join(
-            f"<h4>{escape(table.title)}</h4>{table_html(table.rows)}"
+            f"<h4>{for_html(table.title)}</h4>{table_html(table.rows)}"
             for table in error_tables(content)
         )

@@ -1,13 +1,13 @@
 """Texts of a report shaded by what the model decided by: integrated gradients, of the shown texts only."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
 
 from nlpseq import model_directory
 from nlpseq.errors import UserError
 from nlpseq.predictor import ExplainablePrediction, Explainer
 from nlpseq.reporting.highlight import Palette, ShadedToken, ShadedTokens, shade_signed
+from nlpseq.safe_text import for_html
 
 from .examples import ScoredRun
 from .results import Case, ErrorReport, Text
@@ -93,6 +93,6 @@ def _shaded_text(text: Text, tokens: Sequence[ShadedToken]) -> str:
         if not bare or start < 0:
             return whole
         spelled = token._replace(text=text[start : start + len(bare)])
-        parts += [escape(text[end:start]), ShadedTokens(None, 1.0, (spelled,)).to_html(palette)]
+        parts += [for_html(text[end:start]), ShadedTokens(None, 1.0, (spelled,)).to_html(palette)]
         end = start + len(bare)
-    return "".join([*parts, escape(text[end:])])
+    return "".join([*parts, for_html(text[end:])])

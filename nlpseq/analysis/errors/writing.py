@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nlpseq.files import portable_name, write_text
 from nlpseq.reporting.error_page import error_page
+from nlpseq.stored_files import check_inside
 
 from .examples import ScoredRun
 from .results import ErrorReport
@@ -12,8 +13,14 @@ from .shading import shade_cases
 
 
 def default_page(folder: Path, split: str) -> Path:
-    """Return the default path of the page: `errors/<split>.html` of the run directory."""
-    return folder / "errors" / f"{portable_name(split)}.html"
+    """Return the default path of the page: `errors/<split>.html` of the run directory.
+
+    Raises:
+        UserError: a link leads out of the run directory.
+    """
+    page = folder / "errors" / f"{portable_name(split)}.html"
+    check_inside(folder, page)
+    return page
 
 
 def write_page(

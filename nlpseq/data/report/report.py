@@ -243,6 +243,7 @@ def build_report(
     lines: tuple[str, ...] = (),
     *,
     held_out: float = 0.0,
+    separator: str = "auto",
 ) -> DataReport:
     """Read splits and report on them.
 
@@ -252,8 +253,9 @@ def build_report(
             `tags`, `number`, `spans`.
         lines: what was assumed about files and columns.
         held_out: share of train that further splits are to be cut from.
+        separator: between the labels of a text, `data.label_separator`.
     """
-    splits = readable_values(splits, columns)
+    splits = readable_values(splits, columns, separator)
     names = sorted(splits, key=lambda name: name != "train")
     counters = {name: _SplitCounter(splits[name], columns) for name in names}
     for counter in counters.values():

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 
 from nlpseq.data.columns import SEVERAL_LABELS
-from nlpseq.data.label_lists import read_label_lists
+from nlpseq.data.label_lists import AUTO, read_label_lists
 from nlpseq.data.number_column import NUMBER, read_numbers, with_column
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
 
 
-def readable_values(splits: Mapping[str, Split], columns: Mapping[str, str]) -> dict[str, Split]:
+def readable_values(
+    splits: Mapping[str, Split], columns: Mapping[str, str], separator: str = AUTO
+) -> dict[str, Split]:
     """Return splits with texts of such columns read: `3,5` as a number, `price;service` as labels.
 
     Columns that cannot be read stay as they are; the task says why when it loads them.
@@ -17,6 +19,7 @@ def readable_values(splits: Mapping[str, Split], columns: Mapping[str, str]) -> 
     Args:
         splits: by name.
         columns: column for each field.
+        separator: between the labels of a text.
     """
     read = dict(splits)
     for field in (NUMBER, SEVERAL_LABELS):
@@ -33,7 +36,7 @@ def readable_values(splits: Mapping[str, Split], columns: Mapping[str, str]) -> 
                 numbers, _ = read_numbers(own, column)
                 found = {n: with_column(own[n], column, numbers[n], "float64") for n in numbers}
             else:
-                lists, _ = read_label_lists(own, column)
+                lists, _ = read_label_lists(own, column, separator=separator)
                 found = {
                     name: with_column(own[name], column, lists[name], "list") for name in lists
                 }

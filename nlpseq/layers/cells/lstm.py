@@ -45,16 +45,21 @@ class LSTMCell(RecurrentCell):
     ) -> tuple[Tensor, State]:
         """Run over a window by torch's kernel: oneDNN's on a CPU (float32, not packed), cuDNN's on a GPU.
 
+        A traced graph has the equations in a loop, because torch unrolls its kernel to a fixed length there.
+
         The kernel returns c only at the end of the window. For ragged rows an extra input column, 1 at
         padding, closes the input gate and opens the forget gate there, which holds c exactly.
         """
+        if torch.compiler.is_compiling():
+            return super().sweep(inputs, state, lengths)
         weight_ih, *rest = self.weights()
         if lengths is not None:
             indices = torch.arange(inputs.shape[1], device=inputs.device)
             padding = (indices >= lengths.unsqueeze(1)).unsqueeze(2)  # (B, T, 1)
             inputs = torch.cat([inputs, padding.to(inputs.dtype)], dim=2)  # (B, T, D + 1)
-            hold = weight_ih.new_tensor([-HOLD, HOLD, 0.0, 0.0]).repeat_interleave(self.hidden_size)
-            weight_ih = torch.cat([weight_ih, hold.unsqueeze(1)], dim=1)  # (4H, D + 1)
+            hold = weight_ih.new_zeros(4, self.hidden_size)
+            hold[0], hold[1] = -HOLD, HOLD
+            weight_ih = torch.cat([weight_ih, hold.view(-1, 1)], dim=1)  # (4H, D + 1)
         stacked = [part.unsqueeze(0).contiguous() for part in state]
         weights = [weight_ih, *rest]
         with without_cpu_autocast():

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.layers.cell import Cell, last_real
-from nlpseq.layers.cpu.recurrent_kernels import mingru_sweep
+from nlpseq.layers.interpolation import interpolate
 from nlpseq.types import State
 
 
@@ -53,5 +53,5 @@ class MinGRUCell(Cell):
     ) -> tuple[Tensor, State]:
         """Run over a window: one product for all tokens, then an interpolation for each."""
         projected = F.linear(inputs.transpose(0, 1), self.weight_ih, self.bias_ih)  # (T, B, 2H)
-        outputs = mingru_sweep(projected, state[0]).transpose(0, 1)
+        outputs = interpolate(projected, state[0]).transpose(0, 1)
         return outputs, (last_real(outputs, lengths, state[0]),)

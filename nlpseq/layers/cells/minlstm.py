@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlpseq.layers.cell import Cell, last_real
-from nlpseq.layers.cpu.recurrent_kernels import mingru_sweep
+from nlpseq.layers.interpolation import interpolate
 from nlpseq.types import State
 
 
@@ -50,9 +50,9 @@ class MinLSTMCell(Cell):
     def sweep(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Run over a window by the kernel of the minGRU, whose update gate is i' = 1 - f'."""
+        """Run over a window as the minGRU does, whose update gate is i' = 1 - f'."""
         projected = torch.cat(self._logit_and_candidate(inputs.transpose(0, 1)), dim=2)
-        outputs = mingru_sweep(projected, state[0]).transpose(0, 1)
+        outputs = interpolate(projected, state[0]).transpose(0, 1)
         return outputs, (last_real(outputs, lengths, state[0]),)
 
     def _logit_and_candidate(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,9 @@ class RNNCell(RecurrentCell):
     def sweep(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Run over a window: by our kernel on a CPU, by torch's (cuDNN's) elsewhere."""
+        """Run over a window: by our kernel on a CPU, by torch's (cuDNN's) elsewhere, by the equations in a traced graph."""
+        if torch.compiler.is_compiling():
+            return super().sweep(inputs, state, lengths)
         if uses_cpu_kernels(inputs):
             weight_ih, weight_hh, bias_ih, bias_hh = self.weights()
             projected = F.linear(inputs.transpose(0, 1), weight_ih, bias_ih + bias_hh)  # (T, B, H)

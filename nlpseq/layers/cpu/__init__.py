@@ -1,7 +1,8 @@
 """Fast paths for the CPU, and the only place in `nlpseq.layers` that looks at the type of a device.
 
-Each module here has a plain twin in `nlpseq.layers`: read that first; it is what other devices run. Reading order:
-`recurrent_kernels`, `small_batch_matmul`, `additive_attention`, `input_feeding_gru`, `token_by_token`.
+Each module here has a plain twin in `nlpseq.layers`: read that first; it is what other devices run, and what
+`torch.export` and `torch.compile` see. Reading order: `recurrent_kernels`, `small_batch_matmul`,
+`additive_attention`, `input_feeding_gru`, `token_by_token`.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -11,8 +12,8 @@ from torch import Tensor
 
 
 def uses_cpu_kernels(tensor: Tensor) -> bool:
-    """Return whether the kernels of this package run on the tensor: they run on a CPU only."""
-    return tensor.device.type == "cpu"
+    """Return whether the kernels of this package run on the tensor: on a CPU, and not while a graph is traced."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 def uses_input_feeding_kernel(tensor: Tensor) -> bool:
@@ -38,8 +39,16 @@ def multiplies_in_panels(out: Tensor) -> bool:
 
 
 def reads_values_for_free(tensor: Tensor) -> bool:
-    """Return whether `tensor.item()` is free; on a GPU it waits for all the work in the queue."""
+    """Return whether `tensor.item()` is free.
+
+    On a GPU it waits for all the work in the queue, and in a graph that is traced there are no values.
+    """
     return uses_cpu_kernels(tensor)
+
+
+def may_be_padded(mask: Tensor | None) -> bool:
+    """Return whether a mask (B, T) may be False somewhere; what a GPU would have to wait for counts as padded."""
+    return mask is not None and not (reads_values_for_free(mask) and bool(mask.all()))
 
 
 def product_dtype(tensor: Tensor) -> torch.dtype:
