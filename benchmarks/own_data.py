@@ -50,7 +50,7 @@ preprocessing:
 """
 CITED: dict[str, Any] = {
     "ludwig": "0.17.10",
-    "data": "SST-2, 6,920 sentences; BiLSTM of 150 units, GloVe, mean pooling, 8 epochs, one thread of another machine",
+    "data": "SST-2, 6,920 sentences; BiLSTM of 150 units, GloVe, mean pooling, 8 epochs, one thread",
     "accuracy": [0.829, 0.836],
     "examples_per_second": 450,
     "peak_mb": 1490,

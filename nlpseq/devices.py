@@ -37,7 +37,7 @@ def choose_device(name: str | torch.device | None = None) -> torch.device:
             raise RuntimeError("nlpseq does not run there")
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, TypeError) as error:
-        available = [AUTO, "cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
         available += ["mps"] if torch.backends.mps.is_available() else []
         raise UserError(
             f"device {str(name)!r} is not available on this machine; available: {', '.join(available)}"

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nlpseq.errors import UserError
+from nlpseq.locks import is_at, try_lock
 from nlpseq.temporary_files import temporary_beside
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -25,6 +26,10 @@ _REFUSED = {
     errno.EPERM,
     errno.EROFS,
 }
+
+
+_PROCESS = "process"
+"""Key of the number of the process that writes a `GrowingFile`."""
 
 
 class NotWrittenError(UserError):
@@ -126,11 +131,17 @@ def partial_of(path: Path) -> Path:
 
 def maker_of(path: Path) -> dict[str, Any]:
     """Return the `made_by` of an incomplete `GrowingFile`; empty if it is unknown."""
+    note = _read_note(path)
+    note.pop(_PROCESS, None)
+    return note
+
+
+def _read_note(path: Path) -> dict[str, Any]:
     try:
-        made_by = json.loads(_note_of(path).read_text("utf-8"))
-    except (OSError, ValueError):
+        note = json.loads(_note_of(path).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return made_by if isinstance(made_by, dict) else {}
+    return note if isinstance(note, dict) else {}
 
 
 def _note_of(path: Path) -> Path:
@@ -184,7 +195,7 @@ class GrowingFile:
                 self._lock()
                 self._cut(keep)
                 if made_by is not None:
-                    write_json(_note_of(path), made_by)
+                    write_json(_note_of(path), {**made_by, _PROCESS: os.getpid()})
             except BaseException:
                 self._file.close()
                 raise
@@ -224,17 +235,13 @@ class GrowingFile:
         self._file.truncate(keep)
 
     def _lock(self) -> None:
-        """Lock the file against a second writer; Windows has no such lock."""
-        try:
-            import fcntl
-        except ImportError:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"{self._partial}: another process is writing it") from error
-        except OSError:  # a file system without locks
-            pass
+        """Lock the file against a second writer."""
+        if not try_lock(self._file.fileno()):
+            process = _read_note(self._path).get(_PROCESS)
+            owner = "another process" if process is None else f"process {process}"
+            raise UserError(f"{self._partial}: {owner} is writing it")
+        if not is_at(self._file.fileno(), self._partial):
+            raise UserError(f"{self._partial}: another process has finished it in the meantime")
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:

@@ -27,6 +27,7 @@ from nlpseq.recipe import validate
 from nlpseq.stored_files import read_bytes, read_object, reading
 from nlpseq.task import Task
 from nlpseq.task_lookup import resolve, task_name
+from nlpseq.threads import fit_to_model
 from nlpseq.weights_file import (
     WEIGHTS,
     check_digest,
@@ -139,6 +140,7 @@ def load_weights(folder: Path, task: Task[Any]) -> nn.Module:
     tensors = read_weights(folder, task, _digests(_read_config(folder), folder))
     model = task.build()
     load_model(model, tensors, folder / WEIGHTS)
+    fit_to_model(model)
     return model
 
 
@@ -194,8 +196,9 @@ def _read_tokenizer(folder: Path, name: str, recorded: Mapping[str, str] | None)
         content = read_bytes(folder, name, MOST_TOKENIZER_BYTES)
     except FileNotFoundError as error:
         raise UserError(f"tokenizer {folder}: there is no file {folder / name}") from error
+    tokenizer = Tokenizer.from_bytes(content, str((folder / name).parent))
     check_digest(hashlib.sha256(content).hexdigest(), recorded, folder, name)
-    return Tokenizer.from_bytes(content, str(folder / name))
+    return tokenizer
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

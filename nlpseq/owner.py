@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlpseq.errors import UserError
-from nlpseq.files import disk
+from nlpseq.files import NotWrittenError, disk
 from nlpseq.locks import is_at, is_locked, try_lock
 
 LOCK = ".lock"
@@ -104,11 +104,21 @@ def _is_mine(key: Path) -> bool:
     return held is not None and held.thread == threading.get_ident()
 
 
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn errors of the disk into one line, also that of a file system without folders, such as /proc."""
+    try:
+        with disk(folder):
+            yield
+    except FileNotFoundError as error:
+        raise NotWrittenError(f"{folder} cannot be written: {error.strerror}", folder) from error
+
+
 def _create(folder: Path) -> list[Path]:
     """Create a folder with its parents, and return those that were not there, the outermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()][::-1]
     created = []
-    with disk(folder):
+    with _writing(folder):
         for path in missing:
             with suppress(FileExistsError):  # created by another process in the meantime
                 path.mkdir()
@@ -121,7 +131,7 @@ def _acquire(folder: Path, wait: float) -> int:
     path, end = folder / LOCK, time.monotonic() + wait
     tries = 0
     while True:
-        with disk(folder):
+        with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)  # its last owner may have removed it
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         if not try_lock(descriptor):
@@ -138,7 +148,7 @@ def _acquire(folder: Path, wait: float) -> int:
         else:  # its owner has removed it before it was locked
             os.close(descriptor)
     try:
-        with disk(folder):
+        with _writing(folder):
             os.ftruncate(descriptor, 0)
             os.write(descriptor, _record())
     except BaseException:

@@ -33,11 +33,9 @@ def staged(folder: Path, marker: str) -> Iterator[Path]:
         with disk(folder / marker):
             _replace(temporary, folder, marker)
     except NotWrittenError as error:
-        target = (
-            folder / error.target.relative_to(temporary)
-            if temporary in error.target.parents
-            else folder
-        )
+        if temporary not in error.target.parents:
+            raise
+        target = folder / error.target.relative_to(temporary)
         message = str(error).replace(str(error.target), str(target))
         raise NotWrittenError(message, target, full=error.full) from error
     finally:
@@ -50,6 +48,13 @@ def _replace(temporary: Path, folder: Path, marker: str) -> None:
     for path in files:  # what can fail comes before the first change
         (folder / path.relative_to(temporary)).parent.mkdir(parents=True, exist_ok=True)
     (folder / marker).unlink(missing_ok=True)
-    for path in files:
-        path.replace(folder / path.relative_to(temporary))
-    sync_folder(folder)
+    try:
+        for path in files:
+            path.replace(folder / path.relative_to(temporary))
+        sync_folder(folder)
+    except OSError as error:
+        raise NotWrittenError(
+            f"{folder / marker} cannot be written: {error.strerror}; the earlier one was removed, so run the command "
+            "again",
+            folder / marker,
+        ) from error

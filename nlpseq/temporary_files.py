@@ -1,4 +1,4 @@
-"""Temporary files and folders that are locked while their process lives, so that later ones remove those of killed ones.
+"""Temporary files and folders, locked while their process lives, so that later processes remove those of killed ones.
 
 A lock of the system ends with its process, however that ends; numbers of processes are used again, and those of
 another container say nothing here. Where there are no locks (Windows, some network disks), nothing is removed.

@@ -753,7 +753,7 @@ def unprivileged(folder: Path) -> Iterator[None]:
         ("lm.toml", RUN, "recipe lm.toml: cannot be read: Permission denied"),
         ("run/config.json", GENERATE, "run/config.json: cannot be read: Permission denied"),
         ("run/model.safetensors", GENERATE, "run/model.safetensors: .*Permission denied"),
-        ("run/tokenizer.json", GENERATE, "tokenizer run .*Permission denied"),
+        ("run/tokenizer.json", GENERATE, "run.tokenizer.json: cannot be read: Permission denied"),
         ("run", GENERATE, "Permission denied"),
         ("run", RERUN, "Permission denied"),
         (None, EVALUATE, "run/evaluations.* cannot be written: Permission denied"),

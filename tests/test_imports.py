@@ -28,6 +28,7 @@ LEAVES = {
     "owner",
     "staging",
     "temporary_files",
+    "threads",
 }
 EVERYBODY_MAY = LEAVES | {"data.batch"}
 TOP = {"api", "cli", "__main__", "experiment", "inspection", "tasks"}

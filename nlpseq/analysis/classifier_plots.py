@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.figures import LIGHT, Theme, new_figure, save
+from nlpseq.reporting.fonts import legend_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,9 +99,9 @@ def ranking_figure(
         }
         short = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
         points = list(zip(*curve["roc"], strict=True))
-        roc.plot(*points, label=f"{short}: {curve['auroc']:.3f}", **style)
+        roc.plot(*points, label=legend_name(f"{short}: {curve['auroc']:.3f}"), **style)
         points = list(zip(*curve["precision_recall"], strict=True))
-        label = f"{short}: {curve['average_precision']:.3f}"
+        label = legend_name(f"{short}: {curve['average_precision']:.3f}")
         precision_recall.plot(*points, label=label, drawstyle="steps-pre", **style)
     _finish(roc, "false positive rate", "true positive rate", "ROC", "AUROC")
     _finish(precision_recall, "recall", "precision", "Precision and recall", "average precision")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.figures import LIGHT, MARKERS, Line, Point, Theme, log_ticks, new_figure
+from nlpseq.reporting.fonts import legend_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,12 @@ def gradient_flow_figure(norms: Mapping[str, Sequence[float]], theme: Theme = LI
         first = values[0] or 1.0
         relative = [max(value / first, 0.0) for value in values]
         shown = [value if value >= _LOWEST else float("nan") for value in relative]
-        axis.plot(shown, label=name, **_style(index, theme), markevery=max(1, len(values) // 8))
+        axis.plot(
+            shown,
+            label=legend_name(name),
+            **_style(index, theme),
+            markevery=max(1, len(values) // 8),
+        )
     axis.set_yscale("log")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("k: time steps back from the loss")
@@ -64,7 +70,7 @@ def distance_figure(
     for index, (name, accuracies) in enumerate(curves.items()):
         distances, values = zip(*gather(accuracies), strict=True)
         percent = [100 * value for value in values]
-        axis.plot(distances, percent, label=name, **_style(index, theme))
+        axis.plot(distances, percent, label=legend_name(name), **_style(index, theme))
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_ylim(0, 103)

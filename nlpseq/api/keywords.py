@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nlpseq.errors import UserError
+from nlpseq.safe_text import show
 
 _NAMES = "text2|text|labels|label|number|tags|spans|source|target|validation|test|minutes|task"
 _COMMAND = re.compile(r"`nlpseq [^`]*`")
@@ -44,7 +45,7 @@ def in_python() -> Iterator[Callable[[str], None]]:
     """Respell the message of an error; yield a function that prints a line respelled."""
 
     def say(line: str) -> None:
-        print(as_keywords(line))
+        show(as_keywords(line))
 
     try:
         yield say

@@ -75,7 +75,7 @@ def sections(prefix: str, parsed_args: Namespace, **_: object) -> list[str]:
 
 def devices(prefix: str, **_: object) -> list[str]:
     """Return the usual devices."""
-    return [name for name in ("cpu", "cuda", "mps") if name.startswith(prefix)]
+    return [name for name in ("auto", "cpu", "cuda", "mps") if name.startswith(prefix)]
 
 
 def _first_recipe(parsed_args: Namespace) -> str:

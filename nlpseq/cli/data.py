@@ -11,6 +11,7 @@ from nlpseq.cli.column_options import (
     split_words,
     splits_given,
 )
+from nlpseq.cli.standard_streams import as_json
 from nlpseq.safe_text import for_json_output, show
 
 SUMMARY = "report on data: classes, lengths, languages, duplicates, overlap, unknown words"
@@ -45,6 +46,7 @@ def execute(arguments: Namespace) -> int:
     )
     report = data.report.to_json()
     if arguments.json:
+        as_json()
         print(for_json_output(json.dumps(report, ensure_ascii=False, indent=2)))
     else:
         tables.report_data(report)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nlpseq.cli.common_options import add_code, add_data_dir, add_device
 from nlpseq.cli.option_types import positive_int
+from nlpseq.cli.standard_streams import as_json
 from nlpseq.safe_text import for_json_output, show
 
 SUMMARY = "show where a trained model is wrong, and labels that are likely wrong"
@@ -71,6 +72,7 @@ def execute(arguments: Namespace) -> int:
         local_data=arguments.data_dir,
     )
     if arguments.json:
+        as_json()
         print(for_json_output(json.dumps(report.to_json(), ensure_ascii=False, indent=2)))
     else:
         print_errors(report.to_json())

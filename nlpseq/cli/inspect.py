@@ -113,5 +113,7 @@ def execute(arguments: Namespace) -> int:
         command=shlex.join(["nlpseq", *arguments.command_line]),
     )
     tables.report_inspection((section.title, section.table) for section in result.sections)
+    if result.not_written:
+        raise UserError(result.not_written)
     show(f"Written to {result.page}")
     return 0

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from nlpseq.cli import resume_hint
+from nlpseq.cli.interrupts import single_interrupts
 from nlpseq.cli.malloc import keep_freed_memory
 from nlpseq.cli.parser import build_parser, parse
 from nlpseq.cli.spooled_input import as_given
@@ -23,6 +24,7 @@ from nlpseq.cli.standard_streams import (
 from nlpseq.cli.warning_lines import as_single_lines
 from nlpseq.errors import UserError
 from nlpseq.safe_text import show
+from nlpseq.threads import choose
 
 INTERRUPTED = 130
 
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         complete(build_parser())
     words = list(sys.argv[1:] if argv is None else argv)
-    with standard_streams() as streams:
+    with single_interrupts(), standard_streams() as streams:
         try:
             status = _run_command(words, streams)
         except SystemExit:  # help or the version was printed
@@ -77,11 +79,12 @@ def _run_command(words: Sequence[str], streams: StandardStreams) -> int:
         return 2
     streams.end_with_output(only_prints(arguments))
     streams.check()
+    choose()
     keep_freed_memory()
     with as_single_lines():
         status: int = arguments.execute(arguments)
     if note := replacement_note():
-        print(f"nlpseq: note: {note}", file=sys.stderr)
+        show(f"nlpseq: note: {note}", file=sys.stderr)
     return status
 
 

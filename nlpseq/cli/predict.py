@@ -26,13 +26,14 @@ from nlpseq.cli.output_checks import (
 )
 from nlpseq.cli.predict_input import PredictInput, open_input, source_name
 from nlpseq.cli.prediction_writer import PredictionWriter
+from nlpseq.cli.standard_streams import as_json
 from nlpseq.cli.table_input import LINES
 from nlpseq.cli.text_input import CountingIterator, Item
 from nlpseq.errors import UserError
 from nlpseq.predictor import FORMATS, Generator, Predictor, TextGenerator
 from nlpseq.readers import READERS
 from nlpseq.reporting.prediction_records import PARQUET, TABLES
-from nlpseq.reporting.predictions import check_format
+from nlpseq.reporting.predictions import check_format, default_format
 from nlpseq.safe_text import show
 
 MAX_FIGURES = 50
@@ -182,6 +183,8 @@ def execute(arguments: Namespace) -> int:
     texts = CountingIterator(itertools.chain(first_texts, given.items))
     writer = _writer(arguments, predictor, given)
     if output is None:
+        if (writer.format or default_format(predictor.prediction_type)) in ("json", "spans"):
+            as_json()
         for content in writer.render(texts, terminal=sys.stdout.isatty()):
             print(content, end="", flush=True)
     elif not complete:

@@ -6,6 +6,7 @@ are shown while the rest is still unread.
 
 import codecs
 import gzip
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -111,9 +112,13 @@ def chunks(texts: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def _check_words(words: Sequence[str]) -> Iterator[str]:
     for number, word in enumerate(words, 1):
-        if not is_utf8(word):
-            raise UserError(f"text {number} on the command line: not UTF-8")
-        yield word
+        try:
+            yield os.fsencode(word).decode()  # in a locale without UTF-8 Python has not decoded it
+        except UnicodeError as error:
+            if is_utf8(word):
+                yield word
+            else:
+                raise UserError(f"text {number} on the command line: not UTF-8") from error
 
 
 def _read_file(file: Path) -> Iterator[str]:

@@ -14,10 +14,14 @@ from torch import Tensor
 
 
 def move(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy to a device; to CUDA by way of pinned memory, so that the host does not wait for the work in the queue."""
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+    """Copy to a device without waiting for the work in its queue; on Apple's GPUs a copy waits.
+
+    CUDA copies by itself from pinned memory only.
+    """
+    if tensor.device.type != "cpu" or device.type in ("cpu", "mps"):
+        return tensor.to(device)
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 class HostValues(NamedTuple):

@@ -83,8 +83,9 @@ class Tokenizer:
         self.pad_id, self.unk_id, self.bos_id, self.eos_id = (
             _special_id(backend, name) for name in SPECIAL_TOKENS
         )
-        self.kind = _kind(json.loads(backend.to_str()))
+        # Checked first: writing a vocabulary takes time for each id up to the largest.
         self.vocabulary = _by_id(backend.get_vocab(with_added_tokens=True))
+        self.kind = _kind(json.loads(backend.to_str()))
         self.spaceless = False
         self.differs = ""
         added = backend.get_added_tokens_decoder()

@@ -1,6 +1,6 @@
 """Score a trained model on a split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from nlpseq.model_directory import CONFIG
 from nlpseq.owner import BusyError, check_free, owned
 from nlpseq.run_data import changed_splits, load_splits_of_run
 from nlpseq.staging import staged
-from nlpseq.stored_files import check_inside, check_name
+from nlpseq.stored_files import check_inside
 from nlpseq.task import Record, Scores, Task
 from nlpseq.training.reporters import SilentReporter
 from nlpseq.training.selection import meaningless_line, meaningless_scores
@@ -29,12 +29,21 @@ from .prediction_files import columns_to_keep, write_predictions
 
 CHANGEABLE = ("data.", "decoding.", "evaluation.")
 """Sections of the recipe that may be overridden for a trained model."""
+PREDICTIONS = ".predictions.jsonl"
 WAIT = 60.0
 """Seconds to wait for another evaluation of the run, which owns it while it writes."""
 
 
 class ChangedError(UserError):
     """A run was replaced while its model was evaluated."""
+
+
+class _Files(dict[Path, tuple[Any, ...]]):
+    """Files of an evaluation, with the arguments of `write_predictions` for each."""
+
+    def add(self, path: Path, records: Sequence[Record]) -> None:
+        """Add a file of records alone."""
+        self[path] = (records,)
 
 
 def evaluate(
@@ -47,10 +56,9 @@ def evaluate(
     overrides: Sequence[str] = (),
     baselines: bool = True,
 ) -> dict[str, Any]:
-    """Score a trained model on a split, and write `evaluations/<split>.json`.
+    """Score a trained model on a split, and write `evaluations/<split>.json`, after everything is computed.
 
-    For a model of the Hub, the folder `evaluations` is in `<owner>-<model>`. Everything is computed before anything
-    is written, so a full or read-only disk loses no score.
+    For a model of the Hub, the folder `evaluations` is in `<owner>-<model>`.
 
     Args:
         name: a run or model directory, or a Hub id.
@@ -67,18 +75,16 @@ def evaluate(
     Raises:
         UserError: no such model or split, or an override of another section.
     """
-    folder, written = _paths(name, split)
-    check_free(folder)
-    before = _identity(folder)
+    folder, written, model = _paths(name, split)
     task = _with_overrides(model_directory.load_task(folder), overrides, folder)
     splits = load_splits_of_run(folder, task, data or data_dir, wanted=[split], overrides=overrides)
     kept = _check_split(task, splits, split)
     scores, records = _score(folder, task, splits[split], device)
-    of_baselines: dict[Path, Sequence[Record]] = {}
-    wanted = baselines and task.recipe.evaluation.baselines
-    beside = (folder, written.parent, task, splits, split, records, overrides)
+    files = _Files({written.with_suffix(PREDICTIONS): (records, splits[split], kept)})
     compared, missing = (
-        baselines_of_run(*beside, write=of_baselines.__setitem__) if wanted else ({}, [])
+        baselines_of_run(folder, written.parent, task, splits, split, records, overrides, files.add)
+        if baselines and task.recipe.evaluation.baselines
+        else ({}, [])
     )
     result = {
         "split": split,
@@ -86,26 +92,45 @@ def evaluate(
         split: {**scores, **task.known_scores(splits[split])},
         **compared,
         "notes": [*_notes(folder, task, splits, split, records), *missing],
-        "unknown_tokens": task.unknown_tokens,
         "details": {split: _details(task, records)},
-        "data": splits[split].fingerprint,
+        **_background(task, splits[split]),
+    }
+    return result | _written(written, result, files, lambda: _identity(folder) == model)
+
+
+def _background(task: Task[Any], split: Split) -> dict[str, Any]:
+    """Return what is recorded beside scores."""
+    return {
+        "unknown_tokens": task.unknown_tokens,
+        "data": split.fingerprint,
         "versions": versions(),
     }
+
+
+def _written(
+    path: Path, result: Mapping[str, Any], files: _Files, unchanged: Callable[[], bool]
+) -> dict[str, str]:
+    """Write the files of an evaluation together; return the reason if they are not written, as `not_written`.
+
+    Args:
+        path: of the JSON file.
+        result: its content.
+        files: arguments of `write_predictions` by path, in the same folder or below.
+        unchanged: says whether the run still has the model that was evaluated.
+    """
     try:
-        check_writable(written)
-        with owned(written.parents[1], wait=WAIT), staged(written.parent, written.name) as place:
-            if _identity(folder) != before:
+        check_writable(path)
+        with owned(path.parents[1], wait=WAIT), staged(path.parent, path.name) as place:
+            if not unchanged():
                 raise ChangedError(
-                    f"{folder}: has another model now, so its scores are not written"
+                    f"{path.parents[1]}: has another model now, so its scores are not written"
                 )
-            for path, rows in of_baselines.items():
-                write_predictions(place / path.relative_to(written.parent), rows)
-            predictions = place / f"{split}.predictions.jsonl"
-            write_predictions(predictions, records, splits[split], kept)
-            write_json(place / written.name, result)
+            for file, arguments in files.items():
+                write_predictions(place / file.relative_to(path.parent), *arguments)
+            write_json(place / path.name, result)
     except (NotWrittenError, ChangedError, BusyError) as error:
-        result["not_written"] = str(error)
-    return result
+        return {"not_written": str(error)}
+    return {}
 
 
 def _identity(folder: Path) -> str:
@@ -115,13 +140,14 @@ def _identity(folder: Path) -> str:
     return ""
 
 
-def _paths(name: Path | str, split: str) -> tuple[Path, Path]:
-    """Return the folder of a model, and the file to write, to which no link leads out of the folder."""
+def _paths(name: Path | str, split: str) -> tuple[Path, Path, str]:
+    """Return the folder of a model, the file to write, to which no link leads out of the folder, and its identity."""
     folder = model_directory.locate(name)
+    check_free(folder)
     home = folder if folder == Path(name) else Path(str(name).replace("/", "-"))
-    written = home / "evaluations" / f"{check_name(split, 'split')}.json"
+    written = home / "evaluations" / f"{split}.json"
     check_inside(home, written)
-    return folder, written
+    return folder, written, _identity(folder)
 
 
 def _check_split(task: Task[Any], splits: Mapping[str, Split], name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nlpseq import threads
 from nlpseq.data.split import Split
 from nlpseq.models.model import parameter_counts
 from nlpseq.training.progress import FitResult
@@ -46,6 +47,7 @@ def run_figures(
             **data,
             "files": {name: list(splits[name].files) for name in used if splits[name].files},
         },
+        "threads": threads.record(),
         "machine": machine(trainer.accelerator.device),
         "processes": trainer.accelerator.num_processes,
         "versions": versions(),

@@ -30,7 +30,7 @@ def input_digests(task: Task[Any], folders: Sequence[Path] = ()) -> dict[str, st
     if task.target_tokenizer is not None:
         digests["target tokenizer"] = _of_text(task.target_tokenizer.backend.to_str())
     if learnt := task.state():
-        digests["labels"] = _of_text(json.dumps(learnt, sort_keys=True, default=str))
+        digests["labels"] = _of_text(_without_last_digits(learnt))
     document = task.recipe.model_dump(mode="json", exclude_none=True)
     for key, path in _files(document, folders):
         digests[key] = file_digest(path)
@@ -39,6 +39,12 @@ def input_digests(task: Task[Any], folders: Sequence[Path] = ()) -> dict[str, st
         if file.name in named:
             digests[file.name] = file_digest(file)
     return digests
+
+
+def _without_last_digits(learnt: dict[str, Any]) -> str:
+    """Return JSON whose numbers have six digits, as a mean may depend on the number of threads in its last ones."""
+    text = json.dumps(learnt, sort_keys=True, default=str)
+    return json.dumps(json.loads(text, parse_float=lambda number: f"{float(number):.6g}"))
 
 
 def _of_text(text: str) -> str:

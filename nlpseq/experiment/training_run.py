@@ -50,6 +50,7 @@ from .baselines import score_baselines
 from .claim import claim, data_record, full_disk_in_words, owning
 from .prediction_files import columns_to_keep, write_predictions
 from .run_figures import run_figures
+from .run_threads import set_threads
 from .settled_recipe import reread, to_toml
 
 
@@ -250,7 +251,8 @@ class TrainingRun:
         if self.options.track:
             accelerator.init_trackers("nlpseq", config={"recipe": self.name})
         reporter = build_reporter(console(quiet=not accelerator.is_main_process))
-        for note in self.task.notes:
+        chosen = set_threads(model, self.folder, resume=self.options.resume)
+        for note in [*chosen, *self.task.notes]:
             reporter.note(note)
         return Trainer(
             self.task, model, accelerator=accelerator, folder=self.folder, reporter=reporter

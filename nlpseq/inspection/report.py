@@ -7,8 +7,10 @@ from typing import Any
 
 from nlpseq.data.in_memory import LocalData
 from nlpseq.errors import UserError, suggest
-from nlpseq.files import disk, write_json, write_text
-from nlpseq.owner import owned
+from nlpseq.files import NotWrittenError, write_json, write_text
+from nlpseq.owner import check_free, owned
+from nlpseq.reporting.figures import write_png
+from nlpseq.staging import staged
 from nlpseq.stored_files import check_inside
 from nlpseq.versions import versions
 
@@ -25,11 +27,13 @@ class Inspection:
         page: the HTML page, in a folder with its pictures and `inspection.json`.
         numbers: for each model by its name: `gradient_flow`, `spectral_radii`, `clipping`, `by_distance`.
         sections: of the page, with tables and pictures.
+        not_written: why the page could not be written; '' if it is.
     """
 
     page: Path
     numbers: dict[str, dict[str, Any]]
     sections: list[PageSection]
+    not_written: str = ""
 
     def _repr_html_(self) -> str:
         """Show text, tables and pictures in a notebook."""
@@ -54,7 +58,7 @@ def inspect(
     device: str | None = None,
     command: str = "",
 ) -> Inspection:
-    """Inspect models, and write pictures, numbers and a page.
+    """Inspect models, then write pictures, numbers and a page.
 
     Args:
         names: runs or Hub ids of trained models; names or paths of recipes for new models.
@@ -70,29 +74,34 @@ def inspect(
         command: shown on the page.
 
     Raises:
-        UserError: no such model, a named part that does not apply, no text, or a folder that cannot be written.
+        UserError: no such model, a named part that does not apply, or no text.
     """
     _check(texts, parts, output)
     inspected = find_models(names, overrides, models=models, local_data=local_data, device=device)
     folder = output or _default_folder(names)
-    in_run = folder.parent == Path(names[0])
-    with owned(folder.parent if in_run else folder):
-        return _write(Request(inspected, texts, distance, folder, tuple(parts)), command)
-
-
-def _write(request: Request, command: str) -> Inspection:
-    """Make the views, and write them."""
-    inspected, folder, parts = request.models, request.folder, request.asked
-    with disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    place = folder.parent if folder.parent == Path(names[0]) else folder
+    check_free(place)
     whole = View(numbers={model.name: {} for model in inspected})
+    request = Request(inspected, texts, distance, tuple(parts))
     for view in (view for name in parts or PARTS for view in PARTS[name]):
         whole.add(view(request))
-    write_json(folder / "inspection.json", {"models": whole.numbers, "versions": versions()})
-    title = f"Inside {', '.join(model.name for model in inspected)}"
-    page = folder / "index.html"
-    write_text(page, inspection_page(title, [command] if command else [], whole.sections))
-    return Inspection(page, whole.numbers, whole.sections)
+    done = Inspection(folder / "index.html", whole.numbers, whole.sections)
+    try:
+        with owned(place):
+            _write(done, f"Inside {', '.join(model.name for model in inspected)}", command)
+    except NotWrittenError as error:
+        return replace(done, not_written=str(error))
+    return done
+
+
+def _write(done: Inspection, title: str, command: str) -> None:
+    """Write pictures, numbers and page, which replace earlier ones together."""
+    facts = [command] if command else []
+    with staged(done.page.parent, done.page.name) as place:
+        for picture in (picture for section in done.sections for picture in section.pictures):
+            write_png(picture.images["light"], place / f"{picture.name}.png")
+        write_json(place / "inspection.json", {"models": done.numbers, "versions": versions()})
+        write_text(place / done.page.name, inspection_page(title, facts, done.sections))
 
 
 def _check(texts: Sequence[str], parts: Sequence[str], output: Path | None) -> None:

@@ -16,7 +16,7 @@ from nlpseq.analysis.gates import sweeps
 from nlpseq.analysis.gradient_flow import Flow, gradient_flow, spectral_radii
 from nlpseq.errors import UserError
 from nlpseq.layers.recurrent import RecurrentEncoder
-from nlpseq.reporting.figures import Draw, Picture, render, write_png
+from nlpseq.reporting.figures import Draw, Picture, render
 from nlpseq.run_directory import finished_metrics
 from nlpseq.training.history import History
 
@@ -28,20 +28,18 @@ FAR = 10  # a gradient vanishes or explodes if it changes by more than this fact
 
 @dataclass
 class Request:
-    """The models and views of an inspection, and the folder to write to.
+    """The models and views of an inspection.
 
     Attributes:
         models: to inspect.
         texts: to read; (): texts from the models' data.
         distance: largest k of gradient flow.
-        folder: for pictures.
         asked: parts that were named: one that does not apply to a model is an error, else it is skipped.
     """
 
     models: Sequence[InspectedModel]
     texts: Sequence[str]
     distance: int
-    folder: Path
     asked: Sequence[str] = ()
 
     def texts_for(self, model: InspectedModel) -> Iterator[tuple[str, ModelText]]:
@@ -51,10 +49,8 @@ class Request:
             yield f"-text{number}" if len(texts) > 1 else "", text
 
     def draw(self, name: str, caption: str, draw: Draw, *, trim: bool = False) -> Picture:
-        """Draw a picture for light and dark pages, and write the light one into the folder."""
-        picture = render(name, caption, draw, trim=trim)
-        write_png(picture.images["light"], self.folder / f"{name}.png")
-        return picture
+        """Draw a picture for light and dark pages."""
+        return render(name, caption, draw, trim=trim)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from nlpseq.reporting import highlight
+from nlpseq.safe_text import for_json
 
 
 class Format(NamedTuple):
@@ -82,7 +83,7 @@ class Prediction:
 
     def summary(self) -> str:
         """Return the prediction without its text in one line."""
-        return json.dumps({**self.to_json(), "text": "..."}, ensure_ascii=False)
+        return for_json(json.dumps({**self.to_json(), "text": "..."}, ensure_ascii=False))
 
     def has_explanation(self) -> bool:
         """Return whether there are attention weights to show, or no text that needs any."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from nlpseq.predictor.prediction import DrawnPrediction, Prediction
 from nlpseq.reporting import highlight
+from nlpseq.safe_text import for_terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ class Classification(ExplainablePrediction):
 
     def summary(self) -> str:
         """Return the label and its probability: `positive (0.98)`."""
-        return f"{self.label} ({self.probabilities[self.label]:.2f})"
+        return for_terminal(f"{self.label} ({self.probabilities[self.label]:.2f})", one_line=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class LabelledText(ExplainablePrediction):
     def summary(self) -> str:
         """Return the labels and their probabilities: `price (0.98), service (0.71)`."""
         parts = [f"{label} ({self.probabilities[label]:.2f})" for label in self.labels]
-        return ", ".join(parts) or "none"
+        return for_terminal(", ".join(parts), one_line=True) or "none"
 
 
 @dataclass(frozen=True, slots=True)

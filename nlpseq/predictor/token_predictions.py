@@ -61,7 +61,8 @@ class TaggedText(DrawnPrediction):
 
     def summary(self) -> str:
         """Return the entities and their types: `Ada Lovelace PER, Paris LOC`."""
-        return ", ".join(f"{entity.text} {entity.type}" for entity in self.entities) or "none"
+        entities = ", ".join(f"{entity.text} {entity.type}" for entity in self.entities)
+        return for_terminal(entities, one_line=True) or "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,10 @@ def guess_encoding(sample: bytes) -> Encoding:
     return Encoding(_likeliest(sample), guessed=True)
 
 
-def is_valid_start(sample: bytes, codec: str) -> bool:
-    """Return whether bytes are text in an encoding, except for a last character that is cut."""
+def is_valid_start(sample: bytes, codec: str, *, complete: bool = False) -> bool:
+    """Return whether bytes are text in an encoding; the last character may be cut unless they are `complete`."""
     try:
-        codecs.getincrementaldecoder(codec)().decode(sample)
+        codecs.getincrementaldecoder(codec)().decode(sample, complete)
     except UnicodeError:
         return False
     return b"\0" not in sample or codec.startswith(("utf-16", "utf-32"))

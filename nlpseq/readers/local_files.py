@@ -98,7 +98,7 @@ class TextFile:
         self.note = self._note(encoding, start)
         if b"\0" in start and not self.codec.startswith(("utf-16", "utf-32")):
             raise self._nul_byte(start.count(b"\n", 0, start.index(b"\0")) + 1)
-        if is_valid_start(start, self.codec):
+        if is_valid_start(start, self.codec, complete=self.complete):
             self.sample = start.decode(
                 self.codec, errors="ignore" if not self.complete else "strict"
             )

@@ -2,6 +2,8 @@
 
 from functools import cache
 
+from nlpseq.safe_text import for_terminal
+
 BOX = "□"
 # The first comes with matplotlib: Latin, Greek, Cyrillic, Hebrew and Arabic. The system may have others.
 _FAMILIES = (
@@ -42,9 +44,19 @@ def drawable(text: str) -> str:
     Line breaks stay; labels that differ still differ.
     """
     return "".join(
-        character if character == "\n" or has_glyph(character) else _code(character)
+        character if character == "\n" or _is_drawn(character) else _code(character)
         for character in text
     )
+
+
+def legend_name(name: str) -> str:
+    """Return a name that a legend shows: matplotlib leaves out names that begin with `_`."""
+    return f" {name}" if name.startswith("_") else name
+
+
+def _is_drawn(character: str) -> bool:
+    """Return whether a character is drawn as itself; one that turns the order of what follows is not."""
+    return for_terminal(character) == character and has_glyph(character)
 
 
 def _code(character: str) -> str:

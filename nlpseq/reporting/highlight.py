@@ -121,9 +121,9 @@ class Label:
         if self.label is None:
             yield Piece(self.missing, "dim")
         elif self.number is None:
-            yield Piece(for_terminal(self.label), "bold")
+            yield Piece(for_terminal(self.label, one_line=True), "bold")
         else:
-            yield Piece(f"{for_terminal(self.label)} ", "bold")
+            yield Piece(f"{for_terminal(self.label, one_line=True)} ", "bold")
             yield Piece(f"{self.number:.2f}", "dim")
 
     def to_html(self, palette: Palette) -> str:
@@ -147,7 +147,9 @@ class Mark:
         """Yield the entity in brackets, with type and confidence."""
         style = f"black on {_TERMINAL_COLOURS[palette.index(self.type)]}"
         yield Piece(f"[{for_terminal(self.text)} ", style)
-        yield Piece(f"{for_terminal(self.type)} {self.confidence:.2f}]", f"italic {style}")
+        yield Piece(
+            f"{for_terminal(self.type, one_line=True)} {self.confidence:.2f}]", f"italic {style}"
+        )
 
     def to_html(self, palette: Palette) -> str:
         """Return the entity as a coloured mark."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.figures import LIGHT, Line, Point, Theme, new_figure, save
+from nlpseq.reporting.fonts import legend_name
 from nlpseq.reporting.formats import is_percent, score_label
 from nlpseq.reporting.tables import FLOOR
 
@@ -193,7 +194,8 @@ def _plot(
     steps, values = [step for step, _ in points], [value for _, value in points]
     # One point makes no line: it needs a marker to be seen.
     marker = marker or ("." if len(points) == 1 else "")
-    axis.plot(steps, values, color=colour, linestyle=line, marker=marker, markersize=4, label=name)
+    shown = legend_name(name)
+    axis.plot(steps, values, color=colour, linestyle=line, marker=marker, markersize=4, label=shown)
     axis.grid(alpha=0.3)
     axis.margins(x=0.02)
 

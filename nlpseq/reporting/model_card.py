@@ -24,6 +24,7 @@ from nlpseq.reporting.tables import (
     detail_rows,
     last_details,
 )
+from nlpseq.safe_text import for_markdown, for_terminal
 from nlpseq.wording import format_count
 
 _SIZE = "tokens"  # among the scores, but not a score
@@ -61,8 +62,8 @@ def model_card(
     model = name.removesuffix(".toml")
     parts = [
         _front_matter(recipe, model, metrics, hub_task),
-        f"# {model}",
-        f"Trained with nlpseq {nlpseq.__version__} on {_data_set(recipe, metrics)[1]}:",
+        f"# {for_markdown(model)}",
+        f"Trained with nlpseq {nlpseq.__version__} on {for_markdown(_data_set(recipe, metrics)[1])}:",
         _training_block(name, metrics, recipe),
         "`recipe.toml` in this folder is the complete recipe, overrides included. Train it again with "
         f"`{_again(metrics)}`.",
@@ -90,7 +91,7 @@ def _tokenizer_note(metrics: Mapping[str, Any]) -> list[str]:
     loads = "`transformers.AutoTokenizer` loads the tokenizer of this folder"
     if differs == "same ids":
         return [f"{loads}, with the same ids for raw text."]
-    return [f"{loads}. For raw text its ids may differ: {differs}."]
+    return [f"{loads}. For raw text its ids may differ: {for_markdown(differs)}."]
 
 
 def _front_matter(
@@ -124,14 +125,14 @@ def _front_matter(
         tags=["nlpseq", str(recipe["encoder"]["kind"])],
         eval_results=results or None,
     )
-    return f"---\n{card.to_yaml()}\n---"
+    return f"---\n{for_terminal(card.to_yaml())}\n---"
 
 
 def _training_block(name: str, metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     """Return what trained the model: a command, or Python for data in memory."""
     if data_kind(recipe, metrics) == "memory":
-        return f"```python\n{_again(metrics)}\n```"
-    return f"```bash\n{_command(name, metrics, recipe)}\n```"
+        return _fenced(_again(metrics), "python")
+    return _fenced(_command(name, metrics, recipe), "bash")
 
 
 def _metric_type(score: str) -> str:
@@ -155,7 +156,7 @@ def _use(recipe: Mapping[str, Any]) -> str:
     files = custom_code.files_named_in(recipe)
     code = f", code={files!r}" if files else ""
     load = f'model = nlpseq.load("."{code})  # this folder, or its id on the Hub'
-    return f"```python\nimport nlpseq\n\n{load}\n```"
+    return _fenced(f"import nlpseq\n\n{load}", "python")
 
 
 def _again(metrics: Mapping[str, Any]) -> str:
@@ -231,7 +232,7 @@ def score_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
     """Return rows, the head first, as a Markdown table: text on the left, numbers on the right."""
-    escaped = ([cell.replace("|", r"\|") for cell in row] for row in rows)
+    escaped = (map(for_markdown, row) for row in rows)
     head, *body = (f"| {' | '.join(row)} |" for row in escaped)
     return "\n".join((head, f"|---|{'---:|' * (len(rows[0]) - 1)}", *body))
 
@@ -242,14 +243,14 @@ def _baselines(metrics: Mapping[str, Any]) -> list[str]:
     if not rows:
         return []
     note = "Cheap models, trained on the same data and scored in the same way, to compare with:"
-    return [f"## Baselines\n\n{note}", _markdown(rows), *verdicts(metrics)]
+    return [f"## Baselines\n\n{note}", _markdown(rows), *map(for_markdown, verdicts(metrics))]
 
 
 def _detail_table(metrics: Mapping[str, Any]) -> list[str]:
     """Return scores by class or type on the last split, with a heading; [] if there are none."""
     split, details = last_details(metrics)
     kind, rows = detail_rows(details)
-    return [f"### {split} by {kind}\n\n{_markdown(rows)}"] if rows else []
+    return [f"### {for_markdown(split)} by {kind}\n\n{_markdown(rows)}"] if rows else []
 
 
 def _label(name: str) -> str:
@@ -269,7 +270,10 @@ def _facts(metrics: Mapping[str, Any]) -> str:
         "versions": ", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
     }
     return "\n".join(
-        ("| | |\n|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()))
+        (
+            "| | |\n|---|---|",
+            *(f"| {name} | {for_markdown(value)} |" for name, value in facts.items()),
+        )
     )
 
 
@@ -278,8 +282,8 @@ def _samples(samples: Sequence[str]) -> str:
 
 
 def _fenced(text: str, language: str) -> str:
-    """Return a code block with a fence that does not occur in the text."""
-    fence = "```"
+    """Return a code block with a fence that does not occur in the text; control characters are visible."""
+    text, fence = for_terminal(text), "```"
     while fence in text:
         fence += "`"
     return f"{fence}{language}\n{text.strip()}\n{fence}"

@@ -106,12 +106,13 @@ class CheckpointManager:
     def _on_first_process(self, action: Callable[[], str]) -> str:
         """Return the result of `action` in the first process; its `UserError` is raised in all."""
         outcome = ["", ""]
+        own: UserError | None = None
         if self.accelerator.is_main_process:
             try:
                 outcome[0] = action()
             except UserError as error:
-                outcome[1] = str(error)
+                own, outcome[1] = error, str(error)
         broadcast_object_list(outcome)
         if outcome[1]:
-            raise UserError(outcome[1])
+            raise own or UserError(outcome[1])
         return outcome[0]

@@ -1,7 +1,7 @@
 """Faults at the n-th operation of a disk: an action is called before each one below a folder, and may raise or kill.
 
-Operations of Python code are seen: `open` for writing, `write`, `fsync`, `rename`, `mkdir`, `unlink`, `rmdir`. Libraries
-that write from C or Rust (pyarrow, matplotlib's caches) are not; nlpseq writes runs and models from Python.
+Operations of Python code are seen: `open` for writing, `write`, `fsync`, `rename`, `mkdir`, `unlink`, `rmdir`.
+Libraries that write from C or Rust (pyarrow) are not seen; nlpseq writes runs and models from Python.
 """
 
 import builtins

@@ -7,11 +7,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from commands import CONTEXT
 from faults.injection import disk_operations
+
+from nlpseq.experiment.settled_recipe import SETTLED
 
 SECONDS = 240.0
 TIMED = {
@@ -22,7 +25,8 @@ TIMED = {
     "machine",
     "command",
     "overrides",
-    "costs",
+    "cost",
+    "verdict",  # has training times
 }
 """Keys of metrics that differ from run to run, or that name the command."""
 
@@ -83,11 +87,15 @@ def _child(words: list[str], folder: str, kill_at: int, said: str, counted: Any)
 
 
 def result(folder: Path) -> dict[str, Any]:
-    """Return what a finished run computed: digests of model, recipe and predictions, and metrics without times."""
-    names = ("model.safetensors", "tokenizer.json", "config.json", "recipe.toml")
+    """Return what a finished run computed: digests of model and predictions, and metrics without times."""
+    names = ("model.safetensors", "tokenizer.json", "recipe.toml")
     files = [folder / name for name in names] + sorted((folder / "predictions").glob("*.jsonl"))
     digests = {path.relative_to(folder).as_posix(): digest(path) for path in files}
-    return {**digests, "metrics": untimed(json.loads((folder / "metrics.json").read_bytes()))}
+    config = json.loads((folder / "config.json").read_bytes())
+    for section, key in SETTLED:  # `train --resume` reads them from recipe.toml
+        config["recipe"][section].pop(key, None)
+    metrics = untimed(json.loads((folder / "metrics.json").read_bytes()))
+    return {**digests, "config": config, "metrics": metrics}
 
 
 def untimed(value: Any) -> Any:
@@ -95,6 +103,17 @@ def untimed(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: untimed(part) for key, part in value.items() if key not in TIMED}
     return [untimed(part) for part in value] if isinstance(value, list) else value
+
+
+def differing(value: Any, other: Any, where: str = "") -> list[str]:
+    """Return the keys in which two JSON values differ."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        pairs = [(name, value.get(name), other.get(name)) for name in {**value, **other}]
+    elif isinstance(value, list | tuple) and isinstance(other, list | tuple):
+        pairs = [(str(index), *pair) for index, pair in enumerate(zip_longest(value, other))]
+    else:
+        return [] if value == other else [f"{where}: {value!r:.80} != {other!r:.80}"]
+    return [line for name, *both in pairs for line in differing(*both, f"{where}/{name}")]
 
 
 def content(folder: Path) -> dict[str, str]:

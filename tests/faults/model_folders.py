@@ -38,7 +38,7 @@ MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("tokenization.kind=bpe", "tokenization.vocabulary_size=120", "head.tied=false"),
     ),
     "recall": ("language_modeling/long_dependencies/copy_memory", ("data.distances=[10]",)),
-    "translation": ("translation/quickstart", ()),
+    "translation": ("translation/quickstart", ("tokenization.joint=false",)),
     "joint": (
         "translation/quickstart_transformer",
         (

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,3 +139,16 @@ def test_a_live_checkpoint_is_left_alone(tmp_path: Path) -> None:
         assert os.listdir(tmp_path) == ["step-00000001.tmp-1"]
     store.clean()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_run_that_is_replaced_during_an_evaluation_gets_no_scores(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(place / "other", tmp_path / "run")
+    before = content(tmp_path)
+    models = iter(["first", "second"])
+    monkeypatch.setattr("nlpseq.experiment.evaluate._identity", lambda _: next(models))
+    metrics = nlpseq.evaluate(tmp_path / "run", device="cpu")
+    assert "has another model now" in metrics["not_written"]
+    assert metrics["test"]["perplexity"] > 1
+    assert content(tmp_path) == before

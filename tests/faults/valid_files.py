@@ -16,7 +16,10 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"text": "poor\nscreen", "label": "complaint", "score": 1.0, "id": 4},
 ] * 6
 CONLL = "EU B-ORG\nrejects O\nGerman B-MISC\n\nPeter B-PER\nsings O\n\n" * 6
-CONLLU = "# sent_id = 1\n1\tthe\tthe\tDET\t_\t_\t2\tdet\t_\t_\n2\tman\tman\tNOUN\t_\t_\t0\troot\t_\t_\n\n" * 6
+CONLLU = (
+    "# sent_id = 1\n1\tthe\tthe\tDET\t_\t_\t2\tdet\t_\t_\n2\tman\tman\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
+    * 6
+)
 SPANS = [{"text": "Anna is in Rome", "label": [[0, 4, "PER"], [11, 15, "LOC"]]}] * 8
 FASTTEXT = "__label__a the parcel\n__label__b the box\n" * 6
 TREES = "(3 (2 the) (4 good))\n(1 (2 the) (0 bad))\n" * 6
@@ -65,7 +68,11 @@ def _csv(delimiter: str) -> str:
 
 def _studio() -> dict[str, Any]:
     value = {"start": 0, "end": 4, "labels": ["PER"]}
-    return {"id": 1, "data": {"text": "Anna sings"}, "annotations": [{"result": [{"value": value}]}]}
+    return {
+        "id": 1,
+        "data": {"text": "Anna sings"},
+        "annotations": [{"result": [{"value": value}]}],
+    }
 
 
 def _tables() -> dict[str, bytes]:
@@ -193,3 +200,33 @@ def write(folder: Path, name: str, content: bytes) -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
+
+
+_SCORE = ("data.columns={ number = 'score' }",)
+_TAGS = ("data.columns={ tags = 'ner_tags' }",)
+READ_BY: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "rows.csv": ("classification", "csv", ()),
+    "marked.csv": ("regression", "csv", _SCORE),
+    "rows.tsv": ("classification", "tsv", ("data.columns={ text = '1', label = '2' }",)),
+    "wide.csv": ("classification", "csv", ()),
+    "latin.csv": ("classification", "csv", ("data.encoding=latin-1",)),
+    "rows.jsonl": ("regression", "jsonl", _SCORE),
+    "rows.json": ("multilabel", "json", ("data.columns={ labels = 'label' }", "data.label_separator='|'")),
+    "columns.json": ("classification", "json", ()),
+    "sentences.conll": ("tagging", "conll", ()),
+    "sentences.conllu": ("tagging", "conllu", ()),
+    "spans.jsonl": ("tagging", "spans", ()),
+    "spans.json": ("tagging", "spans", ()),
+    "studio.json": ("tagging", "spans", ()),
+    "labels.txt": ("classification", "fasttext", ()),
+    "trees.txt": ("classification", "trees", ()),
+    "lines.txt": ("language_modeling", "lines", ("training.bptt_length=4",)),
+    "rows.parquet": ("regression", "parquet", _SCORE),
+    "rows.arrow": ("classification", "arrow", ()),
+    "sentences.parquet": ("tagging", "parquet", _TAGS),
+    "sentences.arrow": ("tagging", "arrow", _TAGS),
+    "rows.csv.gz": ("classification", "csv", ()),
+    "rows.jsonl.gz": ("classification", "jsonl", ()),
+    "rows.zip": ("classification", "csv", ()),
+}
+"""Task, format and further overrides with which `nlpseq run` reads each of them."""

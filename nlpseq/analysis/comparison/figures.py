@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nlpseq.reporting.figures import MARKERS, Draw, Picture, Theme, new_figure, render
+from nlpseq.reporting.fonts import legend_name
 from nlpseq.reporting.learning_curves import time_unit
 
 from .results import ComparisonResults, ModelSummary
@@ -104,7 +105,7 @@ def _learning_curves(
                     markersize=4,
                     linewidth=1.2,
                     alpha=0.85,
-                    label=name if number == 0 else None,
+                    label=legend_name(name) if number == 0 else None,
                 )
     axes[0].set_xlabel("step")
     axes[1].set_xlabel(f"training time ({unit})")
@@ -139,7 +140,7 @@ def _score_and_cost(report: ComparisonResults, theme: Theme) -> "Figure":
                 fmt=MARKERS[index % len(MARKERS)],
                 color=theme.colour(index),
                 capsize=4,
-                label=model.name,
+                label=legend_name(model.name),
             )
             points.append((cost(model), value))
         front = _front(points, report.unit.higher_is_better is not False)
