@@ -28,15 +28,21 @@ from nlpseq.threads.waiting import Load
 RECIPES = ("ner/quickstart", "language_modeling/quickstart")
 SIDES = {"pytorch": {"GOMP_SPINCOUNT": "300000"}, "nlpseq": {}}
 """Variables of each side; the number is the default of GNU's library, with which nlpseq changes nothing."""
+BUSY = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    for _ in range(1_000_000):
+        pass
+"""
 SLOWEST_IDLE = 0.95
 SLOWEST_SHARE = 0.5
 
 
 @contextmanager
 def busy_processes(number: int) -> Iterator[None]:
-    """Run processes that never rest."""
+    """Run processes that never rest; they end with this one, however it ends."""
     processes = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)
+        subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())]) for _ in range(number)
     ]
     try:
         yield

@@ -28,8 +28,8 @@ from nlpseq.stored_files import read_bytes, read_object, reading
 from nlpseq.task import Task
 from nlpseq.task_lookup import resolve, task_name
 from nlpseq.threads import fit_to_model
+from nlpseq.weights_file import WEIGHTS as WEIGHTS
 from nlpseq.weights_file import (
-    WEIGHTS,
     check_digest,
     file_digest,
     read_weights,

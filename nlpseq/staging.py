@@ -1,4 +1,4 @@
-"""Several files that are replaced together: the old ones are whole, or the new ones, or the set is known to be incomplete."""
+"""Several files that are replaced together: the old ones are whole, or the new ones, or the set is incomplete."""
 
 import os
 import shutil

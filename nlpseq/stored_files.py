@@ -34,7 +34,12 @@ def regular_file(folder: Path, name: str) -> Path:
         UserError: it is no regular file, or a link leads out of the folder.
     """
     path = folder / name
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(mode):
         raise UserError(f"{path}: not a regular file")
     check_inside(folder, path)

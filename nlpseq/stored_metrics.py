@@ -82,6 +82,21 @@ class _DataRecord(_Part):
     inputs: dict[str, str] = Field(default_factory=dict)
 
 
+_LINE = TypeAdapter(
+    dict[str, Number | bool | str | None | dict[str, Number | None]],
+    config=ConfigDict(strict=True),
+)
+
+
+def is_history_line(line: object) -> bool:
+    """Return whether a value is a line of history.jsonl: numbers and texts, with the scores of splits."""
+    try:
+        _LINE.validate_python(line)
+    except ValidationError:
+        return False
+    return isinstance(line, dict) and type(line.get("step")) is int
+
+
 def check_data_record(record: Mapping[str, Any], file: Path) -> None:
     """Check the content of a data.json.
 

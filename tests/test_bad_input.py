@@ -46,6 +46,7 @@ max_steps = 8
 epochs = 100
 validate_steps = 4
 log_steps = 2
+keep_checkpoints = true
 [decoding]
 max_new_tokens = 5
 """

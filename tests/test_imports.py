@@ -74,7 +74,9 @@ MAY: dict[str, set[str]] = {
     "task_parts": {"data"},
     "task": {"task_parts", "recipe", "data", "metrics", "predictor"},
     "task_lookup": {"task", "recipe"},
+    "weights_file": {"task", "models.weights"},  # shapes are those of the task's model
     "model_directory": {
+        "weights_file",
         "recipe",
         "task",
         "task_lookup",

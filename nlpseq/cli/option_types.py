@@ -4,7 +4,6 @@ import argparse
 
 from nlpseq.wording import abbreviate
 
-
 _MOST = 2**31 - 1
 
 

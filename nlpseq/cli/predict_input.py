@@ -3,7 +3,6 @@
 Files are opened before the model is loaded, so that their errors are reported at once.
 """
 
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from nlpseq.readers.row_stream import RowStream, format_by_suffix
 from nlpseq.readers.token_stream import gather_rows
 from nlpseq.reporting.prediction_records import CSV, TABLES, TSV, RecordLayout
 from nlpseq.safe_text import show
+from nlpseq.stored_files import read_object, reading
 
 STANDARD_INPUT = "standard input"
 READ_AHEAD = 100
@@ -175,9 +175,8 @@ def _data_section(run: Path) -> dict[str, Any]:
     from nlpseq.model_directory import CONFIG
 
     try:
-        config = json.loads((run / CONFIG).read_text(encoding="utf-8"))
-        section = config["recipe"]["data"]
-    except (OSError, ValueError, LookupError, TypeError):
+        section = read_object(run, CONFIG)["recipe"]["data"]
+    except (OSError, UserError, LookupError, TypeError):
         return {}
     return section if isinstance(section, dict) else {}
 
@@ -187,7 +186,13 @@ def _options_of_run(arguments: Namespace, given: Mapping[str, Any]) -> dict[str,
 
     Those in `given` are left out, and `header = false` if a column is named.
     """
-    data = _data_section(Path(arguments.run))
+    with reading(f"{arguments.run}/config.json: recipe.data"):
+        return _settled_options(_data_section(Path(arguments.run)), arguments, given)
+
+
+def _settled_options(
+    data: Mapping[str, Any], arguments: Namespace, given: Mapping[str, Any]
+) -> dict[str, Any]:
     named = dict(data.get("files") or {})
     train = str(named.get("train", next(iter(named.values()), "")))
     read_as = data.get("format", AUTO)

@@ -1,4 +1,4 @@
-"""Some rows of a data set: copied as readers copy them, beyond 64 MB to disk; of a large data set of the Hub, an index.
+"""Some rows of a data set: copied as readers copy them, beyond 64 MB to disk; of a data set of the Hub above 8 GB, an index.
 
 `Dataset.select` keeps all rows and gathers one row at a time, 20 times as slow as a copy.
 """
@@ -15,8 +15,8 @@ from nlpseq.readers.tables import TableWriter
 if TYPE_CHECKING:
     from datasets import Dataset
 
-MOST_COPIED = 1 << 28
-"""Bytes up to which a data set of the Hub is copied."""
+MOST_COPIED = 1 << 33
+"""Bytes up to which a data set of the Hub is copied, to disk: 8 GB. An index gathers larger ones row by row."""
 
 
 def select_rows(rows: "Dataset", numbers: Sequence[int] | npt.NDArray[np.int64]) -> "Dataset":

@@ -13,6 +13,7 @@ from nlpseq.data.token_rows import CLEAR_TAG_NAMES
 from nlpseq.errors import UserError
 
 _LIST = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
+_WORD = re.compile(r"[^ \t\r\n]+")
 _SAMPLE = 1000
 _MOST_TAGS = 200
 _FEWEST_WORDS = 1.5  # mean of a row
@@ -57,8 +58,9 @@ def _cut_column(split: Split, name: str) -> list[list[str] | None]:
     spelled = bool(texts) and all(map(_LIST.fullmatch, texts)) and _spelled(texts[0]) is not None
     rows: list[list[str] | None] = []
     for number, value in enumerate(values, 1):
-        words = [] if value is None or not value.strip() else None
-        words = words if words is not None else (_spelled(value) if spelled else value.split())
+        words: list[str] | None = []
+        if value is not None and value.strip():
+            words = _spelled(value) if spelled else _words(value)
         if words is None:
             raise UserError(
                 f"{split.origin}: row {number} of the {split.name} split has {value!r:.60} in column "
@@ -66,6 +68,11 @@ def _cut_column(split: Split, name: str) -> list[list[str] | None]:
             )
         rows.append(None if value is None else words)
     return rows
+
+
+def _words(text: str) -> list[str]:
+    """Return the words between blanks, tabs and line ends; a no-break space may be inside one."""
+    return _WORD.findall(text)
 
 
 def _spelled(text: str) -> list[str] | None:
@@ -100,7 +107,7 @@ def joins_tags(split: Split, tags: str) -> bool:
     if tags not in split.rows.column_names or not _holds_texts(split, tags):
         return False
     sample = split.rows.select(range(min(len(split), _SAMPLE)))
-    return any(len((value or "").split()) > 1 for value in sample[tags][:])
+    return any(len(_words(value or "")) > 1 for value in sample[tags][:])
 
 
 def recognise(split: Split, tags: str = "") -> tuple[str, str, tuple[str, ...]] | None:
@@ -135,7 +142,7 @@ def _rows_of(values: Sequence[str | None]) -> list[list[str]]:
     texts = [value for value in values if value is not None and value.strip()]
     if texts and all(map(_LIST.fullmatch, texts)):
         return [_spelled(value or "[]") or [] for value in values]
-    return [(value or "").split() for value in values]
+    return [_words(value or "") for value in values]
 
 
 def _are_tags(rows: Sequence[Sequence[str]]) -> bool:

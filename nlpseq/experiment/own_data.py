@@ -111,13 +111,13 @@ def read_own_data(
     files, memory = _describe(data, splits, given, named=bool(columns))
     section = {**files.section, **given}
     config = _data_config(section)
-    raw = memory.read((), {}) if memory else _read_files(files, config, columns)
-    tokens = gather_tokens(raw, columns, files.fields, str(given.get("sentence_id") or ""))
+    given_rows = memory.read((), {}) if memory else _read_files(files, config, columns)
+    tokens = gather_tokens(given_rows, columns, files.fields, str(given.get("sentence_id") or ""))
     raw, fields = tokens.splits, {**files.fields, **tokens.fields}
     _check_rows(raw)
     named = _by_task(columns, raw, fields)
     choice = choose_columns(raw, named, fields, OPTIONS, only_report=only_report)
-    section |= tokens.section | _columns_and_hold_out(choice, raw, given)
+    section |= {**tokens.section} | _columns_and_hold_out(choice, raw, given)
     renamed = rename_columns(
         raw,
         _data_config(section),

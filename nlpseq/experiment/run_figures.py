@@ -1,11 +1,15 @@
 """The part of metrics.json about training, data and machine."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nlpseq import threads
+from nlpseq.data.in_memory import MEMORY, DataInMemory
+from nlpseq.data.sources import BUILTIN
 from nlpseq.data.split import Split
 from nlpseq.models.model import parameter_counts
+from nlpseq.recipe import Recipe
 from nlpseq.training.progress import FitResult
 from nlpseq.training.trainer import Trainer
 from nlpseq.versions import machine, versions
@@ -52,3 +56,12 @@ def run_figures(
         "processes": trainer.accelerator.num_processes,
         "versions": versions(),
     }
+
+
+def data_source(recipe: Recipe, data_dir: Path | None, data: DataInMemory | None) -> dict[str, str]:
+    """Return the kind of the source of the data, and the type of data in memory."""
+    if data:
+        return {"kind": MEMORY, "type": data.kind}
+    if data_dir:
+        return {"kind": "local"}
+    return {"kind": "builtin" if recipe.data.source == BUILTIN else "hub"}

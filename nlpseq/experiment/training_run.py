@@ -22,8 +22,7 @@ from torch import nn
 from nlpseq import model_directory
 from nlpseq.analysis.classifier_plots import draw_probabilities
 from nlpseq.analysis.confusion import draw_details
-from nlpseq.data.in_memory import MEMORY, DataInMemory, LocalData
-from nlpseq.data.sources import BUILTIN
+from nlpseq.data.in_memory import DataInMemory, LocalData
 from nlpseq.data.split import Split
 from nlpseq.data.split_notes import split_notes
 from nlpseq.devices import build_accelerator
@@ -49,7 +48,7 @@ from nlpseq.training.trainer import Trainer
 from .baselines import score_baselines
 from .claim import claim, data_record, full_disk_in_words, owning
 from .prediction_files import columns_to_keep, write_predictions
-from .run_figures import run_figures
+from .run_figures import data_source, run_figures
 from .run_threads import set_threads
 from .settled_recipe import reread, to_toml
 
@@ -316,18 +315,9 @@ class TrainingRun:
             metrics["baselines"] = score_baselines(
                 self.task, splits, scored_records, self.folder, seconds=fitted.seconds
             )
-        figures = run_figures(
-            trainer, splits, self._scored_splits(splits), fitted, data=self._data_source()
-        )
+        source = data_source(self.recipe, self._data_dir, self.options.data)
+        figures = run_figures(trainer, splits, scored, fitted, data=source)
         return metrics | figures | {"evaluation_seconds": seconds}
-
-    def _data_source(self) -> dict[str, str]:
-        """Return the kind of the source of the data, and the type of data in memory."""
-        if self.options.data:
-            return {"kind": MEMORY, "type": self.options.data.kind}
-        if self._data_dir:
-            return {"kind": "local"}
-        return {"kind": "builtin" if self.recipe.data.source == BUILTIN else "hub"}
 
     def _write(self, metrics: dict[str, Any], samples: list[str]) -> None:
         """Write plots and model card, and metrics.json last."""

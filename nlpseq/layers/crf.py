@@ -298,12 +298,12 @@ class _NegativeLogLikelihood(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         d_emissions, d_transitions, d_end = ctx.saved_tensors
         emissions_dtype, dtype = ctx.dtypes
-        grad = grad.to(d_emissions.dtype)  # (B,)
+        grad = grad.to(d_emissions.dtype).unsqueeze(0)  # (1, B)
         return (
             (d_emissions * grad.view(-1, 1, 1)).to(emissions_dtype),
-            (grad @ d_emissions[:, 0]).to(dtype),
-            (grad @ d_transitions.flatten(1)).view(d_transitions.shape[1:]).to(dtype),
-            (grad @ d_end).to(dtype),
+            (grad @ d_emissions[:, 0])[0].to(dtype),
+            (grad @ d_transitions.flatten(1))[0].view(d_transitions.shape[1:]).to(dtype),
+            (grad @ d_end)[0].to(dtype),
             None,
             None,
             None,

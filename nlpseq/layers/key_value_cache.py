@@ -56,9 +56,10 @@ class KeyValueCache:
 
     def attention_mask(self, length: int, rotation: Rotation | None) -> AttentionMask:
         """Return the mask of T = `length` new tokens over S = C + T tokens; `rotation` covers these S."""
-        if length == 1 and not self.ragged:
+        traced = torch.compiler.is_compiling()  # a graph is for every length, so none decides in it
+        if not traced and length == 1 and not self.ragged:
             return AttentionMask(rotation=rotation)  # the cache fits into the context
-        if self.size == 0 and (self.context == 0 or length <= self.context):
+        if self.size == 0 and (self.context == 0 or (not traced and length <= self.context)):
             return AttentionMask(causal=True, rotation=rotation)
         positions = torch.arange(self.size + length, device=self.lengths.device)
         distances = positions[self.size :].unsqueeze(1) - positions  # (T, S)
@@ -85,6 +86,9 @@ class KeyValueCache:
             lengths = lengths - padding.unsqueeze(2)
             rolled = (torch.arange(size, device=mask.device) - padding) % size  # (B, S)
             caches = [cache.gather(1, rolled.unsqueeze(2).expand_as(cache)) for cache in caches]
-        kept = min(size, self.context - 1) if self.context else size
+        kept = torch.sym_min(size, self.context - 1) if self.context else size
         lengths = (lengths + (size - self.size)).clamp(max=kept)
+        if torch.compiler.is_compiling():  # a slice would have a layout that depends on the length
+            last = torch.arange(kept, device=lengths.device) + (size - kept)
+            return (lengths, *(cache.index_select(1, last) for cache in caches))
         return (lengths, *(cache[:, size - kept :] for cache in caches))

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nlpseq.layers.cell import Cell, RecurrentCell
 from nlpseq.layers.cells.gru import GRUCell
@@ -23,6 +23,7 @@ from nlpseq.layers.cpu import uses_cpu_kernels
 from nlpseq.types import State
 
 KINDS: tuple[type[RecurrentCell], ...] = (LSTMCell, GRUCell, RNNCell)
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}  # cuDNN's numbers
 
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
@@ -80,7 +81,7 @@ def run_stack(
 @torch.no_grad()
 def flatten(cells: Sequence[RecurrentCell], num_layers: int) -> None:
     """Move the parameters into one block of memory, if cuDNN will read them and they are elsewhere."""
-    weights = [_parameter(cell, name) for cell in cells for name in NAMES]
+    weights: list[Tensor] = [cell.get_parameter(name) for cell in cells for name in NAMES]
     first = weights[0]
     if not torch.backends.cudnn.is_acceptable(first) or _lie_in_one_block(weights):
         return
@@ -98,14 +99,6 @@ def flatten(cells: Sequence[RecurrentCell], num_layers: int) -> None:
             True,
             len(cells) == 2 * num_layers,
         )
-
-
-NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-
-def _parameter(cell: RecurrentCell, name: str) -> nn.Parameter:
-    parameter = cell.get_parameter(name)
-    return parameter
 
 
 def _lie_in_one_block(weights: Sequence[Tensor]) -> bool:

@@ -92,7 +92,8 @@ class SequenceBatchNorm(nn.Module):
     def _moments(self, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance (D,) of inputs (B, T, D) where weights (B, T, 1) are 1; move the running ones."""
         norm, counted = self.norm, weights * float(_counts[-1])
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         sums = torch.cat([(inputs * counted).sum((0, 1)), counted.sum().reshape(1)])
         sums = _sum_over_processes(sums)  # (D + 1,)
         count = sums[-1].detach()
@@ -101,7 +102,7 @@ class SequenceBatchNorm(nn.Module):
         variance = _sum_over_processes(squares) / count.clamp(min=1)
         several = count > 1  # one token has no variance
         with torch.no_grad():
-            share = several * (0.1 if norm.momentum is None else norm.momentum)
+            share = several.to(inputs.dtype) * (0.1 if norm.momentum is None else norm.momentum)
             unbiased = variance * (count / (count - 1).clamp(min=1))
             norm.running_mean += share * (mean - norm.running_mean)
             norm.running_var += share * (unbiased - norm.running_var)

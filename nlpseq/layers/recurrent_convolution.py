@@ -36,7 +36,7 @@ class Context(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return contexts: (B, T, D) -> (B, T, C); that of token t depends on tokens 0 to t - 1."""
-        before = tuple(part.expand(inputs.size(0), -1) for part in self.first)  # of (B, C)
+        before = tuple(part.repeat(inputs.size(0), 1) for part in self.first)  # of (B, C)
         outputs, _ = self.cell.sweep(inputs, before)
         return torch.cat([before[0].unsqueeze(1).to(outputs.dtype), outputs[:, :-1]], dim=1)
 

@@ -40,7 +40,7 @@ def trained_tensors(model: nn.Module) -> Tensors:
 def digests(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the SHA-256 of each tensor's numbers."""
     return {
-        name: hashlib.sha256(tensor.cpu().contiguous().view(torch.uint8).numpy()).hexdigest()
+        name: hashlib.sha256(tensor.cpu().contiguous().view(torch.uint8).numpy().data).hexdigest()
         for name, tensor in tensors.items()
     }
 

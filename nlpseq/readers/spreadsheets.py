@@ -35,7 +35,7 @@ def first_sheet(file: Path) -> tuple[list[Record], str]:
     records: list[Record] = [
         (number, [_to_text(value) for value in row])
         for number, row in enumerate(sheet, start=1)
-        if any(value is not None and value == value for value in row)  # NaN differs from itself
+        if any(map(_to_text, row))
     ]
     if not records:
         raise UserError(f"{file}: the file holds no example")
@@ -53,7 +53,8 @@ def _read_sheet(file: Path) -> tuple[list[tuple[Any, ...]], str]:
     try:
         with pd.ExcelFile(file) as book:
             names = [str(name) for name in book.sheet_names]
-            frame = book.parse(names[0], header=None, dtype=object)
+            options = {"header": None, "dtype": object, "keep_default_na": False}  # `NA` is a text
+            frame = pd.read_excel(book, sheet_name=names[0], **options)
     except ImportError:
         raise
     except Exception as error:  # of pandas, openpyxl and zipfile, without a common base class

@@ -156,10 +156,10 @@ def _explain(values: Sequence[Any], numbers: Sequence[int], error: Exception) ->
     def where(row: int) -> str:
         return f"line {numbers[row]}" if numbers else f"row {row + 1}"
 
-    row = next((row for row, value in enumerate(values) if not _fits(value)), None)
-    if row is not None:
-        value = abbreviate(values[row], 60)
-        return f"has a value that no table can hold in {where(row)}, {value}: {shorten(str(error), 200)}"
+    misfit = next((row for row, value in enumerate(values) if not _fits(value)), None)
+    if misfit is not None:
+        value = abbreviate(values[misfit], 60)
+        return f"has a value that no table can hold in {where(misfit)}, {value}: {shorten(str(error), 200)}"
     if len(kinds) < 2:
         return f"mixes types of values: {shorten(' '.join(str(error).split()), 200)}"
     first = [f"{kind} in {where(row)}" for kind, row in list(kinds.items())[:2]]

@@ -193,7 +193,11 @@ def format_value(report: Report, value: float | None) -> str:
         return ""
     if is_percent(report["value"]):
         return format_score(report["value"], value)
-    return format_number(int(value)) if value == int(value) and value > 1 else format_number(value)
+    return (
+        format_number(int(value))
+        if value > 1 and float(value).is_integer()
+        else format_number(value)
+    )
 
 
 def example_name(case: Case) -> str:

@@ -55,7 +55,7 @@ class Load:
         with suppress(OSError, ValueError):
             for line in self.stat.read_text(encoding="ascii").splitlines():
                 name, *columns = line.split()
-                if name in names:
+                if name in names and len(columns) > max(IDLE):
                     counts = [int(column) for column in columns[:GUEST]]
                     ticks += sum(counts) - sum(counts[index] for index in IDLE)
         rate = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100

@@ -12,8 +12,11 @@ from typing import Any
 
 from nlpseq.errors import UserError
 from nlpseq.files import disk, write_lines
+from nlpseq.stored_files import read_bytes
+from nlpseq.stored_metrics import is_history_line
 
 Line = dict[str, Any]
+_MOST_BYTES = 2**30
 
 
 class History:
@@ -49,7 +52,8 @@ class History:
         """
         if not self.path.exists():
             return []
-        whole, _, _ = self.path.read_bytes().rpartition(b"\n")
+        content = read_bytes(self.path.parent, self.path.name, _MOST_BYTES)
+        whole, _, _ = content.rpartition(b"\n")
         return [
             self._parse(number, line) for number, line in enumerate(whole.split(b"\n"), 1) if whole
         ]
@@ -57,9 +61,9 @@ class History:
     def _parse(self, number: int, data: bytes) -> Line:
         try:
             line = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
-        if not isinstance(line, dict) or "step" not in line:
+        if not isinstance(line, dict) or not is_history_line(line):
             raise UserError(f"{self.path}, line {number}: damaged; repair or delete the line")
         return line
 

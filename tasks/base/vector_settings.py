@@ -11,6 +11,7 @@ MANY_UNKNOWN = 0.4  # at 0.2 pieces lose 3 points, see docs/small_data.md
 LONG, VERY_LONG = 50, 400  # words
 ENOUGH_FOR_LONG = 10_000  # texts
 FEW, LARGE = 500, 50_000  # texts
+SENTENCE, ENOUGH_SENTENCES = 10, 4_000  # words, texts
 BATCH, FEWEST_UPDATES, MOST_EPOCHS = 16, 600, 60
 
 
@@ -43,6 +44,15 @@ def vector_settings(report: DataReport) -> list[Setting]:
         Setting("training.epochs", epochs, f"{rows:,} texts: more data need fewer epochs")
     )
     return chosen
+
+
+def sentence_settings(report: DataReport) -> list[Setting]:
+    """Choose attention for some thousand sentences or more; docs/small_data.md has the figures."""
+    rows, median = report.rows, report.text("text").words.median
+    if not SENTENCE <= median <= LONG or rows < ENOUGH_SENTENCES or "text2" in report.train.texts:
+        return []
+    reason = f"{rows:,} texts of {median:,} words in the median: few of the words tell the class"
+    return [Setting("head.pooling", "attention", reason)]
 
 
 def _average_of_words(median: float, rows: int) -> list[Setting]:

@@ -26,6 +26,7 @@ from nlpseq.wording import format_count
 
 from ..base.calibration import calibration_state, check_calibration, restored_temperature
 from ..base.label_names import names_by_id
+from ..base.vector_settings import sentence_settings
 from ..base.vector_task import VectorTask
 from .baselines import train_baselines
 from .calibration import class_probabilities, fit_classes
@@ -63,9 +64,10 @@ class Classification(VectorTask[ClassificationRecipe, str]):
 
     @classmethod
     def settings(cls, report: DataReport) -> list[Setting]:
-        """Choose also calibrated probabilities."""
+        """Choose also the pooling of sentences, and calibrated probabilities."""
         reason = "probabilities say how often the class is right"
-        return [*super().settings(report), Setting("head.calibrate", True, reason)]
+        calibrated = Setting("head.calibrate", True, reason)
+        return [*super().settings(report), *sentence_settings(report), calibrated]
 
     # Preparation
 

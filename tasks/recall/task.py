@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nlpseq.data.batch import NO_TARGET, Batch, Tokens
+from nlpseq.data.batch import NO_TARGET, Batch, Tokens, move
 from nlpseq.data.batching import bucket_batches, pad_rows
 from nlpseq.data.split import Split
 from nlpseq.errors import UserError
@@ -125,7 +125,9 @@ class Recall(LanguageModeling):
         target = batch.target if batch.host_target is None else batch.host_target
         answers = (target != NO_TARGET).flatten().nonzero().squeeze(1)  # (N,)
         answers = move(answers, batch.target.device)
-        outputs = model.encode(batch.source).outputs.flatten(0, 1).index_select(0, answers)  # (N, H)
+        outputs = (
+            model.encode(batch.source).outputs.flatten(0, 1).index_select(0, answers)
+        )  # (N, H)
         smoothing = self.recipe.training.label_smoothing if model.training else 0.0
         total = model.head.loss(outputs, batch.target.flatten()[answers], smoothing)
         return LossSum.counted(total, len(answers)), ()

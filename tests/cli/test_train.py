@@ -131,3 +131,23 @@ def test_the_report_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert made["splits"]["train"]["rows"] == 60
     assert made["splits"]["train"]["labels"]["counts"] == {"praise": 30, "complaint": 30}
     assert made["columns"] == {"text": "text", "label": "label"}
+
+
+def test_data_says_what_a_reader_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentences = "-DOCSTART- O\n\n# id = 1\nAnn B-PER\nsleeps O\n\n# id = 2\nRome B-LOC\n\n"
+    (tmp_path / "a.conll").write_text(sentences * 6)
+    assert main(["data", str(tmp_path / "a.conll")]) == 0
+    printed = capsys.readouterr().out
+    assert "train: 6 -DOCSTART- lines skipped; 12 comment lines skipped" in printed
+
+
+def test_data_cuts_labels_at_the_separator_that_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"some words {n};aa/b{n % 2}\n" for n in range(20))
+    (tmp_path / "a.csv").write_text(f"text;labels\n{rows}")
+    words = ["--text", "text", "--labels", "labels", "data.label_separator=/"]
+    assert main(["data", str(tmp_path / "a.csv"), *words]) == 0
+    assert "labels: 3 labels: aa 50%, b0 25%, b1 25%; 2 a text" in capsys.readouterr().out

@@ -80,12 +80,6 @@ STACKS = {
     torch.rnn_tanh: _single(rnn_tanh_cell),
     torch.rnn_relu: _single(rnn_relu_cell),
 }
-PRODUCTS = (torch.matmul, Tensor.matmul, Tensor.__matmul__)
-
-
-def multiply(func: Callable[..., Tensor], left: Tensor, right: Tensor) -> Tensor:
-    """Multiply a vector by a matrix as a matrix: torch would squeeze its result in place."""
-    return func(left.unsqueeze(0), right).squeeze(0)
 
 
 class LibraryFunctions(TorchFunctionMode):
@@ -104,11 +98,8 @@ class LibraryFunctions(TorchFunctionMode):
             return CELLS[func](*args)
         if func is Tensor.tolist:
             return func(args[0].cpu())
-        if func is Tensor.backward:
-            with self:  # also inside of backward passes
-                return torch.autograd.backward(args[0], *args[1:], **(kwargs or {}))
-        if func in PRODUCTS and args[0].dim() == 1 and args[1].dim() == 2:
-            return multiply(func, *args)
+        if func is torch.tensor and kwargs and "device" in kwargs:
+            return func(*args, **kwargs | {"device": "cpu"}).to(kwargs["device"])
         if func not in STACKS:
             return func(*args, **(kwargs or {}))
         inputs, states, weights, biases, num_layers, dropout, _, bidirectional, batch_first = args

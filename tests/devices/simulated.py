@@ -5,6 +5,7 @@ tensors of the CPU and of the device do not mix. Waits are copies to the host, a
 shape that depends on values. Where `float64` is False the device refuses that type, as Apple's GPUs do.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from library import LibraryFunctions
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
@@ -126,7 +127,9 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any], device: Device | None) ->
         if not isinstance(value, Tensor):
             return value
         if device is not None and not device.float64 and value.dtype == torch.float64:
-            device.refused.append(str(func))  # an exception in a backward pass would end the process
+            device.refused.append(
+                str(func)
+            )  # an exception in a backward pass would end the process
         return wrapped[id(value)] if id(value) in wrapped else FarTensor(value)
 
     in_place = func._schema.is_mutable and any(
@@ -160,7 +163,7 @@ def _count(
         device.waits[name] += 1
     elif packet is aten._to_copy and to_device and not is_far and not kwargs.get("non_blocking"):
         device.waits["to device"] += 1
-    elif packet is aten.repeat_interleave and not any(isinstance(a, int) for a in args):
+    elif packet is aten.repeat_interleave and kwargs.get("output_size") is None:
         device.waits[name] += 1
     elif packet in (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_):
         if any(isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8) for i in args[1]):
@@ -174,7 +177,11 @@ def simulated(*, float64: bool = True) -> Iterator[Device]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nlpseq.types.WITHOUT_FLOAT64", without)
         modes = LibraryFunctions(), Device(float64=float64)
-        with torch.autograd.set_multithreading_enabled(False), modes[0] as library, modes[1] as device:
+        with (
+            torch.autograd.set_multithreading_enabled(False),
+            modes[0] as library,
+            modes[1] as device,
+        ):
             device.library_calls = library.calls
             yield device
         assert not device.refused, "this device has no float64"
@@ -183,3 +190,20 @@ def simulated(*, float64: bool = True) -> Iterator[Device]:
 def near(value: Any) -> Any:
     """Return values of the device as tensors of the CPU."""
     return tree_map(lambda leaf: leaf.near if isinstance(leaf, FarTensor) else leaf, value)
+
+
+def moved(module: nn.Module) -> nn.Module:
+    """Copy a module to the device; parameters that are shared stay shared, which `Module.to` would not do here."""
+    known: dict[int, Tensor] = {}
+    twin = copy.deepcopy(module)
+    kept = [*twin.parameters(), *twin.buffers()]  # so that no id is used twice
+    for part in twin.modules():
+        for name, parameter in part._parameters.items():
+            if parameter is not None and id(parameter) not in known:
+                far = parameter.detach().to(DEVICE)
+                known[id(parameter)] = nn.Parameter(far, parameter.requires_grad)
+            part._parameters[name] = None if parameter is None else known[id(parameter)]
+        for name, buffer in part._buffers.items():
+            part._buffers[name] = None if buffer is None else buffer.to(DEVICE)
+    del kept
+    return twin

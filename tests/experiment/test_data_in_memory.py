@@ -316,3 +316,9 @@ def test_bad_data_are_said_in_one_line(here: Path, data: Any, said: str) -> None
         train(data)
     assert "\n" not in str(caught.value)
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("data", [[], [1], "no/file.csv", None])
+def test_a_misspelt_recipe_is_reported_before_faults_of_the_data(data: Any) -> None:
+    with pytest.raises(UserError, match="unknown recipe 'clasification/base'; did you mean"):
+        nlpseq.run("clasification/base", data=data)

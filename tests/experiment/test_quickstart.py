@@ -21,7 +21,11 @@ from nlpseq.experiment.quickstart import _REFERENCES, PROMPT, SENTENCE, STEMS, _
 from nlpseq.recipe import DataConfig
 from nlpseq.task_lookup import read_recipe, resolve
 
-SMALL = ["data.sizes={ train = 400, validation = 20, test = 20 }", "training.max_steps=3"]
+SMALL = [
+    "data.sizes={ train = 400, validation = 20, test = 20 }",
+    "training.max_steps=3",
+    "training.keep_checkpoints=true",
+]
 WORDS = ["quickstart", "--task", "sentiment,language_modeling", "--task", "sentiment", *SMALL]
 
 
@@ -173,7 +177,7 @@ def test_python_continues_a_quickstart_of_the_command_line(done: tuple[Path, str
         output=folder,
         device="cpu",
         data={"sizes": {"train": 400, "validation": 20, "test": 20}},
-        training={"max_steps": 3},
+        training={"max_steps": 3, "keep_checkpoints": True},
     )
     assert [row.task for row in found.rows] == ["sentiment"]
     assert found.rows[0].best == 1.0

@@ -3,31 +3,28 @@
 import json
 import os
 import random
-import resource
 import shutil
-import signal
 import struct
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from faults import model_folders
-from faults.model_folders import MODELS, damage, make, record_digests
+from faults.damage import damage, record_digests
+from faults.model_folders import GIGABYTE, MODELS, bounded, config_of, make
 
 import nlpseq
 from nlpseq import model_directory
 from nlpseq.cli.main import main
 from nlpseq.errors import UserError
 from nlpseq.predictor import Generator
+from nlpseq.task_lookup import read_recipe
 from nlpseq.weights_file import file_digest
 
-GIGABYTE = 2**30
 TEXTS = ["a small text , with words", ""]
 
 
@@ -62,11 +59,6 @@ def refused(folder: Path) -> str:
     return message
 
 
-def config_of(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-    return config
-
-
 def change(folder: Path, *keys: str, value: Any) -> None:
     """Give a key of config.json another value."""
     config = part = config_of(folder)
@@ -74,26 +66,6 @@ def change(folder: Path, *keys: str, value: Any) -> None:
         part = part[key]
     part[keys[-1]] = value
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
-
-
-@contextmanager
-def bounded(seconds: int, memory: int) -> Iterator[None]:
-    """Raise an error beyond a time or an address space that a damaged model may not need."""
-
-    def stop(*_: Any) -> None:
-        raise TimeoutError
-
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    before = signal.signal(signal.SIGALRM, stop)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + memory, limits[1]))
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def damage_many(models: dict[str, Path], folder: Path, seeds: range) -> Counter[str]:
@@ -343,6 +315,18 @@ def test_every_command_refuses_a_damaged_model_in_one_line(
         assert "nested too deep" in said[-1], command
 
 
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "..", "a\\b", "x" * 101, "a\nb"])
+def test_names_of_splits_are_no_paths(name: str) -> None:
+    key = json.dumps(name)
+    for override in (
+        f"data.files={{ {key} = 'a.txt' }}",
+        f"data.hold_out={{ {key} = 0.1 }}",
+        f"evaluation.splits=[{key}]",
+    ):
+        with pytest.raises(UserError, match="name of a split"):
+            read_recipe("sentiment/quickstart", [override])
+
+
 def test_labels_of_any_script_and_terminal_codes_are_shown(
     copied: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -365,4 +349,3 @@ def test_models_load_without_warnings(models: dict[str, Path]) -> None:
         warnings.simplefilter("error")
         for folder in models.values():
             nlpseq.load(folder, "cpu")
-    assert len(models) == len(model_folders.MODELS) >= 16

@@ -211,7 +211,11 @@ READ_BY: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "wide.csv": ("classification", "csv", ()),
     "latin.csv": ("classification", "csv", ("data.encoding=latin-1",)),
     "rows.jsonl": ("regression", "jsonl", _SCORE),
-    "rows.json": ("multilabel", "json", ("data.columns={ labels = 'label' }", "data.label_separator='|'")),
+    "rows.json": (
+        "multilabel",
+        "json",
+        ("data.columns={ labels = 'label' }", "data.label_separator='|'"),
+    ),
     "columns.json": ("classification", "json", ()),
     "sentences.conll": ("tagging", "conll", ()),
     "sentences.conllu": ("tagging", "conllu", ()),

@@ -10,6 +10,7 @@ from nlpseq.data.in_memory import LocalData
 from nlpseq.data.split import Split
 from nlpseq.metrics.base import sum_statistics
 from nlpseq.metrics.spans import SpanScores
+from nlpseq.stored_files import reading
 from nlpseq.task import Task
 
 from . import classes, spans, tags
@@ -57,18 +58,37 @@ def build_error_report(
         The report, and the runs that it is about: one, or every fold.
 
     Raises:
-        UserError: there is no such run, or it has not scored the split.
+        UserError: there is no such run, it has not scored the split, or its predictions are damaged.
     """
     runs, chosen, notes = read_runs(folder, split)
     folds = len(runs) > 1
     data, reason = ({}, "") if folds else load_data(runs[0], chosen, local_data)
-    runs = runs if folds else [with_texts(runs[0], data.get(chosen))]
-    examples = [example for run in runs for example in run.examples]
-    task, kind = runs[0].task, kind_of(runs[0].task, examples)
-    notes += _text_notes(examples, reason)
+    with reading(f"{folder}: the predictions of {chosen}"):
+        runs = runs if folds else [with_texts(runs[0], data.get(chosen))]
+        examples = [example for run in runs for example in run.examples]
+        notes += _text_notes(examples, reason)
+        in_sample = chosen == "train" and not folds
+        train = data.get("train")
+        report = _report(
+            runs[0].task, examples, limit, folder, chosen, notes, train, in_sample=in_sample
+        )
+    return report, runs
+
+
+def _report(
+    task: Task[Any],
+    examples: Sequence[Example],
+    limit: int,
+    folder: Path,
+    chosen: str,
+    notes: Sequence[str],
+    train: Split | None,
+    *,
+    in_sample: bool,
+) -> ErrorReport:
+    kind = kind_of(task, examples)
     tables, wrong = _tables(kind, examples, task, limit), _wrong(kind)
-    in_sample = chosen == "train" and not folds
-    report = ErrorReport(
+    return ErrorReport(
         run=str(folder),
         task=task.recipe.task,
         split=chosen,
@@ -81,12 +101,11 @@ def build_error_report(
         worst=tables.worst,
         confusions=tables.confusions,
         types=tables.types,
-        slices=_slices(examples, task, wrong, data.get("train")),
+        slices=_slices(examples, task, wrong, train),
         label_errors=_label_errors(kind, examples, limit, in_sample=in_sample),
         conflicts=() if kind in (TEXTS, LIKELIHOODS) else find_conflicts(examples, limit),
         notes=tuple(notes),
     )
-    return report, runs
 
 
 def _text_notes(examples: Sequence[Example], reason: str) -> list[str]:

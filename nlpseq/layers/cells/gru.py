@@ -43,7 +43,7 @@ class GRUCell(RecurrentCell):
     def sweep(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Run over a window: by our kernel on a CPU, by torch's (cuDNN's) elsewhere, by the equations in a traced graph."""
+        """Run over a window: by our kernel on a CPU, torch's elsewhere, the equations in a traced graph."""
         if torch.compiler.is_compiling():
             return super().sweep(inputs, state, lengths)
         if uses_cpu_kernels(inputs):

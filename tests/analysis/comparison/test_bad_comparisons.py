@@ -157,7 +157,7 @@ def nothing(runs: Path) -> None:
         (without_statistics, "lstm rnn", "test.jsonl, line 1: no finite statistics"),
         (half_a_line, "lstm rnn", "test.jsonl, line 120: damaged"),
         (no_predictions, "lstm rnn", "test.jsonl: no such file"),
-        (broken_metrics, "lstm rnn", "metrics.json: damaged, not JSON"),
+        (broken_metrics, "lstm rnn", "metrics.json: not valid JSON"),
         (
             no_test,
             "lstm rnn",

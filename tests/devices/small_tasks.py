@@ -115,7 +115,13 @@ def build(way: str) -> tuple[Task[Any], Split]:
     name, sections = WAYS[way]
     document: dict[str, Any] = {"embedding": {"dim": 6}, **BASE[name], **sections}
     training = [BASE[name].get("training", {}), sections.get("training", {})]
-    document["training"] = {"batch_size": 4, "optimizer": "sgd", "learning_rate": 0.1, **training[0], **training[1]}
+    document["training"] = {
+        "batch_size": 4,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        **training[0],
+        **training[1],
+    }
     kind = resolve(document["task"])
     task = kind(validate(kind.Config, document, "test"))
     split = Split(name="train", rows=Dataset.from_dict(ROWS[name]), origin="test")
