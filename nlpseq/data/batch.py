@@ -25,7 +25,7 @@ def move(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 class HostValues(NamedTuple):
-    """What the host knows of `Tokens` on a device: their `lengths` (B,) and `segments` (B, T)."""
+    """Values that the host knows of `Tokens` on a device: their `lengths` (B,) and `segments` (B, T)."""
 
     lengths: Tensor
     segments: Tensor | None

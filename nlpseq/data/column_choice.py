@@ -275,6 +275,13 @@ def _doubt(
     if field == "text" and not texts and not chosen:
         equal = [column.name for column in columns.values() if column.kind == "constant"]
         more = f"; all values of {' and of '.join(equal)} are equal" if equal else ""
+        lists = [column.name for column in columns.values() if column.strings]
+        if len(lists) > 1:  # tokens, and labels or tags
+            first, second = lists[:2]
+            more = (
+                f"{more}; lists of words are named, `--text {first} --labels {second}` for several labels a text, "
+                f"`--text {first} --tags {second}` for a tag of each word"
+            )
         return UserError(f"no column holds texts{more}; the data have {described}")
     example = [f"--text {texts[0] if texts else 'COLUMN'}"]
     numbers = [column.name for column in columns.values() if column.kind == "number"]

@@ -1,4 +1,4 @@
-"""Some rows of a data set: copied as readers copy them, beyond 64 MB to disk; of a data set of the Hub above 8 GB, an index.
+"""Some rows of a data set: copied as readers copy them, beyond 64 MB to disk; above 8 GB of the Hub, an index.
 
 `Dataset.select` keeps all rows and gathers one row at a time, 20 times as slow as a copy.
 """

@@ -30,7 +30,6 @@ from nlpseq.errors import UserError, suggest
 from nlpseq.readers import AUTO, READERS, ReadOptions, read_files
 from nlpseq.readers.span_forms import SPAN_COLUMNS
 from nlpseq.recipe import DataConfig
-from nlpseq.stored_files import check_name
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -83,8 +82,6 @@ def load_splits(
         splits = read_splits(config, data_dir, read_fields)
     else:
         splits, config = _read_given(given, config, read_fields)
-    for name, split in splits.items():
-        check_name(name, f"{split.origin}: split")  # which is also that of files
     from_hub = data_dir is None and given is None and config.source != BUILTIN
     target = target_field or label_field
     if alternatives:

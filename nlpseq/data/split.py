@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nlpseq.data.labels import ROWS_AT_ONCE as ROWS_AT_ONCE
 from nlpseq.data.labels import read_labels
 from nlpseq.errors import UserError
+from nlpseq.stored_files import check_name
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -55,6 +56,9 @@ class Split:
     names: Mapping[str, str] = field(default_factory=dict)
     labelled: bool = True
     spellings: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name(self.name, f"{self.origin}: split")  # which becomes that of files
 
     def with_note(self, note: str) -> "Split":
         """Return the split with a further note."""

@@ -151,7 +151,7 @@ class Tokenizer:
                     return cls(tokenizers.Tokenizer.from_file(str(file)))
             if file != Path(path) or _looks_like_a_path(str(path)):
                 raise UserError(f"tokenizer {path}: there is no file {file}")
-            with hub_if_reachable() as reachable:
+            with hub_if_reachable() as reachable, no_panic(f"tokenizer {path}"):
                 return cls(tokenizers.Tokenizer.from_pretrained(str(path)))
         except UserError:
             raise

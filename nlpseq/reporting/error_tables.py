@@ -15,6 +15,10 @@ Report = Mapping[str, Any]
 """`ErrorReport.to_json()`."""
 Case = Mapping[str, Any]
 
+_CONFLICTS = {
+    "conflicts": "Equal texts with different labels",
+    "train_conflicts": "Texts that have another label in train",
+}
 _LONGEST = 90  # characters of a text in a table
 MOST_ROWS = 10  # of a table on a terminal
 TITLES = {
@@ -83,6 +87,8 @@ def label_error_lines(report: Report) -> list[str]:
         lines.append(found["note"])
     if conflicts := report["conflicts"]:
         lines.append(f"{format_count(len(conflicts), 'text')} with conflicting labels")
+    if conflicts := report.get("train_conflicts"):
+        lines.append(f"{format_count(len(conflicts), 'text')} with another label in train")
     return lines
 
 
@@ -166,7 +172,9 @@ def _label_tables(report: Report) -> Iterator[ErrorTable]:
             for issue in issues
         ]
         yield ErrorTable("Likely label errors", [head, *rows], words=3)
-    if report["conflicts"]:
+    for key, title in _CONFLICTS.items():
+        if not report.get(key):
+            continue
         head = ["examples", "targets", "text"]
         rows = [
             [
@@ -176,9 +184,9 @@ def _label_tables(report: Report) -> Iterator[ErrorTable]:
                 ),
                 _short(case_text(conflict)),
             ]
-            for conflict in report["conflicts"]
+            for conflict in report[key]
         ]
-        yield ErrorTable("Equal texts with different labels", [head, *rows], words=3)
+        yield ErrorTable(title, [head, *rows], words=3)
 
 
 def value_label(report: Report) -> str:

@@ -55,6 +55,13 @@ def cgroup_quota(root: Path = Path("/")) -> float | None:
     return min(quotas, default=None)
 
 
+def times_stopped(root: Path = Path("/")) -> int:
+    """Count how often the kernel has stopped the cgroups of this process because their quota was used up."""
+    counts = [line.split() for folder in _folders(root) for line in _lines(folder / "cpu.stat")]
+    stops = [count[1] for count in counts if len(count) == 2 and count[0] == "nr_throttled"]
+    return sum(int(count) for count in stops if count.isdecimal())
+
+
 def _folders(root: Path) -> Iterator[Path]:
     """Yield the folders of the cgroups of this process, with those above them."""
     mounts = list(_mounts(root))

@@ -13,13 +13,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .processors import allowed_processors
+from .processors import allowed_processors, times_stopped
 
 LIBRARY = "libgomp.so.1"
 PERIOD = 0.5
 """Seconds between two looks at the load."""
 MARGIN = 0.25
 """Load of other programs, in processors, that does not count."""
+AFTER_STOP = 120
+"""Looks after which threads spin long again, once the quota of a container was used up."""
 STAT = Path("/proc/stat")
 IDLE = (3, 4)
 """Columns of /proc/stat for a processor that does nothing or waits for a disk."""
@@ -87,7 +89,7 @@ class SpinLimit:
 
     @property
     def short(self) -> bool:
-        """Whether threads spin shortly now."""
+        """True while threads spin shortly."""
         return self._thread is not None
 
     def set(self, *, short: bool, threads: int) -> None:
@@ -131,11 +133,12 @@ class Waiting:
         self._limit: SpinLimit | None = None
         self._threads = 1
         self._looks = self._crowded = 0
+        self._stopped, self._short_until = times_stopped(), 0
         self._watcher: threading.Thread | None = None
 
     @property
     def crowded(self) -> float:
-        """Share of the time since `start` in which others wanted the processors too."""
+        """Share of the time since `start` in which others wanted the processors too, or a quota was used up."""
         return round(self._crowded / max(1, self._looks), 3)
 
     def start(self, threads: int) -> None:
@@ -158,9 +161,14 @@ class Waiting:
 
     def look(self) -> None:
         """Measure the load, and decide how threads wait."""
-        others = self._load.others()
-        crowded = others + self._threads > len(self._load.processors) + MARGIN
+        others, stopped = self._load.others(), times_stopped()
         self._looks += 1
+        if stopped > self._stopped:  # spinning uses up the quota, too
+            self._stopped, self._short_until = stopped, self._looks + AFTER_STOP
+        crowded = (
+            others + self._threads > len(self._load.processors) + MARGIN
+            or self._looks <= self._short_until
+        )
         self._crowded += crowded
         if self._limit is not None:
             self._limit.set(short=crowded, threads=self._threads)

@@ -11,7 +11,7 @@ MANY_UNKNOWN = 0.4  # at 0.2 pieces lose 3 points, see docs/small_data.md
 LONG, VERY_LONG = 50, 400  # words
 ENOUGH_FOR_LONG = 10_000  # texts
 FEW, LARGE = 500, 50_000  # texts
-SENTENCE, ENOUGH_SENTENCES = 10, 4_000  # words, texts
+SENTENCE, SENTENCES = 10, range(4_000, 20_000)  # words, texts
 BATCH, FEWEST_UPDATES, MOST_EPOCHS = 16, 600, 60
 
 
@@ -47,12 +47,19 @@ def vector_settings(report: DataReport) -> list[Setting]:
 
 
 def sentence_settings(report: DataReport) -> list[Setting]:
-    """Choose attention for some thousand sentences or more; docs/small_data.md has the figures."""
+    """Choose more dropout and attention for some thousand sentences; docs/small_data.md has the figures.
+
+    In a text of a few words the one that is dropped may be the only one that tells the class.
+    """
     rows, median = report.rows, report.text("text").words.median
-    if not SENTENCE <= median <= LONG or rows < ENOUGH_SENTENCES or "text2" in report.train.texts:
+    if not SENTENCE <= median <= LONG or rows not in SENTENCES or "text2" in report.train.texts:
         return []
-    reason = f"{rows:,} texts of {median:,} words in the median: few of the words tell the class"
-    return [Setting("head.pooling", "attention", reason)]
+    words = f"{rows:,} texts of {median:,} words in the median: no single word may decide"
+    return [
+        Setting("embedding.word_dropout", 0.3, words),
+        Setting("embedding.dropout", 0.5, "word vectors are learnt from these texts alone"),
+        Setting("head.pooling", "attention", "it finds the words that tell the class"),
+    ]
 
 
 def _average_of_words(median: float, rows: int) -> list[Setting]:

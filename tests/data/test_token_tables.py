@@ -62,7 +62,8 @@ def test_a_table_of_tokens_needs_no_option(tmp_path: Path, sparse: bool) -> None
     assert rows["tags"][:] == [[tag for _, _, tag in s] for s in SENTENCES]
     assert rows["Sentence #"][1] == "Sentence: 2"
     assert any(
-        "'Sentence #' numbers the sentences (data.sentence_id)" in line for line in data.report.lines
+        "'Sentence #' numbers the sentences (data.sentence_id)" in line
+        for line in data.report.lines
     )
     assert any("--tags POS for others" in line for line in data.report.lines)
     assert make_plan(data).task == "tagging"
@@ -191,3 +192,14 @@ def test_texts_with_a_class_of_one_word_are_no_tags(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", ["text", "tag"], rows)
     with pytest.raises(UserError, match="--tags tag: the column holds single values"):
         read_own_data(file, {"text": "text", "tags": "tag"})
+
+
+def test_two_columns_of_lists_are_named() -> None:
+    rows = {
+        "words": [["the", "cat", f"n{n % 7}"] for n in range(40)],
+        "topics": [["a", "b"] if n % 2 else ["c"] for n in range(40)],
+    }
+    with pytest.raises(UserError, match="`--text words --labels topics` for several labels a text"):
+        read_own_data(rows, {})
+    data = read_own_data(rows, {"text": "words", "labels": "topics"})
+    assert make_plan(data).task == "multilabel"

@@ -53,10 +53,13 @@ def test_long_texts_take_a_network_that_reads_at_once() -> None:
 @pytest.mark.parametrize(
     ("words", "rows", "pooling"), [(12, 5200, "attention"), (4, 5200, "auto"), (12, 520, "auto")]
 )
-def test_some_thousand_sentences_take_attention(words: int, rows: int, pooling: str) -> None:
+def test_some_thousand_sentences_take_attention_and_more_dropout(
+    words: int, rows: int, pooling: str
+) -> None:
     text = " ".join(["word"] * (words - 1))
     made, _ = plan([{"text": f"{text} {n % 50}", "label": "ab"[n % 2]} for n in range(rows)])
     assert made.recipe.head.pooling == pooling
+    assert (made.recipe.embedding.dropout == 0.5) == (pooling == "attention")
 
 
 def test_more_texts_take_fewer_epochs() -> None:

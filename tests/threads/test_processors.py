@@ -9,6 +9,7 @@ from nlpseq.threads.processors import (
     Processors,
     allowed_processors,
     cgroup_quota,
+    times_stopped,
     usable_processors,
 )
 
@@ -73,6 +74,15 @@ def test_odd_files_are_no_limit(tmp_path: Path, text: str) -> None:
     describe(tmp_path, "0::/\n:\nx\n", UNIFIED + "short - cgroup2\n")
     write(tmp_path / "sys/fs/cgroup/cpu.max", text)
     assert cgroup_quota(tmp_path) is None
+
+
+def test_stops_by_the_quota_are_counted_on_all_levels(tmp_path: Path) -> None:
+    describe(tmp_path, "0::/jobs/one\n", UNIFIED)
+    write(tmp_path / "sys/fs/cgroup/jobs/one/cpu.stat", "nr_periods 9\nnr_throttled 3\n")
+    write(tmp_path / "sys/fs/cgroup/jobs/cpu.stat", "nr_throttled 4\nthrottled_usec 5\n")
+    write(tmp_path / "sys/fs/cgroup/cpu.stat", "nr_throttled\nnr_throttled x\n\n")
+    assert times_stopped(tmp_path) == 7
+    assert times_stopped(tmp_path / "nothing") == 0
 
 
 def test_no_files_are_no_limit(tmp_path: Path) -> None:

@@ -97,6 +97,21 @@ def test_threads_spin_shortly_where_others_want_the_processors(
     assert waits.crowded == (1.0 if short else 0.0)
 
 
+def test_used_up_quota_shortens_spinning_for_a_time(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops = iter([5, 5, 6, 6, 6, 6])
+    monkeypatch.setattr(waiting, "times_stopped", lambda: next(stops))
+    monkeypatch.setattr(waiting, "AFTER_STOP", 2)
+    waits = Waiting()
+    waits._load = Load(clock.stat)
+    waits._limit = recorder = Recorder()  # type: ignore[assignment]
+    for _ in range(5):
+        clock.pass_time(1, others=0, own=1)
+        waits.look()
+    assert recorder.said == [False, True, True, True, False]
+
+
 def test_other_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "LIBRARY", "libno-such-library.so.9")
     waits = Waiting()

@@ -4,8 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 
+from nlpseq.data.split import Split
+
 from .examples import Example
-from .results import Conflict
+from .results import Conflict, Text
 
 
 def find_conflicts(examples: Sequence[Example], limit: int) -> tuple[Conflict, ...]:
@@ -16,8 +18,7 @@ def find_conflicts(examples: Sequence[Example], limit: int) -> tuple[Conflict, .
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         if example.texts:
-            words = [text.split() if isinstance(text, str) else text for text in example.texts]
-            groups[json.dumps(words)].append(example)
+            groups[_key(example.texts)].append(example)
     found = [
         group
         for group in groups.values()
@@ -28,3 +29,41 @@ def find_conflicts(examples: Sequence[Example], limit: int) -> tuple[Conflict, .
         Conflict(group[0].texts, tuple(example.case() for example in group[:limit]))
         for group in found[:limit]
     )
+
+
+def conflicts_with_train(
+    examples: Sequence[Example], train: Split, fields: Sequence[str], label: str, limit: int
+) -> tuple[Conflict, ...]:
+    """Return texts that train has too, with other classes; a case from train says so in its columns.
+
+    Args:
+        examples: of another split, with texts and a class each.
+        train: its rows are numbered from 0, as examples are.
+        fields: columns of the texts.
+        label: column of the classes.
+        limit: number of conflicts, and of cases from each side.
+    """
+    own: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        if example.texts:
+            own[_key(example.texts)].append(example)
+    learnt: dict[str, list[Example]] = defaultdict(list)
+    labels = train.optional_labels(label)
+    for row, texts in enumerate(zip(*(train.column(name) for name in fields), strict=True)):
+        if (key := _key(texts)) in own and labels[row] is not None:
+            columns = {"split": train.name}
+            learnt[key].append(Example(row, (), labels[row], None, texts, columns))
+    pairs = [
+        (before, own[key])
+        for key, before in learnt.items()
+        if len({str(example.target) for example in [*before, *own[key]]}) > 1
+    ]
+    return tuple(
+        Conflict(here[0].texts, tuple(part.case() for part in [*before[:limit], *here[:limit]]))
+        for before, here in pairs[:limit]
+    )
+
+
+def _key(texts: Sequence[Text]) -> str:
+    """Return texts without regard to white space."""
+    return json.dumps([text.split() if isinstance(text, str) else text for text in texts])

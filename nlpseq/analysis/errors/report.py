@@ -14,10 +14,10 @@ from nlpseq.stored_files import reading
 from nlpseq.task import Task
 
 from . import classes, spans, tags
-from .conflicts import find_conflicts
+from .conflicts import conflicts_with_train, find_conflicts
 from .examples import Example, ScoredRun, load_data, read_runs, with_texts
 from .label_errors import find_label_errors
-from .results import Case, Confusion, ErrorReport, ErrorSlice, LabelErrors, TypeErrors
+from .results import Case, Conflict, Confusion, ErrorReport, ErrorSlice, LabelErrors, TypeErrors
 from .slices import error_slices
 
 CLASSES, LABEL_SETS, NUMBERS = "classes", "label sets", "numbers"
@@ -104,8 +104,26 @@ def _report(
         slices=_slices(examples, task, wrong, train),
         label_errors=_label_errors(kind, examples, limit, in_sample=in_sample),
         conflicts=() if kind in (TEXTS, LIKELIHOODS) else find_conflicts(examples, limit),
+        train_conflicts=_train_conflicts(kind, examples, task, train, limit, chosen),
         notes=tuple(notes),
     )
+
+
+def _train_conflicts(
+    kind: str,
+    examples: Sequence[Example],
+    task: Task[Any],
+    train: Split | None,
+    limit: int,
+    chosen: str,
+) -> tuple[Conflict, ...]:
+    """Return the texts of a split that train has with other classes, where the data of the run are there."""
+    if kind != CLASSES or train is None or chosen == "train":
+        return ()
+    label = task.label_field
+    if not {*task.text_fields, label} <= {*train.rows.column_names}:
+        return ()
+    return conflicts_with_train(examples, train, task.text_fields, label, limit)
 
 
 def _text_notes(examples: Sequence[Example], reason: str) -> list[str]:

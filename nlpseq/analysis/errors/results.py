@@ -179,6 +179,7 @@ class ErrorReport:
         slices: by length and by rare words.
         label_errors: by confident learning.
         conflicts: equal texts with different references.
+        train_conflicts: texts that train has with other classes; the first cases of each are from train.
         notes: what could not be computed, and why.
     """
 
@@ -197,6 +198,7 @@ class ErrorReport:
     slices: Mapping[str, tuple[ErrorSlice, ...]] = field(default_factory=dict)
     label_errors: LabelErrors = LabelErrors()
     conflicts: tuple[Conflict, ...] = ()
+    train_conflicts: tuple[Conflict, ...] = ()
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

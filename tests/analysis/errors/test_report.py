@@ -4,11 +4,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from datasets import Dataset
 
 from nlpseq.analysis.errors import ErrorReport
 from nlpseq.analysis.errors import report as reports
-from nlpseq.analysis.errors.conflicts import find_conflicts
+from nlpseq.analysis.errors.conflicts import conflicts_with_train, find_conflicts
 from nlpseq.analysis.errors.examples import Example
+from nlpseq.data.split import Split
 from nlpseq.metrics.regression import RegressionScores
 from nlpseq.metrics.spans import SpanScores
 from nlpseq.metrics.tags import TagScores
@@ -126,4 +128,22 @@ def test_a_page_of_tags_escapes_tokens_and_marks_both_sides() -> None:
         "Texts with the most wrong tags",
         "Confusions",
         "Errors by tag",
+    ]
+
+
+def test_texts_that_train_has_with_another_class() -> None:
+    rows = {"text": ["a  b", "c", "c", "d"], "label": ["x", "x", "y", "x"]}
+    train = Split("train", Dataset.from_dict(rows), "memory")
+    examples = [
+        example(0, "y", {"label": "y"}, "a b"),
+        example(1, "x", {"label": "x"}, "c"),
+        example(2, "x", {"label": "x"}, "d"),
+        example(3, "x", {"label": "x"}, "new"),
+    ]
+    conflicts = conflicts_with_train(examples, train, ["text"], "label", 9)
+    shown = [[(c.index, c.target, c.columns) for c in conflict.cases] for conflict in conflicts]
+    of_train = {"split": "train"}
+    assert shown == [
+        [(0, "x", of_train), (0, "y", {})],
+        [(1, "x", of_train), (2, "y", of_train), (1, "x", {})],
     ]
