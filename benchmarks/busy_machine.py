@@ -3,9 +3,9 @@
     python benchmarks/busy_machine.py --output docs/results/benchmark-busy-machine.json
 
 Each turn trains a recipe in a process of its own, in turns of both sides, on an idle machine and beside 1 to 4
-processes that never rest; there PyTorch's waiting is measured once, with a quarter of the updates. The marks: at most
-5% slower when idle, and beside k processes at least half the speed that cores / (cores + k) of the machine would have.
-The machine must be idle otherwise; the load of others is shown.
+processes that never rest; there PyTorch's own waiting is measured once, with a quarter of the updates, for the
+numbers of `--pytorch-busy`. The marks: at most 5% slower when idle, and beside k processes at least half the speed
+that cores / (cores + k) of the machine would have. The machine must be idle otherwise; the load of others is shown.
 """
 
 import argparse
@@ -87,10 +87,14 @@ def measure(recipe: str, arguments: argparse.Namespace) -> list[Result]:
             for side in list(SIDES) if number % 2 == 0 else list(SIDES)[::-1]:
                 if side == "nlpseq" or not busy:
                     turns[side].append(train(recipe, arguments.steps, side, busy))
-                elif not number:  # slow, and no mark is set for it
+                elif (
+                    not number and busy in arguments.pytorch_busy
+                ):  # slow, and no mark is set for it
                     turns[side].append(train(recipe, arguments.steps // 4, side, busy))
         speeds = {
-            side: median(turn["tokens_per_second"] for turn in done) for side, done in turns.items()
+            side: median(turn["tokens_per_second"] for turn in done)
+            for side, done in turns.items()
+            if done
         }
         results.append({"recipe": recipe, "busy": busy, "turns": turns, **speeds})
     return results
@@ -116,7 +120,7 @@ def show(results: Sequence[Result]) -> None:
             (
                 result["recipe"],
                 str(result["busy"]),
-                f"{result['pytorch']:,.0f}",
+                f"{result['pytorch']:,.0f}" if "pytorch" in result else "",
                 f"{result['nlpseq']:,.0f}",
                 "" if share is None else f"{share:.2f}",
                 f"{wanted:.2f}",
@@ -139,6 +143,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--busy", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="K", help="busy processes"
+    )
+    made.add_argument(
+        "--pytorch-busy", type=int, nargs="+", default=[2], metavar="K", help="also with PyTorch's"
     )
     add_common(made, rounds=2)
     return made

@@ -42,12 +42,14 @@ def _entry(name: str, results: dict[str, Any]) -> dict[str, Any]:
     """Return the metric of a recipe, and its score if there is a run."""
     resolved = read_recipe(name)
     split, score = _split(resolved), _score(resolved)
-    task = resolve(resolved.task)(resolved)
-    unit = unit_of(score, task)
-    entry: dict[str, Any] = {"metric": f"{split} {LABELS.get(score, unit.label)}"}
     stems = [stem for stem, metrics in results.items() if _is_of(metrics, name)]
     whole = {re.sub(r"-seed-\d+$", "", stem) for stem in stems}
     assert len(whole) <= 1, f"{name}: {', '.join(sorted(whole))} measure the same"
+    for stem in whole:
+        if score not in results[stem][split]:  # tags without spans have no F1
+            score = results[stem]["selected_by"]
+    unit = unit_of(score, resolve(resolved.task)(resolved))
+    entry: dict[str, Any] = {"metric": f"{split} {LABELS.get(score, unit.label)}"}
     for stem in whole:
         metrics = results[stem]
         value = metrics[split][score]

@@ -174,7 +174,7 @@ def cited_line() -> str:
     """Return the line that stands for Ludwig's side where it is not run."""
     accuracies = " and ".join(f"{value:.3f}" for value in CITED["accuracy"])
     return (
-        f"ludwig: not run (--ludwig-python). Cited, {CITED['ludwig']} on other data ({CITED['data']}): "
+        f"ludwig: not run (--ludwig-python). Cited, {CITED['ludwig']} on {CITED['data']}: "
         f"accuracy {accuracies}, {CITED['examples_per_second']} examples/s in training, "
         f"{CITED['peak_mb']:,} MB, {CITED['disk_mb']} MB on disk"
     )

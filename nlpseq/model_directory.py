@@ -127,7 +127,10 @@ def load_task(folder: Path, task: str | type[Task[Any]] | None = None) -> Task[A
         with reading(f"{folder / CONFIG}: learnt"):
             restored.restore(tokenizer, config["learnt"])
     except UserError as error:
-        raise UserError(str(error).replace("config.json: ", f"{folder / CONFIG}: ", 1)) from error
+        said = str(error)
+        if said.startswith(f"{CONFIG}: "):
+            said = f"{folder / said}"
+        raise UserError(said) from error
     return restored
 
 

@@ -79,7 +79,7 @@ def owned(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
         try:
             yield
         finally:
-            _release(key)
+            _release(key, folder)
     finally:
         for path in reversed(created):
             with suppress(OSError):
@@ -157,10 +157,12 @@ def _acquire(folder: Path, wait: float) -> int:
     return descriptor
 
 
-def _release(key: Path) -> None:
+def _release(key: Path, folder: Path) -> None:
     """Give up a folder and remove its lock file, unless the folder was moved or removed."""
     descriptor = _owned.pop(key).descriptor
-    _remove(key / LOCK, descriptor)
+    # The working folder may have changed; or its parents may be closed to this user.
+    path = folder / LOCK if is_at(descriptor, folder / LOCK) else key / LOCK
+    _remove(path, descriptor)
 
 
 def _remove(path: Path, descriptor: int) -> None:

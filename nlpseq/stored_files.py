@@ -173,7 +173,7 @@ def reading(where: str) -> Iterator[None]:
     except UserError:
         raise
     except KeyError as error:
-        raise UserError(f"{where}: damaged: key {error} is missing") from error
+        raise UserError(f"{where}.{error.args[0]} is missing") from error
     except (
         AssertionError,
         AttributeError,

@@ -191,11 +191,11 @@ def test_an_override(fails: Command, kind: str, override: str, said: str) -> Non
 @pytest.mark.parametrize(
     ("learnt", "said"),
     [
-        ({"id2label": None}, "key learnt.'id2label' is missing"),
+        ({"id2label": None}, "config.json: learnt.id2label is missing"),
         ({"id2label": {}}, "learnt.id2label is damaged"),
         ({"id2label": {"first": "O"}}, "learnt.id2label is damaged"),
         ({"id2label": {"0": "O"}}, "model.safetensors"),
-        ({"extension": None}, "key learnt.'extension' is missing"),
+        ({"extension": None}, "config.json: learnt.extension is missing"),
     ],
 )
 def test_a_damaged_model(

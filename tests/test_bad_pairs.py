@@ -262,7 +262,7 @@ def test_a_damaged_model(here: Path, fails: Command, missing: str) -> None:
     del config["learnt"][missing]
     file.write_text(json.dumps(config))
     said = fails("predict summarization_run dogs --device cpu")
-    assert f"key learnt.'{missing}' is missing" in said
+    assert f"_run/config.json: learnt.{missing} is missing" in said
 
 
 def test_a_trained_model_is_tested_with_other_options_of_decoding(

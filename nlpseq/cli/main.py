@@ -25,6 +25,7 @@ from nlpseq.cli.warning_lines import as_single_lines
 from nlpseq.errors import UserError
 from nlpseq.safe_text import show
 from nlpseq.threads import choose
+from nlpseq.wording import shorten
 
 INTERRUPTED = 130
 
@@ -58,11 +59,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             hint = resume_hint.of_interrupted(parse(words))
             show(f"\nnlpseq: Interrupted.{hint}", file=sys.stderr)
             status = INTERRUPTED
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            status = _report(
+                f"not enough memory: {shorten(str(error), 200)}; choose smaller sizes or batches"
+            )
         except OSError as error:
             if error.filename is None:
                 raise
             status = _report(f"{error.filename}: {error.strerror}")
         return streams.finish(status)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory was refused, by Python or by torch."""
+    said = str(error)
+    return isinstance(error, MemoryError) or "allocate memory" in said or "out of memory" in said
 
 
 def _report(error: str) -> int:

@@ -9,18 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from nlpseq.safe_text import show
+
 
 @contextmanager
 def as_single_lines() -> Iterator[None]:
     """Show each warning of a command as one line on standard error, and each text once."""
     shown: set[str] = set()
 
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+    def show_once(message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
         if text and text not in shown:
             shown.add(text)
             show(f"nlpseq: warning: {text}", file=sys.stderr)
 
     with warnings.catch_warnings():
-        warnings.showwarning = show
+        warnings.showwarning = show_once
         yield

@@ -93,13 +93,17 @@ def claim(
     resolved = task.resolved_recipe()
     if directory.resume and (stored := directory.stored_recipe()) is not None:
         check_settled(directory.path / RECIPE, stored, resolved)
-    with claiming():
+    with claiming(), full_disk_in_words(directory, begun=False):
         task.notes += directory.claim(record, to_toml(resolved))
 
 
 @contextmanager
-def full_disk_in_words(directory: RunDirectory) -> Iterator[None]:
+def full_disk_in_words(directory: RunDirectory, *, begun: bool = True) -> Iterator[None]:
     """Say how a run continues after the disk was full, and that an earlier run is gone if it was overwritten.
+
+    Args:
+        directory: of the run.
+        begun: the run has begun, even if it has not replaced an earlier one.
 
     Raises:
         NotWrittenError: the disk is full.
@@ -107,7 +111,7 @@ def full_disk_in_words(directory: RunDirectory) -> Iterator[None]:
     try:
         yield
     except NotWrittenError as error:
-        if not error.full:
+        if not error.full or not (begun or directory.replaced):
             raise
         state = (
             "the earlier run was deleted, as --overwrite asks"

@@ -6,7 +6,7 @@ measured, the trainer stops at the limit with a last validation, and the recipe 
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ MARGIN = 0.85
 """Share of the time that is planned for: batches differ, and machines have other work."""
 SAMPLE = 64  # examples of validation that are timed
 BASELINES = 5.0  # seconds kept for them
+FEW_UPDATES = 1000  # after which outputs may not end yet
 _VALIDATION = 0.15  # most of the time for one validation
 
 
@@ -43,6 +44,7 @@ class Speed:
         validated: examples of a validation; 0: their number cannot be limited.
         scored: examples of the splits that are scored at the end.
         per_example: seconds of scoring an example.
+        unending: time of outputs that never end, as a multiple of the usual ones.
     """
 
     update: float
@@ -51,6 +53,16 @@ class Speed:
     validated: int
     scored: int
     per_example: float
+    unending: float = 1.0
+
+    def with_unending_outputs(self) -> "Speed":
+        """Return the times of a model whose outputs never end."""
+        return replace(
+            self,
+            validation=self.validation * self.unending,
+            per_example=self.per_example * self.unending,
+            unending=1.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -61,11 +73,13 @@ class Budget:
         settings: keys of `[training]` to change.
         seconds: time limit of training.
         line: says what was measured and changed.
+        steps: updates that fit.
     """
 
     settings: Mapping[str, Any]
     seconds: float
     line: str
+    steps: int
 
 
 def measure_speed(
@@ -114,6 +128,7 @@ def measure_speed(
         validated if sample else 0,
         sum(len(splits[name]) for name in recipe.evaluation.splits if name in splits),
         per_example,
+        recipe.decoding.max_new_tokens / _output_limit(recipe, output_tokens),
     )
 
 
@@ -147,15 +162,23 @@ def _timed_recipe(recipe: Recipe, output_tokens: int) -> Recipe:
 
 def _shortened(recipe: Recipe, tokens: int) -> Any:
     """Return the section `[decoding]` with outputs of at most so many tokens."""
-    decoding = recipe.decoding
-    if not 0 < tokens < decoding.max_new_tokens:
+    decoding, most = recipe.decoding, _output_limit(recipe, tokens)
+    if most == decoding.max_new_tokens:
         return decoding
-    least = min(decoding.min_new_tokens, tokens)
-    return decoding.model_copy(update={"max_new_tokens": tokens, "min_new_tokens": least})
+    least = min(decoding.min_new_tokens, most)
+    return decoding.model_copy(update={"max_new_tokens": most, "min_new_tokens": least})
+
+
+def _output_limit(recipe: Recipe, tokens: int) -> int:
+    """Return the length at which timed outputs are cut."""
+    most = recipe.decoding.max_new_tokens
+    return tokens if 0 < tokens < most else most
 
 
 def fit_into(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budget:
     """Shorten training where it does not fit into a budget.
+
+    Outputs of a model that is trained briefly are expected not to end.
 
     Args:
         minutes: of the whole command.
@@ -166,6 +189,14 @@ def fit_into(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budg
     Raises:
         UserError: the time is not enough for one update and its scores.
     """
+    budget = _fit(minutes, spent, recipe, speed)
+    if budget.steps >= FEW_UPDATES or speed.unending == 1.0:
+        return budget
+    return _fit(minutes, spent, recipe, speed.with_unending_outputs())
+
+
+def _fit(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budget:
+    """Shorten training, by these times."""
     training = recipe.training
     per_example = speed.per_example
     left = 60 * minutes - spent - per_example * speed.scored - BASELINES
@@ -195,13 +226,14 @@ def fit_into(minutes: float, spent: float, recipe: Recipe, speed: Speed) -> Budg
             settings,
             seconds,
             f"{measured}: the plan of {planned:,} updates fits, about {format_duration(total)}",
+            planned,
         )
     epochs = steps / speed.steps
     settings["epochs"] = round(epochs, 4)
     line = f"{measured}: {steps:,} of the planned {planned:,} updates fit, {epochs:.2g} epochs" + (
         "; train is not read once to its end" if epochs < 1 else ""
     )
-    return Budget(settings, seconds, line)
+    return Budget(settings, seconds, line, steps)
 
 
 def _planned_steps(recipe: Recipe, speed: Speed) -> int:

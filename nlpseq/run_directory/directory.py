@@ -137,8 +137,10 @@ class RunDirectory:
         recipe = resolved or self.recipe
         if self.overwrite and self._entries():
             replacement.complete(self.path)  # an earlier one that was interrupted
-            replacement.decide(self.path, recipe, data.to_json())
-            self.replaced = True
+            try:
+                replacement.decide(self.path, recipe, data.to_json())
+            finally:
+                self.replaced = replacement.is_decided(self.path)
             replacement.complete(self.path)
             return []
         if not (self.resume and self.stored_recipe() is not None):

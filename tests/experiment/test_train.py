@@ -1,6 +1,7 @@
 """`nlpseq.train` in Python: data of every task, budgets, and runs that repeat exactly."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,20 @@ def test_budgets(minutes: float, steps: int) -> None:
     assert spent <= 60 * minutes
     with pytest.raises(UserError, match="not enough"):
         fit_into(0.1, 0.0, recipe, speed)
+
+
+def test_a_short_budget_expects_outputs_that_do_not_end() -> None:
+    recipe = read_recipe("seq2seq/base", ["training.epochs=50"])
+    speed = Speed(0.5, 10.0, 100, 100, 100, 0.1)
+    slow = replace(speed, unending=4.0)
+    few, fewer = fit_into(4.0, 0.0, recipe, speed), fit_into(4.0, 0.0, recipe, slow)
+    assert fewer.steps < few.steps < 1000
+    validations = max(fewer.steps // 100, 1)
+    limit = fewer.settings.get("validation_limit", 100)
+    assert 0.5 * fewer.steps + validations * limit * 0.4 + 100 * 0.4 <= 240
+    assert fit_into(20.0, 0.0, recipe, slow).steps == fit_into(20.0, 0.0, recipe, speed).steps
+    with pytest.raises(UserError, match="give more minutes"):
+        fit_into(0.8, 0.0, recipe, slow)
 
 
 def test_a_time_limit_stops_with_a_validation_and_is_repeated_exactly(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from faults.full_disks import FullTrials
 from faults.scenarios import SCENARIOS
 
-QUICK = {"run": [1, 9, 40, 110], "run --overwrite": [1, 6, 30], "evaluate": [2, 8], "predict": [4]}
+QUICK = {"run": [1, 9, 40, 110], "run --overwrite": [1, 23, 30], "evaluate": [2, 8], "predict": [4]}
 """Moments in the normal suite."""
 MANY = {
     "run": 30,

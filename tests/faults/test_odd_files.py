@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults.model_folders import make
+from faults.valid_files import READ_BY, damage, valid_files, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from model_folders import make
-from valid_files import READ_BY, damage, valid_files, write
 
 from nlpseq.cli.main import main
 
@@ -99,7 +99,7 @@ DEEP = b'{"text": ' + b"[" * 5000 + b"]" * 5000 + b"}\n"
         ("long.jsonl", rows("a", "x" * 3_000_000), "row 2 .* has a label of 3,000,000 characters"),
         ("mark.csv", b"\xef\xbb\xbf", "mark.csv: the file is empty"),
         ("twice.csv", b"text,label,text\na,b,c\n", "several columns are named 'text'"),
-        ("nul.csv", b"text,label\na\0b,c\n", "nul.csv, line 2: a NUL byte"),
+        ("nul.csv", b"text,label\na\0b,c\n", "nul.csv: a binary file"),
         ("odd.csv", "text,label\na,b\n".encode("utf-16")[:-1], "odd.csv: not utf-16 text"),
         ("cut.csv.gz", gzip.compress(b"text,label\n" + b"a,b\n" * 999, mtime=0)[:-9], "cut short"),
         (
@@ -253,7 +253,7 @@ def test_every_format_is_read_before_it_is_damaged(here: Path, models: Path, cap
 # Command lines
 
 
-OPTIONS = "--seed --beam-size --temperature --top-k --top-p --max-new-tokens --num-best --no-repeat-ngram --set --prefix"
+OPTIONS = "--seed --beam-size --temperature --top-k --top-p --max-new-tokens --num-best --no-repeat-ngram --set"
 ODD = (
     "0",
     "-1",

@@ -57,7 +57,7 @@ COMMANDS: dict[str, list[str]] = {
     "version": ["--version"],
     "completion": ["completion", "bash"],
     "run": RUN,
-    "train": ["train", "rows.csv", "--minutes", "0.1", "--device", "cpu", "--output", "new"],
+    "train": ["train", "rows.csv", "training.epochs=1", "--device", "cpu", "--output", "new"],
     "plan": ["train", "rows.csv", "--what-if"],
     "quickstart": ["quickstart", "--task", "sentiment", "training.epochs=0.05", "--output", "new"],
     "data": ["data", "rows.csv"],
