@@ -108,7 +108,9 @@ def _key_tables(keys: list[Any]) -> list[str]:
         title = f"[{section}]" if section else "top level"
         suffix = f", kind = {', '.join(f'`{kind}`' for kind in kinds)}" if kinds else ""
         parts.append(f"### `{title}`{suffix}\n" if section else f"### {title}\n")
-        parts.append("| key | type | default | choices or range | description |\n|---|---|---|---|---|")
+        parts.append(
+            "| key | type | default | choices or range | description |\n|---|---|---|---|---|"
+        )
         for key in group:
             choices = "" if key.type == "boolean" else ", ".join(f"`{c}`" for c in key.choices)
             choices = "; ".join(filter(None, [choices, key.range]))

@@ -173,7 +173,8 @@ def reading(where: str) -> Iterator[None]:
     except UserError:
         raise
     except KeyError as error:
-        raise UserError(f"{where}.{error.args[0]} is missing") from error
+        key = f".{error.args[0]}" if ": " in where else f": key {error}"  # a path of keys goes on
+        raise UserError(f"{where}{key} is missing") from error
     except (
         AssertionError,
         AttributeError,

@@ -52,7 +52,7 @@ def load_splits(
     given: DataInMemory | None = None,
     alternatives: Sequence[FieldSet] = (),
 ) -> dict[str, Split]:
-    """Load every split that a recipe names; the examples do not depend on the seed.
+    """Return every split that a recipe names, by its name; the examples do not depend on the seed.
 
     A field comes from the column that `config.columns` gives for it, or else from the column of its own name.
     The columns are settled first, then rows without a label, then what is held out of train.
@@ -70,18 +70,14 @@ def load_splits(
         alternatives: other sets of fields, one of which is read instead of `fields` where the data have it; the
             last field of each is what is predicted.
 
-    Returns:
-        The splits by name.
-
     Raises:
         UserError: a file, column, label or split is missing or faulty, or the Hub cannot be reached.
     """
-    other = [] if not alternatives else [*SPAN_COLUMNS, *chain.from_iterable(alternatives)]
-    read_fields = [*fields, *further_fields, *(name for name in other if name not in fields)]
+    read = _read_fields(fields, further_fields, alternatives)
     if given is None:
-        splits = read_splits(config, data_dir, read_fields)
+        splits = read_splits(config, data_dir, read)
     else:
-        splits, config = _read_given(given, config, read_fields)
+        splits, config = _read_given(given, config, read)
     from_hub = data_dir is None and given is None and config.source != BUILTIN
     target = target_field or label_field
     if alternatives:
@@ -91,11 +87,31 @@ def load_splits(
         splits, config, fields, further_fields, target_field=target, from_hub=from_hub
     )
     splits = _settle(splits, config, label_field, target, learnt)
-    from_files = data_dir is not None or (from_hub and names_files(config))
-    characters = from_files and _format_of(config, "train") == "text"
-    splits = hold_out(splits, config, _drawing(config, label_field, contiguous, characters))
+    splits = _hold_out(splits, config, data_dir, label_field, contiguous, from_hub)
     # There is no train split when a trained model is scored on other files.
     return add_phrases(splits) if config.phrases and "train" in splits else splits
+
+
+def _hold_out(
+    splits: dict[str, Split],
+    config: DataConfig,
+    data_dir: Path | None,
+    label_field: str,
+    contiguous: bool,
+    from_hub: bool,
+) -> dict[str, Split]:
+    """Hold rows out of train; lines of plain text are counted by their characters."""
+    from_files = data_dir is not None or (from_hub and names_files(config))
+    characters = from_files and _format_of(config, "train") == "text"
+    return hold_out(splits, config, _drawing(config, label_field, contiguous, characters))
+
+
+def _read_fields(
+    fields: Sequence[str], further_fields: Sequence[str], alternatives: Sequence[FieldSet]
+) -> list[str]:
+    """Return all columns that may be read."""
+    other = [*SPAN_COLUMNS, *chain.from_iterable(alternatives)] if alternatives else []
+    return [*fields, *further_fields, *(name for name in other if name not in fields)]
 
 
 def _choose(

@@ -17,6 +17,9 @@ _WORD = re.compile(r"[^ \t\r\n]+")
 _SAMPLE = 1000
 _MOST_TAGS = 200
 _FEWEST_WORDS = 1.5  # mean of a row
+_TAG = re.compile(
+    r"[BIOESMLU]-\S+|[!-`{-~]+"
+)  # B-per, or characters of ASCII that are no small letters: NOUN, PRP$
 
 
 def settle_tag_texts(
@@ -113,7 +116,8 @@ def joins_tags(split: Split, tags: str) -> bool:
 def recognise(split: Split, tags: str = "") -> tuple[str, str, tuple[str, ...]] | None:
     """Return the columns of words and of tags, and others that may hold tags.
 
-    A text of tags has as many words as the text beside it, in every row.
+    A text of tags has as many words as the text beside it, in every row. Two languages may have that too, so the
+    tags are spelled like tags, or their column is named like one.
 
     Args:
         split: as it was read.
@@ -123,7 +127,7 @@ def recognise(split: Split, tags: str = "") -> tuple[str, str, tuple[str, ...]] 
     rows = {
         name: _rows_of(sample[name][:]) for name in sample.column_names if _holds_texts(split, name)
     }
-    columns = [tags] if tags in rows else [name for name in rows if _are_tags(rows[name])]
+    columns = [tags] if tags in rows else [name for name in rows if _are_tags(name, rows[name])]
     fitting: dict[str, str] = {}  # tags -> words
     for name in columns:
         alike = [other for other in rows if _same_lengths(rows[other], rows[name])]
@@ -145,10 +149,12 @@ def _rows_of(values: Sequence[str | None]) -> list[list[str]]:
     return [_words(value or "") for value in values]
 
 
-def _are_tags(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether texts have several words each, and few different ones altogether."""
+def _are_tags(name: str, rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether the texts of a column have several words each, and few different ones, which look like tags."""
     distinct = {word for words in rows for word in words}
     total = sum(map(len, rows))
+    if name.strip().lower() not in CLEAR_TAG_NAMES and not all(map(_TAG.fullmatch, distinct)):
+        return False
     return total > _FEWEST_WORDS * len(rows) and 1 < len(distinct) <= min(_MOST_TAGS, total / 4)
 
 

@@ -5,7 +5,7 @@ memory.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,38 @@ def open_rows(file: Path, format: str = AUTO, options: ReadOptions = _DEFAULTS) 
     return _table_rows(file, detected.format, options)
 
 
+def _named_fields(
+    file: Path,
+    source: Iterable[tuple[int, list[str]]],
+    names: Sequence[str],
+    *,
+    header: bool,
+    quoted: bool,
+    skipped: list[int],
+) -> Iterator[NumberedRow]:
+    """Yield records as rows; `skipped` gets the numbers of the empty lines that a record follows."""
+    begun = not header
+    empty: list[int] = []
+    for number, fields in source:
+        if not fields or (fields == [""] and not quoted):
+            if len(names) > 1 or not begun:
+                empty += [number] if begun else []
+                continue
+            fields = [""]
+        elif not begun:
+            begun = True
+            continue
+        if len(fields) != len(names):
+            names_or_has = "names" if header else "has"
+            raise UserError(
+                f"{file}, line {number}: {len(fields)} fields, the first line {names_or_has} "
+                f"{len(names)} columns"
+            )
+        skipped.extend(empty)
+        empty = []
+        yield number, dict(zip(names, fields, strict=True))
+
+
 def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format: str) -> RowStream:
     """Return the records of a CSV or TSV file; an empty line is a record if there is one column alone."""
     text = TextFile(file, detected.encoding if detected.encoding != UTF_8 else AUTO)
@@ -129,32 +161,13 @@ def _delimited_rows(file: Path, detected: Detected, options: ReadOptions, format
     skipped: list[int] = []
 
     def read() -> Iterator[NumberedRow]:
-        begun = not header
         skipped.clear()
-        empty: list[int] = []
         source = (
             Records(text, delimiter, keep_empty=True)
             if quoted
             else ((number, line.split(delimiter)) for number, line in enumerate(text.lines(), 1))
         )
-        for number, fields in source:
-            if not fields or (fields == [""] and not quoted):
-                if len(names) > 1 or not begun:
-                    empty += [number] if begun else []
-                    continue
-                fields = [""]
-            elif not begun:
-                begun = True
-                continue
-            if len(fields) != len(names):
-                names_or_has = "names" if header else "has"
-                raise UserError(
-                    f"{file}, line {number}: {len(fields)} fields, the first line {names_or_has} "
-                    f"{len(names)} columns"
-                )
-            skipped.extend(empty)
-            empty = []
-            yield number, dict(zip(names, fields, strict=True))
+        yield from _named_fields(file, source, names, header=header, quoted=quoted, skipped=skipped)
 
     known = NAMES | {name.lower() for name in options.named}
     notes = _notes(detected, header, names, known=known if options.header == AUTO else None)

@@ -7,6 +7,7 @@ import pydantic
 
 from nlpseq.errors import UserError, suggest
 from nlpseq.files import is_utf8
+from nlpseq.safe_text import for_terminal
 from nlpseq.wording import abbreviate, format_count, shorten
 
 from .encoders import family_of, unknown_kind
@@ -127,14 +128,15 @@ def _explain(schema: Schema, document: Mapping[str, Any], problem: Any) -> str:
             return unknown_kind(f"{key}.kind", given, kinds)
     message = problem["msg"]  # a sentence; values that it quotes keep their case
     value = abbreviate(problem["input"])
-    return f"{shorten(key, 80)} = {value}: {message[:1].lower()}{message[1:]}"
+    return f"{for_terminal(shorten(key, 80), one_line=True)} = {value}: {message[:1].lower()}{message[1:]}"
 
 
 def _explain_unknown(
     schema: Schema, keys: list[str], value: Any, own: Schema | None, kind: str
 ) -> str:
     """Return the message about an unknown key; `own` is the class of a section of this kind."""
-    *section, name = keys
+    *section, name = (for_terminal(key, one_line=True) for key in keys)
+    keys = [*section, name]
     if len(section) > 1 or (section and section[0] not in schema.model_fields):
         return f"unknown key {shorten('.'.join(keys), 80)}"
     if not section and isinstance(value, dict):

@@ -94,6 +94,7 @@ def test_the_card_and_the_terminal_show_baselines_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from nlpseq.reporting.tables import report_run
+    from nlpseq.safe_text import for_markdown
 
     metrics = train(tmp_path / "run", "summarization/quickstart")
     (entry,) = metrics["baselines"]
@@ -102,8 +103,8 @@ def test_the_card_and_the_terminal_show_baselines_apart(
     card = (tmp_path / "run" / "README.md").read_text()
     scores, baselines = card.partition("## Baselines")[::2]
     assert "lead" not in scores.lower()
-    assert entry["label"] in baselines
-    assert entry["verdict"] in baselines
+    assert for_markdown(entry["label"]) in baselines
+    assert for_markdown(entry["verdict"]) in baselines
     report_run(metrics, [], tmp_path / "run")
     shown = " ".join(capsys.readouterr().out.split())
     assert " ".join(entry["verdict"].split()) in shown

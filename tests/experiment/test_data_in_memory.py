@@ -125,7 +125,10 @@ def test_a_run_is_resumed_on_the_same_data_only(here: Path) -> None:
     Path("out/metrics.json").unlink()
     with pytest.raises(UserError, match="out: was trained on data in memory"):
         nlpseq.run("out/recipe.toml", output="out", resume=True, device="cpu")
-    with pytest.raises(UserError, match="started on other data; resume it with the same data"):
+    with pytest.raises(
+        UserError,
+        match=r"started on other data \(train, validation, tokenizer\); resume it with the same data",
+    ):
         train(frame(31), resume=True)
     assert train(frame(), resume=True)["test"] == metrics["test"]
 

@@ -100,7 +100,9 @@ def test_a_file_system_that_does_not_know_its_size_is_tried(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 0))
     directory.check_space(10**12)
     assert not list(tmp_path.iterdir())
-    monkeypatch.setattr("nlpseq.run_directory.directory.existing_parent", lambda _: tmp_path / "nowhere")
+    monkeypatch.setattr(
+        "nlpseq.run_directory.directory.existing_parent", lambda _: tmp_path / "nowhere"
+    )
     with pytest.raises(UserError, match="run cannot be written: No such file"):
         directory.check_space(1)
 

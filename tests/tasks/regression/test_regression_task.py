@@ -86,7 +86,7 @@ def test_the_scale_is_that_of_train_and_is_restored() -> None:
         task.state(),
     )
     damaged = {**task.state(), "numbers": {"mean": 1}}
-    with pytest.raises(UserError, match="learnt.numbers is damaged"):
+    with pytest.raises(UserError, match="learnt.numbers.standard_deviation is missing"):
         Regression(task.recipe).restore(task.tokenizer, damaged)
 
 
