@@ -88,7 +88,6 @@ def load_splits(
     )
     splits = _settle(splits, config, label_field, target, learnt)
     splits = _hold_out(splits, config, data_dir, label_field, contiguous, from_hub)
-    # There is no train split when a trained model is scored on other files.
     return add_phrases(splits) if config.phrases and "train" in splits else splits
 
 
