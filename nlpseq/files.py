@@ -84,7 +84,13 @@ def check_writable(path: Path) -> None:
             raise NotWrittenError(f"{path} cannot be written: {existing} is a file", path)
         effective = os.access in os.supports_effective_ids
         if not os.access(existing, os.W_OK, effective_ids=effective):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(existing))
+            reason = errno.EROFS if _read_only(existing) else errno.EACCES
+            raise OSError(reason, os.strerror(reason), str(existing))
+
+
+def _read_only(path: Path) -> bool:
+    """Return whether a path lies on a file system that is mounted to be read only."""
+    return hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def existing_parent(path: Path) -> Path:

@@ -35,6 +35,7 @@ from nlpseq.weights_file import (
     read_weights,
     write_weights,
 )
+from nlpseq.wording import abbreviate
 
 FORMAT = 2
 FORMATS = (1, 2)
@@ -105,9 +106,9 @@ def load_task(folder: Path, task: str | type[Task[Any]] | None = None) -> Task[A
     config = _read_config(folder)
     if type(config.get("format")) is not int or config["format"] not in FORMATS:
         raise UserError(
-            f"{folder / CONFIG}: model format {config.get('format')!r}, this nlpseq "
+            f"{folder / CONFIG}: model format {abbreviate(config.get('format'))}, this nlpseq "
             f"({nlpseq.__version__}) reads "
-            f"{' and '.join(map(str, FORMATS))}; it was written by {config.get('nlpseq_version')}"
+            f"{' and '.join(map(str, FORMATS))}; it was written by {abbreviate(config.get('nlpseq_version'))}"
         )
     trained_task = task_name(str(config.get("task")))
     if isinstance(task, str):
@@ -189,7 +190,7 @@ def _digests(config: Mapping[str, Any], folder: Path) -> dict[str, str] | None:
         or not all(isinstance(text, str) and _DIGEST.fullmatch(text) for text in digests.values())
     ):
         raise UserError(
-            f"{folder / CONFIG}: {DIGESTS} is damaged: it has the SHA-256 of {WEIGHTS} and of each {TOKENIZER}"
+            f"{folder / CONFIG}: {DIGESTS} is damaged: it should have the SHA-256 of {WEIGHTS} and of each {TOKENIZER}"
         )
     return digests
 
@@ -210,7 +211,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         if (folder / "recipe.toml").exists():
             raise UserError(
-                f"{folder}: the run has not finished; continue it with nlpseq run ... --resume"
+                f"{folder}: the run has not finished; continue it with the command that began it and --resume"
             ) from error
         raise UserError(f"{folder}: not a model directory, there is no {CONFIG}") from error
     for key in ("recipe", "learnt"):

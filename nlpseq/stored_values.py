@@ -96,7 +96,7 @@ class StoredValues:
 
     def _error(self, key: str, wanted: str) -> UserError:
         return UserError(
-            f"{self.where}.{key} = {abbreviate(self._values[key])} is damaged: it is {wanted}"
+            f"{self.where}.{key} = {abbreviate(self._values[key])} is damaged: it should be {wanted}"
         )
 
 

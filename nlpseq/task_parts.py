@@ -90,8 +90,12 @@ class Baseline:
 
 
 class Setting(NamedTuple):
-    """A key of a recipe that is chosen by the data: `training.epochs`, its value, and the reason in a few words."""
+    """A key of a recipe that is chosen by the data: `training.epochs`, its value, and the reason in a few words.
+
+    `needs` is the split without which it is not chosen, '' if none is needed.
+    """
 
     key: str
     value: Any
     reason: str
+    needs: str = ""

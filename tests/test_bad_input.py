@@ -431,6 +431,17 @@ def test_divergence_names_step_rate_and_norm_and_keeps_what_was_there(
     assert "exists; continue with --resume" in fails(RUN)
 
 
+def test_sections_in_place_of_values_are_explained(fails: Fails) -> None:
+    said = fails("run classification/base data.columns={text=nope}")
+    assert (
+        "data.columns = '{text=nope}': is a section; set data.columns.KEY=VALUE; texts inside braces"
+        in said
+    )
+    assert "training = 3: is a section; set training.KEY=VALUE" in fails(
+        "run ner/quickstart training=3"
+    )
+
+
 # Checkpoints
 
 

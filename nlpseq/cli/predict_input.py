@@ -29,6 +29,7 @@ STANDARD_INPUT = "standard input"
 READ_AHEAD = 100
 """Lines that are read before a model is loaded."""
 _READ_OPTIONS = ("delimiter", "header", "encoding")
+_TEXT_FIELDS = ("tokens", "source", "text")
 _TABLE_OPTIONS = ("column", "file_format", *_READ_OPTIONS)
 
 
@@ -84,7 +85,11 @@ class OpenedInput:
         Raises:
             UserError: they are not what the model reads; there is a doubt which column has the texts.
         """
-        wanted = predictor.text_columns if isinstance(predictor, ColumnReader) else ()
+        wanted = (
+            predictor.text_columns
+            if isinstance(predictor, ColumnReader)
+            else _named_column(Path(arguments.run))
+        )
         if self.stream is not None:
             table = self.table or _choose(self.stream, arguments, wanted)
             _check_sides(table, predictor, len(wanted) == 2)
@@ -179,6 +184,14 @@ def _data_section(run: Path) -> dict[str, Any]:
     except (OSError, UserError, LookupError, TypeError):
         return {}
     return section if isinstance(section, dict) else {}
+
+
+def _named_column(run: Path) -> tuple[str, ...]:
+    """Return the column from which a model in a local folder had its texts, if its recipe names one."""
+    columns = _data_section(run).get("columns")
+    named = columns if isinstance(columns, dict) else {}
+    column = next((named[field] for field in _TEXT_FIELDS if field in named), None)
+    return (column,) if isinstance(column, str) else ()
 
 
 def _options_of_run(arguments: Namespace, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,7 +203,8 @@ def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -
     base = task_class.base_recipe if task_class.base_recipe in recipes.names() else ""
     own = {override.partition("=")[0].strip() for override in overrides}
     chosen = [*_missing_labels(data), *_span_offsets(data), *task_class.settings(data.report)]
-    settings = [setting for setting in chosen if setting.key not in own]
+    splits = _splits(data, overrides)
+    settings = [one for one in chosen if one.key not in own and one.needs in ("", *splits)]
     document: Document = {"task": name, "data": dict(data.section)}
     for setting in settings:
         section, _, key = setting.key.rpartition(".")
@@ -214,6 +215,15 @@ def make_plan(data: OwnData, overrides: Sequence[str] = (), *, task: str = "") -
     document = recipes.override(document, overrides)
     validated = recipes.validate(task_class.Config, document, f"the recipe for {data.files.name}")
     return Plan(name, reason, document, validated, settings, base)
+
+
+def _splits(data: OwnData, overrides: Sequence[str]) -> set[str]:
+    """Return the splits that there are, or that are held out of train."""
+    keys = [override for override in overrides if override.startswith("data.hold_out")]
+    section = recipes.override({"data": dict(data.section)}, keys)["data"]
+    held_out = section.get("hold_out")
+    shares = held_out if isinstance(held_out, Mapping) else {}
+    return {*data.report.splits, *(name for name, share in shares.items() if share)}
 
 
 def _missing_labels(data: OwnData) -> list[Setting]:

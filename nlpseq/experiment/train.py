@@ -16,10 +16,12 @@ from nlpseq.data.in_memory import LocalData, as_options
 from nlpseq.data.own_files import default_name
 from nlpseq.data.report import DataReport
 from nlpseq.errors import UserError
+from nlpseq.model_directory import CONFIG
 from nlpseq.recipe import Recipe
 from nlpseq.recipe.reading import INHERITED
 from nlpseq.reporting.data_report import summary_lines, warnings
 from nlpseq.run_directory import RECIPE, RunDirectory
+from nlpseq.stored_files import read_object
 from nlpseq.task import Setting
 from nlpseq.task_lookup import read_recipe
 
@@ -239,7 +241,9 @@ def next_commands(result: RunResult) -> list[str]:
     """Return the commands that are useful after a run."""
     folder = shlex.quote(str(result.folder))
     split = next((name for name in ("test", "validation") if name in result.metrics), "")
-    commands = [f'nlpseq predict {folder} "TEXT"']
+    recipe = read_object(result.folder, CONFIG)["recipe"]
+    texts = '"TEXT" "TEXT2"' if recipe.get("head", {}).get("pair", "none") != "none" else '"TEXT"'
+    commands = [f"nlpseq predict {folder} {texts}"]
     commands.append(f"nlpseq errors {folder}")
     commands += [f"nlpseq evaluate {folder} --split {split}"] if split else []
     commands += [f"nlpseq compare {folder}"] if result.metrics.get("baselines") else []

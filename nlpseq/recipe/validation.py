@@ -120,6 +120,10 @@ def _explain(schema: Schema, document: Mapping[str, Any], problem: Any) -> str:
             return f"key {key} is missing"
         case "value_error":
             return f"{key + ': ' if key else ''}{problem['ctx']['error']}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            shown = abbreviate(problem["input"])
+            braces = "; texts inside braces need quotes" if shown.startswith("'{") else ""
+            return f"{shorten(key, 80)} = {shown}: is a section; set {shorten(key, 80)}.KEY=VALUE{braces}"
         case "union_tag_invalid":
             kinds = [kind for tag in section_variants(schema, path[0]) for kind in kinds_of(tag)]
             if not isinstance(problem["input"], dict):

@@ -13,6 +13,9 @@ RECIPE, DATA, METRICS = "recipe.toml", "data.json", "metrics.json"
 BASELINES = "baselines"
 """Folder with the records of each baseline, `<name>/<split>.jsonl`."""
 TRAINED_ON = ("train", "validation")
+REMEDY = (
+    "delete it, then continue the run with --resume, which trains again if no checkpoint was kept"
+)
 _REQUIRED = ("splits", "seed", "seconds", "tokens_per_second", "steps", "parameters", "data")
 
 
@@ -108,7 +111,7 @@ def finished_metrics(folder: Path) -> dict[str, Any] | None:
         return None
     metrics = _read_object(file)
     if key := missing_key(metrics):
-        raise UserError(f"{file}: damaged (no {key}); delete it, then --resume")
+        raise UserError(f"{file}: damaged (no {key}); {REMEDY}")
     check_metrics(metrics, file)
     return metrics
 
@@ -126,4 +129,4 @@ def _read_object(file: Path) -> dict[str, Any]:
         return read_object(file.parent, file.name)
     except UserError as error:
         reason = str(error).removeprefix(f"{file}: ")
-        raise UserError(f"{file}: damaged ({reason}); delete it, then --resume") from error
+        raise UserError(f"{file}: damaged ({reason}); {REMEDY}") from error

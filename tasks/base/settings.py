@@ -14,6 +14,11 @@ def epochs_for(rows: int, batch_size: int, *, updates: int, fewest: int, most: i
     return min(max(round(updates / steps), fewest), most)
 
 
+def updates_of(rows: int, batch_size: int, epochs: int) -> int:
+    """Return the number of updates in so many epochs."""
+    return epochs * max(-(-rows // batch_size), 1)
+
+
 def has_case(text: TextReport) -> bool:
     """Return whether the script of most letters has capitals."""
     main = next(iter(text.scripts), "")

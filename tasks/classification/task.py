@@ -66,7 +66,7 @@ class Classification(VectorTask[ClassificationRecipe, str]):
     def settings(cls, report: DataReport) -> list[Setting]:
         """Choose also the pooling of sentences, and calibrated probabilities."""
         reason = "probabilities say how often the class is right"
-        calibrated = Setting("head.calibrate", True, reason)
+        calibrated = Setting("head.calibrate", True, reason, needs="validation")
         return [*super().settings(report), *sentence_settings(report), calibrated]
 
     # Preparation

@@ -3,7 +3,7 @@
 from nlpseq.data.report import DataReport
 from nlpseq.task import Setting
 
-from ..base.settings import epochs_for
+from ..base.settings import epochs_for, updates_of
 
 SHORTER = 0.6  # median length of a summary, as a share of its text
 SHARED = 0.4  # share of a summary's words that its text has
@@ -46,9 +46,6 @@ def pair_settings(report: DataReport) -> list[Setting]:
         Setting("decoding.max_new_tokens", most, "a little more than 99% of the targets have")
     )
     epochs = epochs_for(rows, 32, updates=UPDATES, fewest=4, most=25)
-    chosen.append(
-        Setting(
-            "training.epochs", epochs, f"{rows:,} pairs: about {UPDATES:,} updates, 4 to 25 epochs"
-        )
-    )
+    reason = f"{rows:,} pairs: about {updates_of(rows, 32, epochs):,} updates"
+    chosen.append(Setting("training.epochs", epochs, reason))
     return chosen

@@ -3,7 +3,7 @@
 from nlpseq.data.report import DataReport
 from nlpseq.task import Setting
 
-from ..base.settings import epochs_for, has_case, lowercase
+from ..base.settings import epochs_for, has_case, lowercase, updates_of
 
 FEW_UNKNOWN = 0.005
 LARGE = 10_000  # sentences
@@ -27,6 +27,6 @@ def tagger_settings(report: DataReport) -> list[Setting]:
     if rows > LARGE:
         chosen.append(Setting("training.batch_size", batch, f"{rows:,} sentences: larger updates"))
     epochs = epochs_for(rows, batch, updates=UPDATES, fewest=5, most=50)
-    reason = f"{rows:,} sentences: about {UPDATES:,} updates, 5 to 50 epochs"
+    reason = f"{rows:,} sentences: about {updates_of(rows, batch, epochs):,} updates"
     chosen.append(Setting("training.epochs", epochs, reason))
     return chosen

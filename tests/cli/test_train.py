@@ -151,3 +151,28 @@ def test_data_cuts_labels_at_the_separator_that_is_given(
     words = ["--text", "text", "--labels", "labels", "data.label_separator=/"]
     assert main(["data", str(tmp_path / "a.csv"), *words]) == 0
     assert "labels: 3 labels: aa 50%, b0 25%, b1 25%; 2 a text" in capsys.readouterr().out
+
+
+def test_predict_takes_the_column_that_a_tagger_learnt_from(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"word": ["Ann", "sees", f"x{n % 9}"], "tag": ["N", "V", "N"]} for n in range(60)]
+    (here / "tagged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    line = ["train", "tagged.jsonl", "--text", "word", "--tags", "tag", "--output", "tags"]
+    assert main([*line, "embedding.dim=8", "encoder.hidden_size=8", "training.max_steps=5"]) == 0
+    further = [{**row, "text": "another", "word": row["word"]} for row in rows[:3]]
+    (here / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in further))
+    capsys.readouterr()
+    assert main(["predict", "tags", "--file", "new.jsonl", "--output", "out.jsonl"]) == 0
+    assert "column 'word'" in capsys.readouterr().err
+    assert len((here / "out.jsonl").read_text().splitlines()) == 3
+
+
+def test_next_steps_of_pairs_name_two_texts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"a": f"one {n % 7}", "b": f"two {n % 5}", "y": "ab"[n % 2]} for n in range(60)]
+    (here / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    line = ["train", "pairs.jsonl", "--text", "a", "--text2", "b", "--label", "y"]
+    small = ["embedding.dim=8", "encoder.hidden_size=8", "training.max_steps=5"]
+    assert main([*line, "--output", "pairs", *small]) == 0
+    assert 'nlpseq predict pairs "TEXT" "TEXT2"' in capsys.readouterr().out
+    assert main(["predict", "pairs", "TEXT", "TEXT2"]) == 0

@@ -32,6 +32,14 @@ def values(plan: Any) -> dict[str, Any]:
     return {setting.key: setting.value for setting in plan.settings}
 
 
+def test_nothing_is_calibrated_without_a_validation_split() -> None:
+    made, data = plan(ROWS, label="category")
+    assert values(made)["head.calibrate"] is True
+    everything = make_plan(data, ["data.hold_out.validation=0"])
+    assert "head.calibrate" not in values(everything)
+    assert everything.recipe.head.calibrate is False
+
+
 def test_rows_in_memory(tmp_path: Path) -> None:
     result = nlpseq.train(
         ROWS, label="category", output=tmp_path / "run", training={"epochs": 2}, **SMALL
