@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from nlpseq.errors import UserError
 from nlpseq.files import disk, sync_folder, write_bytes
 from nlpseq.locks import is_locked, locked
 from nlpseq.models.weights import Tensors
+from nlpseq.stored_files import read_object
 
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints in a run directory."""
@@ -122,7 +124,7 @@ class CheckpointStore:
         """
         path = self.folder / name
         _verify(path)
-        return Checkpoint(path, json.loads((path / STATE).read_bytes()))
+        return Checkpoint(path, _read(path, STATE))
 
     def latest(self, warn: Callable[[str], None]) -> Checkpoint | None:
         """Return the newest undamaged checkpoint, or None if there are no checkpoints.
@@ -194,14 +196,25 @@ def _compact(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
+def _read(folder: Path, name: str) -> Json:
+    """Return a JSON object of a checkpoint."""
+    try:
+        return read_object(folder, name)
+    except UserError as error:
+        reason = str(error).removeprefix(f"{folder / name}: ")
+        raise DamagedError(f"{name}: {reason}") from error
+
+
 def _verify(folder: Path) -> None:
     """Compare the files of a checkpoint with its manifest."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = _read(folder, MANIFEST)
         names = {path.name for path in folder.iterdir()} - {MANIFEST}
         if names != set(manifest):
             raise DamagedError(f"files differ: {', '.join(sorted(names ^ set(manifest)))}")
         for name, expected in manifest.items():
+            if not stat.S_ISREG((folder / name).lstat().st_mode):
+                raise DamagedError(f"{name} is a link, a pipe or a folder")
             data = (folder / name).read_bytes()
             if len(data) != expected["bytes"]:
                 raise DamagedError(f"{name} has {len(data)} bytes, not {expected['bytes']}")

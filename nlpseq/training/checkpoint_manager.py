@@ -6,6 +6,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from nlpseq.errors import UserError
+from nlpseq.stored_files import reading
 
 from .checkpoint import CheckpointStore, DamagedError
 from .environment import changes
@@ -65,7 +66,8 @@ class CheckpointManager:
         if not name:
             return
         checkpoint = self.store.open(name)
-        self.state.restore(checkpoint)
+        with reading(str(checkpoint.path)):
+            self.state.restore(checkpoint)
         for line in changes(checkpoint.document, self.accelerator.device):
             self.note(line)
         self._forget_damaged_best()

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import os
 import random
 import signal
@@ -170,6 +172,26 @@ def test_a_damaged_best_checkpoint_is_reported(tmp_path: Path) -> None:
     run(made, tmp_path, reporter)
     assert len(reporter.notes) == 1
     assert best.name in reporter.notes[0]
+
+
+@pytest.mark.parametrize("value", [None, "x", [], -1, 10**30, "missing"], ids=str)
+def test_values_of_a_checkpoint_with_the_right_digests_are_one_line(
+    tmp_path: Path, value: Any
+) -> None:
+    stopped, _ = run(recipe(checkpoint_steps=3), tmp_path, StopAt(4, kill=False))
+    folder = stopped.store.folder / stopped.store.names()[-1]
+    whole = json.loads((folder / "state.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for key in ("format", "ranks", "optimizer", "plateau", "run"):
+        document = {**whole, key: value}
+        if value == "missing":
+            del document[key]
+        content = json.dumps(document).encode()
+        (folder / "state.json").write_bytes(content)
+        own = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "state.json": own}))
+        with pytest.raises(UserError, match=folder.name):
+            run(recipe(checkpoint_steps=3), tmp_path)
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
