@@ -315,7 +315,7 @@ def test_every_command_refuses_a_damaged_model_in_one_line(
         assert "nested too deep" in said[-1], command
 
 
-@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "..", "a\\b", "x" * 101, "a\nb"])
+@pytest.mark.parametrize("name", ["../../x", "/x/y", "..", "a\\b", "x" * 101, "a\nb"])
 def test_names_of_splits_are_no_paths(name: str) -> None:
     key = json.dumps(name)
     for override in (
