@@ -131,7 +131,7 @@ PIECES: Sequence[bytes] = (
     b"\xed\xa0\x80",
     b"",
 )
-"""Names and limits of what is written into files: marks of formats, ends of lines, and values that are too large or too deep."""
+"""Marks of formats, ends of lines, and values that are too large or too deep."""
 
 
 def damage(content: bytes, draw: random.Random) -> bytes:
